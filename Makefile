@@ -1,0 +1,36 @@
+# Two commands: `make report` and `make test`.  Each sets up what it needs on a bare machine
+# (Python >= 3.11, git, make, a package index); a second call starts at once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUT ?= reports/generated
+
+.PHONY: report test test-all lint coverage clean
+
+report: $(READY)
+	$(BIN)/perturblearn report --out $(OUT)
+
+test: lint
+	$(BIN)/pytest
+
+test-all: lint
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m "slow or not slow"
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+coverage: $(READY)
+	$(BIN)/pytest --cov
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The stamp is written last, so that an interrupted set-up is done again.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "perturblearn needs Python >= 3.11, got " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv --clear $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[reports,dev]"
+	@touch $(READY)
