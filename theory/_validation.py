@@ -1,0 +1,107 @@
+"""Checks of arguments, shared by the public functions of the package.
+
+Each check returns the value in the form the caller computes with, or raises one error that names the
+argument, the rule and the value.  Private functions trust what they are given.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def as_points(name: str, value: ArrayLike, *, dim: int | None = None) -> Array:
+    """Return `value` as finite float64 points of shape (n, d), n ≥ 1 and d ≥ 1."""
+    array = _as_real(name, value)
+    if array.ndim != 2 or 0 in array.shape:
+        msg = f"{name} must have shape (n, d) with n, d >= 1, got {array.shape}"
+        raise ValueError(msg)
+    if dim is not None and array.shape[1] != dim:
+        msg = f"{name} must have {dim} columns, as the other points do, got {array.shape[1]}"
+        raise ValueError(msg)
+    return array
+
+
+def as_labels(name: str, value: ArrayLike, *, length: int) -> Array:
+    """Return `value` as float64 labels of shape (length,) in {−1, +1}."""
+    array = _as_real(name, value)
+    if array.shape != (length,):
+        msg = f"{name} must have shape ({length},), one label a point, got {array.shape}"
+        raise ValueError(msg)
+    wrong = array[np.abs(array) != 1]
+    if wrong.size:
+        msg = f"{name} must be -1 or +1, got {wrong[0]:g}; map your two classes explicitly"
+        raise ValueError(msg)
+    return array
+
+
+def as_nonnegative(name: str, value: ArrayLike, *, positive: bool = False) -> Array:
+    """Return `value` as a float64 array (any shape) of finite numbers ≥ 0, or > 0 if `positive`."""
+    array = _as_real(name, value)
+    wrong = array[array <= 0] if positive else array[array < 0]
+    if wrong.size:
+        msg = f"{name} must be {'> 0' if positive else '>= 0'}, got {wrong.flat[0]:g}"
+        raise ValueError(msg)
+    return array
+
+
+def check_slope(name: str, value: float) -> float:
+    """Return a leaky-ReLU slope in [0, 1)."""
+    slope = check_real(name, value)
+    if not 0 <= slope < 1:
+        msg = f"{name} must lie in [0, 1), got {value}"
+        raise ValueError(msg)
+    return slope
+
+
+def check_real(name: str, value: float, *, minimum: float = -math.inf, exclusive: bool = False) -> float:
+    """Return a finite float, at least (or, if `exclusive`, above) `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        msg = f"{name} must be a real number, got {value!r}"
+        raise TypeError(msg)
+    number = float(value)
+    if not math.isfinite(number):
+        msg = f"{name} must be finite, got {value}"
+        raise ValueError(msg)
+    if number < minimum or (exclusive and number == minimum):
+        msg = f"{name} must be {'>' if exclusive else '>='} {minimum:g}, got {value}"
+        raise ValueError(msg)
+    return number
+
+
+def check_integer(name: str, value: int, *, minimum: int) -> int:
+    """Return an int of at least `minimum`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        msg = f"{name} must be an integer, got {value!r}"
+        raise TypeError(msg)
+    if value < minimum:
+        msg = f"{name} must be >= {minimum}, got {value}"
+        raise ValueError(msg)
+    return int(value)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`."""
+    if value not in choices:
+        msg = f"{name} must be one of {', '.join(choices)}, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def _as_real(name: str, value: ArrayLike) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged nested lists
+        msg = f"{name} must be an array of numbers, got ragged rows"
+        raise ValueError(msg) from error
+    if array.dtype.kind not in "iuf":
+        msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    array = array.astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        bad = array[~np.isfinite(array)]
+        msg = f"{name} must be finite, got {bad.flat[0]} ({bad.size} of {array.size} entries)"
+        raise ValueError(msg)
+    return array

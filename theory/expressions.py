@@ -1,0 +1,72 @@
+"""Every formula of the theory, once, as a sympy expression.
+
+The source of truth: numerical code is written where it is needed and joined to these expressions by
+tests.  The sections carry the numbers of `DERIVATIONS.md`.  A formula that follows from another one is
+derived from it here (by substitution, differentiation or solving), never typed a second time.
+"""
+
+import sympy as sp
+
+# Symbols ------------------------------------------------------------------------------------------
+gamma = sp.Symbol("gamma", nonnegative=True)  # negative slope of the activation, in [0, 1)
+rho = sp.Symbol("rho", real=True)  # correlation of the two pre-activations, in [-1, 1]
+theta = sp.Symbol("theta", nonnegative=True)  # its angle, arccos(rho), in [0, pi]
+d, m, N, n, k, K = sp.symbols("d m N n k K", positive=True, integer=True)
+x_z = sp.Symbol("x_z", real=True)  # <x, z>
+x_x, z_z = sp.symbols("x_x z_z", nonnegative=True)  # ||x||^2, ||z||^2
+T, T_f, T_g, L, epsilon, delta = sp.symbols("T T_f T_g L epsilon delta", positive=True)
+kappa, s, tau, q = sp.symbols("kappa s tau q", positive=True)
+R_x, R_z = sp.symbols("R_x R_z", nonnegative=True)  # bounds on ||x_n|| and ||z||
+eta, mu = sp.symbols("eta mu", positive=True)  # learning rate, momentum
+C, ell = sp.symbols("C ell", positive=True)  # unknown constant and logarithmic factor of Õ
+
+# 1. The kernel Φ ----------------------------------------------------------------------------------
+PHI = (1 + gamma) ** 2 / 4 + (1 - gamma) ** 2 / (2 * sp.pi) * sp.asin(rho)
+PHI_ANGLE = sp.expand(PHI.subs(sp.asin(rho), sp.pi / 2 - theta))
+PHI_MIN = sp.factor(PHI.subs(rho, -1))  # γ
+PHI_MAX = sp.factor(PHI.subs(rho, 1))  # (1 + γ²)/2
+
+SCALE_SQUARED = z_z / d + 1  # s(z)²: the variance of a pre-activation at z
+SCALE = sp.sqrt(SCALE_SQUARED)
+RHO = (x_z / d + 1) / (SCALE.subs(z_z, x_x) * SCALE)
+
+# 2. Its gradient: ∇_z Φ = GRADIENT_X · x + GRADIENT_Z · z ------------------------------------------
+PHI_OF_INNER = PHI.subs(rho, RHO)
+GRADIENT_X = sp.diff(PHI_OF_INNER, x_z)
+GRADIENT_Z = 2 * sp.diff(PHI_OF_INNER, z_z)
+
+# 3. Predictors -------------------------------------------------------------------------------------
+# Indexed by training sample: labels y[n], inner products G[n] = <x_n, z>, kernel values Phi_z[n] = Φ(x_n, z);
+# for g also Phi_adv[n] = Φ(x_n^adv, z) and Phi_x[n, k] = Φ(x_n, x_k).
+y, y_adv, G, G_adv = (sp.IndexedBase(name) for name in ("y", "y_adv", "G", "G_adv"))
+Phi_z, Phi_adv, Phi_x = (sp.IndexedBase(name) for name in ("Phi_z", "Phi_adv", "Phi_x"))
+
+F_HAT = sp.Sum(Phi_z[n] * y[n] * G[n], (n, 1, N)) / N
+G_HAT = sp.Sum(Phi_adv[n] * sp.Sum(Phi_x[n, k] * y[k] * G[k], (k, 1, N)), (n, 1, N)) / N**2
+F_B = sp.Sum(Phi_z[n] * y[n] * (G[n] + 1), (n, 1, N)) / N
+G_B = sp.Sum(Phi_adv[n] * y_adv[n] * (G_adv[n] + 1), (n, 1, N)) / N
+
+# 4. The network at initialisation ------------------------------------------------------------------
+INITIAL_VARIANCE = (1 + gamma**2) / 2 * SCALE_SQUARED  # E f(z; 0)², exact at every width
+
+# 5. Free neurons -----------------------------------------------------------------------------------
+TAU = L * T * kappa / (s * sp.sqrt(m))
+FREE_FRACTION = 2 / sp.pi * sp.atan(tau)
+FREE_SECOND_MOMENT = 2 / sp.pi * (sp.atan(tau) + tau / (1 + tau**2))  # S(τ) = E[α² 1{free}]
+FREE_FOURTH_MOMENT = (  # S₂(τ) = E[α⁴ 1{free}]
+    2 / sp.pi * (2 * tau / (1 + tau**2) ** 2 + 3 * tau / (1 + tau**2) + 3 * sp.atan(tau))
+)
+WIDTH_BOUND = sp.solve(sp.Eq(TAU**2, sp.tan(sp.pi * q / 2) ** 2), m)[0]
+# The largest κ(z)/s(z) that ||x_n|| <= R_x allows at a point of norm R_z.
+KAPPA_NORM_BOUND = R_x * R_z + 1
+
+# 6. Flow time of gradient descent -------------------------------------------------------------------
+FLOW_TIME = eta * sp.Sum((1 - mu**k) / (1 - mu), (k, 1, K))
+
+# 7. The published conditions ------------------------------------------------------------------------
+PUBLISHED_WIDTH = C * ell * d**2 * (T_f + T_g) ** 2
+THRESHOLD_A = C * ell * (1 + 1 / T_f)
+LABEL_NOISE_PUBLISHED = d / sp.sqrt(N)
+LABEL_NOISE_ALONE = 1 / sp.sqrt(N)  # derived for scenario (a), perturbations alone
+nu = sp.Symbol("nu", positive=True)  # one of the two label-noise terms
+THRESHOLD_B = C * ell * (1 / T_f + sp.sqrt(d) / epsilon * (1 / T_g + nu))

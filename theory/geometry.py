@@ -1,0 +1,86 @@
+"""Inner products and scales of data, as the theory uses them.
+
+The trained bias adds 1 to every inner product: k(x, z) = ⟨x, z⟩ + 1.  A pre-activation at z has
+variance s(z)² = ‖z‖²/d + 1 at initialisation.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theory._validation import Array, as_points
+
+
+def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
+    """Return k(x, z) = ⟨x, z⟩ + 1 for every pair.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    X : array, shape (N, d)
+        Training points.
+
+    Returns
+    -------
+    array, shape (Q, N), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or an entry is not finite.
+    """
+    X = as_points("X", X)
+    Z = as_points("Z", Z, dim=X.shape[1])
+    return Z @ X.T + 1
+
+
+def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
+    """Return κ(z) = (1/N) Σ_n |k(x_n, z)|, the largest speed of a pre-activation per unit readout.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    X : array, shape (N, d)
+        Training points.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or an entry is not finite.
+
+    Notes
+    -----
+    Source: Derivation 5.
+    """
+    return np.asarray(np.abs(augmented_inner(Z, X)).mean(axis=1))
+
+
+def preactivation_scale(Z: ArrayLike) -> Array:
+    """Return s(z) = √(‖z‖²/d + 1), the standard deviation of a pre-activation at initialisation.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or an entry is not finite.
+
+    Notes
+    -----
+    Source: `expressions.SCALE`; Derivation 1.
+    """
+    Z = as_points("Z", Z)
+    return np.asarray(np.hypot(np.linalg.norm(Z, axis=1) / np.sqrt(Z.shape[1]), 1.0))

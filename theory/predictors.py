@@ -1,0 +1,316 @@
+"""What the theory predicts of f and g: sums over training samples weighted by Φ.
+
+Two families.  The published ones (f̂, ĝ, the direction u) drop the bias gradient, the random labels and
+the normalisation of the perturbation; the derived ones (f_b, g_b, ∇f_b) keep them, which makes the
+prediction quantitative: f(z; T) ≈ f(z; 0) + T f_b(z) in wide networks at fixed time, identity loss.
+Derivations 3 and 4.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from theory._validation import Array, as_labels, as_points, check_choice, check_real, check_slope
+from theory.geometry import preactivation_scale
+from theory.kernel.arrays import angles, phi_of_angle, weighted_gradient
+
+# Entries of a (queries × samples) block: 32 MiB in float64.
+_BLOCK = 1 << 22
+
+
+def f_hat(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+    """Return the published predictor f̂(z) = (1/N) Σ_n Φ(x_n, z) y_n ⟨x_n, z⟩.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    X : array, shape (N, d)
+        Training points of f.
+    y : array, shape (N,)
+        Their labels, −1 or +1.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, or an entry is not finite.
+
+    Notes
+    -----
+    Source: `expressions.F_HAT`; published (paper A); Derivation 3.
+    """
+    Z, X, y, slope = _checked(Z, X, y, negative_slope)
+    return _kernel_sum(Z, X, y, slope, bias=False)
+
+
+def f_predict(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+    """Return f_b(z) = (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + 1), the velocity of f(z; ·) at width ∞.
+
+    (f(z; T) − f(z; 0))/T → f_b(z) as the width grows at fixed flow time T, for the identity loss.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    X : array, shape (N, d)
+        Training points of f.
+    y : array, shape (N,)
+        Their labels, −1 or +1.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, or an entry is not finite.
+
+    Notes
+    -----
+    Source: `expressions.F_B`; Derivation 3.
+    """
+    Z, X, y, slope = _checked(Z, X, y, negative_slope)
+    return _kernel_sum(Z, X, y, slope, bias=True)
+
+
+def g_predict(Z: ArrayLike, X_adv: ArrayLike, y_adv: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+    """Return g_b(z) = (1/N) Σ_n Φ(x_n^adv, z) y_n^adv (⟨x_n^adv, z⟩ + 1), as `f_predict` for g.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    X_adv : array, shape (N, d)
+        The inputs g is trained on: r_n in scenario (a), x_n + r_n in scenario (b).
+    y_adv : array, shape (N,)
+        Their target labels, −1 or +1.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, or an entry is not finite.
+
+    Notes
+    -----
+    Source: `expressions.G_B`; Derivation 3.
+    """
+    X_adv = as_points("X_adv", X_adv)
+    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
+    return f_predict(Z, X_adv, y_adv, negative_slope=negative_slope)
+
+
+def g_hat(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    X_adv: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+) -> Array:
+    """Return the published predictor ĝ(z) = (1/N²) Σ_n Φ(x_n^adv, z) Σ_k Φ(x_n, x_k) y_k ⟨x_k, z⟩.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    X, y : arrays, shapes (N, d) and (N,)
+        Training points of f and their labels, −1 or +1.
+    X_adv : array, shape (N, d)
+        The inputs g is trained on, row n made from row n of `X`.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, or an entry is not finite.
+
+    Notes
+    -----
+    Source: `expressions.G_HAT`; published (paper A); Derivation 3.  The factor 1/‖u_n‖ of the normalised
+    perturbation is dropped, as published.
+    """
+    Z, X, y, slope = _checked(Z, X, y, negative_slope)
+    X_adv = as_points("X_adv", X_adv, dim=X.shape[1])
+    if len(X_adv) != len(X):
+        msg = f"X_adv must have one row for each of the {len(X)} rows of X, got {len(X_adv)}"
+        raise ValueError(msg)
+    U = perturbation_direction(X, y, kind="paper", negative_slope=slope)
+    result = np.empty(len(Z))
+    for part in _parts(len(Z), len(X)):
+        weights = phi_of_angle(angles(Z[part], X_adv), slope)
+        result[part] = np.sum((weights @ U) * Z[part], axis=1) / len(X)
+    return result
+
+
+def perturbation_direction(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    at: ArrayLike | None = None,
+    kind: Literal["paper", "gradient"] = "gradient",
+    negative_slope: float = 0.0,
+) -> Array:
+    """Return the predicted direction of an adversarial perturbation of f, not normalised.
+
+    ``"paper"``: u(x) = (1/N) Σ_k Φ(x_k, x) y_k x_k, "a weighted sum of training samples".
+    ``"gradient"``: ∇f_b(x) = u(x) + (1/N) Σ_k y_k k(x_k, x) ∇_x Φ(x_k, x), k(x, z) = ⟨x, z⟩ + 1: the wide
+    limit of the trained part of the input gradient, (∇f(x; T) − ∇f(x; 0))/T.  The second term is the
+    kinks moving, and does not vanish with width.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+        Training points of f.
+    y : array, shape (N,)
+        Their labels, −1 or +1.
+    at : array, shape (Q, d), optional
+        Where; the training points if absent.
+    kind : {"paper", "gradient"}
+        Which of the two.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (Q, d), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, or an entry is not finite.
+
+    Notes
+    -----
+    Source: Derivations 3 ("paper", published) and 4 ("gradient", derived).  At a training point the
+    gradient of that point's own Φ is 0 by symmetry.
+    """
+    check_choice("kind", kind, ("paper", "gradient"))
+    Z, X, y, slope = _checked(X if at is None else at, X, y, negative_slope, query_name="at")
+    result = np.empty(Z.shape)
+    for part in _parts(len(Z), len(X)):
+        points = Z[part]
+        result[part] = (phi_of_angle(angles(points, X), slope) * y) @ X / len(X)
+        if kind == "gradient":
+            weights = (points @ X.T + 1) * (y / len(X))
+            result[part] += weighted_gradient(points, X, weights, negative_slope=slope)
+    return result
+
+
+def initial_deviation(Z: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+    """Return the standard deviation of f(z; 0) over initialisations: s(z) √((1 + γ²)/2), any width.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+        Query points.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, an entry is not finite, or the slope is out of range.
+
+    Notes
+    -----
+    Source: `expressions.INITIAL_VARIANCE`; Derivation 3.
+    """
+    slope = check_slope("negative_slope", negative_slope)
+    return np.asarray(preactivation_scale(Z) * np.sqrt((1 + slope**2) / 2))
+
+
+def agreement_probability(
+    f_b: Array,
+    g_b: Array,
+    deviation: Array,
+    *,
+    T_f: float,
+    T_g: float,
+) -> Array:
+    """Return P(sgn f(z; T_f) = sgn g(z; T_g)) of two wide networks with independent initialisations.
+
+    In the wide limit f(z; T_f) ~ N(T_f f_b(z), σ(z)²) and g(z; T_g) ~ N(T_g g_b(z), σ(z)²), so with
+    p = F(T_f f_b/σ) and r = F(T_g g_b/σ) the probability is p r + (1 − p)(1 − r).
+
+    Parameters
+    ----------
+    f_b, g_b : arrays, shape (Q,)
+        Predicted velocities at the query points (`f_predict`, `g_predict`).
+    deviation : array, shape (Q,)
+        σ(z) > 0, from `initial_deviation`.
+    T_f, T_g : float
+        Flow times, ≥ 0.
+
+    Returns
+    -------
+    array, shape (Q,), float64
+        Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a time is negative or not finite.
+
+    Notes
+    -----
+    Source: Derivation 3.  Given the data of g: g_b itself is not averaged over target labels.
+    """
+    T_f = check_real("T_f", T_f, minimum=0)
+    T_g = check_real("T_g", T_g, minimum=0)
+    f_positive: Array = special.ndtr(T_f * f_b / deviation)
+    g_positive: Array = special.ndtr(T_g * g_b / deviation)
+    return f_positive * g_positive + (1 - f_positive) * (1 - g_positive)
+
+
+def _checked(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    negative_slope: float,
+    *,
+    query_name: str = "Z",
+) -> tuple[Array, Array, Array, float]:
+    slope = check_slope("negative_slope", negative_slope)
+    X = as_points("X", X)
+    y = as_labels("y", y, length=len(X))
+    return as_points(query_name, Z, dim=X.shape[1]), X, y, slope
+
+
+def _parts(queries: int, samples: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // samples)
+    return (slice(start, start + step) for start in range(0, queries, step))
+
+
+def _kernel_sum(Z: Array, X: Array, y: Array, slope: float, *, bias: bool) -> Array:
+    result = np.empty(len(Z))
+    for part in _parts(len(Z), len(X)):
+        inner = Z[part] @ X.T + (1.0 if bias else 0.0)
+        result[part] = (phi_of_angle(angles(Z[part], X), slope) * inner) @ y / len(X)
+    return result
