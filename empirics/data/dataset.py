@@ -1,0 +1,186 @@
+"""What every data source delivers: a labelled training and test split, and how it was prepared."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from theory._validation import Array, as_labels, as_points, check_choice, check_real
+
+# How features are prepared.  Statistics are those of the training part.
+#   "none":   as they are;
+#   "center": each feature minus its mean, then each row scaled to norm √d;
+#   "zscore": each feature minus its mean and divided by its standard deviation, then rows as above.
+# The theory assumes ‖x‖ ≤ √d, which the row scaling makes an equality.
+STANDARDISATIONS = ("none", "center", "zscore")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A two-class data set, split.
+
+    Attributes
+    ----------
+    name : str
+        For titles and file names.
+    X, y : arrays, shapes (N, d) and (N,)
+        Training points and labels in {−1, +1}.
+    X_test, y_test : arrays, shapes (Q, d) and (Q,)
+        Fresh points: another draw of a synthetic source, the held-out part of a real one.
+    classes : tuple of str
+        Names of the classes −1 and +1, in this order.
+    preparation : str
+        What was done to the features, in words.
+    """
+
+    name: str
+    X: Array
+    y: Array
+    X_test: Array
+    y_test: Array
+    classes: tuple[str, str]
+    preparation: str
+
+    def __post_init__(self) -> None:
+        as_points("X", self.X)
+        as_labels("y", self.y, length=len(self.X))
+        as_points("X_test", self.X_test, dim=self.X.shape[1])
+        as_labels("y_test", self.y_test, length=len(self.X_test))
+
+
+def check_preparation(test_fraction: float, standardise: str) -> None:
+    """Check the options that the sources of real data share."""
+    share = check_real("test_fraction", test_fraction, minimum=0, exclusive=True)
+    if share >= 1:
+        msg = f"test_fraction must lie in (0, 1), got {test_fraction}"
+        raise ValueError(msg)
+    check_choice("standardise", standardise, STANDARDISATIONS)
+
+
+def two_classes(
+    X: Array, labels: np.ndarray, classes: tuple[str, str] | None, *, source: str
+) -> tuple[Array, Array, tuple[str, str]]:
+    """Map two named classes to labels explicitly: the first to +1, the second to −1; drop the others.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    labels : array, shape (N,)
+        Class of each row: numbers or text.
+    classes : pair of str, optional
+        Which two, compared as text ("1" is the class 1 or 1.0).  May be absent if the labels are
+        already −1 and +1.
+    source : str
+        Name of the data, for errors.
+
+    Returns
+    -------
+    X, y, classes
+        The rows kept, labels in {−1, +1}, and the names of the classes (−1, +1).
+
+    Raises
+    ------
+    ValueError
+        If a class does not occur, or no classes are named and labels are not ±1.
+    """
+    names = np.array([_class_name(label) for label in labels.tolist()])
+    present = sorted(set(names.tolist()))
+    if classes is None:
+        if present != ["-1", "1"]:
+            listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
+            msg = (
+                f"classes must be named, as labels of {source} are not -1 and +1 but {listed}: "
+                "the first class named becomes +1, the second -1"
+            )
+            raise ValueError(msg)
+        classes = ("1", "-1")
+    for name in classes:
+        if name not in present:
+            msg = f"classes must occur in {source}, got {name!r}; present are {', '.join(present[:10])}"
+            raise ValueError(msg)
+    positive, negative = classes
+    if positive == negative:
+        msg = f"classes must be two different ones, got {positive!r} twice"
+        raise ValueError(msg)
+    keep = (names == positive) | (names == negative)
+    y = np.where(names[keep] == positive, 1.0, -1.0)
+    return X[keep], y, (negative, positive)
+
+
+def split(
+    X: Array,
+    y: Array,
+    *,
+    test_fraction: float,
+    standardise: str,
+    seed: int,
+    name: str,
+    classes: tuple[str, str],
+) -> Dataset:
+    """Shuffle, split and standardise real data.
+
+    Parameters
+    ----------
+    X, y : arrays, shapes (N, d) and (N,)
+    test_fraction : float in (0, 1)
+        Share of the rows held out, rounded down, at least one.
+    standardise : {"none", "center", "zscore"}
+        See `STANDARDISATIONS`.
+    seed : int
+        Of the shuffle.
+    name, classes
+        Passed on.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        If fewer than 4 rows, one class only in the training part, or constant data.
+    """
+    if len(X) < 4:
+        msg = f"data must have at least 4 rows of the two classes, got {len(X)} in {name}"
+        raise ValueError(msg)
+    if (X[0] == X).all():
+        msg = f"data must not be constant, got {len(X)} equal rows in {name}"
+        raise ValueError(msg)
+    order = np.random.default_rng(seed).permutation(len(X))
+    num_test = max(1, int(test_fraction * len(X)))
+    test, train = order[:num_test], order[num_test:]
+    if len(set(y[train])) < 2:
+        msg = f"data must have both classes in its training part, got one in {name} with seed {seed}"
+        raise ValueError(msg)
+    X_train, X_test = _standardise(X[train], X[test], standardise, name)
+    preparation = {
+        "none": "features as they are",
+        "center": "features centred (training means), rows scaled to norm √d",
+        "zscore": "features centred and divided by their deviation (training part), rows scaled to norm √d",
+    }[standardise]
+    return Dataset(name, X_train, y[train], X_test, y[test], classes, preparation)
+
+
+def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array, Array]:
+    if how == "none":
+        return train, test
+    mean = train.mean(axis=0)
+    scale = np.ones(train.shape[1])
+    if how == "zscore":
+        deviation = train.std(axis=0)
+        # A feature that never varies carries nothing: it stays 0 instead of being divided by 0.
+        scale = np.where(deviation > 0, deviation, 1.0)
+    parts = []
+    for part in (train, test):
+        rows = (part - mean) / scale
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        if (norms == 0).any():
+            msg = f"rows must differ from the mean to be scaled, got one equal to it in {name}; use 'none'"
+            raise ValueError(msg)
+        parts.append(rows * (np.sqrt(train.shape[1]) / norms))
+    return parts[0], parts[1]
+
+
+def _class_name(label: object) -> str:
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)

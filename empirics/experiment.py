@@ -1,0 +1,322 @@
+"""One experiment: train f, perturb it, train g, and put every prediction beside its measurement.
+
+`run` is pure: its result depends on the configuration alone (and, in the last digits, on the machine).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import stats
+
+import theory
+from empirics.config import ExperimentConfig
+from empirics.data import Dataset
+from empirics.descent import Trained, train
+from empirics.measure import accuracy, agreement, agrees, cosines, count_neurons, evaluate
+from empirics.model import TwoLayerNet
+from empirics.perturb import adversarial_inputs, draw_targets, perturb
+from theory import Setting
+from theory._validation import Array
+
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Values at the test points for one network, arrays of shape (Q,).
+
+    Attributes
+    ----------
+    initial, final : array
+        f(z; 0) and f(z; T).
+    predicted : array
+        f_b(z), so that f(z; T) ≈ f(z; 0) + T f_b(z).
+    published : array
+        f̂(z) (ĝ(z) for g).
+    """
+
+    initial: Array
+    final: Array
+    predicted: Array
+    published: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkMeasurement:
+    """What was measured on one network, each beside its prediction; means are over test points."""
+
+    accuracy_train: float  # on the clean training points of f, also for g
+    accuracy_test: float
+    error: float  # root mean square of (f(z; T) − f(z; 0))/T − f_b(z); NaN at T = 0
+    scale: float  # root mean square of f_b(z)
+    sign_match: float  # share of sgn f(z; T) = sgn f_b(z)
+    published_sign_match: float  # share of sgn f(z; T) = sgn f̂(z)
+    mean_tau: float  # mean of L T κ(z)/(s(z) √m)
+    free_predicted: float  # mean of (2/π) arctan τ
+    free_measured: float  # mean share of free neurons
+    free_pvalue: float  # smallest two-sided binomial p-value over test points, times their number
+    flipped: float  # mean share of neurons that changed sign
+    flipped_not_free: int  # events that the theory excludes, over all test points
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosines:
+    """Mean cosines over training points.
+
+    The perturbation's direction is ∇f(x; T); its trained part is ∇f(x; T) − ∇f(x; 0).
+    """
+
+    perturbation_paper: float  # with u
+    perturbation_gradient: float  # with ∇f_b
+    perturbation_given_initial: float  # with ∇f(x; 0) + T ∇f_b: the prediction for the network in hand
+    trained_paper: float  # trained part with u
+    trained_gradient: float  # trained part with ∇f_b
+    between: float  # of u with ∇f_b: what trained_paper tends to
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionCounts:
+    """Test points by whether the published conditions hold there and whether the signs agree."""
+
+    label_noise: str  # "published" (d/√N) or "scenario" (1/√N in scenario (a))
+    width: str  # verdict of m > d² (T_f + T_g)² at constant 1
+    threshold_a: float
+    threshold_b: float
+    a: int  # points where each condition holds
+    b: int
+    c: int
+    met_agree: int  # (a), (b) and (c) hold
+    met_differ: int
+    unmet_agree: int
+    unmet_differ: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Share of test points with sgn f(z; T_f) = sgn g(z; T_g)."""
+
+    measured: float
+    predicted: float  # nothing trained: perturbations along ∇f_b with the same target labels
+    predicted_given_inputs: float  # from the inputs g was really trained on
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentResult:
+    """Everything measured in one experiment, and the networks for further questions."""
+
+    config: ExperimentConfig
+    setting: Setting
+    dataset: Dataset
+    X_adv: Array
+    y_adv: Array
+    trained_f: Trained
+    trained_g: Trained
+    f: NetworkMeasurement
+    g: NetworkMeasurement
+    points_f: Points
+    points_g: Points
+    cosines: Cosines
+    conditions: tuple[ConditionCounts, ...]
+    agreement: Agreement
+    zero_gradients: int
+
+
+def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
+    """Run one experiment.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    device : str
+        Where the networks are trained: "cpu" or "cuda".  Not part of the configuration.
+
+    Returns
+    -------
+    ExperimentResult
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If the data cannot be loaded.
+    FloatingPointError
+        If training diverges or a gradient is not finite.
+    """
+    data_seed, f_seed, g_seed, target_seed = (
+        int(word) for word in np.random.SeedSequence(config.seed).generate_state(4)
+    )
+    dataset = config.data.load(data_seed)
+    setting = config.setting(dataset)
+    slope, N = setting.negative_slope, setting.N
+
+    trained_f = _trained(dataset.X, dataset.y, config, T=config.T_f, seed=f_seed, device=device)
+    y_adv = draw_targets(N, kind=config.targets, rng=np.random.default_rng(target_seed))
+    perturbations = perturb(trained_f.final, dataset.X, y_adv, epsilon=setting.epsilon)
+    X_adv = adversarial_inputs(dataset.X, perturbations.R, scenario=setting.scenario)
+    trained_g = _trained(X_adv, y_adv, config, T=config.T_g, seed=g_seed, device=device)
+
+    Z = dataset.X_test
+    points_f = Points(
+        initial=evaluate(trained_f.initial, Z),
+        final=evaluate(trained_f.final, Z),
+        predicted=theory.f_predict(Z, dataset.X, dataset.y, negative_slope=slope),
+        published=theory.f_hat(Z, dataset.X, dataset.y, negative_slope=slope),
+    )
+    points_g = Points(
+        initial=evaluate(trained_g.initial, Z),
+        final=evaluate(trained_g.final, Z),
+        predicted=theory.g_predict(Z, X_adv, y_adv, negative_slope=slope),
+        published=theory.g_hat(Z, dataset.X, dataset.y, X_adv, negative_slope=slope),
+    )
+    gradient = theory.perturbation_direction(dataset.X, dataset.y, kind="gradient", negative_slope=slope)
+    return ExperimentResult(
+        config=config,
+        setting=setting,
+        dataset=dataset,
+        X_adv=X_adv,
+        y_adv=y_adv,
+        trained_f=trained_f,
+        trained_g=trained_g,
+        f=_measure(trained_f, points_f, dataset, dataset.X, setting),
+        g=_measure(trained_g, points_g, dataset, X_adv, setting),
+        points_f=points_f,
+        points_g=points_g,
+        cosines=_cosines(trained_f, dataset, perturbations.gradients, gradient),
+        conditions=tuple(
+            _count_conditions(setting, dataset, X_adv, points_f, points_g, label_noise)
+            for label_noise in ("published", "scenario")
+        ),
+        agreement=_agreement(setting, dataset, gradient, y_adv, points_f, points_g),
+        zero_gradients=perturbations.num_zero,
+    )
+
+
+def _trained(X: Array, y: Array, config: ExperimentConfig, *, T: float, seed: int, device: str) -> Trained:
+    dtype = _DTYPES[config.precision]
+    network = TwoLayerNet.initialise(
+        X.shape[1],
+        config.width,
+        negative_slope=config.negative_slope,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+    )
+    return train(
+        network,
+        torch.as_tensor(X, dtype=dtype, device=device),
+        torch.as_tensor(y, dtype=dtype, device=device),
+        T=T,
+        num_steps=config.num_steps,
+        momentum=config.momentum,
+        loss=config.loss,
+    )
+
+
+def _measure(
+    trained: Trained, points: Points, dataset: Dataset, inputs: Array, setting: Setting
+) -> NetworkMeasurement:
+    Z, T, width = dataset.X_test, trained.T, setting.width
+    kappa = theory.kappa(Z, inputs)
+    s = theory.preactivation_scale(Z)
+    free = theory.free_fraction(T=T, kappa=kappa, s=s, width=width, lipschitz=setting.lipschitz)
+    counts = count_neurons(trained, Z, kappa)
+    error = np.full(len(Z), np.nan)
+    if T > 0:
+        error = (points.final - points.initial) / T - points.predicted
+    return NetworkMeasurement(
+        accuracy_train=accuracy(evaluate(trained.final, dataset.X), dataset.y),
+        accuracy_test=accuracy(points.final, dataset.y_test),
+        error=_root_mean_square(error),
+        scale=_root_mean_square(points.predicted),
+        sign_match=agreement(points.final, points.predicted),
+        published_sign_match=agreement(points.final, points.published),
+        mean_tau=float(np.mean(setting.lipschitz * T * kappa / (s * np.sqrt(width)))),
+        free_predicted=float(free.mean()),
+        free_measured=float(counts.free.mean() / width),
+        free_pvalue=_smallest_pvalue(counts.free, width, free),
+        flipped=float(counts.flipped.mean() / width),
+        flipped_not_free=int(counts.flipped_not_free.sum()),
+    )
+
+
+def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> float:
+    """Two-sided exact binomial p-value, smallest over points, times their number (Bonferroni)."""
+    below = stats.binom.cdf(counts, trials, probability)
+    above = stats.binom.sf(counts - 1, trials, probability)
+    smallest = 2 * np.minimum(below, above).min()
+    return float(min(1.0, smallest * len(counts)))
+
+
+def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) -> Cosines:
+    network = trained.initial
+    points = torch.as_tensor(dataset.X, dtype=network.weight.dtype, device=network.weight.device)
+    initial = network.input_gradients(points).cpu().numpy()
+    paper = theory.perturbation_direction(
+        dataset.X, dataset.y, kind="paper", negative_slope=network.negative_slope
+    )
+
+    def mean(A: Array, B: Array) -> float:
+        return float(np.mean(cosines(A, B)))
+
+    return Cosines(
+        perturbation_paper=mean(final, paper),
+        perturbation_gradient=mean(final, gradient),
+        perturbation_given_initial=mean(final, initial + trained.T * gradient),
+        trained_paper=mean(final - initial, paper),
+        trained_gradient=mean(final - initial, gradient),
+        between=mean(paper, gradient),
+    )
+
+
+def _count_conditions(
+    setting: Setting,
+    dataset: Dataset,
+    X_adv: Array,
+    f: Points,
+    g: Points,
+    label_noise: theory.LabelNoise,
+) -> ConditionCounts:
+    conditions = theory.conditions.evaluate(
+        dataset.X_test, dataset.X, dataset.y, X_adv, setting, label_noise=label_noise
+    )
+    a, b, c = (conditions[name].holds for name in "abc")
+    met, agree = a & b & c, agrees(f.final, g.final)
+    return ConditionCounts(
+        label_noise=label_noise,
+        width=conditions["width"].verdicts[0].value,
+        threshold_a=float(conditions["a"].rhs[0]),
+        threshold_b=float(conditions["b"].rhs[0]),
+        a=int(a.sum()),
+        b=int(b.sum()),
+        c=int(c.sum()),
+        met_agree=int((met & agree).sum()),
+        met_differ=int((met & ~agree).sum()),
+        unmet_agree=int((~met & agree).sum()),
+        unmet_differ=int((~met & ~agree).sum()),
+    )
+
+
+def _agreement(
+    setting: Setting, dataset: Dataset, gradient: Array, y_adv: Array, f: Points, g: Points
+) -> Agreement:
+    Z, slope = dataset.X_test, setting.negative_slope
+    deviation = theory.initial_deviation(Z, negative_slope=slope)
+    norms = np.linalg.norm(gradient, axis=1, keepdims=True)
+    directions = gradient / np.where(norms > 0, norms, 1.0)
+    R = setting.epsilon * y_adv[:, None] * directions
+    inputs = adversarial_inputs(dataset.X, R, scenario=setting.scenario)
+    untrained = theory.g_predict(Z, inputs, y_adv, negative_slope=slope)
+
+    def expected(g_b: Array) -> float:
+        chance = theory.agreement_probability(f.predicted, g_b, deviation, T_f=setting.T_f, T_g=setting.T_g)
+        return float(chance.mean())
+
+    return Agreement(
+        measured=agreement(f.final, g.final),
+        predicted=expected(untrained),
+        predicted_given_inputs=expected(g.predicted),
+    )
+
+
+def _root_mean_square(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))

@@ -1,0 +1,107 @@
+"""The quantities that the theory predicts, measured on networks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from empirics.descent import Trained
+from empirics.model import TwoLayerNet, blocks
+from theory._validation import Array
+from theory.setting import LIPSCHITZ
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NeuronCounts:
+    """Numbers of neurons at each query point, arrays of shape (Q,).
+
+    Attributes
+    ----------
+    free : array
+        |u_i(z, 0)| ≤ |a_i| L T κ(z): those that could flip, by the theory.
+    flipped : array
+        The sign of u_i(z, ·) after training differs from the initial one.
+    flipped_not_free : array
+        Flipped although not free, beyond rounding: the theory says 0.
+    """
+
+    free: Counts
+    flipped: Counts
+    flipped_not_free: Counts
+
+
+def evaluate(network: TwoLayerNet, Z: Array) -> Array:
+    """Return f(Z), shape (Q,), float64."""
+    return np.asarray(network.outputs(_as_points(network, Z)).cpu().numpy())
+
+
+def accuracy(outputs: Array, y: Array) -> float:
+    """Return the share of points with sgn f(z) = y; an output of 0 or NaN is wrong."""
+    return float(np.mean(np.sign(outputs) == y))
+
+
+def agreement(f: Array, g: Array) -> float:
+    """Return the share of points with sgn f(z) = sgn g(z) ≠ 0."""
+    return float(np.mean(agrees(f, g)))
+
+
+def agrees(f: Array, g: Array) -> NDArray[np.bool_]:
+    """Return where sgn f(z) = sgn g(z) ≠ 0; False where either is 0 or NaN."""
+    return np.asarray((np.sign(f) * np.sign(g)) == 1)
+
+
+def cosines(A: Array, B: Array) -> Array:
+    """Return the cosine of each row of A with the same row of B, shape (N,); NaN where a row is 0."""
+    norms = np.linalg.norm(A, axis=1) * np.linalg.norm(B, axis=1)
+    products = np.sum(A * B, axis=1)
+    cosine: Array = np.divide(products, norms, out=np.full_like(products, np.nan), where=norms > 0)
+    return cosine
+
+
+@torch.no_grad()
+def count_neurons(trained: Trained, Z: Array, kappa: Array) -> NeuronCounts:
+    """Count free and flipped neurons at each query point.
+
+    Parameters
+    ----------
+    trained : Trained
+    Z : array, shape (Q, d)
+        Fixed independently of the initialisation.
+    kappa : array, shape (Q,)
+        κ(z) of the inputs the network was trained on.
+
+    Returns
+    -------
+    NeuronCounts
+    """
+    before, after = trained.initial, trained.final
+    points = _as_points(before, Z)
+    reach = torch.as_tensor(
+        LIPSCHITZ[trained.loss] * trained.T * kappa, dtype=points.dtype, device=points.device
+    )
+    # Rounding of a pre-activation: a (d + 1)-term product, and two roundings of each weight a step
+    # (Higham, Accuracy and Stability, §3.1), relative to ‖(w, b)‖ ‖(z, 1)‖.
+    unit = torch.finfo(points.dtype).eps
+    roundings = (before.dim + 2 + 2 * trained.num_steps) * unit
+    lengths = torch.sqrt((points**2).sum(dim=1) + 1)
+    totals = torch.zeros(3, len(Z), dtype=torch.int64, device=points.device)
+    for part in blocks(before.width, len(Z)):
+        start = torch.addmm(before.bias[part], points, before.weight[part].T)
+        end = torch.addmm(after.bias[part], points, after.weight[part].T)
+        limit = reach[:, None] * before.readout[part].abs()
+        free = start.abs() <= limit
+        flipped = (start > 0) != (end > 0)
+        size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
+        size = torch.maximum(size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2))
+        beyond = flipped & (start.abs() > limit + roundings * lengths[:, None] * size)
+        for row, events in enumerate((free, flipped, beyond)):
+            totals[row] += events.sum(dim=1)
+    free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
+    return NeuronCounts(free_counts, flipped_counts, beyond_counts)
+
+
+def _as_points(network: TwoLayerNet, Z: Array) -> torch.Tensor:
+    return torch.as_tensor(Z, dtype=network.weight.dtype, device=network.weight.device)

@@ -1,0 +1,138 @@
+"""The two-layer network of the theory, f(x) = Σ_i a_i φ(⟨w_i, x⟩ + b_i), in torch."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from theory._validation import check_integer, check_slope
+
+# Activations in one block of samples × neurons: 4 MiB in float32, which stays in a core's cache.
+_BLOCK = 1 << 20
+
+
+class TwoLayerNet(nn.Module):
+    """A wide two-layer leaky-ReLU network with a frozen Gaussian readout.
+
+    f(x) = Σ_{i≤m} a_i φ(⟨w_i, x⟩ + b_i), φ(s) = max(s, γ s).
+
+    Parameters
+    ----------
+    weight : tensor, shape (m, d)
+        w, trained.
+    bias : tensor, shape (m,)
+        b, trained.
+    readout : tensor, shape (m,)
+        a, frozen (a buffer).
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or the slope is out of range.
+
+    Notes
+    -----
+    `forward` is differentiable; `outputs` and `input_gradients` compute the same without a graph, neuron
+    block by neuron block, so that m = 10⁶ needs no more memory than its parameters, and add up the
+    blocks in float64.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+    readout: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor, readout: Tensor, *, negative_slope: float = 0.0) -> None:
+        super().__init__()
+        if weight.ndim != 2 or bias.shape != weight.shape[:1] or readout.shape != weight.shape[:1]:
+            shapes = tuple(weight.shape), tuple(bias.shape), tuple(readout.shape)
+            msg = f"weight, bias, readout must have shapes (m, d), (m,), (m,), got {shapes}"
+            raise ValueError(msg)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(bias)
+        self.register_buffer("readout", readout)
+        self.negative_slope = check_slope("negative_slope", negative_slope)
+
+    @classmethod
+    def initialise(
+        cls,
+        dim: int,
+        width: int,
+        *,
+        negative_slope: float = 0.0,
+        seed: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> "TwoLayerNet":
+        """Draw w_i ~ N(0, I/d), b_i ~ N(0, 1), a_i ~ N(0, 1/m), all independent.
+
+        Parameters
+        ----------
+        dim, width : int
+            d and m, at least 1.
+        negative_slope : float in [0, 1)
+        seed : int
+            Of a generator of its own, on the CPU: the same network on every device.
+        dtype : torch.float32 or torch.float64
+        device : torch.device or str
+
+        Returns
+        -------
+        TwoLayerNet
+        """
+        check_integer("dim", dim, minimum=1)
+        check_integer("width", width, minimum=1)
+        generator = torch.Generator().manual_seed(seed)
+        weight = torch.randn(width, dim, generator=generator, dtype=dtype) / math.sqrt(dim)
+        bias = torch.randn(width, generator=generator, dtype=dtype)
+        readout = torch.randn(width, generator=generator, dtype=dtype) / math.sqrt(width)
+        return cls(weight.to(device), bias.to(device), readout.to(device), negative_slope=negative_slope)
+
+    @property
+    def dim(self) -> int:
+        """The input dimension d."""
+        return int(self.weight.shape[1])
+
+    @property
+    def width(self) -> int:
+        """The number of neurons m."""
+        return int(self.weight.shape[0])
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return f(X), shape (N,), differentiably."""
+        hidden = torch.addmm(self.bias, X, self.weight.T)
+        return nn.functional.leaky_relu(hidden, self.negative_slope) @ self.readout
+
+    @torch.no_grad()
+    def outputs(self, X: Tensor) -> Tensor:
+        """Return f(X), shape (N,), float64, block by block."""
+        total = torch.zeros(len(X), dtype=torch.float64, device=X.device)
+        for part in blocks(self.width, len(X)):
+            hidden = torch.addmm(self.bias[part], X, self.weight[part].T)
+            hidden = nn.functional.leaky_relu(hidden, self.negative_slope, inplace=True)
+            total += (hidden @ self.readout[part]).double()
+        return total
+
+    @torch.no_grad()
+    def input_gradients(self, X: Tensor) -> Tensor:
+        """Return ∇f(x) = Σ_i a_i φ'(u_i(x)) w_i for each row, shape (N, d), float64, block by block."""
+        total = torch.zeros(X.shape, dtype=torch.float64, device=X.device)
+        for part in blocks(self.width, len(X)):
+            hidden = torch.addmm(self.bias[part], X, self.weight[part].T)
+            slopes = activation_slopes(hidden, self.negative_slope) * self.readout[part]
+            total += (slopes @ self.weight[part]).double()
+        return total
+
+
+def activation_slopes(preactivations: Tensor, negative_slope: float) -> Tensor:
+    """Return φ'(u): 1 above 0, γ elsewhere (φ'(0) = γ, as in torch)."""
+    slopes = (preactivations > 0).to(preactivations.dtype)
+    return slopes if negative_slope == 0 else slopes.mul_(1 - negative_slope).add_(negative_slope)
+
+
+def blocks(width: int, num_points: int) -> Iterator[slice]:
+    """Yield slices of neurons such that activations at `num_points` points stay small."""
+    size = max(256, _BLOCK // max(1, num_points))
+    return (slice(start, min(start + size, width)) for start in range(0, width, size))

@@ -1,0 +1,111 @@
+"""Adversarial perturbations of a trained network, their target labels, and the data g is trained on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from empirics.model import TwoLayerNet
+from theory._validation import Array, check_choice, check_integer, check_real
+from theory.setting import SCENARIOS, Scenario
+
+Targets = Literal["random", "balanced"]
+TARGETS = ("random", "balanced")
+
+
+@dataclass(frozen=True)
+class Perturbations:
+    """Perturbations r_n = ε t_n ∇f(x_n)/‖∇f(x_n)‖ and what they were made from.
+
+    Attributes
+    ----------
+    R : array, shape (N, d), float64
+        Rows of norm ε, or 0 where the gradient is exactly 0.
+    gradients : array, shape (N, d), float64
+        ∇f(x_n).
+    num_zero : int
+        Number of zero gradients.
+    """
+
+    R: Array
+    gradients: Array
+    num_zero: int
+
+
+def draw_targets(count: int, *, kind: Targets = "random", rng: np.random.Generator) -> Array:
+    """Draw target labels, independent of the data.
+
+    Parameters
+    ----------
+    count : int
+        N ≥ 1.
+    kind : {"random", "balanced"}
+        Independent and uniform on {−1, +1}, or a random order of as many −1 as +1 (one more +1 if N is
+        odd), which removes the label imbalance that acts through g's bias.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (N,), float64
+
+    Raises
+    ------
+    ValueError
+        If `count` or `kind` is out of range.
+    """
+    check_integer("count", count, minimum=1)
+    check_choice("targets", kind, TARGETS)
+    if kind == "random":
+        return rng.choice([-1.0, 1.0], size=count)
+    return rng.permutation(np.where(np.arange(count) < (count + 1) // 2, 1.0, -1.0))
+
+
+def perturb(network: TwoLayerNet, X: Array, targets: Array, *, epsilon: float) -> Perturbations:
+    """Return perturbations of norm ε towards the target labels, r_n = ε t_n ∇f(x_n)/‖∇f(x_n)‖.
+
+    For every strictly increasing loss the direction is the same, so the loss does not enter.
+
+    Parameters
+    ----------
+    network : TwoLayerNet
+        f, trained.
+    X : array, shape (N, d)
+        Samples.
+    targets : array, shape (N,)
+        Target labels, −1 or +1.
+    epsilon : float
+        ε > 0.
+
+    Returns
+    -------
+    Perturbations
+        A zero gradient gives a zero perturbation and is counted, never normalised.
+
+    Raises
+    ------
+    ValueError
+        If ε is not positive.
+    FloatingPointError
+        If a gradient is not finite.
+    """
+    epsilon = check_real("epsilon", epsilon, minimum=0, exclusive=True)
+    points = torch.as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
+    gradients = network.input_gradients(points).cpu().numpy()
+    bad = np.flatnonzero(~np.isfinite(gradients).all(axis=1))
+    if bad.size:
+        msg = f"gradients of f must be finite, got {bad.size} that are not, the first at row {bad[0]}"
+        raise FloatingPointError(msg)
+    # Scaled before squaring: a tiny gradient is still a direction.
+    largest = np.abs(gradients).max(axis=1, keepdims=True)
+    zero = largest[:, 0] == 0
+    scaled = gradients / np.where(largest > 0, largest, 1.0)
+    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+    R = epsilon * targets[:, None] * scaled / np.where(norms > 0, norms, 1.0)
+    return Perturbations(R, gradients, int(zero.sum()))
+
+
+def adversarial_inputs(X: Array, R: Array, *, scenario: Scenario) -> Array:
+    """Return the inputs of g: r_n in scenario "a", x_n + r_n in scenario "b"."""
+    check_choice("scenario", scenario, SCENARIOS)
+    return R if scenario == "a" else X + R
