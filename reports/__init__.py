@@ -1,0 +1,29 @@
+"""Reports: every symbolic prediction beside its measurement, with a verdict."""
+
+from importlib.util import find_spec
+
+_missing = [
+    name for name in ("jinja2", "latex2mathml", "matplotlib", "sklearn", "torch") if find_spec(name) is None
+]
+if _missing:
+    _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
+    raise ImportError(_msg)
+
+from reports.build import SCHEMA_VERSION, build  # noqa: E402
+from reports.claims import Claim, claims  # noqa: E402
+from reports.presets import PRESETS, Series, series, source  # noqa: E402
+from reports.provenance import provenance  # noqa: E402
+from reports.render import render  # noqa: E402
+
+__all__ = [
+    "PRESETS",
+    "SCHEMA_VERSION",
+    "Claim",
+    "Series",
+    "build",
+    "claims",
+    "provenance",
+    "render",
+    "series",
+    "source",
+]

@@ -1,0 +1,310 @@
+"""Run the experiments of a report and collect every number that it shows.
+
+The outcome is one plain JSON value, `SCHEMA_VERSION`ed: provenance, the check of Φ, one section a data
+set, the claims.  Rendering reads that value and computes nothing.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+import theory
+from empirics.config import ExperimentConfig
+from empirics.experiment import ExperimentResult, Points, run
+from empirics.measure import evaluate
+from reports.claims import claims
+from reports.presets import Series
+from reports.statistics import summarise
+from theory import expressions as ex
+from theory._validation import Array
+
+SCHEMA_VERSION = 1
+# Expected share of free neurons for which the section tabulates the width it takes.
+FREE_SHARE = 0.1
+_MAP_POINTS = 61  # per axis of the decision map
+_MAP_DATA = 150  # training points drawn on it
+
+Progress = Callable[[float, str], None]
+
+
+def build(
+    all_series: Sequence[Series],
+    *,
+    provenance: dict[str, Any],
+    device: str = "cpu",
+    progress: Progress = lambda _share, _text: None,
+) -> dict[str, Any]:
+    """Run all experiments and return the results of a report.
+
+    Parameters
+    ----------
+    all_series : sequence of Series
+        One section each.
+    provenance : dict
+        Stored as it is; see `reports.provenance`.
+    device : str
+        "cpu" or "cuda".
+    progress : callable
+        Told the share done, in [0, 1], and what comes next.
+
+    Returns
+    -------
+    dict
+        JSON values only; a number that is not finite is None.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, FloatingPointError
+        From the experiments.
+    """
+    started = time.monotonic()
+    progress(0.0, "checking Φ")
+    phi = check_phi()
+    total = sum(_cost(config) for series in all_series for config in series.configs())
+    done = 0.0
+    sections = []
+    for series in all_series:
+        runs, last = [], None
+        for config in series.configs():
+            progress(done / total, f"{config.data.name}: width {config.width:,}, seed {config.seed}")
+            result = run(config, device=device)
+            runs.append(_run_record(result))
+            done += _cost(config)
+            if config.seed == series.seeds[0]:
+                last = result
+        if last is None:  # no seed in the series: excluded by its validation
+            raise AssertionError
+        sections.append(_section(series, runs, last))
+    results = _plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "provenance": provenance | {"seconds": round(time.monotonic() - started, 1)},
+            "phi": phi,
+            "sections": sections,
+        }
+    )
+    results["claims"] = _plain([asdict(claim) for claim in claims(results)])
+    progress(1.0, "done")
+    return dict(results)
+
+
+def _cost(config: ExperimentConfig) -> float:
+    """Return relative work of one experiment: neuron updates, plus a fixed part."""
+    return config.width * config.num_steps + 3e4
+
+
+# The check of Φ ------------------------------------------------------------------------------------
+
+
+def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> dict[str, Any]:
+    """Derive Φ by both routes and compare the closed form with quadrature and Monte Carlo."""
+    rhos = [-0.999999, -0.9, -0.5, 0.0, 0.3, 0.9, 0.999999]
+    slopes = [0.0, 0.3, 0.9]
+    closed = sp.lambdify((ex.rho, ex.gamma), theory.phi_expr(), "numpy")
+    quadrature = [
+        {
+            "rho": rho,
+            "negative_slope": slope,
+            "closed_form": float(closed(rho, slope)),
+            "quadrature": theory.phi_quadrature(rho, negative_slope=slope),
+        }
+        for slope in slopes
+        for rho in rhos
+    ]
+    rng = np.random.default_rng(seed)
+    X, Z = rng.normal(size=(num_points, 5)), rng.normal(size=(num_points, 5))
+    sampled_slope = 0.3
+    exact = theory.phi(X, Z, negative_slope=sampled_slope)
+    sampled = theory.phi_monte_carlo(X, Z, negative_slope=sampled_slope, num_draws=num_draws, rng=rng)
+    deviation = (sampled.mean - exact) / sampled.standard_error
+    order = np.argsort(exact, axis=None)
+    axis = np.linspace(-1.0, 1.0, 81)
+    return {
+        "curves": [
+            {
+                "negative_slope": slope,
+                "rho": _rounded(axis),
+                "closed_form": _rounded(closed(axis, slope)),
+            }
+            for slope in slopes
+        ],
+        "routes": {route: _derivation(route) for route in ("plackett", "polar")},
+        "quadrature": quadrature,
+        "largest_difference": max(abs(row["closed_form"] - row["quadrature"]) for row in quadrature),
+        "monte_carlo": {
+            "negative_slope": sampled_slope,
+            "num_draws": num_draws,
+            "exact": exact.flat[order].tolist(),
+            "mean": sampled.mean.flat[order].tolist(),
+            "standard_error": sampled.standard_error.flat[order].tolist(),
+            "largest_deviation": float(np.abs(deviation).max()),
+        },
+    }
+
+
+def _derivation(route: theory.Route) -> list[dict[str, Any]]:
+    return [
+        {"statement": step.statement, "latex": sp.latex(step.expression), "holds": step.holds()}
+        for step in theory.derive_phi(route).steps
+    ]
+
+
+# One data set ---------------------------------------------------------------------------------------
+
+
+def _run_record(result: ExperimentResult) -> dict[str, Any]:
+    return {
+        "width": result.config.width,
+        "seed": result.config.seed,
+        "f": asdict(result.f),
+        "g": asdict(result.g),
+        "cosines": asdict(result.cosines),
+        "agreement": asdict(result.agreement),
+        "conditions": [asdict(counts) for counts in result.conditions],
+        "zero_gradients": result.zero_gradients,
+    }
+
+
+def _section(series: Series, runs: list[dict[str, Any]], last: ExperimentResult) -> dict[str, Any]:
+    dataset, setting = last.dataset, last.setting
+    return {
+        "name": dataset.name,
+        "classes": list(dataset.classes),
+        "preparation": dataset.preparation,
+        "num_test": len(dataset.X_test),
+        "config": series.base.to_json() | {"width": None, "seed": None},
+        "setting": asdict(setting) | {"width": None},
+        "widths": list(series.widths),
+        "seeds": list(series.seeds),
+        "runs": runs,
+        "by_width": [_by_width([run for run in runs if run["width"] == w]) for w in series.widths],
+        "condition_totals": _condition_totals([run for run in runs if run["width"] == series.widths[-1]]),
+        "width_bounds": _width_bounds(last),
+        "scatter": {"f": _scatter(last.points_f, last), "g": _scatter(last.points_g, last, network="g")},
+        "map": _decision_map(last),
+    }
+
+
+def _by_width(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means and spreads over seeds of every scalar measured at one width."""
+    record: dict[str, Any] = {"width": runs[0]["width"]}
+    for group in ("f", "g", "cosines", "agreement"):
+        record[group] = {
+            name: asdict(summarise([run[group][name] for run in runs])) for name in runs[0][group]
+        }
+    for network in ("f", "g"):  # errors relative to the size of what is predicted
+        values = [run[network]["error"] / run[network]["scale"] for run in runs]
+        record[network]["relative_error"] = asdict(summarise(values))
+    return record
+
+
+def _condition_totals(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add up counts over all seeds at the largest width; thresholds and width verdict are shared."""
+    totals = []
+    for index, first in enumerate(runs[0]["conditions"]):
+        counts = {
+            name: sum(run["conditions"][index][name] for run in runs)
+            for name in ("a", "b", "c", "met_agree", "met_differ", "unmet_agree", "unmet_differ")
+        }
+        totals.append(first | counts)
+    return totals
+
+
+def _width_bounds(result: ExperimentResult) -> dict[str, Any]:
+    """Widths from which the expected free share is at most `FREE_SHARE`, and the published width."""
+    Z, setting = result.dataset.X_test, result.setting
+    s = theory.preactivation_scale(Z)
+    kappa_f, kappa_g = theory.kappa(Z, result.dataset.X), theory.kappa(Z, result.X_adv)
+    by_network = {"f": kappa_f, "g": kappa_g, "both": np.maximum(kappa_f, kappa_g)}
+    rows = []
+    networks: tuple[theory.Network, ...] = ("f", "g", "both")
+    for network in networks:
+        data = theory.width_bound(
+            setting, free_share=FREE_SHARE, network=network, kappa=by_network[network], s=s
+        )
+        norms = theory.width_bound(setting, free_share=FREE_SHARE, network=network)
+        rows.append(
+            {
+                "network": network,
+                "from_data_median": float(np.median(data)),
+                "from_data_largest": float(data.max()),
+                "from_norms": float(norms),
+            }
+        )
+    published = theory.published_width(setting)
+    return {"free_share": FREE_SHARE, "rows": rows, "published": published}
+
+
+def _scatter(points: Points, result: ExperimentResult, *, network: str = "f") -> dict[str, Any]:
+    T = result.setting.T_f if network == "f" else result.setting.T_g
+    measured = (points.final - points.initial) / T if T > 0 else np.full(len(points.final), np.nan)
+    return {
+        "width": result.config.width,
+        "seed": result.config.seed,
+        "predicted": _rounded(points.predicted),
+        "measured": _rounded(measured),
+    }
+
+
+def _decision_map(result: ExperimentResult) -> dict[str, Any] | None:
+    """Signs of f and g on a plane: the class-mean difference, and the main direction orthogonal to it.
+
+    The axes are orthonormal and pass through the training mean, so the data are drawn by orthogonal
+    projection.  None where there is no plane (d = 1, or equal class means).
+    """
+    dataset = result.dataset
+    X, y = dataset.X, dataset.y
+    centre = X.mean(axis=0)
+    if X.shape[1] < 2 or len(set(y.tolist())) < 2:
+        return None
+    first = X[y > 0].mean(axis=0) - X[y < 0].mean(axis=0)
+    if not np.linalg.norm(first) > 0:
+        return None
+    first /= np.linalg.norm(first)
+    rest = X - centre
+    rest = rest - np.outer(rest @ first, first)
+    second = np.linalg.svd(rest, full_matrices=False)[2][0]
+    second -= (second @ first) * first
+    second /= np.linalg.norm(second)
+    axes = np.stack([first, second])
+    data = (X - centre) @ axes.T
+    reach = 1.15 * float(np.abs(data).max())
+    ticks = np.linspace(-reach, reach, _MAP_POINTS)
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    points = centre + grid @ axes
+    slope = result.setting.negative_slope
+    chosen = slice(0, _MAP_DATA) if len(X) <= _MAP_DATA else np.linspace(0, len(X) - 1, _MAP_DATA).astype(int)
+    return {
+        "width": result.config.width,
+        "seed": result.config.seed,
+        "ticks": _rounded(ticks),
+        "f": _rounded(evaluate(result.trained_f.final, points)),
+        "g": _rounded(evaluate(result.trained_g.final, points)),
+        "f_hat": _rounded(theory.f_hat(points, X, y, negative_slope=slope)),
+        "g_hat": _rounded(theory.g_hat(points, X, y, result.X_adv, negative_slope=slope)),
+        "f_b": _rounded(theory.f_predict(points, X, y, negative_slope=slope)),
+        "g_b": _rounded(theory.g_predict(points, result.X_adv, result.y_adv, negative_slope=slope)),
+        "data": [_rounded(row) for row in data[chosen]],
+        "labels": y[chosen].astype(int).tolist(),
+    }
+
+
+def _rounded(values: Array) -> list[float | None]:
+    """Return five significant digits: enough for a figure, and a smaller file."""
+    return [float(f"{value:.5g}") if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Return `value` with numbers that JSON does not know (NaN, infinity) replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

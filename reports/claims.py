@@ -1,0 +1,437 @@
+"""The claims of the theory, each judged against what was measured.
+
+A claim has a statement, a source, a hypothesis, a prediction, a measurement and a verdict: *holds*,
+*fails*, *hypothesis not met*, or *unknown*.  Every rule is written out in `rule`; what is missing or not
+finite makes a claim unknown, never true.  Pure functions of results.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scipy import stats
+
+from reports import text
+from reports.statistics import CONFIDENCE, Summary, rates, summarise
+
+Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
+Source = Literal["published", "derived here"]
+
+# A width counts as lazy while the expected free share, averaged over test points, is at most this.
+LAZY_FREE_SHARE = 0.3
+# Probability that a true law is reported as failing, for the claims tested by exact or normal p-values.
+FALSE_ALARM = 1e-3
+SLOPE, SLOPE_MARGIN = -0.5, 0.15
+COSINE = 0.99
+AGREEMENT_MARGIN = 0.03
+
+Section = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One row of the table of verdicts."""
+
+    key: str  # stable identifier
+    section: str | None  # name of the data set; None for claims about Φ alone
+    statement: str  # in words
+    formula: str  # in TeX
+    source: Source
+    hypothesis: str  # in words, with its numbers
+    met: bool | None
+    predicted: str
+    measured: str
+    samples: str  # what n counts
+    rule: str  # how the verdict was reached
+    verdict: Outcome
+
+
+def claims(results: dict[str, Any]) -> list[Claim]:
+    """Judge every claim that the results can speak to.
+
+    Parameters
+    ----------
+    results : dict
+        From `reports.build`, before its claims are added.
+
+    Returns
+    -------
+    list of Claim
+        Φ first, then each section in the same order.
+    """
+    about_sections: tuple[Callable[[Section], Claim], ...] = (
+        _free_share,
+        _no_other_flips,
+        lambda section: _rate(section, "f"),
+        lambda section: _rate(section, "g"),
+        _gradient_direction,
+        _paper_direction,
+        _kink_term,
+        _perturbation,
+        _agreement,
+        lambda section: _theorem(section, "published"),
+        lambda section: _theorem(section, "scenario"),
+    )
+    judged = [_phi(results["phi"])]
+    judged += [judge(section) for section in results["sections"] for judge in about_sections]
+    return judged
+
+
+# Verdicts ------------------------------------------------------------------------------------------
+
+
+def verdict(met: bool | None, holds: bool | None) -> Outcome:
+    """Combine the hypothesis and the test; None anywhere is unknown, but an unmet hypothesis is that."""
+    if met is False:
+        return "hypothesis not met"
+    if met is None or holds is None:
+        return "unknown"
+    return "holds" if holds else "fails"
+
+
+def within(low: float | None, high: float | None, interval: tuple[float | None, float | None]) -> bool | None:
+    """Compare a confidence interval with the range [low, high] that a claim allows; None: no limit there.
+
+    True if the interval lies inside, False if it lies outside, None if it straddles a limit or is not
+    finite.
+    """
+    start, end = interval
+    if start is None or end is None or not (math.isfinite(start) and math.isfinite(end)):
+        return None
+    bottom = -math.inf if low is None else low
+    top = math.inf if high is None else high
+    if bottom <= start and end <= top:
+        return True
+    return False if end < bottom or start > top else None
+
+
+def _all_finite(values: Iterable[float | None]) -> bool:
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+# Φ -------------------------------------------------------------------------------------------------
+
+
+def _phi(phi: dict[str, Any]) -> Claim:
+    sampled = phi["monte_carlo"]
+    pairs = len(sampled["exact"])
+    limit = float(stats.norm.isf(FALSE_ALARM / (2 * pairs)))
+    tolerance = 4e-12  # of the quadrature: four intervals, each asked for 1e-12 of a value below 1
+    difference, deviation = phi["largest_difference"], sampled["largest_deviation"]
+    steps = [step["holds"] for route in phi["routes"].values() for step in route]
+    holds = None
+    if _all_finite((difference, deviation)):
+        holds = all(steps) and difference <= tolerance and deviation <= limit
+    return Claim(
+        key="phi",
+        section=None,
+        statement="Φ has a closed form",
+        formula=r"\Phi = \frac{(1+\gamma)^2}{4} + \frac{(1-\gamma)^2}{2\pi} \arcsin\rho",
+        source="derived here",
+        hypothesis="none",
+        met=True,
+        predicted="closed form = quadrature = Monte Carlo",
+        measured=(
+            f"differs by at most {text.number(difference)} from quadrature, "
+            f"{text.number(deviation)} standard errors from Monte Carlo"
+        ),
+        samples=f"{len(phi['quadrature'])} quadratures; {pairs} pairs × {sampled['num_draws']:,} draws",
+        rule=(
+            f"all {len(steps)} derivation steps carried out, quadrature within {tolerance:g}, Monte Carlo "
+            f"within {limit:.2f} standard errors (false alarm {FALSE_ALARM:g} over all pairs)"
+        ),
+        verdict=verdict(True, holds),
+    )
+
+
+# Free neurons --------------------------------------------------------------------------------------
+
+
+def _free_share(section: Section) -> Claim:
+    pvalues = [run[network]["free_pvalue"] for run in section["runs"] for network in ("f", "g")]
+    smallest = min(pvalues) * len(pvalues) if _all_finite(pvalues) else None
+    widest = section["by_width"][-1]
+    return Claim(
+        key="free-share",
+        section=section["name"],
+        statement="The share of neurons that could change their activation follows the arctan law",
+        formula=r"P(\mathrm{free}) = \frac{2}{\pi} \arctan \frac{L T \kappa(z)}{s(z) \sqrt{m}}",
+        source="derived here",
+        hypothesis="full-batch training, test points independent of the initialisation",
+        met=True,
+        predicted=_pair(widest, "free_predicted"),
+        measured=_pair(widest, "free_measured"),
+        samples=f"{len(pvalues)} networks × {section['num_test']} points",
+        rule=(
+            "exact binomial test at every point of every network, smallest p-value times their number "
+            f"≥ {FALSE_ALARM:g}: {text.number(None if smallest is None else min(1.0, smallest))}"
+        ),
+        verdict=verdict(True, None if smallest is None else smallest >= FALSE_ALARM),
+    )
+
+
+def _no_other_flips(section: Section) -> Claim:
+    counts = [run[network]["flipped_not_free"] for run in section["runs"] for network in ("f", "g")]
+    widest = section["by_width"][-1]
+    return Claim(
+        key="only-free-flip",
+        section=section["name"],
+        statement="Only free neurons change their activation",
+        formula=r"|u_i(z, t) - u_i(z, 0)| \le |a_i| L T \kappa(z)",
+        source="derived here",
+        hypothesis="full-batch training",
+        met=True,
+        predicted="0 others flip",
+        measured=f"{sum(counts):,} others flip; flipped share {_pair(widest, 'flipped')}",
+        samples=f"{len(counts)} networks × {section['num_test']} points, every neuron",
+        rule="no neuron flips that was not free, beyond rounding of its pre-activation",
+        verdict=verdict(True, sum(counts) == 0),
+    )
+
+
+def _pair(record: dict[str, Any], name: str) -> str:
+    return f"f {_spread(record['f'][name])}, g {_spread(record['g'][name])}"
+
+
+# Predictions ---------------------------------------------------------------------------------------
+
+
+def _lazy_widths(section: Section, network: str) -> list[int]:
+    shares = {row["width"]: row[network]["free_predicted"]["mean"] for row in section["by_width"]}
+    return [width for width, share in shares.items() if share is not None and share <= LAZY_FREE_SHARE]
+
+
+def _lazy(section: Section, *networks: str) -> tuple[bool | None, str]:
+    """Identity loss, and few free neurons at the largest width."""
+    widest = section["by_width"][-1]
+    identity = section["setting"]["loss"] == "identity"
+    shares = {network: widest[network]["free_predicted"]["mean"] for network in networks}
+    listed = ", ".join(f"{name} {text.number(share)}" for name, share in shares.items())
+    met = (
+        identity and all(s <= LAZY_FREE_SHARE for s in shares.values())
+        if _all_finite(shares.values())
+        else None
+    )
+    return met, (
+        f"identity loss ({'yes' if identity else 'no'}); lazy at m = {widest['width']:,}: expected free "
+        f"share ≤ {LAZY_FREE_SHARE} ({listed})"
+    )
+
+
+def _rate(section: Section, network: str) -> Claim:
+    widths = _lazy_widths(section, network)
+    identity = section["setting"]["loss"] == "identity"
+    enough = len(widths) >= 3 and widths[-1] / widths[0] >= 10
+    slope = None
+    if enough:
+        errors = [
+            [
+                run[network]["error"]
+                for run in section["runs"]
+                if run["seed"] == seed and run["width"] in widths
+            ]
+            for seed in section["seeds"]
+        ]
+        if all(_all_finite(row) for row in errors):
+            slope = rates(widths, errors)
+    relative = section["by_width"][-1][network]["relative_error"]
+    # For f, whose flips are few at these times, the rate itself; for g the upper bound O(m^(-1/2)): flips
+    # add terms that fall faster, and dominate at small widths.
+    low, high = (SLOPE - SLOPE_MARGIN if network == "f" else None), SLOPE + SLOPE_MARGIN
+    allowed = (
+        f"inside −1/2 ± {SLOPE_MARGIN}; outside: fails"
+        if low is not None
+        else f"below −1/2 + {SLOPE_MARGIN}; above: fails"
+    )
+    symbol, predicted = (r"f(z; T_f)", r"f_b(z)") if network == "f" else (r"g(z; T_g)", r"g_b(z)")
+    time = "T_f" if network == "f" else "T_g"
+    return Claim(
+        key=f"rate-{network}",
+        section=section["name"],
+        statement=(
+            f"The velocity of {network} tends to {network}_b, with an error that falls "
+            + ("like 1/√m" if network == "f" else "at least like 1/√m")
+        ),
+        formula=rf"\frac{{{symbol} - {network}(z; 0)}}{{{time}}} = {predicted} + O(m^{{-1/2}})",
+        source="derived here",
+        hypothesis=(
+            f"identity loss ({'yes' if identity else 'no'}); three lazy widths (expected free share ≤ "
+            f"{LAZY_FREE_SHARE}) over a decade: {_widths(widths)}"
+        ),
+        met=identity and enough,
+        predicted="slope −1/2" if network == "f" else "slope −1/2 or steeper",
+        measured=(
+            f"slope {_interval(slope)}; relative error {_spread(relative)} at m = {section['widths'][-1]:,}"
+        ),
+        samples=f"{len(section['seeds'])} seeds",
+        rule=f"{CONFIDENCE:.0%} interval of the slope over seeds {allowed}",
+        verdict=verdict(
+            identity and enough, None if slope is None else within(low, high, (slope.low, slope.high))
+        ),
+    )
+
+
+# Directions ----------------------------------------------------------------------------------------
+
+
+def _cosine_claim(section: Section, name: str, **texts: Any) -> Claim:  # noqa: ANN401
+    met, hypothesis = _lazy(section, "f")
+    summary = section["by_width"][-1]["cosines"][name]
+    return Claim(
+        section=section["name"],
+        hypothesis=hypothesis,
+        met=met,
+        measured=f"cosine {_spread(summary)}",
+        samples=f"{summary['n']} seeds at m = {section['widths'][-1]:,}",
+        rule=f"{CONFIDENCE:.0%} interval of the mean cosine above {COSINE}; below: fails",
+        verdict=verdict(met, within(COSINE, None, (summary["low"], summary["high"]))),
+        **texts,
+    )
+
+
+def _gradient_direction(section: Section) -> Claim:
+    return _cosine_claim(
+        section,
+        "trained_gradient",
+        key="direction-gradient",
+        statement="The trained part of the input gradient points along ∇f_b",
+        formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx T \, \nabla f_b(x)",
+        source="derived here",
+        predicted="cosine → 1",
+    )
+
+
+def _paper_direction(section: Section) -> Claim:
+    limit = section["by_width"][-1]["cosines"]["between"]
+    return _cosine_claim(
+        section,
+        "trained_paper",
+        key="direction-paper",
+        statement="The trained part of the input gradient is a weighted sum of training samples, along u",
+        formula=r"\nabla f(x; T) \propto u(x) = \frac{1}{N} \sum_k \Phi(x_k, x) y_k x_k",
+        source="published",
+        predicted=f"cosine → 1 as published; → {_spread(limit)} = cos(u, ∇f_b) as derived here",
+    )
+
+
+def _kink_term(section: Section) -> Claim:
+    met, hypothesis = _lazy(section, "f")
+    widest = section["widths"][-1]
+    pairs = [run["cosines"] for run in section["runs"] if run["width"] == widest]
+    values = [(pair["trained_gradient"], pair["trained_paper"]) for pair in pairs]
+    gap, holds = None, None
+    if all(_all_finite(pair) for pair in values):
+        gap = summarise([gradient - paper for gradient, paper in values])
+        holds = within(0.0, None, (gap.low, gap.high))
+    between = section["by_width"][-1]["cosines"]["between"]["mean"]
+    return Claim(
+        key="kink-term",
+        section=section["name"],
+        statement="The moving kinks turn the gradient away from u, towards ∇f_b",
+        formula=r"\nabla f_b(x) = u(x) + \frac{1}{N} \sum_k y_k k(x_k, x) \nabla_x \Phi(x_k, x)",
+        source="derived here",
+        hypothesis=hypothesis,
+        met=met,
+        predicted=f"gain in cosine {text.number(None if between is None else 1 - between)}",
+        measured=f"gain in cosine {_interval(gap)}",
+        samples=f"{len(pairs)} seeds at m = {widest:,}, paired",
+        rule=f"{CONFIDENCE:.0%} interval of cos(·, ∇f_b) − cos(·, u) over seeds above 0; below: fails",
+        verdict=verdict(met, holds),
+    )
+
+
+def _perturbation(section: Section) -> Claim:
+    cosines = section["by_width"][-1]["cosines"]
+    return _cosine_claim(
+        section,
+        "perturbation_given_initial",
+        key="perturbation",
+        statement="Perturbations point along the initial gradient plus T ∇f_b",
+        formula=r"t_n r_n/\varepsilon \approx (\nabla f(x_n; 0) + T_f \nabla f_b(x_n))/\|\cdot\|",
+        source="derived here",
+        predicted=(
+            f"cosine → 1 (without the initial gradient {_spread(cosines['perturbation_gradient'])}, "
+            f"with u {_spread(cosines['perturbation_paper'])})"
+        ),
+    )
+
+
+# Agreement -----------------------------------------------------------------------------------------
+
+
+def _agreement(section: Section) -> Claim:
+    met, hypothesis = _lazy(section, "f", "g")
+    widest = section["widths"][-1]
+    runs = [run["agreement"] for run in section["runs"] if run["width"] == widest]
+    record = section["by_width"][-1]["agreement"]
+    pairs = [(run["measured"], run["predicted"]) for run in runs]
+    gap, holds = None, None
+    if all(_all_finite(pair) for pair in pairs):
+        gap = summarise([measured - predicted for measured, predicted in pairs])
+        holds = within(-AGREEMENT_MARGIN, AGREEMENT_MARGIN, (gap.low, gap.high))
+    return Claim(
+        key="agreement",
+        section=section["name"],
+        statement=(
+            "How often f and g agree is predicted without training anything, from the chances p and r that "
+            "T f_b and T g_b outweigh the initial networks"
+        ),
+        formula=r"P(\operatorname{sgn} f = \operatorname{sgn} g) = p r + (1 - p)(1 - r)",
+        source="derived here",
+        hypothesis=hypothesis,
+        met=met,
+        predicted=_spread(record["predicted"]),
+        measured=f"{_spread(record['measured'])}; difference {_interval(gap)}",
+        samples=f"{len(runs)} seeds × {section['num_test']} fresh points at m = {widest:,}",
+        rule=f"{CONFIDENCE:.0%} interval of measured − predicted inside ±{AGREEMENT_MARGIN}; outside: fails",
+        verdict=verdict(met, holds),
+    )
+
+
+def _theorem(section: Section, label_noise: str) -> Claim:
+    widest = section["widths"][-1]
+    runs = [run for run in section["runs"] if run["width"] == widest]
+    counts = [c for run in runs for c in run["conditions"] if c["label_noise"] == label_noise]
+    wide = all(count["width"] == "holds" for count in counts)
+    agree = sum(count["met_agree"] for count in counts)
+    differ = sum(count["met_differ"] for count in counts)
+    points = section["num_test"] * len(runs)
+    met = wide and agree + differ > 0
+    published = label_noise == "published"
+    noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
+    return Claim(
+        key=f"theorem-{label_noise}",
+        section=section["name"],
+        statement=(
+            "Where (a), (b), (c) hold, f and g agree"
+            + ("" if published else " (label noise of the scenario at hand)")
+        ),
+        formula=r"m > d^2 (T_f + T_g)^2 \Rightarrow \operatorname{sgn} f = \operatorname{sgn} g",
+        source="published" if published else "derived here",
+        hypothesis=(
+            f"constant 1, no logarithm, label noise {noise}: width {'met' if wide else 'not met'}, "
+            f"(a), (b), (c) at {agree + differ:,} of {points:,} points"
+        ),
+        met=met,
+        predicted="all agree" if agree + differ else "nothing",
+        measured=f"{agree:,} agree, {differ:,} differ" if agree + differ else "no point to test",
+        samples=f"{len(runs)} seeds × {section['num_test']} points at m = {widest:,}",
+        rule="no disagreement among the points where the hypothesis is met",
+        verdict=verdict(met, differ == 0),
+    )
+
+
+# Text ----------------------------------------------------------------------------------------------
+
+
+def _spread(summary: dict[str, Any]) -> str:
+    return text.spread(summary["mean"], summary["sd"])
+
+
+def _interval(summary: Summary | None) -> str:
+    return text.DASH if summary is None else text.interval(summary.mean, summary.low, summary.high)
+
+
+def _widths(widths: list[int]) -> str:
+    return "none" if not widths else ", ".join(f"{width:,}" for width in widths)

@@ -1,0 +1,215 @@
+"""The command `perturblearn`.
+
+Exit codes: 0 the report was written (whatever its verdicts); 2 bad input, with one line saying what;
+130 interrupted.  In the last two cases nothing was written.
+"""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empirics import store
+from empirics.config import PRECISIONS
+from empirics.data.dataset import STANDARDISATIONS
+from empirics.perturb import TARGETS
+from reports.build import build
+from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
+from reports.provenance import provenance
+from reports.render import render
+from theory.setting import LOSSES, SCENARIOS
+
+_EXAMPLE = "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(typed)
+    try:
+        return _report(options, command=shlex.join(["perturblearn", *typed]))
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        print(f"perturblearn: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("perturblearn: interrupted, nothing written", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="perturblearn",
+        description="Theory against experiment: learning from adversarial perturbations.",
+        epilog=f"example: {_EXAMPLE}",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    report = commands.add_parser(
+        "report",
+        help="train networks, compare them with the theory, write an HTML page and results.json",
+        description="Train networks, compare them with the theory, write an HTML page and results.json.",
+        epilog=f"example: {_EXAMPLE}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    report.add_argument(
+        "--data",
+        nargs="+",
+        default=list(DEFAULT_DATA),
+        metavar="NAME",
+        help="digits, shifted-gaussian, gaussian, breast-cancer, or a .npz (arrays X, y) or .csv file "
+        "(label in the last column); one section each",
+    )
+    report.add_argument(
+        "--preset", choices=PRESETS, default="quick", help="quick and lazy: wide; published: far from lazy"
+    )
+    report.add_argument("--seeds", type=int, help="number of seeds, at least 2 (default: the preset's)")
+    report.add_argument("--out", type=Path, default=Path("perturblearn-report"), help="output folder")
+    report.add_argument("--device", default="cpu", help="cpu or cuda")
+
+    data = report.add_argument_group("data")
+    data.add_argument("--classes", metavar="A,B", help="two classes: A becomes +1, B becomes -1")
+    data.add_argument("--standardise", choices=STANDARDISATIONS, help="how features are prepared")
+    data.add_argument("--test-fraction", type=float, help="share of real data held out")
+    data.add_argument("--dim", type=int, help="d of Gaussian data")
+    data.add_argument("--num-train", type=int, help="N of Gaussian data")
+    data.add_argument("--num-test", type=int, help="fresh points of Gaussian data")
+    data.add_argument("--shift", type=float, help="class means ±shift·1 of shifted Gaussian data")
+
+    setting = report.add_argument_group("setting (default: the preset's)")
+    setting.add_argument("--widths", metavar="M,M,...", help="increasing widths, separated by commas")
+    setting.add_argument("--negative-slope", type=float, metavar="γ", help="of the leaky ReLU, in [0, 1)")
+    setting.add_argument("--loss", choices=LOSSES)
+    setting.add_argument("--scenario", choices=SCENARIOS, help="a: perturbations alone; b: added to samples")
+    setting.add_argument("--epsilon", type=float, metavar="ε", help="L2 norm of perturbations (√d if absent)")
+    setting.add_argument("--T-f", type=float, help="flow time of f: learning rate × steps / (1 − momentum)")
+    setting.add_argument("--T-g", type=float, help="flow time of g")
+    setting.add_argument("--num-steps", type=int, help="of gradient descent")
+    setting.add_argument("--momentum", type=float, help="heavy-ball momentum, in [0, 1)")
+    setting.add_argument("--targets", choices=TARGETS, help="target labels of perturbations")
+    setting.add_argument("--precision", choices=PRECISIONS, help="of the networks")
+    return parser
+
+
+def _report(options: argparse.Namespace, *, command: str) -> int:
+    _check_device(options.device)
+    all_series = [_series(name, options) for name in options.data]
+    if len(set(options.data)) < len(options.data):
+        msg = f"data must name each set once, got {' '.join(options.data)}"
+        raise ValueError(msg)
+    for item in all_series:  # an unreadable file must be known before anything is trained
+        item.base.setting(item.base.data.load(0))
+    store.check_directory(options.out)
+    results = build(
+        all_series,
+        provenance=provenance(command=command, device=options.device),
+        device=options.device,
+        progress=_progress,
+    )
+    page = render(results)
+    folder = store.prepare_directory(options.out)
+    store.write_json(folder / "results.json", results)
+    store.write_text(folder / "report.html", page)
+    _print_verdicts(results)
+    print(f"\npage:    {folder / 'report.html'}\nnumbers: {folder / 'results.json'}")
+    return 0
+
+
+def _series(name: str, options: argparse.Namespace) -> Series:
+    classes = None
+    if options.classes is not None:
+        parts = [part.strip() for part in options.classes.split(",")]
+        if len(parts) != 2 or not all(parts):
+            msg = f"classes must be two names separated by a comma, got {options.classes!r}"
+            raise ValueError(msg)
+        classes = (parts[0], parts[1])
+    data = source(
+        name,
+        preset=options.preset,
+        classes=classes,
+        dim=options.dim,
+        num_train=options.num_train,
+        num_test=options.num_test,
+        shift=options.shift,
+        standardise=options.standardise,
+        test_fraction=options.test_fraction,
+    )
+    chosen = series(data, preset=options.preset, num_seeds=options.seeds)
+    fields = (
+        "negative_slope",
+        "loss",
+        "scenario",
+        "epsilon",
+        "T_f",
+        "T_g",
+        "num_steps",
+        "momentum",
+        "targets",
+        "precision",
+    )
+    changes: dict[str, Any] = {
+        field: getattr(options, field) for field in fields if getattr(options, field) is not None
+    }
+    chosen = replace(chosen, base=replace(chosen.base, **changes))
+    if options.widths is not None:
+        chosen = replace(chosen, widths=_widths(options.widths))
+    return chosen
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"widths must be integers separated by commas, got {text!r}"
+        raise ValueError(msg) from error
+
+
+def _check_device(device: str) -> None:
+    kind = device.partition(":")[0]
+    if kind not in {"cpu", "cuda"}:
+        msg = f"device must be cpu or cuda, got {device!r}"
+        raise ValueError(msg)
+    if kind == "cuda" and not torch.cuda.is_available():
+        msg = "device must be present, got 'cuda' but torch sees no such device"
+        raise ValueError(msg)
+
+
+# Terminal ------------------------------------------------------------------------------------------
+
+_started = time.monotonic()
+
+
+def _progress(share: float, text: str) -> None:
+    """One line that is rewritten; silent when nobody watches."""
+    if not sys.stderr.isatty():
+        return
+    elapsed = time.monotonic() - _started
+    left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0.05 else ""
+    line = f"{share:4.0%} {text}{left}"[: shutil.get_terminal_size().columns - 1]
+    print(f"\r\x1b[K{line}" if share < 1 else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _print_verdicts(results: dict[str, Any]) -> None:
+    width = max(60, min(shutil.get_terminal_size().columns, 110))
+    current = object()
+    for claim in results["claims"]:
+        if claim["section"] != current:
+            current = claim["section"]
+            print(f"\n{current or 'Φ'}\n{'─' * width}")
+        print(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
+        print(f"{'':22}predicted {claim['predicted']}")
+        print(f"{'':22}measured  {claim['measured']}")
+
+
+def _mark(verdict: str) -> str:
+    text = f"{verdict:<20}"
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    color = {"holds": "32", "fails": "31", "unknown": "33"}.get(verdict, "2")
+    return f"\x1b[{color}m{text}\x1b[0m"

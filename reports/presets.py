@@ -1,0 +1,179 @@
+"""What a report runs: series of experiments over widths and seeds, by data set and preset."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from empirics.config import ExperimentConfig
+from empirics.data import (
+    BreastCancerData,
+    DataSource,
+    DigitsData,
+    FileData,
+    GaussianData,
+    ShiftedGaussianData,
+)
+from theory._validation import check_choice, check_integer
+from theory.setting import flow_time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One data set: the same experiment over widths and seeds.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On construction, if there is no width or no seed.
+    """
+
+    base: ExperimentConfig  # its width and seed are replaced
+    widths: tuple[int, ...]  # increasing
+    seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.widths or not self.seeds:
+            msg = f"widths and seeds must not be empty, got {self.widths} and {self.seeds}"
+            raise ValueError(msg)
+        for width in self.widths:
+            check_integer("widths", width, minimum=1)
+        if list(self.widths) != sorted(set(self.widths)):
+            msg = f"widths must increase, got {', '.join(map(str, self.widths))}"
+            raise ValueError(msg)
+
+    def configs(self) -> list[ExperimentConfig]:
+        """Return one configuration for each width and seed, small widths first."""
+        return [replace(self.base, width=w, seed=s) for w in self.widths for s in self.seeds]
+
+
+PRESETS = ("quick", "lazy", "published")
+DEFAULT_DATA = ("digits", "shifted-gaussian")
+
+_QUICK_WIDTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
+_LAZY_WIDTHS = (3_000, 10_000, 30_000, 100_000, 300_000)
+_PUBLISHED_WIDTHS = (30, 100, 300)
+# Flow times at which the quick widths reach the lazy regime (expected free share of a few percent at the
+# largest one), while both networks learn.  Other data get 1.
+_QUICK_TIMES = {"digits": (1.0, 2.0), "shifted-gaussian": (2.0, 2.0)}
+
+
+def source(
+    name: str,
+    *,
+    preset: str = "quick",
+    classes: tuple[str, str] | None = None,
+    dim: int | None = None,
+    num_train: int | None = None,
+    num_test: int | None = None,
+    shift: float | None = None,
+    standardise: str | None = None,
+    test_fraction: float | None = None,
+) -> DataSource:
+    """Return a data source by its name on the command line.
+
+    Parameters
+    ----------
+    name : str
+        "digits", "shifted-gaussian", "gaussian", "breast-cancer", or a path ending in .npz or .csv.
+    preset : {"quick", "lazy", "published"}
+        Decides the default sizes of synthetic data.
+    classes, dim, num_train, num_test, shift, standardise, test_fraction
+        Options of the source; those that do not apply to it are an error.
+
+    Returns
+    -------
+    DataSource
+
+    Raises
+    ------
+    ValueError
+        If the name or an option is unknown, or an option does not apply.
+    """
+    check_choice("preset", preset, PRESETS)
+    given = {
+        "classes": classes,
+        "dim": dim,
+        "num_train": num_train,
+        "num_test": num_test,
+        "shift": shift,
+        "standardise": standardise,
+        "test_fraction": test_fraction,
+    }
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    defaults: dict[str, Any]
+    sizes: dict[str, Any] = (
+        {"dim": 100, "num_train": 1000} if preset == "published" else {"dim": 40, "num_train": 200}
+    )
+    real = {"standardise", "test_fraction"}
+    build: Callable[..., DataSource]
+    if name in {"gaussian", "shifted-gaussian"}:
+        shifted = name == "shifted-gaussian"
+        build = ShiftedGaussianData if shifted else GaussianData
+        allowed = {"dim", "num_train", "num_test"} | ({"shift"} if shifted else set())
+        defaults = sizes | ({"shift": 0.3 if preset == "published" else 0.5} if shifted else {})
+    elif name == "digits":
+        build, allowed, defaults = DigitsData, real | {"classes"}, {}
+    elif name == "breast-cancer":
+        build, allowed, defaults = BreastCancerData, real, {}
+    elif name.endswith((".npz", ".csv")):
+        build, allowed, defaults = FileData, real | {"classes"}, {"path": name}
+    else:
+        known = "digits, shifted-gaussian, gaussian, breast-cancer, or a .npz or .csv file"
+        msg = f"data must be {known}, got {name!r}"
+        raise ValueError(msg)
+    for key, value in options.items():
+        if key not in allowed:
+            msg = f"{key.replace('_', '-')} does not apply to data {name!r}, got {value}"
+            raise ValueError(msg)
+    return build(**(defaults | options))
+
+
+def series(data: DataSource, *, preset: str = "quick", num_seeds: int | None = None) -> Series:
+    """Return the experiments of a preset on one data set.
+
+    ``quick``: the regime where the theory applies, in a few minutes.  ``lazy``: the same, wider.
+    ``published``: schedules of the published experiments (heavy-ball momentum, widths around 100), which
+    are far from that regime.
+
+    Parameters
+    ----------
+    data : DataSource
+    preset : {"quick", "lazy", "published"}
+    num_seeds : int, optional
+        At least 2, so that there is a spread; the preset's own if absent.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    ValueError
+        If the preset is unknown or there are too few seeds.
+    """
+    check_choice("preset", preset, PRESETS)
+    if num_seeds is None:
+        num_seeds = 10 if preset == "published" else 16
+    seeds = tuple(range(check_integer("seeds", num_seeds, minimum=2)))
+    if preset == "published":
+        return Series(base=_published(data), widths=_PUBLISHED_WIDTHS, seeds=seeds)
+    T_f, T_g = _QUICK_TIMES.get(data.name, (1.0, 1.0))
+    base = ExperimentConfig(data=data, width=1, T_f=T_f, T_g=T_g, num_steps=10)
+    return Series(base=base, widths=_QUICK_WIDTHS if preset == "quick" else _LAZY_WIDTHS, seeds=seeds)
+
+
+def _published(data: DataSource) -> ExperimentConfig:
+    """Schedules of paper A: momentum 0.9; 1000 epochs at rate 1 for Gaussian data, 100 at 0.01 for images.
+
+    ε is 0.001 √d for Gaussian data and 0.005 √d for images (0.14 of d = 784).  Without the published
+    reduce-on-plateau schedule and half precision.
+    """
+    gaussian = isinstance(data, (GaussianData, ShiftedGaussianData))
+    steps, rate = (1000, 1.0) if gaussian else (100, 0.01)
+    T = flow_time(rate, steps, momentum=0.9)
+    if isinstance(data, (GaussianData, ShiftedGaussianData)):
+        epsilon = 0.001 * math.sqrt(data.dim)
+    else:
+        epsilon = 0.005 * math.sqrt(data.load(0).X.shape[1])
+    return ExperimentConfig(data=data, width=1, T_f=T, T_g=T, num_steps=steps, momentum=0.9, epsilon=epsilon)

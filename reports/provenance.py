@@ -1,0 +1,66 @@
+"""Where results come from: versions, revision, machine."""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = ("perturblearn", "numpy", "scipy", "sympy", "mpmath", "torch", "scikit-learn", "matplotlib")
+
+
+def provenance(*, command: str, device: str) -> dict[str, Any]:
+    """Return versions, git revision and machine as JSON values.
+
+    Parameters
+    ----------
+    command : str
+        What the user typed.
+    device : str
+        Where networks are trained.
+
+    Returns
+    -------
+    dict
+        ``revision`` is None outside a git checkout of the project.
+    """
+    return {
+        "command": command,
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "revision": _revision(),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "threads": torch.get_num_threads(),
+            "device": device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})",
+        },
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _revision() -> str | None:
+    """Revision of the checkout this file lies in, with "+changes" if the tree differs from it."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    revision = _git(root, "rev-parse", "--short=12", "HEAD")
+    if revision is None:
+        return None
+    return revision + ("+changes" if _git(root, "status", "--porcelain") else "")
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,55 @@
+"""Numbers as text, one way for the terminal, the claims and the page.
+
+A mean is shown with as many decimals as its spread has; what is missing or not finite is a dash.
+"""
+
+import math
+
+DASH = "—"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with `digits` significant digits."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return _minus(f"{value:.{digits}g}")
+
+
+def count(value: float | None) -> str:
+    """Return a number rounded to an integer, thousands separated."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return _minus(f"{value:,.0f}")
+
+
+def spread(mean: float | None, sd: float | None) -> str:
+    """Return mean ± standard deviation; the deviation has one digit (two below 2)."""
+    if mean is None or sd is None or not (math.isfinite(mean) and math.isfinite(sd)):
+        return DASH
+    places = _places(sd)
+    return _minus(f"{mean:.{places}f} ± {sd:.{places}f}" if sd else f"{mean:.6g} ± 0")
+
+
+def interval(mean: float | None, low: float | None, high: float | None) -> str:
+    """Return a mean with its interval in brackets."""
+    if mean is None or low is None or high is None:
+        return DASH
+    if not all(math.isfinite(value) for value in (mean, low, high)):
+        return DASH
+    places = _places((high - low) / 2)
+    return _minus(f"{mean:.{places}f} [{low:.{places}f}, {high:.{places}f}]")
+
+
+def _places(size: float) -> int:
+    """Decimals that show one digit of `size`, two if the first is a 1."""
+    if size <= 0:
+        return 6
+    exponent = math.floor(math.log10(size))
+    two = size / 10.0**exponent < 2
+    return max(0, -exponent + (1 if two else 0))
+
+
+def _minus(text: str) -> str:
+    """Typeset leading minus signs, but not those of exponents."""
+    words = [("−" + word[1:]) if word.startswith("-") else word for word in text.split(" ")]
+    return " ".join(words).replace("[-", "[−")
