@@ -82,5 +82,11 @@ def preactivation_scale(Z: ArrayLike) -> Array:
     -----
     Source: `expressions.SCALE`; Derivation 1.
     """
-    Z = as_points("Z", Z)
-    return np.asarray(np.hypot(np.linalg.norm(Z, axis=1) / np.sqrt(Z.shape[1]), 1.0))
+    return scales(as_points("Z", Z))
+
+
+def scales(Z: Array) -> Array:
+    """Return s(z) of checked points; scaled before squaring, so that no norm over- or underflows."""
+    largest = np.maximum(np.abs(Z).max(axis=1), 1.0)
+    norms = np.linalg.norm(Z / largest[:, None], axis=1) / np.sqrt(Z.shape[1])
+    return np.asarray(largest * np.hypot(norms, 1 / largest))

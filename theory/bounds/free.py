@@ -73,7 +73,7 @@ def free_fraction(
     L = check_real("lipschitz", lipschitz, minimum=0, exclusive=True)
     # arctan2 takes τ as a quotient of two finite numbers, so that a huge T saturates instead of failing.
     with np.errstate(over="ignore"):
-        return np.asarray(2 / np.pi * np.arctan2(L * T * kappa, s * np.sqrt(width)))
+        return np.asarray(2 / np.pi * np.arctan2(L * (T * kappa), s * np.sqrt(width)))
 
 
 def width_bound(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory._validation import Array, as_points, check_slope
+from theory.geometry import scales
 
 # Pairs with 1 − |ρ| below this are computed again: above it sin θ > 0.3, so that a few roundings in ρ
 # stay a few roundings in θ.
@@ -89,8 +90,7 @@ def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: flo
     # Coinciding points have θ = 0 exactly: `angles` takes it from their difference.
     smooth = sine > 0
     over_sine = np.divide(weights, sine, out=np.zeros_like(sine), where=smooth)
-    scale_x = np.hypot(np.linalg.norm(X, axis=1) / np.sqrt(dim), 1.0)
-    scale_z = np.hypot(np.linalg.norm(Z, axis=1) / np.sqrt(dim), 1.0)[:, None]
+    scale_x, scale_z = scales(X), scales(Z)[:, None]
     towards_x = (over_sine / (dim * scale_x * scale_z)) @ X
     towards_z = np.sum(over_sine * np.cos(theta), axis=1, keepdims=True) / (dim * scale_z**2) * Z
     return np.asarray((1 - negative_slope) ** 2 / (2 * np.pi) * (towards_x - towards_z))

@@ -1,0 +1,25 @@
+"""Inner products, κ and s."""
+
+import numpy as np
+import pytest
+
+from theory import augmented_inner, kappa, preactivation_scale
+from theory import expressions as ex
+
+
+def test_kappa_and_scale_by_hand():
+    X, Z = [[1.0, 2.0], [-3.0, 0.0]], [[2.0, 0.0]]
+    np.testing.assert_array_equal(augmented_inner(Z, X), [[3.0, -5.0]])
+    np.testing.assert_array_equal(kappa(Z, X), [4.0])
+    exact = ex.SCALE.subs({ex.z_z: 4, ex.d: 2})
+    assert preactivation_scale(Z)[0] == pytest.approx(float(exact), rel=1e-15)
+
+
+def test_scale_does_not_overflow():
+    assert preactivation_scale([[1e200]])[0] == 1e200
+    assert preactivation_scale([[0.0]])[0] == 1
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match="Z must have 2 columns"):
+        kappa([[1.0]], [[1.0, 2.0]])
