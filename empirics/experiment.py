@@ -256,7 +256,9 @@ def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) 
     )
 
     def mean(A: Array, B: Array) -> float:
-        return float(np.mean(cosines(A, B)))
+        values = cosines(A, B)
+        known = values[np.isfinite(values)]  # a zero gradient has no direction; it is counted elsewhere
+        return float(known.mean()) if known.size else float("nan")
 
     return Cosines(
         perturbation_paper=mean(final, paper),

@@ -297,8 +297,11 @@ def _points(
 
 def _log_log(axes: Axes) -> None:
     axes.set_xscale("log")
-    axes.set_yscale("log", nonpositive="mask")
-    for axis in (axes.xaxis, axes.yaxis):
+    # Where nothing is positive (no flip at all, a perfect cosine) there is no log axis to draw on.
+    positive = any(np.any(np.asarray(line.get_ydata(), dtype=float) > 0) for line in axes.lines)
+    if positive:
+        axes.set_yscale("log", nonpositive="mask")
+    for axis in (axes.xaxis, *((axes.yaxis,) if positive else ())):
         axis.set_major_formatter(FuncFormatter(_power))
         axis.set_minor_formatter(NullFormatter())
 
