@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 
-def as_points(name: str, value: ArrayLike, *, dim: int | None = None) -> Array:
-    """Return `value` as finite float64 points of shape (n, d), n ≥ 1 and d ≥ 1."""
-    array = _as_real(name, value)
+def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float32: bool = False) -> Array:
+    """Return `value` as finite points of shape (n, d), n ≥ 1 and d ≥ 1, float64 (or float32, if kept)."""
+    array = _as_real(name, value, keep_float32=keep_float32)
     if array.ndim != 2 or 0 in array.shape:
         msg = f"{name} must have shape (n, d) with n, d >= 1, got {array.shape}"
         raise ValueError(msg)
@@ -90,7 +90,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _as_real(name: str, value: ArrayLike) -> Array:
+def _as_real(name: str, value: ArrayLike, *, keep_float32: bool = False) -> Array:
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists
@@ -99,7 +99,8 @@ def _as_real(name: str, value: ArrayLike) -> Array:
     if array.dtype.kind not in "iuf":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
-    array = array.astype(np.float64, copy=False)
+    if not (keep_float32 and array.dtype == np.float32):
+        array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
         bad = array[~np.isfinite(array)]
         msg = f"{name} must be finite, got {bad.flat[0]} ({bad.size} of {array.size} entries)"

@@ -15,7 +15,8 @@ from scipy import special
 
 from theory._validation import Array, as_labels, as_points, check_choice, check_real, check_slope
 from theory.geometry import preactivation_scale
-from theory.kernel.arrays import angles, phi_of_angle, weighted_gradient
+from theory.kernel.arrays import weighted_gradient
+from theory.kernel.products import product
 
 # Entries of a (queries × samples) block: 32 MiB in float64.
 _BLOCK = 1 << 22
@@ -49,7 +50,7 @@ def f_hat(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0
     Source: `expressions.F_HAT`; published (paper A); Derivation 3.
     """
     Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return _kernel_sum(Z, X, y, slope, bias=False)
+    return product(Z, X, y, slope, 0.0) / len(X)
 
 
 def f_predict(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0.0) -> Array:
@@ -82,7 +83,7 @@ def f_predict(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float
     Source: `expressions.F_B`; Derivation 3.
     """
     Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return _kernel_sum(Z, X, y, slope, bias=True)
+    return product(Z, X, y, slope, 1.0) / len(X)
 
 
 def g_predict(Z: ArrayLike, X_adv: ArrayLike, y_adv: ArrayLike, *, negative_slope: float = 0.0) -> Array:
@@ -158,11 +159,7 @@ def g_hat(
         msg = f"X_adv must have one row for each of the {len(X)} rows of X, got {len(X_adv)}"
         raise ValueError(msg)
     U = perturbation_direction(X, y, kind="paper", negative_slope=slope)
-    result = np.empty(len(Z))
-    for part in _parts(len(Z), len(X)):
-        weights = phi_of_angle(angles(Z[part], X_adv), slope)
-        result[part] = np.sum((weights @ U) * Z[part], axis=1) / len(X)
-    return result
+    return np.asarray(np.sum(product(Z, X_adv, U, slope, None) * Z, axis=1) / len(X))
 
 
 def perturbation_direction(
@@ -209,13 +206,11 @@ def perturbation_direction(
     """
     check_choice("kind", kind, ("paper", "gradient"))
     Z, X, y, slope = _checked(X if at is None else at, X, y, negative_slope, query_name="at")
-    result = np.empty(Z.shape)
-    for part in _parts(len(Z), len(X)):
-        points = Z[part]
-        result[part] = (phi_of_angle(angles(points, X), slope) * y) @ X / len(X)
-        if kind == "gradient":
-            weights = (points @ X.T + 1) * (y / len(X))
-            result[part] += weighted_gradient(points, X, weights, negative_slope=slope)
+    result = product(Z, X, y[:, None] * X, slope, None) / len(X)
+    if kind == "gradient":
+        for part in _parts(len(Z), len(X)):
+            weights = (Z[part] @ X.T + 1) * (y / len(X))
+            result[part] += weighted_gradient(Z[part], X, weights, negative_slope=slope)
     return result
 
 
@@ -306,11 +301,3 @@ def _checked(
 def _parts(queries: int, samples: int) -> Iterator[slice]:
     step = max(1, _BLOCK // samples)
     return (slice(start, start + step) for start in range(0, queries, step))
-
-
-def _kernel_sum(Z: Array, X: Array, y: Array, slope: float, *, bias: bool) -> Array:
-    result = np.empty(len(Z))
-    for part in _parts(len(Z), len(X)):
-        inner = Z[part] @ X.T + (1.0 if bias else 0.0)
-        result[part] = (phi_of_angle(angles(Z[part], X), slope) * inner) @ y / len(X)
-    return result

@@ -3,6 +3,7 @@
 from theory.kernel.arrays import phi
 from theory.kernel.derivation import Derivation, Route, Step, derive_phi, phi_expr
 from theory.kernel.estimates import Estimate, phi_monte_carlo, phi_quadrature
+from theory.kernel.products import ntk, ntk_product, phi_product
 
 __all__ = [
     "Derivation",
@@ -10,8 +11,11 @@ __all__ = [
     "Route",
     "Step",
     "derive_phi",
+    "ntk",
+    "ntk_product",
     "phi",
     "phi_expr",
     "phi_monte_carlo",
+    "phi_product",
     "phi_quadrature",
 ]

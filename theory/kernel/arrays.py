@@ -1,78 +1,142 @@
-"""The Gaussian kernel Φ of a leaky-ReLU layer, in closed form, on numpy arrays.
+"""The Gaussian kernel Φ of a leaky-ReLU layer, in closed form, for numpy, torch, jax and other arrays.
 
-Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (x/√d, 1) and (z/√d, 1).
+Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (σ_w x/√d, σ_b) and (σ_w z/√d, σ_b).
 
-The angle of most pairs comes from one matrix product, θ = arccos ρ, whose error is that of ρ divided by
-sin θ.  Nearly parallel and nearly opposite pairs would lose half their digits that way, so they are
-computed again from differences, θ = 2·atan2(‖û − v̂‖, ‖û + v̂‖), which loses none (W. Kahan).
+What comes in goes out: the array library, the dtype (float32 or float64) and the device.  numpy arrays and
+torch tensors on the CPU take the path of `gram`, one matrix product; torch adds derivatives (`autograd`).
+Everything else, jax under `jit`, `grad` and `vmap` included, goes through `reference`, which is the
+definition of all of them.
 """
 
+import math
+import sys
+from typing import Any
+
+import array_api_compat
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_slope
+from theory._validation import Array, as_points, check_real, check_slope
 from theory.geometry import scales
+from theory.kernel import gram
 
-# Pairs with 1 − |ρ| below this are computed again: above it sin θ > 0.3, so that a few roundings in ρ
-# stay a few roundings in θ.
-_NEAR = 0.05
-# Entries of the temporary arrays in which near pairs are computed again (8 MiB each).
-_BLOCK = 1 << 20
+# Entries of the temporary arrays of `reference` (32 MiB in float64).
+_BLOCK = 1 << 22
 
 
-def phi(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
+def phi(
+    X: Any,  # noqa: ANN401
+    Z: Any = None,  # noqa: ANN401
+    *,
+    negative_slope: float = 0.0,
+    weight_variance: float = 1.0,
+    bias_variance: float = 1.0,
+) -> Any:  # noqa: ANN401
     """Return the kernel matrix Φ(X, Z).
 
-    Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (x/√d, 1) and (z/√d, 1).
+    Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (σ_w x/√d, σ_b) and (σ_w z/√d, σ_b).
 
     Parameters
     ----------
     X : array, shape (N, d)
-        Points.
+        Points: numpy, torch, jax or cupy array, or nested lists.  float32 and float64 are kept; integers
+        and lists become float64; complex numbers are refused.
     Z : array, shape (Q, d), optional
-        Other points; `X` itself if absent, and then the result is symmetric with an exact diagonal.
+        Other points, of the same library, dtype and device; `X` itself if absent, and then the result
+        is symmetric with an exact diagonal.
     negative_slope : float in [0, 1)
         The paper's γ; 0 is ReLU.
+    weight_variance, bias_variance : float
+        σ_w² ≥ 0 (of √d times a weight) and σ_b² ≥ 0, not both 0.  1 and 1 are the paper's.  Without
+        bias (σ_b = 0) a zero row has no direction and is refused.
 
     Returns
     -------
-    array, shape (N, Q), float64
-        Entries in [γ, (1 + γ²)/2].
+    array, shape (N, Q)
+        Entries in [γ, (1 + γ²)/2]; library, dtype and device of `X`.
 
     Raises
     ------
     ValueError
-        If shapes disagree, an entry is not finite, or `negative_slope` is out of range.
+        If shapes, dtypes or devices disagree, an entry is not finite, or a parameter is out of range.
     TypeError
-        If an array is not real.
+        If an array is not real, or the libraries of `X` and `Z` differ.
 
     Notes
     -----
-    Source: `expressions.PHI`; Derivation 1.  Absolute error below 1e-15 against 50 digits, near-parallel
-    pairs included (tests/test_theory/test_kernel/test_arrays.py::test_phi_matches_mpmath).
+    Source: `expressions.PHI`; Derivation 1.  Absolute error below 1e-15 (float64) and 3e-7 (float32) for
+    d ≤ 1000, near-parallel pairs and sets included: tests/test_theory/test_kernel/test_reference.py.
+
+    Derivatives (torch, jax): at θ = 0 and θ = π, where Φ has a cone point, they are 0, the symmetric choice.
+    Values of jax arrays are not checked, since under `jit` there are none yet; NaN gives NaN.
     """
     slope = check_slope("negative_slope", negative_slope)
-    X = as_points("X", X)
-    Z = None if Z is None else as_points("Z", Z, dim=X.shape[1])
-    return phi_of_angle(angles(X, Z), slope)
+    check_real("weight_variance", weight_variance, minimum=0)
+    check_real("bias_variance", bias_variance, minimum=0)
+    if weight_variance == 0 and bias_variance == 0:
+        msg = "weight_variance and bias_variance must not both be 0"
+        raise ValueError(msg)
+    variances = {"weight_variance": float(weight_variance), "bias_variance": float(bias_variance)}
+    X, Z = _same_kind(X, Z)
+    if array_api_compat.is_torch_array(X):
+        return _phi_torch(X, Z, slope, variances)
+    if isinstance(X, np.ndarray):
+        return _phi_numpy(X, Z, slope, variances)
+    return reference(X, Z, negative_slope=slope, **variances)
 
 
-def phi_of_angle(theta: Array, negative_slope: float) -> Array:
-    """Return Φ as a function of the angle θ in [0, π]."""
-    return negative_slope + (1 - negative_slope) ** 2 / (2 * np.pi) * (np.pi - theta)
+def phi_of_angle(theta: Any, negative_slope: float) -> Any:  # noqa: ANN401
+    """Return Φ as a function of the angle θ in [0, π], an array of any library."""
+    return negative_slope + (1 - negative_slope) ** 2 / (2 * math.pi) * (math.pi - theta)
+
+
+def reference(
+    X: Any,  # noqa: ANN401
+    Z: Any = None,  # noqa: ANN401
+    *,
+    negative_slope: float = 0.0,
+    weight_variance: float = 1.0,
+    bias_variance: float = 1.0,
+) -> Any:  # noqa: ANN401
+    """Return Φ(X, Z) by the definition of `phi`, in operations of the array API standard alone.
+
+    θ = 2·atan2(‖u − v‖, ‖u + v‖) of the unit vectors u, v for every pair, block by block of rows.  Parameters
+    as in `phi`, unchecked.
+    """
+    xp = array_api_compat.array_namespace(X)
+    U = _unit_rows(xp, X, weight_variance, bias_variance)
+    V = U if Z is None else _unit_rows(xp, Z, weight_variance, bias_variance)
+    step = max(1, _BLOCK // (V.shape[0] * V.shape[1]))
+    blocks = []
+    for start in range(0, U.shape[0], step):
+        u = U[start : start + step, None, :]
+        theta = 2 * xp.atan2(_norm(xp, u - V[None, :, :]), _norm(xp, u + V[None, :, :]))
+        blocks.append(phi_of_angle(theta, negative_slope))
+    return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
 def angles(X: Array, Z: Array | None = None) -> Array:
-    """Return the angle between (x/√d, 1) and (z/√d, 1) for all pairs, shape (N, Q), in [0, π]."""
-    U = _directions(X)
-    V = U if Z is None else _directions(Z)
-    rho = np.clip(U @ V.T, -1.0, 1.0)
-    near = np.nonzero(np.abs(rho) > 1 - _NEAR)
-    theta = np.arccos(rho, out=rho)
-    _refine(theta, near, U, V)
-    if Z is None:  # both triangles already agree up to rounding
-        theta = (theta + theta.T) / 2
-    return theta
+    """Return the angle between (x/√d, 1) and (z/√d, 1) for all pairs, shape (N, Q), in [0, π].
+
+    numpy, float64.  Small angles keep their relative accuracy, and 0 means equal directions.
+    """
+    return angles_of_units(gram.unit_rows(X), None if Z is None else gram.unit_rows(Z))
+
+
+def angles_of_units(U: Array, V: Array | None) -> Array:
+    """Return the angle between unit rows for all pairs."""
+    return gram.gram(U, V, scale=-1.0, offset=math.pi / 2, near=lambda theta: theta)
+
+
+def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
+    """Return Φ between unit rows for all pairs."""
+    return gram.gram(
+        U,
+        V,
+        scale=(1 - negative_slope) ** 2 / (2 * math.pi),
+        offset=(1 + negative_slope) ** 2 / 4,
+        near=lambda theta: phi_of_angle(theta, negative_slope),
+    )
 
 
 def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: float) -> Array:
@@ -96,20 +160,91 @@ def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: flo
     return np.asarray((1 - negative_slope) ** 2 / (2 * np.pi) * (towards_x - towards_z))
 
 
-def _directions(X: Array) -> Array:
-    """Return unit vectors along (x/√d, 1), scaled before squaring so that no norm over- or underflows."""
-    U = np.concatenate([X / np.sqrt(X.shape[1]), np.ones((len(X), 1))], axis=1)
-    U /= np.abs(U).max(axis=1, keepdims=True)
-    U /= np.linalg.norm(U, axis=1, keepdims=True)
-    return U
+# Libraries -----------------------------------------------------------------------------------------
 
 
-def _refine(theta: Array, near: tuple[NDArray[np.intp], ...], U: Array, V: Array) -> None:
-    """Replace theta[near] by 2·atan2(‖u − v‖, ‖u + v‖), block by block."""
-    rows, columns = near
-    step = max(1, _BLOCK // U.shape[1])
-    for start in range(0, len(rows), step):
-        i, j = rows[start : start + step], columns[start : start + step]
-        u, v = U[i], V[j]
-        difference, total = np.linalg.norm(u - v, axis=1), np.linalg.norm(u + v, axis=1)
-        theta[i, j] = 2 * np.arctan2(difference, total)
+def _phi_numpy(X: ArrayLike, Z: ArrayLike | None, slope: float, variances: dict[str, float]) -> Array:
+    X = as_points("X", X, keep_float32=True)
+    Z = None if Z is None else as_points("Z", Z, dim=X.shape[1], keep_float32=True)
+    if Z is not None and Z.dtype != X.dtype:
+        msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
+        raise ValueError(msg)
+    for name, points in (("X", X), ("Z", Z)):
+        if points is not None and variances["bias_variance"] == 0 and not points.any(axis=1).all():
+            msg = f"{name} must have no zero row when bias_variance is 0: it has no direction"
+            raise ValueError(msg)
+    U = gram.unit_rows(X, **variances)
+    return phi_of_units(U, None if Z is None else gram.unit_rows(Z, **variances), slope)
+
+
+def _phi_torch(X: Any, Z: Any, slope: float, variances: dict[str, float]) -> Any:  # noqa: ANN401
+    torch = sys.modules["torch"]  # there is a tensor, so it is imported; this package never does
+    for name, points in (("X", X), ("Z", Z)):
+        if points is None:
+            continue
+        if points.is_complex() or points.dtype in (torch.bool, torch.float16, torch.bfloat16):
+            msg = f"{name} must be float32, float64 or integers, got dtype {points.dtype}"
+            raise TypeError(msg)
+        if points.ndim != 2 or 0 in points.shape or points.shape[1] != X.shape[1]:
+            msg = f"{name} must have shape (n, d) with n, d >= 1 and d as in X, got {tuple(points.shape)}"
+            raise ValueError(msg)
+        if points.device != X.device:
+            msg = f"Z must be on the device of X, {X.device}, got {points.device}"
+            raise ValueError(msg)
+        if not bool(torch.isfinite(points).all()):
+            msg = f"{name} must be finite, got {int((~torch.isfinite(points)).sum())} entries that are not"
+            raise ValueError(msg)
+        if variances["bias_variance"] == 0 and not bool((points != 0).any(dim=1).all()):
+            msg = f"{name} must have no zero row when bias_variance is 0: it has no direction"
+            raise ValueError(msg)
+    X = X if X.is_floating_point() else X.to(torch.float64)
+    Z = Z if Z is None or Z.is_floating_point() else Z.to(torch.float64)
+    if Z is not None and Z.dtype != X.dtype:
+        msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
+        raise ValueError(msg)
+    needs_graph = torch.is_grad_enabled() and (X.requires_grad or (Z is not None and Z.requires_grad))
+    if needs_graph or X.device.type != "cpu":
+        from theory.kernel import autograd  # noqa: PLC0415
+
+        return autograd.phi(X, Z, slope, **variances)
+    K = _phi_numpy(X.detach().numpy(), None if Z is None else Z.detach().numpy(), slope, variances)
+    return torch.from_numpy(K)
+
+
+def _same_kind(X: Any, Z: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return both arguments as arrays of one library; lists become numpy arrays."""
+    arrays = []
+    for name, value in (("X", X), ("Z", Z)):
+        known = value is None or array_api_compat.is_array_api_obj(value)
+        arrays.append(value if known else as_points(name, value))
+    if arrays[1] is not None:
+        libraries = [array_api_compat.array_namespace(array).__name__ for array in arrays]
+        if libraries[0] != libraries[1]:
+            names = [name.removeprefix("array_api_compat.") for name in libraries]
+            msg = f"Z must be an array of the library of X, {names[0]}, got {names[1]}"
+            raise TypeError(msg)
+        if not isinstance(arrays[0], np.ndarray) and arrays[1].shape[1:] != arrays[0].shape[1:]:
+            msg = f"Z must have the columns of X, {arrays[0].shape[1:]}, got {arrays[1].shape[1:]}"
+            raise ValueError(msg)
+    return arrays[0], arrays[1]
+
+
+def _unit_rows(xp: Any, X: Any, weight_variance: float, bias_variance: float) -> Any:  # noqa: ANN401
+    """Return unit vectors along (σ_w x/√d, σ_b), scaled before squaring."""
+    if xp.isdtype(X.dtype, "integral"):
+        X = xp.astype(X, xp.float64)
+    if not xp.isdtype(X.dtype, "real floating"):
+        msg = f"X and Z must be arrays of real numbers, got dtype {X.dtype}"
+        raise TypeError(msg)
+    column = xp.full((X.shape[0], 1), math.sqrt(bias_variance), dtype=X.dtype)
+    U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)
+    largest = xp.max(xp.abs(U), axis=1, keepdims=True)
+    U = U / largest
+    return U / xp.sqrt(xp.sum(U * U, axis=1, keepdims=True))
+
+
+def _norm(xp: Any, vectors: Any) -> Any:  # noqa: ANN401
+    """Return norms along the last axis, with derivative 0 instead of NaN at the zero vector."""
+    squares = xp.sum(vectors * vectors, axis=-1)
+    positive = squares > 0
+    return xp.where(positive, xp.sqrt(xp.where(positive, squares, xp.ones_like(squares))), 0 * squares)

@@ -1,0 +1,106 @@
+"""Every backend present against the frozen table: 1e-15 in float64, 3e-7 in float32."""
+
+import csv
+import importlib.util
+from collections import defaultdict
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from tests.test_theory.test_kernel import make_reference as table
+from theory import phi
+from theory.kernel import arrays
+
+TOLERANCE = {"float64": 1e-15, "float32": 3e-7}
+
+
+def groups():
+    """Pairs of one dtype, dimension and slope, as matrices whose rows are the points."""
+    found = defaultdict(list)
+    with mp.workdps(50), table.TABLE.open(encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            case = (row["dtype"], int(row["dim"]), row["family"], float(row["gap"]), float(row["norm"]))
+            found[(case[0], case[1], float(row["slope"]))].append((case, mp.mpf(row["phi"])))
+    return found
+
+
+GROUPS = groups()
+
+
+def worst(compute):
+    """Largest |error| / tolerance over the table."""
+    result = 0.0
+    for (dtype, _, slope), rows in GROUPS.items():
+        pairs = [table.pair(*case) for case, _ in rows]
+        X, Z = (np.stack(points) for points in zip(*pairs, strict=True))
+        values = np.diag(compute(X, Z, slope))
+        assert values.dtype == dtype
+        with mp.workdps(50):
+            errors = [abs(mp.mpf(float(v)) - e) for v, (_, e) in zip(values, rows, strict=True)]
+        result = max(result, float(max(errors)) / TOLERANCE[dtype])
+    return result
+
+
+def test_the_table_is_what_its_script_makes():
+    with mp.workdps(50):
+        for rows in list(GROUPS.values())[::5]:
+            case, value = rows[len(rows) // 2]
+            slope = next(s for (t, d, s), other in GROUPS.items() if other is rows)
+            assert abs(table.exact(*table.pair(*case), slope) - value) < mp.mpf(10) ** -43
+
+
+def test_numpy_matches_the_table():
+    assert worst(lambda X, Z, slope: phi(X, Z, negative_slope=slope)) < 1
+
+
+def test_numpy_around_centres_matches_the_table(monkeypatch):
+    monkeypatch.setattr("theory.kernel.gram._MANY", 1)
+    assert worst(lambda X, Z, slope: phi(X, Z, negative_slope=slope)) < 1
+
+
+def test_the_definition_matches_the_table():
+    assert worst(lambda X, Z, slope: arrays.reference(X, Z, negative_slope=slope)) < 1
+
+
+def test_torch_matches_the_table():
+    torch = pytest.importorskip("torch")
+
+    def compute(X, Z, slope):
+        X, Z = torch.from_numpy(X), torch.from_numpy(Z)
+        plain = phi(X, Z, negative_slope=slope)
+        with_graph = phi(X.requires_grad_(), Z, negative_slope=slope)
+        # The second path adds two roundings of values below 1.
+        assert float((plain - with_graph).detach().abs().max()) <= 4 * torch.finfo(X.dtype).eps
+        return plain.numpy()
+
+    assert worst(compute) < 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+def test_jax_matches_the_table():
+    jax = importlib.import_module("jax")
+
+    with jax.enable_x64(True):
+        assert (
+            worst(
+                lambda X, Z, s: np.asarray(phi(jax.numpy.asarray(X), jax.numpy.asarray(Z), negative_slope=s))
+            )
+            < 1
+        )
+
+
+@pytest.mark.parametrize("spread", [1e-1, 1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize("base", [0.0, 1.0, 300.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sets_of_nearly_parallel_rows(spread, base, dtype, monkeypatch):
+    """Small perturbations alone cluster around the bias axis; perturbed samples around their centre, ±."""
+    monkeypatch.setattr("theory.kernel.gram._MANY", 100)
+    rng = np.random.default_rng(4)
+    centre = base * rng.normal(size=20)
+    signs = rng.choice([-1.0, 1.0], size=(60, 1))
+    X, Z = ((signs * centre + spread * rng.normal(size=(60, 20))).astype(dtype) for _ in range(2))
+    K, own = phi(X, Z), phi(X)
+    for i, j in rng.integers(60, size=(40, 2)):
+        assert abs(table.exact(X[i], Z[j], 0) - mp.mpf(float(K[i, j]))) < TOLERANCE[dtype]
+        assert abs(table.exact(X[i], X[j], 0) - mp.mpf(float(own[i, j]))) < TOLERANCE[dtype]

@@ -1,0 +1,236 @@
+"""Matrices of angles between unit vectors, fast and to the last digits, on numpy arrays.
+
+Most entries come from one matrix product, arcsin ρ, whose error is that of ρ divided by cos(arcsin ρ).
+*Near* pairs, |ρ| > 1 − `NEAR`, would lose digits, up to half of them, and are computed again:
+
+- few of them: one by one, θ = 2·atan2(‖u − v‖, ‖u + v‖) (W. Kahan);
+- many, because whole sets are nearly parallel: after subtracting a common centre c, which leaves
+  ‖u − v‖² = ‖u − c‖² + ‖v − c‖² − 2⟨u − c, v − c⟩ and takes the cancellation away, by a product again.
+
+Work is done in place on tiles that stay in cache.  Derivation 1.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_T = TypeVar("_T")
+Floats = NDArray[Any]  # float32 or float64
+Indices = NDArray[np.intp]
+
+# Pairs with 1 − |ρ| below this are near.  Above it cos(arcsin ρ) > 0.2, so that a few roundings in ρ stay
+# a few roundings in the angle.
+NEAR = 0.02
+# ‖u − v‖² from centred vectors is trusted if it is not smaller than this share of ‖u − c‖² + ‖v − c‖².
+_TRUSTED = 0.05
+_TILE = 1024  # rows of a symmetric tile
+_CHUNK = 1 << 16  # entries that one thread works on at a time
+_BLOCK = 1 << 20  # entries of the temporary arrays for near pairs, one by one
+_MANY = 1 << 13  # near pairs in a tile from which centres pay
+_CENTRES = 32
+
+
+def unit_rows(X: Floats, *, weight_variance: float = 1.0, bias_variance: float = 1.0) -> Floats:
+    """Return unit vectors along (σ_w x/√d, σ_b), shape (N, d + 1).
+
+    Rows are scaled before squaring where a square could over- or underflow.
+    """
+    dim = X.shape[1]
+    U = np.empty((len(X), dim + 1), dtype=X.dtype)
+    np.multiply(X, X.dtype.type(math.sqrt(weight_variance / dim)), out=U[:, :dim])
+    U[:, dim] = math.sqrt(bias_variance)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->i", U, U)
+    limits = np.finfo(X.dtype)
+    extreme = ~((squares > limits.tiny / limits.eps**2) & (squares < limits.max))
+    if extreme.any():
+        # √(weight variance) could itself push a row out of range: scale the data first.
+        rows = X[extreme]
+        largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), math.sqrt(bias_variance) or 0.0)
+        with np.errstate(under="ignore"):
+            rows = np.concatenate(
+                [
+                    rows / largest * math.sqrt(weight_variance / dim),
+                    math.sqrt(bias_variance) / largest,
+                ],
+                axis=1,
+            )
+            rows /= np.abs(rows).max(axis=1, keepdims=True)
+            U[extreme] = rows
+            squares[extreme] = np.einsum("ij,ij->i", rows, rows)
+    U /= np.sqrt(squares)[:, None]
+    return U
+
+
+def gram(
+    U: Floats,
+    V: Floats | None,
+    *,
+    scale: float,
+    offset: float,
+    near: Callable[[Floats], Floats],
+) -> Floats:
+    """Return offset + scale · arcsin⟨u, v⟩ for all pairs of rows, near pairs as near(θ).
+
+    Parameters
+    ----------
+    U : array, shape (N, D), float32 or float64
+        Unit rows.
+    V : array, shape (Q, D), or None
+        Other unit rows; None: `U` itself, the result symmetric and its diagonal exactly near(0).
+    scale, offset : float
+    near : callable
+        The same function of the angle, offset + scale · (π/2 − θ), in a form that is accurate there.
+
+    Returns
+    -------
+    array, shape (N, Q), dtype of `U`
+    """
+    if V is None:
+        return _symmetric(U, scale, offset, near)
+    K = np.empty((len(U), len(V)), dtype=U.dtype)
+    rows = max(1, min(len(U), (1 << 24) // len(V)))
+    for start in range(0, len(U), rows):
+        part = slice(start, start + rows)
+        np.matmul(U[part], V.T, out=K[part])
+        _finish(K[part], U[part], V, scale, offset, near)
+    return K
+
+
+def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]) -> Floats:
+    N = len(U)
+    K = np.empty((N, N), dtype=U.dtype)
+    for top in range(0, N, _TILE):
+        rows = slice(top, min(top + _TILE, N))
+        right = slice(top, N)
+        np.matmul(U[rows], U[right].T, out=K[rows, right])
+        _finish(K[rows, right], U[rows], U[right], scale, offset, near)
+        K[right, rows] = K[rows, right].T
+    # Both triangles of a diagonal tile were computed; keep one.
+    for top in range(0, N, _TILE):
+        tile = K[top : top + _TILE, top : top + _TILE]
+        lower = np.tril_indices(len(tile), -1)
+        tile[lower] = tile.T[lower]
+    np.fill_diagonal(K, near(np.zeros(1, dtype=U.dtype))[0])
+    return K
+
+
+def _finish(
+    K: Floats, U: Floats, V: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]
+) -> None:
+    """Turn a tile of correlations into the result, in place."""
+    height = max(1, _CHUNK // K.shape[1])
+    starts = range(0, len(K), height)
+
+    def work(start: int) -> tuple[Indices, Indices, Floats] | None:
+        return _chunk(K[start : start + height], start, scale, offset)
+
+    found = [part for part in _map(work, starts) if part is not None]
+    if not found:
+        return
+    i = np.concatenate([part[0] for part in found])
+    j = np.concatenate([part[1] for part in found])
+    opposite = np.concatenate([part[2] for part in found]) < 0
+    K[i, j] = near(_near_angles(U, V, i, j, opposite))
+
+
+def _chunk(k: Floats, start: int, scale: float, offset: float) -> tuple[Indices, Indices, Floats] | None:
+    limit = 1 - NEAR
+    found = None
+    if k.max() > limit or k.min() < -limit:
+        i, j = np.nonzero(np.abs(k) > limit)
+        found = (i + start, j, k[i, j])
+        np.clip(k, -1, 1, out=k)
+    np.arcsin(k, out=k)
+    np.multiply(k, k.dtype.type(scale), out=k)
+    np.add(k, k.dtype.type(offset), out=k)
+    return found
+
+
+# Near pairs ----------------------------------------------------------------------------------------
+
+
+def _near_angles(U: Floats, V: Floats, i: Indices, j: Indices, opposite: NDArray[np.bool_]) -> Floats:
+    """Return the angle of each pair (i, j); `opposite` where ρ < 0."""
+    theta = np.empty(len(i), dtype=U.dtype)
+    left = np.arange(len(i))
+    for _ in range(_CENTRES):
+        if len(left) < _MANY:
+            break
+        left = _around_a_centre(U, V, i, j, opposite, theta, left)
+    step = max(1, _BLOCK // U.shape[1])
+    for start in range(0, len(left), step):
+        part = left[start : start + step]
+        u, v = U[i[part]], V[j[part]]
+        difference, total = np.linalg.norm(u - v, axis=1), np.linalg.norm(u + v, axis=1)
+        theta[part] = 2 * np.arctan2(difference, total)
+    return theta
+
+
+def _around_a_centre(
+    U: Floats,
+    V: Floats,
+    i: Indices,
+    j: Indices,
+    opposite: NDArray[np.bool_],
+    theta: Floats,
+    left: Indices,
+) -> Indices:
+    """Compute the pairs near one row, with that row as the centre; return the pairs that remain."""
+    chosen = int(np.bincount(i[left]).argmax())
+    mine = left[i[left] == chosen]
+    columns = j[mine]
+    column_sign = np.where(opposite[mine], -1, 1).astype(U.dtype)
+    place = np.full(len(V), -1, dtype=np.intp)
+    place[columns] = np.arange(len(columns))
+    pairs = left[place[j[left]] >= 0]
+    rows = np.unique(i[pairs])
+    # Turn opposite vectors round, so that all lie on the side of the centre.
+    centre = U[chosen]
+    row_sign = np.where(U[rows] @ centre < 0, -1, 1).astype(U.dtype)
+    P = U[rows] * row_sign[:, None] - centre
+    Q = V[columns] * column_sign[:, None] - centre
+    lengths = np.einsum("ij,ij->i", P, P)[:, None] + np.einsum("ij,ij->i", Q, Q)
+    squares = lengths - 2 * (P @ Q.T)
+    row_place = np.searchsorted(rows, i[pairs])
+    column_place = place[j[pairs]]
+    square, length = squares[row_place, column_place], lengths[row_place, column_place]
+    turned = row_sign[row_place] * column_sign[column_place] < 0
+    trusted = (square >= _TRUSTED * length) & (square < 2)
+    # θ' of the turned vectors; π − θ' between the original ones where one of the two was turned.
+    angle = 2 * np.arcsin(np.sqrt(square[trusted]) / 2)
+    flip = turned[trusted]
+    theta[pairs[trusted]] = np.where(flip, U.dtype.type(np.pi) - angle, angle)
+    done = np.zeros(len(theta), dtype=bool)
+    done[pairs[trusted]] = True
+    return left[~done[left]]
+
+
+# Threads -------------------------------------------------------------------------------------------
+
+
+def _threads() -> int:
+    """Return the number of threads that the BLAS may use too."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="phi")
+
+
+def _map(work: Callable[[int], _T], starts: range) -> list[_T]:
+    threads = _threads()
+    if threads == 1 or len(starts) < 2 * threads:
+        return [work(start) for start in starts]
+    return list(_pool(threads).map(work, starts))

@@ -1,0 +1,179 @@
+"""Products with Φ and with the frozen-readout tangent kernel Θ = Φ∘k, without forming the matrix.
+
+Θ(x, z) = Φ(x, z) (⟨x, z⟩ + 1): the tangent kernel of the network whose readout is frozen.  Products are
+summed over blocks of samples and queries, large enough for the BLAS and small enough for a memory budget.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theory._validation import Array, as_points, check_integer, check_real, check_slope
+from theory.kernel import gram
+from theory.kernel.arrays import phi_of_units
+
+MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
+# Temporary arrays of the size of a block, in float64, when every pair of it is near.
+_ARRAYS = 10
+
+
+def phi_product(
+    Z: ArrayLike,
+    X: ArrayLike,
+    v: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+    weight_variance: float = 1.0,
+    bias_variance: float = 1.0,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Array:
+    """Return Φ(Z, X) v.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+    X : array, shape (N, d)
+    v : array, shape (N,) or (N, K)
+    negative_slope, weight_variance, bias_variance : float
+        As in `theory.phi`.
+    memory_budget : int
+        Bytes of temporary arrays, at least 1 MiB; the result, (Q,) or (Q, K), comes on top.
+
+    Returns
+    -------
+    array, shape (Q,) or (Q, K), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, an entry is not finite, or a parameter is out of range.
+
+    Notes
+    -----
+    Source: `expressions.PHI`; Derivation 1.
+    """
+    variances = {"weight_variance": weight_variance, "bias_variance": bias_variance}
+    return product(*_checked(Z, X, v), negative_slope, None, memory_budget, variances)
+
+
+def ntk(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
+    """Return the tangent kernel of the network with frozen readout, Θ = Φ(X, Z) ∘ (⟨x, z⟩ + 1).
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    Z : array, shape (Q, d), optional
+        `X` itself if absent.
+    negative_slope : float in [0, 1)
+
+    Returns
+    -------
+    array, shape (N, Q), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, an entry is not finite, or the slope is out of range.
+
+    Notes
+    -----
+    f_b(z) = (1/N) Σ_n Θ(x_n, z) y_n.  Source: Derivation 3.
+    """
+    slope = check_slope("negative_slope", negative_slope)
+    X = as_points("X", X)
+    other = X if Z is None else as_points("Z", Z, dim=X.shape[1])
+    U = gram.unit_rows(X)
+    K = phi_of_units(U, None if Z is None else gram.unit_rows(other), slope)
+    inner = X @ other.T
+    inner += 1
+    return np.multiply(K, inner, out=inner)
+
+
+def ntk_product(
+    Z: ArrayLike,
+    X: ArrayLike,
+    v: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Array:
+    """Return Θ(Z, X) v, Θ the tangent kernel of the network with frozen readout (`ntk`).
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d)
+    X : array, shape (N, d)
+    v : array, shape (N,) or (N, K)
+    negative_slope : float in [0, 1)
+    memory_budget : int
+        Bytes of temporary arrays, at least 1 MiB.
+
+    Returns
+    -------
+    array, shape (Q,) or (Q, K), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, an entry is not finite, or a parameter is out of range.
+
+    Notes
+    -----
+    Source: Derivation 3.
+    """
+    return product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget)
+
+
+def product(
+    Z: Array,
+    X: Array,
+    v: Array,
+    negative_slope: float,
+    added: float | None,
+    memory_budget: int = MEMORY_BUDGET,
+    variances: dict[str, Any] | None = None,
+) -> Array:
+    """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None."""
+    slope = check_slope("negative_slope", negative_slope)
+    check_integer("memory_budget", memory_budget, minimum=1 << 20)
+    for name, value in (variances or {}).items():
+        check_real(name, value, minimum=0)
+    side = _block_side(memory_budget, X.shape[1])
+    result = np.zeros((len(Z), *v.shape[1:]))
+    for columns in _slices(len(X), side):
+        V = gram.unit_rows(X[columns], **(variances or {}))
+        for rows in _slices(len(Z), side):
+            K = phi_of_units(gram.unit_rows(Z[rows], **(variances or {})), V, slope)
+            if added is not None:
+                inner = Z[rows] @ X[columns].T
+                inner += added
+                K *= inner
+            result[rows] += K @ v[columns]
+    return result
+
+
+def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Array]:
+    X = as_points("X", X)
+    Z = as_points("Z", Z, dim=X.shape[1])
+    vector = np.asarray(v, dtype=np.float64)
+    if vector.ndim not in (1, 2) or len(vector) != len(X):
+        msg = f"v must have shape ({len(X)},) or ({len(X)}, K), got {vector.shape}"
+        raise ValueError(msg)
+    if not np.isfinite(vector).all():
+        msg = "v must be finite"
+        raise ValueError(msg)
+    return Z, X, vector
+
+
+def _block_side(memory_budget: int, dim: int) -> int:
+    """Return the side b of blocks such that 8 (arrays · b² + 2 b (d + 1)) bytes fit."""
+    entries = memory_budget / 8
+    linear = 2 * (dim + 1)
+    side = (np.sqrt(linear**2 + 4 * _ARRAYS * entries) - linear) / (2 * _ARRAYS)
+    return max(16, int(side))
+
+
+def _slices(count: int, step: int) -> Iterator[slice]:
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
