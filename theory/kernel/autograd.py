@@ -48,8 +48,8 @@ def _functions() -> tuple[Any, Any]:
         @staticmethod
         def forward(context: Any, U: Any, V: Any) -> Any:  # noqa: ANN401
             sine = torch.sin(_angles(U, V))
-            # sin θ of the float π is not 0 but a rounding.
-            flat = sine <= torch.finfo(sine.dtype).eps
+            # Below a few roundings of unit vectors the direction between them is noise: the cone point.
+            flat = sine <= 8 * torch.finfo(sine.dtype).eps
             weight = torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, sine))
             context.save_for_backward(U, V)
             return weight

@@ -30,6 +30,7 @@ NEAR = 0.02
 # ‖u − v‖² from centred vectors is trusted if it is not smaller than this share of ‖u − c‖² + ‖v − c‖².
 _TRUSTED = 0.05
 _TILE = 1024  # rows of a symmetric tile
+_MIRROR = 256  # side of the squares that are copied to the other triangle
 _CHUNK = 1 << 16  # entries that one thread works on at a time
 _BLOCK = 1 << 20  # entries of the temporary arrays for near pairs, one by one
 _MANY = 1 << 13  # near pairs in a tile from which centres pay
@@ -107,18 +108,22 @@ def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], 
     N = len(U)
     K = np.empty((N, N), dtype=U.dtype)
     for top in range(0, N, _TILE):
-        rows = slice(top, min(top + _TILE, N))
-        right = slice(top, N)
+        rows, right = slice(top, min(top + _TILE, N)), slice(top, N)
         np.matmul(U[rows], U[right].T, out=K[rows, right])
         _finish(K[rows, right], U[rows], U[right], scale, offset, near)
-        K[right, rows] = K[rows, right].T
-    # Both triangles of a diagonal tile were computed; keep one.
-    for top in range(0, N, _TILE):
-        tile = K[top : top + _TILE, top : top + _TILE]
-        lower = np.tril_indices(len(tile), -1)
-        tile[lower] = tile.T[lower]
+    _map(lambda top: _mirror(K, top), range(0, N, _MIRROR))
     np.fill_diagonal(K, near(np.zeros(1, dtype=U.dtype))[0])
     return K
+
+
+def _mirror(K: Floats, top: int) -> None:
+    """Copy the rows of the upper triangle from `top` on to the lower one, square by square."""
+    rows = slice(top, top + _MIRROR)
+    square = K[rows, rows]
+    square[...] = np.triu(square) + np.triu(square, 1).T
+    for left in range(top + _MIRROR, len(K), _MIRROR):
+        columns = slice(left, left + _MIRROR)
+        K[columns, rows] = K[rows, columns].T
 
 
 def _finish(

@@ -15,8 +15,8 @@ from theory.kernel import gram
 from theory.kernel.arrays import phi_of_units
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
-# Temporary arrays of the size of a block, in float64, when every pair of it is near.
-_ARRAYS = 10
+# Temporary arrays of the size of a block, in units of float64, when every pair of it is near.
+_ARRAYS = 20
 
 
 def phi_product(

@@ -1,0 +1,91 @@
+"""Φ inside scikit-learn and gpytorch."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import WhiteKernel
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.svm import SVC
+
+from theory import phi
+from theory.kernel.interop import PhiKernel, gpytorch_kernel
+
+RNG = np.random.default_rng(6)
+X, Z = RNG.normal(size=(20, 3)), RNG.normal(size=(7, 3))
+
+
+def test_calls_are_phi():
+    kernel = PhiKernel(0.2, weight_variance=2.0, bias_variance=0.5)
+    options = {"negative_slope": 0.2, "weight_variance": 2.0, "bias_variance": 0.5}
+    np.testing.assert_array_equal(kernel(X, Z), phi(X, Z, **options))
+    np.testing.assert_array_equal(kernel(X), phi(X, **options))
+    np.testing.assert_array_equal(kernel.diag(X), np.diag(phi(X, **options)))
+    np.testing.assert_allclose(
+        pairwise_kernels(X, Z, metric=lambda a, b: kernel(a, b).item()), kernel(X, Z), rtol=0, atol=1e-15
+    )
+
+
+def test_parameters_survive_clone_and_set_params():
+    kernel = PhiKernel(0.3, bias_variance=2.0)
+    copy = clone(kernel)
+    assert copy.get_params() == kernel.get_params()
+    assert copy.set_params(negative_slope=0.5).negative_slope == 0.5
+    assert copy.clone_with_theta(np.log([0.25])).negative_slope == pytest.approx(0.25)
+    assert not kernel.is_stationary()
+
+
+@pytest.mark.parametrize("slope", [0.05, 0.5, 0.9])
+def test_gradient_is_the_derivative_in_log_slope(slope):
+    K, gradient = PhiKernel(slope)(X, eval_gradient=True)
+    h = 1e-6
+    up, down = (phi(X, negative_slope=slope * np.exp(step)) for step in (h, -h))
+    # Central differences: h²/6 of a third derivative below 1, and roundings of 1e-16/h.
+    np.testing.assert_allclose(gradient[:, :, 0], (up - down) / (2 * h), rtol=0, atol=1e-9)
+    assert K.shape == (20, 20)
+    assert gradient.shape == (20, 20, 1)
+
+
+def test_relu_has_nothing_to_optimise():
+    assert PhiKernel(0.0).theta.size == 0
+    assert PhiKernel(0.0)(X, eval_gradient=True)[1].shape == (20, 20, 0)
+    with pytest.raises(ValueError, match="eval_gradient needs Y to be None"):
+        PhiKernel(0.1)(X, Z, eval_gradient=True)
+
+
+def test_gaussian_process_finds_the_slope_that_made_the_data():
+    """A sample from the process itself: the likelihood of the fit is at least that of the truth."""
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(80, 2))
+    truth = PhiKernel(0.1) + WhiteKernel(1e-4, "fixed")
+    values = np.linalg.cholesky(truth(inputs)) @ rng.normal(size=80)
+    process = GaussianProcessRegressor(PhiKernel(0.6) + WhiteKernel(1e-4, "fixed"), alpha=0.0)
+    process.fit(inputs, values)
+    likelihood = process.log_marginal_likelihood_value_
+    assert likelihood >= process.log_marginal_likelihood(np.log([0.1])) - 1e-6
+    assert likelihood > process.log_marginal_likelihood(np.log([0.6]))
+
+
+def test_support_vector_machine_separates_with_it():
+    labels = np.sign(X[:, 0])
+    machine = SVC(kernel=PhiKernel(0.1), C=1e3).fit(X, labels)
+    assert machine.score(X, labels) == 1
+
+
+def test_gpytorch_kernel_is_phi():
+    pytest.importorskip("gpytorch")
+    torch = pytest.importorskip("torch")
+    kernel = gpytorch_kernel(negative_slope=0.2)
+    a, b = torch.from_numpy(X), torch.from_numpy(Z)
+    np.testing.assert_allclose(
+        kernel(a, b).to_dense().detach().numpy(), phi(X, Z, negative_slope=0.2), rtol=0, atol=1e-15
+    )
+    batch = kernel(torch.stack([a, a + 1]), b).to_dense()
+    assert batch.shape == (2, 20, 7)
+    np.testing.assert_array_equal(kernel(a, a, diag=True).detach().numpy(), np.full(20, (1 + 0.04) / 2))
+
+
+def test_gpytorch_kernel_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "gpytorch", None)
+    with pytest.raises(ImportError, match="pip install gpytorch"):
+        gpytorch_kernel()

@@ -1,0 +1,72 @@
+"""Products with Φ and Θ against the matrices, whatever the blocks; memory stays within its budget."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theory import f_predict, ntk, ntk_product, phi, phi_product
+from theory.kernel import products
+
+RNG = np.random.default_rng(3)
+X, Z = RNG.normal(size=(23, 4)), RNG.normal(size=(9, 4))
+
+
+@given(st.integers(1, 30), st.integers(0, 1), st.floats(0, 0.9))
+def test_products_are_those_of_the_matrix(side, columns, slope):
+    v = RNG.normal(size=(23, 3)) if columns else RNG.normal(size=23)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "_block_side", lambda *_: side)
+        got = phi_product(Z, X, v, negative_slope=slope)
+        tangent = ntk_product(Z, X, v, negative_slope=slope)
+    # 23 terms of size |v| and |v k|, each with a rounding or two.
+    np.testing.assert_allclose(got, phi(Z, X, negative_slope=slope) @ v, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(tangent, ntk(Z, X, negative_slope=slope) @ v, rtol=0, atol=1e-12)
+
+
+def test_variances_are_passed_on():
+    v = np.ones(23)
+    options = {"weight_variance": 3.0, "bias_variance": 0.5, "negative_slope": 0.1}
+    np.testing.assert_allclose(phi_product(Z, X, v, **options), phi(Z, X, **options) @ v, rtol=1e-14)
+
+
+def test_tangent_kernel_is_phi_times_the_augmented_inner_product():
+    np.testing.assert_allclose(ntk(X), phi(X) * (X @ X.T + 1), rtol=1e-15)
+    y = np.sign(X[:, 0])
+    np.testing.assert_allclose(f_predict(Z, X, y), ntk(Z, X) @ y / 23, rtol=1e-13)
+
+
+@pytest.mark.parametrize("budget", [1 << 20, 1 << 24])
+@pytest.mark.parametrize("spread", [1.0, 1e-4])
+def test_memory_stays_within_its_budget(budget, spread):
+    """Rows nearly parallel (spread 1e-4) are the worst case: every pair is computed again."""
+    rng = np.random.default_rng(0)
+    points = spread * rng.normal(size=(3000, 20))
+    phi_product(points[:10], points, np.ones(3000), memory_budget=budget)  # start the threads
+    tracemalloc.start()
+    phi_product(points[:2000], points, np.ones(3000), memory_budget=budget)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Temporary arrays of fixed size come on top: 8 MiB for near pairs computed one by one, three at a time.
+    assert peak < budget + 8 * 2000 + 4 * 8 * (1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: phi_product(Z, X, np.ones(22)), r"v must have shape \(23,\) or \(23, K\), got \(22,\)"),
+        (lambda: phi_product(Z, X, np.full(23, np.nan)), "v must be finite"),
+        (
+            lambda: phi_product(Z, X, np.ones(23), memory_budget=10),
+            "memory_budget must be >= 1048576, got 10",
+        ),
+        (lambda: phi_product(Z, X, np.ones(23), bias_variance=-1), "bias_variance must be >= 0, got -1"),
+        (lambda: ntk_product(Z[:, :2], X, np.ones(23)), "Z must have 4 columns"),
+        (lambda: ntk(X, Z[:, :2]), "Z must have 4 columns"),
+    ],
+)
+def test_bad_input_is_named(call, match):
+    with pytest.raises(ValueError, match=match):
+        call()
