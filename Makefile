@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= reports/generated
 
-.PHONY: report test test-all lint coverage clean
+.PHONY: report test test-all bench lint coverage clean
 
 report: $(READY)
 	$(BIN)/perturblearn report --out $(OUT)
@@ -16,6 +16,9 @@ test: lint
 
 test-all: lint
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m "slow or not slow"
+
+bench: $(READY)
+	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=median,min,max --benchmark-sort=median
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -80,6 +80,7 @@ def build(
         if last is None:  # no seed in the series: excluded by its validation
             raise AssertionError
         sections.append(_section(series, runs, last))
+    _name_apart(sections)
     results = _plain(
         {
             "schema_version": SCHEMA_VERSION,
@@ -91,6 +92,16 @@ def build(
     results["claims"] = _plain([asdict(claim) for claim in claims(results)])
     progress(1.0, "done")
     return dict(results)
+
+
+def _name_apart(sections: list[dict[str, Any]]) -> None:
+    """Add numbers to the sections whose data have one name, since claims refer to sections by name."""
+    seen: dict[str, int] = {}
+    for section in sections:
+        name = section["name"]
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            section["name"] = f"{name} ({seen[name]})"
 
 
 def _cost(config: ExperimentConfig) -> float:
@@ -198,7 +209,10 @@ def _by_width(runs: list[dict[str, Any]]) -> dict[str, Any]:
             name: asdict(summarise([run[group][name] for run in runs])) for name in runs[0][group]
         }
     for network in ("f", "g"):  # errors relative to the size of what is predicted
-        values = [run[network]["error"] / run[network]["scale"] for run in runs]
+        values = [
+            run[network]["error"] / run[network]["scale"] if run[network]["scale"] else math.nan
+            for run in runs
+        ]
         record[network]["relative_error"] = asdict(summarise(values))
     return record
 
@@ -268,6 +282,8 @@ def _decision_map(result: ExperimentResult) -> dict[str, Any] | None:
     first /= np.linalg.norm(first)
     rest = X - centre
     rest = rest - np.outer(rest @ first, first)
+    if not np.linalg.norm(rest) > 1e-9 * np.linalg.norm(X - centre):  # all on one line
+        return None
     second = np.linalg.svd(rest, full_matrices=False)[2][0]
     second -= (second @ first) * first
     second /= np.linalg.norm(second)

@@ -1,11 +1,13 @@
 """The command `perturblearn`.
 
-Exit codes: 0 the report was written (whatever its verdicts); 2 bad input, with one line saying what;
+Exit codes: 0 done (whatever the verdicts of a report); 2 bad input or no room, with one line saying what;
 130 interrupted.  In the last two cases nothing was written.
 """
 
 import argparse
+import io
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -20,11 +22,13 @@ import torch
 from empirics import store
 from empirics.config import PRECISIONS
 from empirics.data.dataset import STANDARDISATIONS
+from empirics.data.file import read_points
 from empirics.perturb import TARGETS
 from reports.build import build
 from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
 from reports.provenance import provenance
 from reports.render import render
+from theory import phi
 from theory.setting import LOSSES, SCENARIOS
 
 _EXAMPLE = "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report"
@@ -34,14 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(typed)
+    run = {"report": _report, "phi": _phi}[options.command]
     try:
-        return _report(options, command=shlex.join(["perturblearn", *typed]))
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
-        print(f"perturblearn: error: {error}", file=sys.stderr)
+        printed = run(options, command=shlex.join(["perturblearn", *typed]))
+    except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
+        # A large request fails in numpy (MemoryError) or torch (RuntimeError, over several lines).
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        print(f"perturblearn: error: {first}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("perturblearn: interrupted, nothing written", file=sys.stderr)
         return 130
+    _print(printed)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,10 +103,47 @@ def _parser() -> argparse.ArgumentParser:
     setting.add_argument("--momentum", type=float, help="heavy-ball momentum, in [0, 1)")
     setting.add_argument("--targets", choices=TARGETS, help="target labels of perturbations")
     setting.add_argument("--precision", choices=PRECISIONS, help="of the networks")
+
+    kernel = commands.add_parser(
+        "phi",
+        help="print the kernel matrix Φ of points in a file",
+        description="Print the kernel matrix Φ of points in .npy or .csv files, or write it.",
+        epilog="example: perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    kernel.add_argument("points", type=Path, help="rows of Φ: .npy, or .csv of numbers")
+    kernel.add_argument("others", type=Path, nargs="?", help="columns of Φ (the same points if absent)")
+    kernel.add_argument("--negative-slope", type=float, default=0.0, metavar="γ", help="in [0, 1)")
+    kernel.add_argument("--weight-variance", type=float, default=1.0, metavar="σ_w²")
+    kernel.add_argument("--bias-variance", type=float, default=1.0, metavar="σ_b²")
+    kernel.add_argument("--out", type=Path, help=".npy or .csv file (printed if absent)")
     return parser
 
 
-def _report(options: argparse.Namespace, *, command: str) -> int:
+def _phi(options: argparse.Namespace, *, command: str) -> str:
+    if options.out is not None and options.out.suffix not in {".npy", ".csv"}:
+        msg = f"out must end in .npy or .csv, got {str(options.out)!r}"
+        raise ValueError(msg)
+    K = phi(
+        read_points(options.points),
+        None if options.others is None else read_points(options.others),
+        negative_slope=options.negative_slope,
+        weight_variance=options.weight_variance,
+        bias_variance=options.bias_variance,
+    )
+    # repr: the shortest text that reads back as the same number.
+    table = "\n".join(",".join(map(repr, row)) for row in K.tolist())
+    if options.out is None:
+        return table
+    store.check_directory(options.out.parent)
+    if options.out.suffix == ".npy":
+        store.write_array(options.out, K)
+    else:
+        store.write_text(options.out, table + "\n")
+    return f"Φ, {K.shape[0]} × {K.shape[1]}: {options.out}"
+
+
+def _report(options: argparse.Namespace, *, command: str) -> str:
     _check_device(options.device)
     all_series = [_series(name, options) for name in options.data]
     if len(set(options.data)) < len(options.data):
@@ -113,12 +159,10 @@ def _report(options: argparse.Namespace, *, command: str) -> int:
         progress=_progress,
     )
     page = render(results)
-    folder = store.prepare_directory(options.out)
-    store.write_json(folder / "results.json", results)
-    store.write_text(folder / "report.html", page)
-    _print_verdicts(results)
-    print(f"\npage:    {folder / 'report.html'}\nnumbers: {folder / 'results.json'}")
-    return 0
+    folder = options.out
+    numbers = store.to_json(results)
+    store.write_together({folder / "results.json": numbers.encode(), folder / "report.html": page.encode()})
+    return _verdicts(results) + f"\npage:    {folder / 'report.html'}\nnumbers: {folder / 'results.json'}"
 
 
 def _series(name: str, options: argparse.Namespace) -> Series:
@@ -171,12 +215,14 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _check_device(device: str) -> None:
-    kind = device.partition(":")[0]
-    if kind not in {"cpu", "cuda"}:
-        msg = f"device must be cpu or cuda, got {device!r}"
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device)
+    if match is None:
+        msg = f"device must be cpu, cuda or cuda:N, got {device!r}"
         raise ValueError(msg)
-    if kind == "cuda" and not torch.cuda.is_available():
-        msg = "device must be present, got 'cuda' but torch sees no such device"
+    if device != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
+        msg = (
+            f"device must be present, got {device!r} but torch sees {torch.cuda.device_count()} such devices"
+        )
         raise ValueError(msg)
 
 
@@ -195,16 +241,28 @@ def _progress(share: float, text: str) -> None:
     print(f"\r\x1b[K{line}" if share < 1 else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _print_verdicts(results: dict[str, Any]) -> None:
+def _print(text: str) -> None:
+    """Print what was done; a reader that has gone or a terminal without Greek does not undo it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _verdicts(results: dict[str, Any]) -> str:
+    lines = []
     width = max(60, min(shutil.get_terminal_size().columns, 110))
     current = object()
     for claim in results["claims"]:
         if claim["section"] != current:
             current = claim["section"]
-            print(f"\n{current or 'Φ'}\n{'─' * width}")
-        print(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
-        print(f"{'':22}predicted {claim['predicted']}")
-        print(f"{'':22}measured  {claim['measured']}")
+            lines.append(f"\n{current or 'Φ'}\n{'─' * width}")
+        lines.append(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
+        lines.append(f"{'':22}predicted {claim['predicted']}")
+        lines.append(f"{'':22}measured  {claim['measured']}")
+    return "\n".join([*lines, ""])
 
 
 def _mark(verdict: str) -> str:

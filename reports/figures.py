@@ -153,7 +153,8 @@ def scatter_figure(section: Section, key: str, network: str) -> str:
             xlabel=f"predicted {network}_b(z)",
             ylabel=f"measured ({network}(z; {time}) − {network}(z; 0))/{time}",
         )
-        axes.legend(loc="upper left")
+        if pairs:
+            axes.legend(loc="upper left")
 
     alt = f"Measured against predicted velocity of {network} at the test points, along the diagonal"
     return _svg(draw, f"{key}-scatter-{network}", alt)
@@ -197,8 +198,8 @@ def agreement_figure(section: Section, key: str) -> str:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(_power))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        lowest = min(float(np.nanmin(measured["mean"])), float(np.nanmin(accuracy["mean"])))
-        axes.set(xlabel="width m", ylabel="share of test points", ylim=(min(0.45, lowest - 0.05), 1.02))
+        lowest = np.nanmin([*measured["mean"], *accuracy["mean"], 0.5])
+        axes.set(xlabel="width m", ylabel="share of test points", ylim=(lowest - 0.05, 1.02))
         axes.legend(loc="lower right")
 
     alt = "Share of test points where f and g agree, measured and predicted, against width"
@@ -328,7 +329,7 @@ def _svg(
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
-        if headroom:  # room for the legend above the data, on a log axis
+        if headroom and axes.get_yscale() == "log":  # room for the legend above the data, on a log axis
             low, high = axes.get_ylim()
             axes.set_ylim(low, high * (high / low) ** headroom)
         stream = io.StringIO()

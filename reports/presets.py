@@ -38,6 +38,9 @@ class Series:
             raise ValueError(msg)
         for width in self.widths:
             check_integer("widths", width, minimum=1)
+        if len(set(self.seeds)) < len(self.seeds):
+            msg = f"seeds must differ from each other, got {', '.join(map(str, self.seeds))}"
+            raise ValueError(msg)
         if list(self.widths) != sorted(set(self.widths)):
             msg = f"widths must increase, got {', '.join(map(str, self.widths))}"
             raise ValueError(msg)

@@ -37,7 +37,8 @@ def summarise(values: Sequence[float]) -> Summary:
     n = len(array)
     mean = float(array.mean())
     if n < 2:
-        return Summary(mean, 0.0, -math.inf, math.inf, n)
+        reach = math.nan if math.isnan(mean) else math.inf
+        return Summary(mean, 0.0, -reach, reach, n)
     sd = float(array.std(ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
     return Summary(mean, sd, mean - half, mean + half, n)

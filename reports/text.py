@@ -4,6 +4,7 @@ A mean is shown with as many decimals as its spread has; what is missing or not 
 """
 
 import math
+import re
 
 DASH = "—"
 
@@ -51,5 +52,5 @@ def _places(size: float) -> int:
 
 def _minus(text: str) -> str:
     """Typeset leading minus signs, but not those of exponents."""
-    words = [("−" + word[1:]) if word.startswith("-") else word for word in text.split(" ")]
-    return " ".join(words).replace("[-", "[−")
+    text = re.sub(r"-(?=0(\.0*)?(?![\d.]))", "", text)  # −0 is 0
+    return re.sub(r"(?<![e\d])-(?=\d)", "−", text)

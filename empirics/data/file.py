@@ -70,8 +70,11 @@ class FileData:
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        msg = f"{path.name} must be a readable .npz file: it is no zip archive"
+        raise ValueError(msg)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             missing = {"X", "y"} - set(arrays.files)
             if missing:
                 msg = f"{path.name} must hold arrays X and y, got {', '.join(arrays.files) or 'none'}"
@@ -88,6 +91,20 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_csv(path: Path) -> tuple[Array, np.ndarray]:
+    """Return the features and the labels, which stand in the last column."""
+    rows = _read_rows(path)
+    if len(rows[0]) < 2:
+        msg = f"{path.name} must have rows of at least one feature and a label"
+        raise ValueError(msg)
+    labels = [row[-1].strip() for row in rows]
+    values = _numbers(path, [row[:-1] for row in rows])
+    if all(_is_number(label) for label in labels):
+        return values, np.array([float(label) for label in labels])
+    return values, np.array(labels)
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    """Return the rows of a .csv file without a header, all of one length."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = [row for row in csv.reader(stream) if row]
@@ -96,26 +113,27 @@ def _read_csv(path: Path) -> tuple[Array, np.ndarray]:
         raise ValueError(msg) from error
     if rows and not _is_number(rows[0][0]):
         rows = rows[1:]
-    if not rows or len(rows[0]) < 2:
-        msg = f"{path.name} must have rows of at least one feature and a label"
+    if not rows:
+        msg = f"{path.name} must have rows of numbers, got none"
         raise ValueError(msg)
-    columns = len(rows[0])
-    values = np.empty((len(rows), columns - 1))
-    for number, row in enumerate(rows):
-        if len(row) != columns:
-            place = f"data row {number + 1}"
-            msg = f"{path.name} must have {columns} columns in each row, got {len(row)} in {place}"
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            place = f"data row {number}"
+            msg = f"{path.name} must have {len(rows[0])} columns in each row, got {len(row)} in {place}"
             raise ValueError(msg)
-        for column, text in enumerate(row[:-1]):
+    return rows
+
+
+def _numbers(path: Path, rows: list[list[str]]) -> Array:
+    values = np.empty((len(rows), len(rows[0])))
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
             if not _is_number(text):
                 place = f"data row {number + 1}, column {column + 1}"
                 msg = f"{path.name} must hold numbers, got {text!r} in {place}"
                 raise ValueError(msg)
             values[number, column] = float(text)
-    labels = [row[-1].strip() for row in rows]
-    if all(_is_number(label) for label in labels):
-        return values, np.array([float(label) for label in labels])
-    return values, np.array(labels)
+    return values
 
 
 def _is_number(text: str) -> bool:
@@ -124,3 +142,36 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_points(path: Path) -> Array:
+    """Read points without labels from a .npy file or a .csv file of numbers (a header row is skipped).
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    array, shape (n, d), float64
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it ends otherwise, cannot be read, or does not hold finite points.
+    """
+    if not path.is_file():
+        msg = f"points must be in a file that exists, got {str(path)!r}"
+        raise FileNotFoundError(msg)
+    if path.suffix == ".npy":
+        try:
+            return as_points(f"points in {path.name}", np.load(path, allow_pickle=False))
+        except (OSError, EOFError, ValueError) as error:
+            msg = f"{path.name} must be a readable .npy file of points: {error}"
+            raise ValueError(msg) from error
+    if path.suffix == ".csv":
+        return as_points(f"points in {path.name}", _numbers(path, _read_rows(path)))
+    msg = f"points must be in a .npy or .csv file, got {str(path)!r}"
+    raise ValueError(msg)

@@ -1,0 +1,87 @@
+"""Speed of Φ beside the matrix product it needs, in one run: `make bench`.
+
+Read the ratios (in brackets, to the fastest of a group), not the seconds.  Each row carries its worst error
+against 45 digits on a sample of pairs; the naive formula and Monte Carlo are there to be compared with.
+"""
+
+import numpy as np
+import pytest
+
+from tests.test_theory.test_kernel.make_reference import exact
+from theory import f_hat, g_hat, phi
+
+SIZES = {"5000x784": (5000, 784), "2000x100": (2000, 100)}
+
+
+def product(X, Z):
+    return X @ Z.T
+
+
+def naive(X, Z):
+    dim = X.shape[1]
+    s_x = np.sqrt((X**2).sum(axis=1) / dim + 1)
+    s_z = np.sqrt((Z**2).sum(axis=1) / dim + 1)
+    rho = np.clip((X @ Z.T / dim + 1) / np.outer(s_x, s_z), -1, 1)
+    return 1 / 4 + np.arcsin(rho) / (2 * np.pi)
+
+
+def monte_carlo(X, Z, draws=1000):
+    rng = np.random.default_rng(0)
+    dim = X.shape[1]
+    v = (rng.normal(size=(dim, draws)) / np.sqrt(dim)).astype(X.dtype)
+    a = rng.normal(size=draws).astype(X.dtype)
+    return ((X @ v + a > 0).astype(X.dtype) @ (Z @ v + a > 0).astype(X.dtype).T) / draws
+
+
+COMPUTE = {
+    "product X Zᵀ": product,
+    "phi(X, Z)": phi,
+    "phi(X)": lambda X, _: phi(X),
+    "naive formula": naive,
+    "Monte Carlo, 1000 draws": monte_carlo,
+}
+
+
+def error(K, X, Z, pairs):
+    return max(abs(float(exact(X[i], Z[j], 0) - float(K[i, j]))) for i, j in pairs)
+
+
+@pytest.mark.parametrize("name", COMPUTE)
+@pytest.mark.parametrize("near", [False, True], ids=["generic", "one near pair a row"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES)
+def test_gram(benchmark, size, dtype, near, name):
+    rows, dim = SIZES[size]
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(rows, dim)).astype(dtype)
+    Z = (X * (1 + 1e-6) if near else rng.normal(size=(rows, dim))).astype(dtype)
+    if name == "phi(X)":
+        Z = X
+    benchmark.group = f"{size} {dtype} {'near' if near else 'generic'}"
+    K = benchmark.pedantic(COMPUTE[name], (X, Z), rounds=5, warmup_rounds=1)
+    if not name.startswith("product"):
+        pairs = [(i, i if i % 2 else (i * 7) % rows) for i in range(0, rows, rows // 20)]
+        benchmark.extra_info["worst_error"] = error(K, X, Z, pairs)
+        assert np.isfinite(K).all()
+
+
+@pytest.mark.parametrize("how", ["closed form", "Monte Carlo, 1000 draws"])
+def test_decision_map(benchmark, how):
+    """f̂ and ĝ on 160,000 points, N = 1000, d = 100."""
+    rng = np.random.default_rng(1)
+    X, Z = rng.normal(size=(1000, 100)), rng.normal(size=(160_000, 100))
+    X_adv, y = 0.1 * rng.normal(size=(1000, 100)), np.sign(X[:, 0])
+
+    def closed():
+        return f_hat(Z, X, y), g_hat(Z, X, y, X_adv)
+
+    def sampled():
+        U = (monte_carlo(X, X) * y) @ X / 1000
+        parts = [slice(i, i + 8000) for i in range(0, len(Z), 8000)]
+        f = [(monte_carlo(Z[p], X) * (Z[p] @ X.T)) @ y / 1000 for p in parts]
+        g = [np.sum((monte_carlo(Z[p], X_adv) @ U) * Z[p], axis=1) / 1000 for p in parts]
+        return np.concatenate(f), np.concatenate(g)
+
+    benchmark.group = "f̂ and ĝ on 160,000 points"
+    f, _ = benchmark.pedantic(closed if how == "closed form" else sampled, rounds=3, warmup_rounds=1)
+    assert np.isfinite(f).all()

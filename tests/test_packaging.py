@@ -1,0 +1,227 @@
+"""The three packages as a whole: who imports whom, what is exported, which versions are pinned."""
+
+import ast
+import importlib
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("theory", "empirics", "reports")
+# What each package must not import: nothing points back, and the mathematics needs no torch.
+FORBIDDEN = {
+    "theory": {"empirics", "reports", "torch", "sklearn", "matplotlib", "jinja2", "latex2mathml"},
+    "empirics": {"reports", "matplotlib", "jinja2", "latex2mathml"},
+    "reports": set(),
+}
+# Files for users of other libraries, which import those; nothing else may import such a file.
+BRIDGES = {"theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"}}
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+# Hides packages as if they were not installed.
+HIDE = """
+import sys
+
+class Hiding:
+    def __init__(self, finders):
+        self.finders = finders
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in HIDDEN:
+            return None
+        specs = (finder.find_spec(name, path, target) for finder in self.finders)
+        return next((spec for spec in specs if spec is not None), None)
+
+sys.meta_path[:] = [Hiding(sys.meta_path[:])]
+"""
+
+
+def _run(code, *, hidden=()):
+    """Run Python in a process of its own, with warnings as errors; it sees the checkout."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"HIDDEN = {sorted(hidden)}\n{HIDE}\n{code}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=300,
+        check=False,
+    )
+
+
+# Imports ----------------------------------------------------------------------------------------------
+
+
+def test_theory_imports_nothing_but_mathematics():
+    done = _run("import sys, json, theory; print(json.dumps(sorted(sys.modules)))")
+    assert done.returncode == 0, done.stderr
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    assert "sympy" in loaded
+    assert not loaded & FORBIDDEN["theory"]
+
+
+@pytest.mark.parametrize(
+    ("package", "missing", "message"),
+    [
+        ("empirics", ["torch"], "empirics needs torch: pip install 'perturblearn[empirics]'"),
+        ("empirics", ["torch", "sklearn"], "empirics needs torch and sklearn: pip install"),
+        ("reports", ["jinja2"], "reports needs jinja2: pip install 'perturblearn[reports]'"),
+        ("reports", ["torch"], "reports needs torch: pip install 'perturblearn[reports]'"),
+        ("reports.cli", ["matplotlib", "sklearn"], "reports needs matplotlib, sklearn: pip install"),
+    ],
+)
+def test_missing_dependency_is_named_with_the_command_that_installs_it(package, missing, message):
+    done = _run(f"import {package}", hidden=missing)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"ImportError: {message}")
+
+
+def test_theory_works_without_the_other_dependencies():
+    code = "import theory; print(theory.phi([[1.0, 2.0]], [[1.0, 2.0]], negative_slope=0.5)[0, 0])"
+    done = _run(code, hidden=FORBIDDEN["theory"] | {"jax"})
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx((1 + 0.5**2) / 2, rel=1e-15)  # Φ(x, x)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
+def test_imports_point_one_way(path):
+    place = path.relative_to(ROOT)
+    bridged = BRIDGES.get(place.as_posix(), set())
+    modules = _imported_modules(path)
+    assert not {_top(module) for module in modules} & (FORBIDDEN[place.parts[0]] - bridged)
+    assert not modules & {bridge.removesuffix(".py").replace("/", ".") for bridge in BRIDGES}
+
+
+def _imported_modules(path):
+    """Full names of all modules that a file imports, wherever in it."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import"
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
+
+
+def _top(module):
+    return module.partition(".")[0]
+
+
+# Exports ----------------------------------------------------------------------------------------------
+
+
+def _packages():
+    """Names of the packages and of those inside them."""
+    return [".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES if path.name == "__init__.py"]
+
+
+def _export_order(name):
+    """Constants, then classes, then the rest, as ruff sorts them."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("name", _packages())
+def test_package_says_what_it_is_and_exports(name):
+    package = importlib.import_module(name)
+    assert package.__doc__
+    assert package.__doc__.strip()
+    assert package.__all__ == sorted(set(package.__all__), key=_export_order)
+    assert [export for export in package.__all__ if not hasattr(package, export)] == []
+    assert not [export for export in package.__all__ if export.startswith("_")]
+
+
+@pytest.mark.parametrize("name", _packages())
+def test_every_export_is_documented(name):
+    package = importlib.import_module(name)
+    for export in package.__all__:
+        value = getattr(package, export)
+        if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
+            # A dataclass without a docstring gets its signature as one.
+            assert value.__doc__, export
+            assert not value.__doc__.startswith(f"{export}("), export
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
+def test_every_file_says_what_it_is_on_its_first_line(path):
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")), clean=False)
+    assert docstring
+    assert len(docstring.partition("\n")[0]) > 20
+
+
+# Versions ---------------------------------------------------------------------------------------------
+
+
+def _normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.fixture(scope="module")
+def pins():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in lines)
+    names = [_normal(line.partition("==")[0]) for line in lines]
+    assert len(names) == len(set(names))
+    return dict(zip(names, (line.partition("==")[2] for line in lines), strict=True))
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_torch_is_pinned(pins):
+    assert pins["torch"] == "2.13.0"
+
+
+def test_every_direct_dependency_is_pinned_at_or_above_its_minimum(pins, project):
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    wanted += [requirement for extra in extras for requirement in extra]
+    for requirement in wanted:
+        name, minimum = re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[.*\])?(?:>=([0-9.]+))?", requirement).groups()
+        if _normal(name) == project["project"]["name"]:
+            continue
+        assert _normal(name) in pins, requirement
+        if minimum:
+            pinned = re.match(r"[0-9.]+", pins[_normal(name)]).group()
+            assert _release(pinned) >= _release(minimum), requirement
+
+
+def _release(version):
+    return tuple(int(part) for part in version.strip(".").split("."))
+
+
+def test_every_imported_package_is_a_dependency(project):
+    """What the sources import, the metadata declares: by package, with the extras it needs."""
+    # markupsafe is part of the interface of jinja2, which depends on it.
+    distributions = {"sklearn": "scikit-learn", "flint": "python-flint", "markupsafe": "jinja2"}
+    declared = {
+        "theory": _names(project["project"]["dependencies"]),
+        "empirics": _names(project["project"]["optional-dependencies"]["empirics"]),
+        "reports": _names(project["project"]["optional-dependencies"]["reports"]),
+    }
+    declared["empirics"] |= declared["theory"]
+    declared["reports"] |= declared["empirics"]
+    for path in SOURCES:
+        place = path.relative_to(ROOT)
+        known = set(sys.stdlib_module_names) | set(PACKAGES) | BRIDGES.get(place.as_posix(), set())
+        for top in {_top(module) for module in _imported_modules(path)} - known:
+            assert _normal(distributions.get(top, top)) in declared[place.parts[0]], f"{place}: {top}"
+
+
+def _names(requirements):
+    return {_normal(re.match(r"[A-Za-z0-9._-]+", requirement).group()) for requirement in requirements}
+
+
+def test_command_points_to_a_function(project):
+    module, _, name = project["project"]["scripts"]["perturblearn"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))

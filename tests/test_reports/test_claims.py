@@ -1,0 +1,545 @@
+"""Verdicts: every claim on numbers made up so that it holds, fails, is unknown, or has nothing to say."""
+
+import copy
+import itertools
+import json
+import math
+
+import pytest
+from scipy import stats
+
+from reports.claims import (
+    COSINE,
+    FALSE_ALARM,
+    LAZY_FREE_SHARE,
+    SLOPE,
+    SLOPE_MARGIN,
+    claims,
+    verdict,
+    within,
+)
+from reports.statistics import summarise
+
+OUTCOMES = {"holds", "fails", "hypothesis not met", "unknown"}
+SECTION_KEYS = [
+    "free-share",
+    "only-free-flip",
+    "rate-f",
+    "rate-g",
+    "direction-gradient",
+    "direction-paper",
+    "kink-term",
+    "perturbation",
+    "agreement",
+    "theorem-published",
+    "theorem-scenario",
+]
+KEYS = ["phi", *SECTION_KEYS]
+COSINES = {
+    "direction-gradient": "trained_gradient",
+    "direction-paper": "trained_paper",
+    "perturbation": "perturbation_given_initial",
+}
+
+
+# Results made up -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def make_holding(light_results):
+    """A maker of results with one section, three widths and three seeds, in which every claim holds."""
+    results = light_results()
+    section = results["sections"][0]
+    results["sections"] = [section]
+    results["phi"]["largest_difference"] = 1e-15
+    results["phi"]["monte_carlo"]["largest_deviation"] = 2.0
+    _set_shares(section, 0.1)
+    for network in ("f", "g"):
+        _set_errors(section, network, SLOPE)
+    for run in section["runs"]:
+        for network in ("f", "g"):
+            run[network]["free_pvalue"], run[network]["flipped_not_free"] = 0.5, 0
+        for count in run["conditions"]:
+            count.update(width="holds", met_agree=4, met_differ=0, unmet_agree=1, unmet_differ=1)
+    for name in COSINES.values():
+        _set_cosine(section, name, 0.995)
+    _set_gain(section, 0.002)
+    _set_agreement(section, 0.0)
+    text = json.dumps(results)
+    return lambda: json.loads(text)
+
+
+def _set_shares(section, share, *, networks="fg", rows=None):
+    for row in section["by_width"] if rows is None else rows:
+        for network in networks:
+            row[network]["free_predicted"]["mean"] = share
+
+
+def _set_errors(section, network, slope, *, seed_spread=0.01):
+    """An exact power law for each seed, slopes that differ by `seed_spread`."""
+    for run in section["runs"]:
+        own = slope + seed_spread * (run["seed"] - 1)
+        run[network]["error"] = (1 + 0.1 * run["seed"]) * run["width"] ** own
+
+
+def _set_cosine(section, name, mean, spread=1e-4):
+    summary = summarise([mean - spread, mean, mean + spread])
+    section["by_width"][-1]["cosines"][name] = dict(vars(summary))
+
+
+def _set_gain(section, gain, spread=1e-4):
+    for run in _widest(section):
+        run["cosines"]["trained_paper"] = 0.994
+        run["cosines"]["trained_gradient"] = 0.994 + gain + spread * (run["seed"] - 1)
+
+
+def _set_agreement(section, difference, spread=0.001, predicted=0.9):
+    for run in _widest(section):
+        run["agreement"]["predicted"] = predicted
+        run["agreement"]["measured"] = predicted + difference + spread * (run["seed"] - 1)
+
+
+def _widest(section):
+    return [run for run in section["runs"] if run["width"] == section["widths"][-1]]
+
+
+def _conditions(section, label_noise):
+    return [c for run in _widest(section) for c in run["conditions"] if c["label_noise"] == label_noise]
+
+
+def _judge(results):
+    return {claim.key: claim for claim in claims(results)}
+
+
+# One way to each verdict ------------------------------------------------------------------------------
+
+
+def _free_share_too_small(s):
+    networks = 2 * len(s["runs"])
+    s["runs"][4]["g"]["free_pvalue"] = 0.99 * FALSE_ALARM / networks
+
+
+def _free_share_just_large_enough(s):
+    networks = 2 * len(s["runs"])
+    s["runs"][4]["g"]["free_pvalue"] = 1.01 * FALSE_ALARM / networks
+
+
+def _one_other_flip(s):
+    s["runs"][2]["f"]["flipped_not_free"] = 1
+
+
+def _logistic(s):
+    s["setting"]["loss"] = "logistic"
+
+
+def _not_lazy_at_the_widest(s):
+    _set_shares(s, 1.01 * LAZY_FREE_SHARE, rows=s["by_width"][-1:])
+
+
+def _only_g_not_lazy(s):
+    _set_shares(s, 1.01 * LAZY_FREE_SHARE, networks="g", rows=s["by_width"][-1:])
+
+
+def _never_lazy(s):
+    _set_shares(s, 0.99)
+
+
+def _only_two_lazy_widths(s):  # though over a decade
+    _set_shares(s, 0.99, rows=s["by_width"][1:2])
+
+
+def _less_than_a_decade(s):
+    renamed = {16: 16, 64: 64, 256: 159}
+    s["widths"] = list(renamed.values())
+    for row in s["by_width"] + s["runs"]:
+        row["width"] = renamed[row["width"]]
+
+
+def _no_width_at_all(s):
+    _never_lazy(s)
+    s["widths"], s["by_width"] = s["widths"][-1:], s["by_width"][-1:]
+
+
+def _theorem_differs(noise):
+    def change(s):
+        _conditions(s, noise)[1].update(met_differ=1)
+
+    return change
+
+
+def _theorem_not_wide(noise):
+    def change(s):
+        _conditions(s, noise)[0].update(width="fails")
+
+    return change
+
+
+def _theorem_without_points(noise):
+    def change(s):
+        for count in _conditions(s, noise):
+            count.update(met_agree=0, met_differ=0)
+
+    return change
+
+
+def _no_error(network, value):
+    def change(s):
+        s["runs"][0][network]["error"] = value
+
+    return change
+
+
+def _no_share(network):
+    def change(s):
+        s["by_width"][-1][network]["free_predicted"]["mean"] = None
+
+    return change
+
+
+def _rate(network, slope, spread=0.01):
+    return lambda s: _set_errors(s, network, slope, seed_spread=spread)
+
+
+def _cosine(key, mean, spread=1e-4):
+    return lambda s: _set_cosine(s, COSINES[key], mean, spread)
+
+
+def _no_interval(key, end):
+    def change(s):
+        s["by_width"][-1]["cosines"][COSINES[key]][end] = None
+
+    return change
+
+
+def _no_run_value(group, name):
+    def change(s):
+        _widest(s)[1][group][name] = None
+
+    return change
+
+
+STEEP, FLAT = SLOPE - 2 * SLOPE_MARGIN, SLOPE + 2 * SLOPE_MARGIN
+CASES = [
+    ("free-share", "fails", _free_share_too_small),
+    ("free-share", "holds", _free_share_just_large_enough),
+    ("only-free-flip", "fails", _one_other_flip),
+    ("rate-f", "fails", _rate("f", FLAT)),
+    ("rate-f", "fails", _rate("f", STEEP)),
+    ("rate-f", "unknown", _rate("f", SLOPE, spread=0.5)),
+    ("rate-f", "unknown", _no_error("f", None)),
+    ("rate-f", "unknown", _no_error("f", 0.0)),
+    ("rate-f", "hypothesis not met", _logistic),
+    ("rate-f", "hypothesis not met", _never_lazy),
+    ("rate-f", "hypothesis not met", _only_two_lazy_widths),
+    ("rate-f", "hypothesis not met", _less_than_a_decade),
+    ("rate-f", "hypothesis not met", _no_width_at_all),
+    ("rate-g", "fails", _rate("g", FLAT)),
+    ("rate-g", "holds", _rate("g", STEEP)),  # an upper bound: faster is as claimed
+    ("rate-g", "unknown", _rate("g", SLOPE, spread=0.5)),
+    ("rate-g", "unknown", _no_error("g", None)),
+    ("rate-g", "hypothesis not met", _logistic),
+    ("rate-g", "hypothesis not met", _never_lazy),
+    *[
+        (key, outcome, change)
+        for key in COSINES
+        for outcome, change in (
+            ("fails", _cosine(key, COSINE - 0.005)),
+            ("unknown", _cosine(key, COSINE, spread=0.001)),
+            ("unknown", _no_interval(key, "low")),
+            ("unknown", _no_interval(key, "high")),
+            ("unknown", _no_share("f")),
+            ("hypothesis not met", _logistic),
+            ("hypothesis not met", _not_lazy_at_the_widest),
+        )
+    ],
+    ("direction-gradient", "holds", _only_g_not_lazy),  # about f alone
+    ("kink-term", "fails", lambda s: _set_gain(s, -0.002)),
+    ("kink-term", "unknown", lambda s: _set_gain(s, 0.0)),
+    ("kink-term", "unknown", _no_run_value("cosines", "trained_gradient")),
+    ("kink-term", "unknown", _no_share("f")),
+    ("kink-term", "hypothesis not met", _logistic),
+    ("kink-term", "hypothesis not met", _not_lazy_at_the_widest),
+    ("agreement", "fails", lambda s: _set_agreement(s, 0.99, predicted=0.005)),
+    ("agreement", "fails", lambda s: _set_agreement(s, -0.99, predicted=0.995)),
+    # Three seeds that agree everywhere where .9 is expected: outside the margin, but chance does that.
+    ("agreement", "unknown", lambda s: _set_agreement(s, 0.1, spread=0.0)),
+    ("agreement", "unknown", lambda s: _set_agreement(s, 0.0, spread=0.1)),
+    ("agreement", "unknown", _no_run_value("agreement", "predicted")),
+    ("agreement", "unknown", _no_share("g")),
+    ("agreement", "hypothesis not met", _logistic),
+    ("agreement", "hypothesis not met", _only_g_not_lazy),
+    *[
+        (f"theorem-{noise}", outcome, change)
+        for noise in ("published", "scenario")
+        for outcome, change in (
+            ("fails", _theorem_differs(noise)),
+            ("hypothesis not met", _theorem_not_wide(noise)),
+            ("hypothesis not met", _theorem_without_points(noise)),
+        )
+    ],
+]
+
+
+def test_every_claim_can_hold(make_holding):
+    judged = claims(make_holding())
+    assert [claim.key for claim in judged] == KEYS
+    assert {claim.key: claim.verdict for claim in judged} == dict.fromkeys(KEYS, "holds")
+    assert all(claim.met is True for claim in judged)
+
+
+@pytest.mark.parametrize(
+    ("key", "outcome", "change"),
+    CASES,
+    ids=[f"{key}-{outcome}-{number}" for number, (key, outcome, _) in enumerate(CASES)],
+)
+def test_one_change_decides_the_verdict(make_holding, key, outcome, change):
+    results = make_holding()
+    change(results["sections"][0])
+    assert _judge(results)[key].verdict == outcome
+
+
+def test_a_change_that_one_claim_reads_leaves_the_others_alone(make_holding):
+    results = make_holding()
+    _one_other_flip(results["sections"][0])
+    outcomes = {key: claim.verdict for key, claim in _judge(results).items()}
+    assert outcomes == dict.fromkeys(KEYS, "holds") | {"only-free-flip": "fails"}
+
+
+def _step_fails(phi):
+    phi["routes"]["polar"][-1]["holds"] = False
+
+
+def _set_phi(name, value):
+    def change(phi):
+        (phi if name == "largest_difference" else phi["monte_carlo"])[name] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("outcome", "change"),
+    [
+        ("fails", _step_fails),
+        ("fails", _set_phi("largest_difference", 1e-11)),
+        ("fails", _set_phi("largest_deviation", 6.0)),
+        ("unknown", _set_phi("largest_difference", None)),
+        ("unknown", _set_phi("largest_deviation", None)),
+    ],
+)
+def test_phi_is_judged_by_derivation_quadrature_and_monte_carlo(make_holding, outcome, change):
+    results = make_holding()
+    change(results["phi"])
+    assert _judge(results)["phi"].verdict == outcome
+
+
+def test_monte_carlo_limit_has_the_stated_false_alarm_rate(make_holding):
+    results = make_holding()
+    pairs = len(results["phi"]["monte_carlo"]["exact"])
+    limit = stats.norm.isf(FALSE_ALARM / (2 * pairs))  # two sides, all pairs
+    outcomes = []
+    for factor in (0.999, 1.001):
+        results["phi"]["monte_carlo"]["largest_deviation"] = factor * limit
+        outcomes.append(_judge(results)["phi"].verdict)
+    assert outcomes == ["holds", "fails"]
+
+
+# NaN --------------------------------------------------------------------------------------------------
+
+
+def _float_leaves(value, path=()):
+    """Paths of all numbers that could be NaN in an experiment, and so None in the results."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _float_leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _float_leaves(item, (*path, index))
+    elif isinstance(value, float):
+        yield path
+
+
+def _parent(results, path):
+    for key in path[:-1]:
+        results = results[key]
+    return results
+
+
+def _all_failing(results):
+    section = results["sections"][0]
+    _step_fails(results["phi"])
+    _free_share_too_small(section)
+    _one_other_flip(section)
+    _set_errors(section, "f", FLAT)
+    _set_errors(section, "g", FLAT)
+    for name in COSINES.values():
+        _set_cosine(section, name, 0.9)
+    _set_gain(section, -0.002)
+    _set_agreement(section, -0.99, predicted=0.995)
+    _theorem_differs("published")(section)
+    _theorem_differs("scenario")(section)
+
+
+def _all_unmet(results):
+    section = results["sections"][0]
+    _all_failing(results)
+    _never_lazy(section)
+    for noise in ("published", "scenario"):
+        _theorem_not_wide(noise)(section)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "before"),
+    [
+        (lambda results: None, {"holds"}),
+        (_all_failing, {"fails"}),
+        (_all_unmet, {"fails", "hypothesis not met"}),
+    ],
+    ids=["holding", "failing", "unmet"],
+)
+def test_nan_never_makes_a_claim_hold(make_holding, prepare, before):
+    results = make_holding()
+    prepare(results)
+    original = {key: claim.verdict for key, claim in _judge(results).items()}
+    assert set(original.values()) == before
+    touched = set()
+    for path in list(_float_leaves(results)):
+        parent = _parent(results, path)
+        value, parent[path[-1]] = parent[path[-1]], None
+        outcomes = {key: claim.verdict for key, claim in _judge(results).items()}
+        parent[path[-1]] = value
+        assert set(outcomes.values()) <= OUTCOMES
+        for key, outcome in outcomes.items():
+            assert outcome != "holds" or original[key] == "holds", (key, path)
+            if outcome != original[key]:
+                assert outcome in {"unknown", "hypothesis not met"}, (key, path)
+                touched.add(key)
+    if before == {"holds"}:  # the sweep reached what decides: only verdicts on counts have no float
+        assert touched == set(KEYS) - {"only-free-flip", "theorem-published", "theorem-scenario"}
+
+
+@pytest.mark.parametrize(
+    ("key", "paths"),
+    [
+        ("phi", [("phi", "largest_difference"), ("phi", "monte_carlo", "largest_deviation")]),
+        ("free-share", [("runs", run, n, "free_pvalue") for run in range(9) for n in "fg"]),
+        ("rate-f", [("runs", run, "f", "error") for run in range(9)]),
+        ("rate-g", [("runs", run, "g", "error") for run in range(9)]),
+        *[
+            (key, [("by_width", -1, "cosines", name, end) for end in ("low", "high")])
+            for key, name in COSINES.items()
+        ],
+        (
+            "kink-term",
+            [
+                ("runs", run, "cosines", name)
+                for run in (6, 7, 8)
+                for name in ("trained_gradient", "trained_paper")
+            ],
+        ),
+        (
+            "agreement",
+            [("runs", run, "agreement", name) for run in (6, 7, 8) for name in ("measured", "predicted")],
+        ),
+    ],
+)
+def test_nan_makes_a_claim_unknown(make_holding, key, paths):
+    results = make_holding()
+    for path in paths:
+        root = results if path[0] == "phi" else results["sections"][0]
+        parent = _parent(root, path)
+        value, parent[path[-1]] = parent[path[-1]], None
+        assert _judge(results)[key].verdict == "unknown", path
+        parent[path[-1]] = value
+
+
+def test_missing_numbers_are_shown_as_a_dash(make_holding):
+    results = make_holding()
+    for path in list(_float_leaves(results)):
+        _parent(results, path)[path[-1]] = None
+    judged = claims(results)
+    for claim in judged:
+        shown = f"{claim.predicted} {claim.measured} {claim.hypothesis} {claim.rule}"
+        assert not {"None", "nan", "inf"} & set(shown.replace(",", " ").split()), claim.key
+    assert "—" in next(claim.measured for claim in judged if claim.key == "agreement")
+
+
+# Rules ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("met", "holds", "expected"),
+    [
+        (True, True, "holds"),
+        (True, False, "fails"),
+        (True, None, "unknown"),
+        (None, True, "unknown"),
+        (None, False, "unknown"),
+        (None, None, "unknown"),
+        (False, True, "hypothesis not met"),
+        (False, False, "hypothesis not met"),
+        (False, None, "hypothesis not met"),
+    ],
+)
+def test_verdict_combines_hypothesis_and_test(met, holds, expected):
+    assert verdict(met, holds) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "interval", "expected"),
+    [
+        (0.0, 1.0, (0.2, 0.8), True),
+        (0.0, 1.0, (0.0, 1.0), None),
+        (0.0, 1.0, (1.1, 1.2), False),
+        (0.0, 1.0, (-0.2, -0.1), False),
+        (0.0, 1.0, (-0.1, 0.5), None),
+        (0.0, 1.0, (0.5, 1.1), None),
+        (0.0, 1.0, (-1.0, 2.0), None),
+        (None, 1.0, (-1e300, 0.9), True),
+        (None, 1.0, (1.1, 2.0), False),
+        (0.0, None, (0.1, 1e300), True),
+        (0.0, None, (-2.0, -1.0), False),
+        (None, None, (-1.0, 1.0), True),
+    ],
+)
+def test_within_needs_the_whole_interval_on_one_side(low, high, interval, expected):
+    assert within(low, high, interval) is expected
+
+
+@pytest.mark.parametrize("bad", [None, math.nan, math.inf, -math.inf])
+def test_within_does_not_judge_an_interval_that_is_not_finite(bad):
+    for low, high in itertools.product((None, 0.0), (None, 1.0)):
+        assert within(low, high, (bad, 0.5)) is None
+        assert within(low, high, (0.5, bad)) is None
+
+
+def test_claims_leave_their_input_alone(light_results):
+    results = light_results()
+    before = copy.deepcopy(results)
+    first = claims(results)
+    assert results == before
+    assert claims(results) == first
+
+
+def test_sections_are_judged_one_by_one(light_results):
+    results = light_results()
+    together = claims(results)
+    apart = [claims(results | {"sections": [section]})[1:] for section in results["sections"]]
+    assert together[1:] == apart[0] + apart[1]
+    assert [claim.section for claim in together] == [
+        None,
+        *["shifted-gaussian"] * len(SECTION_KEYS),
+        *["digits 1 vs 2"] * len(SECTION_KEYS),
+    ]
+
+
+def test_claim_says_what_was_counted(make_holding):
+    results = make_holding()
+    section = results["sections"][0]
+    _theorem_differs("scenario")(section)
+    judged = _judge(results)
+    agree, differ = 4 * len(section["seeds"]), 1
+    points = section["num_test"] * len(section["seeds"])
+    assert judged["theorem-scenario"].measured == f"{agree} agree, {differ} differ"
+    assert f"at {agree + differ} of {points} points" in judged["theorem-scenario"].hypothesis
+    assert judged["rate-f"].measured.startswith("slope −0.50 [")
+    assert judged["only-free-flip"].samples.startswith(f"{2 * len(section['runs'])} networks × 6 points")

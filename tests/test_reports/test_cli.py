@@ -1,0 +1,363 @@
+"""The command: a report from start to end, and one line for every bad input."""
+
+import errno
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reports import build, render
+from reports.cli import main
+
+TINY = ["report", "--data", "shifted-gaussian", "--dim", "3", "--num-train", "8", "--num-test", "6"]
+FAST = ["--widths", "16,64", "--seeds", "2", "--num-steps", "3"]
+
+
+@pytest.fixture
+def quick_phi(tiny_results, monkeypatch):
+    """Take the check of Φ from the tiny report: it does not depend on the command line."""
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+
+
+@pytest.fixture
+def no_page(monkeypatch):
+    """Draw nothing, for tests of what else the command does."""
+    monkeypatch.setitem(main.__globals__, "render", lambda results: f"page of {len(results)} parts")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "made" / "report"
+
+
+@pytest.fixture
+def no_build(monkeypatch):
+    """Fail if an experiment is started."""
+
+    def refuse(*_, **__):
+        pytest.fail("bad input reached the experiments")
+
+    monkeypatch.setitem(main.__globals__, "build", refuse)
+
+
+# Good input -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("quick_phi")
+def test_report_is_written_and_its_verdicts_printed(out, capsys):
+    arguments = [*TINY, *FAST, "--T-f", "0.5", "--negative-slope", "0.25", "--out", str(out)]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""  # no progress where nobody watches
+    assert sorted(path.name for path in out.iterdir()) == ["report.html", "results.json"]
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert (out / "report.html").read_text(encoding="utf-8") == render(results)
+    for claim in results["claims"]:
+        line = f"{claim['verdict']:<20}  {claim['statement']}  ({claim['source']})\n"
+        assert line in captured.out
+        assert f"predicted {claim['predicted']}\n" in captured.out
+        assert f"measured  {claim['measured']}\n" in captured.out
+    assert str(out / "report.html") in captured.out
+    assert str(out / "results.json") in captured.out
+    assert "\x1b" not in captured.out  # colours are for terminals
+    assert shlex.split(results["provenance"]["command"]) == ["perturblearn", *arguments]
+    (section,) = results["sections"]
+    setting = section["setting"]
+    assert (setting["T_f"], setting["T_g"], setting["negative_slope"]) == (0.5, 2.0, 0.25)
+    assert (section["widths"], section["seeds"]) == ([16, 64], [0, 1])
+    assert (setting["dim"], setting["N"], section["num_test"]) == (3, 8, 6)
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_every_option_reaches_the_experiments(out, capsys):
+    options = {
+        "loss": "logistic",
+        "scenario": "b",
+        "epsilon": 0.75,
+        "T_f": 0.5,
+        "T_g": 0.25,
+        "negative_slope": 0.125,
+        "num_steps": 2,
+        "momentum": 0.5,
+        "targets": "balanced",
+        "precision": "float64",
+    }
+    flags = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    assert main([*TINY, *FAST, *flags, "--shift", "0.375", "--out", str(out)]) == 0
+    capsys.readouterr()
+    (section,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["sections"]
+    assert {key: section["config"][key] for key in options} == options
+    assert section["config"]["data"]["shift"] == 0.375
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_own_file_becomes_a_section(tmp_path, out, capsys):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "own.csv"
+    rows = [f"{a},{b},{'yes' if a > 0 else 'no'}" for a, b in rng.normal(size=(24, 2)).tolist()]
+    path.write_text("\n".join(["first,second,label", *rows]), encoding="utf-8")
+    flags = ["--classes", "yes,no", "--standardise", "none", "--test-fraction", "0.5", "--out", str(out)]
+    assert main(["report", "--data", str(path), *FAST, *flags]) == 0
+    assert "\nown\n" in capsys.readouterr().out
+    (section,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["sections"]
+    assert (section["name"], section["classes"]) == ("own", ["no", "yes"])
+    assert section["setting"]["N"] == section["num_test"] == 12
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_second_report_replaces_the_first(out, capsys):
+    out.mkdir(parents=True)
+    (out / "report.html").write_text("an older page", encoding="utf-8")
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    for seeds in ("2", "3"):
+        assert main([*TINY, *FAST, "--seeds", seeds, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "report.html", "results.json"]
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert results["sections"][0]["seeds"] == [0, 1, 2]
+    assert (out / "report.html").read_text(encoding="utf-8").startswith("page of")
+
+
+def test_module_is_the_command(out):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "reports", *TINY, *FAST, "--out", str(out)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        cwd=Path(__file__).parents[2],
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "holds                 Φ has a closed form" in done.stdout
+    assert (out / "report.html").stat().st_size > 100_000
+    assert (out / "results.json").stat().st_size > 100_000
+
+
+# Bad input --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Data files of which each is wrong in one way."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    good = [f"{index % 5},{index**2 % 7}" for index in range(12)]
+    contents = {
+        "nan.csv": [f"{row},{(-1) ** i}" if i != 3 else "nan,1,1" for i, row in enumerate(good)],
+        "digits.csv": [f"{row},{3 + 5 * (i % 2)}" for i, row in enumerate(good)],
+        "constant.csv": [f"1,2,{(-1) ** i}" for i in range(12)],
+        "ragged.csv": [*(f"{row},{(-1) ** i}" for i, row in enumerate(good)), "1,1"],
+        "words.csv": [*(f"{row},{(-1) ** i}" for i, row in enumerate(good)), "1,many,1"],
+        "empty.csv": [],
+    }
+    for name, rows in contents.items():
+        (folder / name).write_text("\n".join(rows), encoding="utf-8")
+    (folder / "binary.csv").write_bytes(bytes(range(256)))
+    np.savez(folder / "broken.npz", X=np.zeros((100, 4)), y=np.resize([-1.0, 1.0], 100))
+    damaged = bytearray((folder / "broken.npz").read_bytes())
+    damaged[1000] ^= 1  # among the 3200 bytes of X, which come first
+    (folder / "broken.npz").write_bytes(damaged)
+    np.savez(folder / "renamed.npz", data=np.ones((4, 2)), labels=np.ones(4))
+    np.savez(folder / "text.npz", X=np.full((8, 2), "1"), y=np.resize([-1.0, 1.0], 8))
+    np.savez(folder / "inf.npz", X=np.full((8, 2), np.inf), y=np.resize([-1.0, 1.0], 8))
+    return folder
+
+
+SYNTHETIC = "--data shifted-gaussian"
+BAD = [
+    # arguments, where {files} is a folder and {out} the output; then rule and value as the line says them
+    ("--data mnist", "data must be digits, shifted-gaussian, gaussian, breast-cancer, or", "'mnist'"),
+    ("--data mnist.txt", "data must be digits", "'mnist.txt'"),
+    ("--data digits digits", "data must name each set once", "digits digits"),
+    ("--data digits --classes one", "classes must be two names separated by a comma", "'one'"),
+    ("--data digits --classes 1,2,3", "classes must be two names separated by a comma", "'1,2,3'"),
+    ("--data digits --classes 1,", "classes must be two names separated by a comma", "'1,'"),
+    ("--data digits --classes 1,1", "classes must be two different ones", "'1' twice"),
+    ("--data digits --classes 1,cat", "classes must occur in digits", "'cat'"),
+    ("--data {files}/absent.csv", "data file must exist", "absent.csv'"),
+    ("--data {files}", "data must be digits", "/data'"),
+    ("--data {files}/binary.csv", "binary.csv must be a readable text file", "0x80"),
+    ("--data {files}/broken.npz", "broken.npz must be a readable .npz file", "Bad CRC-32"),
+    ("--data {files}/renamed.npz", "renamed.npz must hold arrays X and y", "data, labels"),
+    ("--data {files}/nan.csv", "X in nan.csv must be finite", "nan (1 of 24 entries)"),
+    ("--data {files}/inf.npz", "X in inf.npz must be finite", "inf (16 of 16 entries)"),
+    ("--data {files}/text.npz", "X in text.npz must be an array of real numbers", "dtype <U1"),
+    ("--data {files}/digits.csv", "classes must be named", "3, 8"),
+    ("--data {files}/constant.csv", "data must not be constant", "12 equal rows"),
+    ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in data row 13"),
+    ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in data row 13, column 2"),
+    ("--data {files}/empty.csv", "empty.csv must have rows of numbers, got none", ""),
+    (f"{SYNTHETIC} --negative-slope 1.5", "negative_slope must lie in [0, 1)", "1.5"),
+    (f"{SYNTHETIC} --negative-slope nan", "negative_slope must be finite", "nan"),
+    (f"{SYNTHETIC} --momentum 1", "momentum must lie in [0, 1)", "1.0"),
+    (f"{SYNTHETIC} --widths 0", "widths must be >= 1", "0"),
+    (f"{SYNTHETIC} --widths a,b", "widths must be integers separated by commas", "'a,b'"),
+    (f"{SYNTHETIC} --widths 10,", "widths must be integers separated by commas", "'10,'"),
+    (f"{SYNTHETIC} --widths 100,10", "widths must increase", "100, 10"),
+    (f"{SYNTHETIC} --T-f -1", "T_f must be >= 0", "-1.0"),
+    (f"{SYNTHETIC} --T-g inf", "T_g must be finite", "inf"),
+    (f"{SYNTHETIC} --epsilon 0", "epsilon must be > 0", "0.0"),
+    (f"{SYNTHETIC} --num-steps 0", "num_steps must be >= 1", "0"),
+    (f"{SYNTHETIC} --seeds 1", "seeds must be >= 2", "1"),
+    (f"{SYNTHETIC} --num-train 0", "num_train must be >= 1", "0"),
+    (f"{SYNTHETIC} --dim -2", "dim must be >= 1", "-2"),
+    (f"{SYNTHETIC} --device cuda", "device must be present", "'cuda'"),
+    (f"{SYNTHETIC} --device tpu", "device must be cpu, cuda or cuda:N", "'tpu'"),
+    ("--data digits --shift 1", "shift does not apply to data 'digits'", "1.0"),
+    ("--data digits --num-train 5", "num-train does not apply to data 'digits'", "5"),
+    (f"{SYNTHETIC} --classes a,b", "classes does not apply to data 'shifted-gaussian'", "('a', 'b')"),
+    ("--data digits --test-fraction 1", "test_fraction must lie in (0, 1)", "1.0"),
+    ("--data breast-cancer --test-fraction 0.999", "data must have both classes in its training part", "one"),
+]
+
+
+@pytest.mark.usefixtures("no_build")
+@pytest.mark.parametrize(("line", "rule", "value"), BAD, ids=[line for line, _, _ in BAD])
+def test_bad_input_is_one_line_and_nothing_is_written(line, rule, value, files, out, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    before = sorted(files.parent.rglob("*"))
+    assert main(["report", *line.format(files=files).split(), "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("perturblearn: error: ")
+    assert captured.err.count("\n") == 1
+    assert rule in captured.err
+    assert value in captured.err.partition(rule)[2]
+    assert sorted(files.parent.rglob("*")) == before
+    assert not out.parent.exists()
+
+
+@pytest.mark.usefixtures("no_build")
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_output_path_that_is_a_file_is_refused_and_kept(tmp_path, capsys, below):
+    path = tmp_path / "file"
+    path.write_text("mine", encoding="utf-8")
+    assert main([*TINY, *FAST, "--out", str(path / below)]) == 2
+    error = capsys.readouterr().err
+    assert (
+        error == f"perturblearn: error: output path must be a folder, got {path / below}: {path} is a file\n"
+    )
+    assert path.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.usefixtures("no_build")
+def test_output_folder_without_permission_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # root may write everywhere
+    assert main([*TINY, *FAST, "--out", str(tmp_path / "report")]) == 2
+    assert "output path must be writable, got" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("no_build")
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("", "COMMAND"),
+        ("reprot", "'reprot'"),
+        ("report --preset slow", "'slow'"),
+        ("report --seeds many", "'many'"),
+        ("report --loss hinge", "'hinge'"),
+        ("report --data", "--data"),
+        ("report --colour red", "--colour"),
+    ],
+)
+def test_arguments_that_do_not_parse_exit_with_two(line, named, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(line.split())
+    assert exit_.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert named in captured.err.splitlines()[-1]
+
+
+def test_help_names_every_option_with_an_example(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["report", "--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    assert "example: perturblearn report --data" in shown
+    for option in ("--data", "--preset", "--seeds", "--out", "--device", "--widths", "--T-f", "--classes"):
+        assert option in shown
+
+
+# Interrupted, or the disk is full ---------------------------------------------------------------------
+
+
+def test_interruption_writes_nothing(out, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(build.__globals__, "run", interrupt)
+    monkeypatch.setitem(build.__globals__, "check_phi", dict)
+    assert main([*TINY, *FAST, "--out", str(out)]) == 130
+    captured = capsys.readouterr()
+    assert captured.err == "perturblearn: interrupted, nothing written\n"
+    assert captured.out == ""
+    assert not out.parent.exists()
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_full_disk_leaves_no_partial_results(out, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main([*TINY, *FAST, "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == f"perturblearn: error: [Errno {errno.ENOSPC}] {os.strerror(errno.ENOSPC)}\n"
+    assert captured.out == ""
+    assert not [path for path in out.parent.rglob("*") if path.is_file()]
+
+
+@pytest.mark.usefixtures("quick_phi")
+def test_diverging_training_is_one_line(out, capsys):
+    # Perturbations of norm 1e300 are beyond float32.
+    assert main([*TINY, *FAST, "--epsilon", "1e300", "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("perturblearn: error: training diverged: parameters not finite after 3 steps")
+    assert error.count("\n") == 1
+    assert not out.parent.exists()
+
+
+# Progress ---------------------------------------------------------------------------------------------
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_progress_is_one_line_rewritten_on_a_terminal(out, monkeypatch):
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main([*TINY, *FAST, "--out", str(out)]) == 0
+    shown = terminal.getvalue()
+    assert "\n" not in shown
+    lines = shown.split("\r\x1b[K")
+    assert lines[0] == lines[-1] == ""  # rewritten from its start, removed at the end
+    percents = [int(re.match(r" *(\d+)%", line).group(1)) for line in lines[1:-1]]
+    assert percents[0] == 0
+    assert percents == sorted(percents)
+    assert any("width 64, seed 1" in line for line in lines)
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.parametrize("quiet", [True, False])
+def test_colour_is_for_terminals_that_want_it(out, monkeypatch, quiet):
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("NO_COLOR", "1" if quiet else "")
+    assert main([*TINY, *FAST, "--out", str(out)]) == 0
+    assert ("\x1b[32mholds" in terminal.getvalue()) is not quiet

@@ -1,0 +1,164 @@
+"""Figures: well-formed, reproducible SVG made from results alone, without a number that is none."""
+
+import re
+import xml.etree.ElementTree as ET
+from functools import partial
+
+import matplotlib as mpl
+import pytest
+
+from reports import figures
+
+SECTION_FIGURES = {
+    "free": figures.free_figure,
+    "error": figures.error_figure,
+    "scatter-f": partial(figures.scatter_figure, network="f"),
+    "scatter-g": partial(figures.scatter_figure, network="g"),
+    "cosine": figures.cosine_figure,
+    "agreement": figures.agreement_figure,
+    "map": figures.map_figure,
+}
+
+
+def _draw_all(results):
+    drawn = {"phi": figures.phi_figure(results["phi"])}
+    drawn["monte-carlo"] = figures.monte_carlo_figure(results["phi"])
+    for index, section in enumerate(results["sections"], start=1):
+        for name, figure in SECTION_FIGURES.items():
+            drawn[f"s{index}-{name}"] = figure(section, f"s{index}")
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def drawn(tiny_results):
+    return _draw_all(tiny_results)
+
+
+def _text(svg):
+    return " ".join(element.text or "" for element in ET.fromstring(svg).iter() if element.tag == "text")
+
+
+def test_same_results_give_the_same_bytes(drawn, tiny_results):
+    assert _draw_all(tiny_results) == drawn
+
+
+def test_every_figure_is_well_formed_and_described(drawn):
+    for name, svg in drawn.items():
+        root = ET.fromstring(svg)
+        assert root.tag == "svg", name
+        assert root.get("role") == "img"
+        assert len(root.get("aria-label")) > 20
+        assert root.get("width") is root.get("height") is None  # the page decides the size
+        assert len(list(root.iter("path"))) > 5, name
+
+
+def test_no_figure_holds_a_number_that_is_none(drawn):
+    for name, svg in drawn.items():
+        assert not re.search(r"\b(nan|inf|none)\b", svg.replace("fill: none", ""), re.IGNORECASE), name
+
+
+def test_identifiers_are_unique_across_the_page_and_resolve(drawn):
+    seen = [identifier for svg in drawn.values() for identifier in re.findall(r'\sid="([^"]*)"', svg)]
+    assert len(seen) == len(set(seen))
+    for name, svg in drawn.items():
+        own = set(re.findall(r'\sid="([^"]*)"', svg))
+        used = set(re.findall(r"url\(#([^)]*)\)", svg)) | set(re.findall(r'href="#([^"]*)"', svg))
+        assert used, name
+        assert used <= own, name
+
+
+def test_colours_are_variables_that_the_page_defines(drawn, tiny_page):
+    allowed = {f"var(--{name})" for name in re.findall(r"--([a-z]+):", tiny_page)}
+    for name, svg in drawn.items():
+        assert not re.search(r"#[0-9a-fA-F]{6}\b", svg), name
+        used = set(re.findall(r"var\([^)]*\)", svg))
+        assert {"var(--ink)"} < used <= allowed, name
+
+
+def test_standalone_figure_has_its_own_colours_and_parses(drawn):
+    for name, svg in drawn.items():
+        alone = figures.standalone(svg)
+        root = ET.fromstring(alone)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg", name
+        assert root[0].get("fill") == "#ffffff"
+        assert "var(" not in alone
+        assert re.search(r"stroke: #[0-9a-f]{6}", alone), name
+
+
+def test_legends_name_what_is_drawn(drawn):
+    assert "γ = 0.3" in _text(drawn["phi"])
+    for label in ("f: arctan law", "g: free, measured", "g: flipped", "width m"):
+        assert label in _text(drawn["s1-free"])
+    for label in ("‖measured − g_b‖/‖g_b‖", "slope −1/2"):
+        assert label in _text(drawn["s1-error"])
+    for label in ("f = 0", "g = 0", "f_b = 0", "g_b = 0"):
+        assert label in _text(drawn["s2-map"])
+
+
+@pytest.mark.parametrize("networks", ["f", "g", "fg"])
+def test_log_axes_cope_with_zero_flipped_shares(fresh_results, drawn, networks):
+    section = fresh_results["sections"][0]
+    for row in section["by_width"]:
+        for network in networks:
+            row[network]["flipped"].update(mean=0.0, sd=0.0)
+    svg = figures.free_figure(section, "s1")  # warnings are errors
+    ET.fromstring(svg)
+    assert not re.search(r"\bnan\b", svg)
+    assert svg != drawn["s1-free"]
+
+
+def test_error_and_cosine_figures_cope_with_one_network_untrained(fresh_results):
+    section = fresh_results["sections"][0]
+    for row in section["by_width"]:
+        row["f"]["relative_error"].update(mean=None, sd=None)
+        for name in ("trained_paper", "trained_gradient"):
+            row["cosines"][name].update(mean=None, sd=None)
+    for figure in (figures.error_figure, figures.cosine_figure):
+        assert not re.search(r"\bnan\b", figure(section, "s1"))
+
+
+@pytest.mark.parametrize("missing", [None, 0.0])
+def test_axes_without_a_positive_value_are_drawn(fresh_results, missing):
+    section = fresh_results["sections"][0]
+    for row in section["by_width"]:
+        for network in ("f", "g"):
+            row[network]["relative_error"].update(mean=missing, sd=missing)
+        for name in ("trained_paper", "trained_gradient", "between"):
+            row["cosines"][name].update(mean=None if missing is None else 1.0, sd=missing)
+    for figure in (figures.error_figure, figures.cosine_figure):
+        svg = figure(section, "s1")
+        ET.fromstring(svg)
+        assert not re.search(r"\bnan\b", svg)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_widths_can_be_drawn(fresh_results, count):
+    section = fresh_results["sections"][0]
+    section["by_width"], section["widths"] = section["by_width"][:count], section["widths"][:count]
+    for name in ("free", "error", "cosine", "agreement"):
+        ET.fromstring(SECTION_FIGURES[name](section, "s1"))
+
+
+@pytest.mark.parametrize(
+    ("f", "g", "shaded"), [(1.0, 1.0, False), (1.0, -1.0, True), (-1.0, -1.0, False), (0.0, 1.0, True)]
+)
+def test_map_is_shaded_where_signs_differ(fresh_results, f, g, shaded):
+    section = fresh_results["sections"][0]
+    for name, value in (("f", f), ("g", g)):
+        section["map"][name] = [value] * len(section["map"][name])
+    assert ("var(--shade)" in figures.map_figure(section, "s1")) is shaded
+
+
+def test_no_plane_means_no_map(fresh_results):
+    section = fresh_results["sections"][0]
+    section["map"] = None
+    assert figures.map_figure(section, "s1") is None
+
+
+def test_drawing_changes_neither_results_nor_style(tiny_results, fresh_results):
+    style = dict(mpl.rcParams)
+    figures.phi_figure(fresh_results["phi"])
+    for figure in SECTION_FIGURES.values():
+        figure(fresh_results["sections"][0], "s1")
+    assert fresh_results == tiny_results
+    assert dict(mpl.rcParams) == style

@@ -1,0 +1,404 @@
+"""The page: valid HTML that needs nothing else, says what the results say, and fits a phone."""
+
+import contextlib
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+from itertools import cycle, pairwise
+
+import html5lib
+import pytest
+
+from empirics import ExperimentConfig, FileData
+from reports import Series, build, render
+from reports.render import mathml
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+SVG = "{http://www.w3.org/2000/svg}"
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+NOT_TEXT = {f"{HTML}{name}" for name in ("head", "script", "style", "code")}
+
+
+def _parse(page):
+    """Parse as browsers do; any error in the HTML raises."""
+    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
+
+
+@pytest.fixture(scope="module")
+def document(tiny_page):
+    return _parse(tiny_page)
+
+
+@pytest.fixture
+def one_section(fresh_results):
+    """Results that a test may change, with the first section alone."""
+    name = fresh_results["sections"][0]["name"]
+    fresh_results["sections"] = fresh_results["sections"][:1]
+    fresh_results["claims"] = [c for c in fresh_results["claims"] if c["section"] in {None, name}]
+    return fresh_results
+
+
+def _visible(element):
+    """All text that a reader sees, outside <code>."""
+    if element.tag in NOT_TEXT:
+        return
+    yield element.text or ""
+    for child in element:
+        yield from _visible(child)
+        yield child.tail or ""
+
+
+def _content(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+@pytest.fixture(scope="module")
+def visible(document):
+    return " ".join("".join(_visible(document)).split())
+
+
+# HTML -------------------------------------------------------------------------------------------------
+
+
+def test_page_is_valid_html(document, tiny_page):
+    assert tiny_page.startswith("<!doctype html>")
+    assert document.tag == f"{HTML}html"
+    assert document.get("lang") == "en"
+    assert len(list(document.iter(f"{HTML}title"))) == 1
+    identifiers = [element.get("id") for element in document.iter() if element.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    links = [element.get("href") for element in document.iter(f"{HTML}a")]
+    assert len(links) > 5
+    assert {link.removeprefix("#") for link in links} <= set(identifiers)
+
+
+def test_page_needs_nothing_from_elsewhere(document, tiny_page):
+    loading = {"script", "link", "img", "iframe", "object", "embed", "image", "audio", "video", "base"}
+    assert not loading & {element.tag.rpartition("}")[2] for element in document.iter()}
+    references = [
+        value
+        for element in document.iter()
+        for name, value in element.attrib.items()
+        if name.rpartition("}")[2] in {"src", "href", "srcset", "action", "data", "poster", "background"}
+    ]
+    assert references
+    assert all(value.startswith("#") for value in references)
+    assert all(url.startswith("#") for url in re.findall(r"url\(\s*([^)]*)\)", tiny_page))
+    assert "@import" not in tiny_page
+    assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
+
+
+def test_headings_never_skip_a_level(document):
+    tags = [element.tag.removeprefix(HTML) for element in document.iter()]
+    levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_table_has_header_cells_with_a_scope(document):
+    tables = list(document.iter(f"{HTML}table"))
+    assert len(tables) > 8
+    for table in tables:
+        headers = list(table.iter(f"{HTML}th"))
+        assert headers
+        assert {header.get("scope") for header in headers} <= {"row", "col"}
+        assert None not in {header.get("scope") for header in headers}
+
+
+def test_every_drawing_is_described(document, tiny_results):
+    drawings = list(document.iter(f"{SVG}svg"))
+    assert len(drawings) == 2 + 7 * len(tiny_results["sections"])
+    assert all(drawing.get("aria-label") and drawing.get("role") == "img" for drawing in drawings)
+    assert all(_content(figure) for figure in document.iter(f"{HTML}figcaption"))
+
+
+# What it says -----------------------------------------------------------------------------------------
+
+
+def test_no_missing_number_and_no_tex_is_shown(visible):
+    assert not re.search(r"\b(NaN|nan|None|inf|undefined|True|False)\b", visible)
+    assert not re.search(r"[\\{}$]|\d{12}", visible)  # nor a number nobody rounded
+
+
+def test_missing_numbers_are_shown_as_a_dash(one_section):
+    section = one_section["sections"][0]
+    for row in section["by_width"]:
+        for summary in [*row["cosines"].values(), row["f"]["relative_error"]]:
+            summary.update(mean=None, sd=None, low=None, high=None)
+    for row in section["condition_totals"]:
+        row["threshold_a"] = None
+    document = _parse(render(one_section))
+    visible = "".join(_visible(document))
+    assert not re.search(r"\b(NaN|nan|None|inf)\b", visible)
+    cells = [_content(cell) for cell in document.iter(f"{HTML}td")]
+    assert cells.count("—") >= 5 + len(section["by_width"]) + len(section["condition_totals"])
+
+
+def test_every_claim_is_shown_with_its_numbers_and_verdict(document, tiny_results):
+    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == "claims"]
+    rows = [row for table in tables for row in table.iter(f"{HTML}tr") if row.find(f"{HTML}td") is not None]
+    assert len(rows) == len(tiny_results["claims"])
+    for row, claim in zip(rows, tiny_results["claims"], strict=True):
+        cells = dict(zip(("claim", "hypothesis", "predicted", "measured", "verdict"), row, strict=True))
+        contents = {name: _content(cell) for name, cell in cells.items()}
+        assert contents["claim"].startswith(claim["statement"])
+        assert contents["claim"].endswith(claim["source"])
+        assert cells["claim"].find(f".//{MATHML}math") is not None
+        assert contents["hypothesis"].startswith("met:" if claim["met"] else "not met:")
+        assert contents["hypothesis"].endswith(claim["hypothesis"])
+        assert contents["predicted"] == claim["predicted"]
+        assert contents["measured"] == f"{claim['measured']}{claim['samples']}"
+        assert contents["verdict"].startswith(claim["verdict"])
+        assert contents["verdict"].endswith(claim["rule"])
+        badge = cells["verdict"].find(f"{HTML}span")
+        assert badge.get("class") == f"badge {claim['verdict'].replace(' ', '-')}"
+
+
+def test_summary_table_has_every_verdict_once(document, tiny_results):
+    (table,) = [table for table in document.iter(f"{HTML}table") if table.get("class") == "glance"]
+    badges = [span for span in table.iter(f"{HTML}span") if span.get("class").startswith("badge")]
+    shown = sorted(_content(badge) for badge in badges)
+    assert shown == sorted(claim["verdict"] for claim in tiny_results["claims"])
+    text = _content(table)
+    for claim in tiny_results["claims"]:
+        assert claim["statement"] in text
+        assert claim["measured"] in text
+        assert claim["predicted"] in text or claim["section"] is None
+
+
+def test_every_verdict_can_be_shown(one_section):
+    verdicts = ("holds", "fails", "unknown", "hypothesis not met")
+    one_section["claims"] = [
+        claim | {"verdict": verdict, "met": None}
+        for claim, verdict in zip(one_section["claims"], cycle(verdicts), strict=False)
+    ]
+    page = render(one_section)
+    document = _parse(page)
+    badges = {
+        (_content(span), span.get("class"))
+        for span in document.iter(f"{HTML}span")
+        if span.get("class", "").startswith("badge")
+    }
+    assert badges == {(verdict, f"badge {verdict.replace(' ', '-')}") for verdict in verdicts}
+    assert all(f".badge.{verdict.replace(' ', '-')} {{" in page for verdict in verdicts)  # styled
+    assert "not known:" in "".join(_visible(document))
+
+
+def test_provenance_and_setting_are_shown(visible, document, tiny_results):
+    provenance = tiny_results["provenance"]
+    for name, version in provenance["versions"].items():
+        assert f"{name} {version}" in visible
+    assert provenance["machine"]["system"] in visible
+    assert provenance["command"] in {_content(code) for code in document.iter(f"{HTML}code")}
+    for section in tiny_results["sections"]:
+        setting = section["setting"]
+        assert f"{setting['dim']}, {setting['N']}, {section['num_test']}" in visible
+        assert f"{section['classes'][0]}, {section['classes'][1]}" in visible
+        assert section["preparation"] in visible
+
+
+def test_same_results_give_the_same_bytes(tiny_results, tiny_page):
+    assert render(json.loads(json.dumps(tiny_results))) == tiny_page  # the file is as good as the value
+
+
+def test_page_shows_results_and_computes_nothing(one_section):
+    marked = {"predicted": "0.123 ± 0.456", "measured": "0.789 ± 0.012"}
+    one_section["claims"][1].update(marked)
+    one_section["sections"][0]["condition_totals"][0]["met_agree"] = 987_654
+    text = "".join(_visible(_parse(render(one_section))))
+    for shown in (*marked.values(), "987,654"):
+        assert shown in text
+
+
+def test_section_without_a_plane_says_so(one_section):
+    one_section["sections"][0]["map"] = None
+    page = render(one_section)
+    assert "No decision map: the data do not span a plane." in page
+    assert len(list(_parse(page).iter(f"{SVG}svg"))) == 8
+
+
+# Hostile text -----------------------------------------------------------------------------------------
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+    path = tmp_path / "<img src=x onerror=alert(1)>&amp;{{ 7*7 }}.csv"
+    other = '"><svg onload=alert(1)>'
+    quoted = other.replace('"', '""')
+    rows = [f'{index % 5},{index**2 % 7},"{SCRIPT if index % 2 else quoted}"' for index in range(16)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    data = FileData(path=str(path), classes=(SCRIPT, other), standardise="none")
+    plan = Series(base=ExperimentConfig(data=data, width=1), widths=(4, 16), seeds=(0, 1))
+    hostile = tiny_results["provenance"] | {"command": f"perturblearn {SCRIPT}", "revision": SCRIPT}
+    results = build([plan], provenance=hostile)
+    page = render(results)
+    document = _parse(page)
+    assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
+    assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
+    assert len(list(document.iter(f"{SVG}svg"))) == 9
+    text = "".join("".join(document.itertext()))
+    for shown in (f"{other}, {SCRIPT}", path.stem, f"perturblearn {SCRIPT}"):
+        assert shown in text
+
+
+# TeX --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tex", [r"\notacommand{x}", r"x + \oops", r"\frac{1}{2} \nosuch"])
+def test_tex_that_is_not_understood_is_refused(tex):
+    with pytest.raises(ValueError, match="TeX must be convertible to MathML, got"):
+        mathml(tex)
+
+
+def test_tex_becomes_mathml_of_the_right_kind():
+    inline, display = mathml(r"\frac{1}{2}"), mathml(r"\frac{1}{2}", display=True)
+    assert "<mfrac><mrow><mn>1</mn></mrow><mrow><mn>2</mn></mrow></mfrac>" in inline
+    assert 'display="inline"' in inline
+    assert 'display="block"' in display
+
+
+# In a browser -----------------------------------------------------------------------------------------
+
+BROWSER_OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE = 120  # seconds until a browser that says nothing counts as hung
+
+
+@pytest.fixture(scope="module")
+def browser():
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("no Chromium on this machine")
+
+
+@pytest.fixture
+def page_file(tiny_page, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(tiny_page, encoding="utf-8")
+    return path
+
+
+def test_browser_shows_the_table_of_verdicts(browser, page_file, tiny_results, tmp_path):
+    done = subprocess.run(
+        [
+            browser,
+            *BROWSER_OPTIONS,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--dump-dom",
+            page_file.as_uri(),
+        ],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    shown = done.stdout.decode()
+    assert 'class="glance"' in shown
+    badges = re.findall(r'<span class="badge [a-z-]*">([a-z ]*)</span>', shown)
+    # Twice each: at a glance, and with its numbers.
+    assert sorted(badges) == sorted(2 * [claim["verdict"] for claim in tiny_results["claims"]])
+    assert shown.count("<svg") == 2 + 7 * len(tiny_results["sections"])
+
+
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_page_never_scrolls_sideways(browser, page_file, tmp_path, width):
+    expression = "[innerWidth, document.documentElement.scrollWidth]"
+    with _Browser(browser, tmp_path / "profile") as chromium:
+        inner, scroll = chromium.evaluate(page_file.as_uri(), expression, width=width)
+    assert inner == width  # a page that is too wide makes a phone zoom out
+    assert scroll <= inner
+
+
+def test_browser_reports_no_error_and_loads_nothing_else(browser, page_file, tmp_path):
+    expression = "performance.getEntriesByType('resource').map(entry => entry.name)"
+    with _Browser(browser, tmp_path / "profile") as chromium:
+        assert chromium.evaluate(page_file.as_uri(), expression, width=1280) == []
+        assert chromium.messages == []
+
+
+class _Browser:
+    """Headless Chromium, spoken to through pipes 3 and 4 in the DevTools protocol.
+
+    A window cannot be narrower than 500 pixels, but the protocol emulates a phone.
+    """
+
+    def __init__(self, path, profile):
+        self._received, self._count, self.messages = b"", 0, []
+        read_commands, self._write = os.pipe()
+        self._read, write_answers = os.pipe()
+        command = [path, *BROWSER_OPTIONS, f"--user-data-dir={profile}", "--remote-debugging-pipe"]
+        script = f'exec "$0" "$@" 3<&{read_commands} 4>&{write_answers}'
+        self._process = subprocess.Popen(
+            ["bash", "-c", script, *command, "about:blank"],
+            pass_fds=(read_commands, write_answers),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(read_commands)
+        os.close(write_answers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError, EOFError):
+            self._call("Browser.close")
+        os.close(self._write)
+        os.close(self._read)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def evaluate(self, url, expression, *, width):
+        """Open a page on a screen of this width and return the value of a JavaScript expression."""
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        screen = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+        self._call("Emulation.setDeviceMetricsOverride", session, **screen)
+        for domain in ("Page", "Log", "Runtime"):
+            self._call(f"{domain}.enable", session)
+        self._call("Page.navigate", session, url=url)
+        while self._receive().get("method") != "Page.loadEventFired":
+            pass
+        answer = self._call("Runtime.evaluate", session, expression=expression, returnByValue=True)
+        return answer["result"]["value"]
+
+    def _call(self, method, session=None, **parameters):
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while (answer := self._receive()).get("id") != self._count:
+            pass
+        return answer["result"]
+
+    def _receive(self):
+        while b"\0" not in self._received:
+            ready, _, _ = select.select([self._read], [], [], PATIENCE)
+            part = os.read(self._read, 1 << 16) if ready else b""
+            if not part:
+                msg = "the browser fell silent"
+                raise EOFError(msg)
+            self._received += part
+        message, _, self._received = self._received.partition(b"\0")
+        decoded = json.loads(message)
+        if decoded.get("method") in {"Log.entryAdded", "Runtime.exceptionThrown"}:
+            self.messages.append(decoded["params"])
+        return decoded
