@@ -1,0 +1,196 @@
+"""What real sources share: two classes out of many, the split, the preparation, and the result type."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from empirics.data.dataset import Dataset, check_preparation, split, two_classes
+
+EPS = np.finfo(np.float64).eps
+
+
+def numbered(count, dim=3):
+    """Return points whose first coordinate is their number, and alternating labels."""
+    X = np.random.default_rng(5).normal(size=(count, dim))
+    X[:, 0] = np.arange(count)
+    return X, np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
+
+
+def split_of(X, y, *, test_fraction=0.3, standardise="none", seed=0):
+    return split(
+        X,
+        y,
+        test_fraction=test_fraction,
+        standardise=standardise,
+        seed=seed,
+        name="numbers",
+        classes=("odd", "even"),
+    )
+
+
+# Splits ---------------------------------------------------------------------------------------------
+
+
+# From 40 rows on, half of which are kept, a training part of one class has probability below 1e-11.
+@given(count=st.integers(40, 120), fraction=st.floats(0.001, 0.5), seed=st.integers(0, 2**32))
+def test_split_is_disjoint_and_complete(count, fraction, seed):
+    X, y = numbered(count)
+    data = split_of(X, y, test_fraction=fraction, seed=seed)
+    assert len(data.X_test) == max(1, math.floor(fraction * count))
+    rows = np.concatenate([data.X, data.X_test])
+    labels = np.concatenate([data.y, data.y_test])
+    order = np.argsort(rows[:, 0])
+    np.testing.assert_array_equal(rows[order], X)
+    np.testing.assert_array_equal(labels[order], y)
+    assert (data.name, data.classes) == ("numbers", ("odd", "even"))
+
+
+@pytest.mark.parametrize("standardise", ["none", "center", "zscore"])
+def test_split_depends_on_its_seed_alone(standardise):
+    X, y = numbered(50)
+    first, same, other = (split_of(X, y, standardise=standardise, seed=seed) for seed in (3, 3, 4))
+    for name in ("X", "y", "X_test", "y_test"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(same, name))
+    assert (first.X != other.X).any()
+    assert (first.X_test != other.X_test).any()
+
+
+def test_split_leaves_its_arguments_alone():
+    X, y = numbered(20)
+    split_of(X, y, standardise="zscore")
+    np.testing.assert_array_equal(X, numbered(20)[0])
+    np.testing.assert_array_equal(y, numbered(20)[1])
+
+
+@pytest.mark.parametrize("standardise", ["center", "zscore"])
+def test_features_are_prepared_with_the_statistics_of_the_training_part(standardise):
+    X, y = numbered(60, dim=4)
+    X[:, 1] = 100 + 0.01 * X[:, 1]
+    raw, data = split_of(X, y), split_of(X, y, standardise=standardise)
+    mean = raw.X.mean(axis=0)
+    deviation = raw.X.std(axis=0) if standardise == "zscore" else np.ones(4)
+    for part, before in ((data.X, raw.X), (data.X_test, raw.X_test)):
+        rows = (before - mean) / deviation
+        expected = rows * (2 / np.linalg.norm(rows, axis=1, keepdims=True))  # √d = 2
+        # The second feature loses 1e4 in the difference from its mean of 100.
+        np.testing.assert_allclose(part, expected, rtol=0, atol=1e4 * 20 * EPS)
+        np.testing.assert_allclose(np.linalg.norm(part, axis=1), 2, rtol=10 * EPS)
+
+
+def test_constant_feature_becomes_zero():
+    X, y = numbered(30)
+    X[:, 1] = 0.5  # a sum of halves is exact: a mean of 0.5, a deviation of 0
+    data = split_of(X, y, standardise="zscore")
+    assert (data.X[:, 1] == 0).all()
+    assert (data.X_test[:, 1] == 0).all()
+    np.testing.assert_allclose(np.linalg.norm(data.X, axis=1), np.sqrt(3), rtol=10 * EPS)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "options", "message"),
+    [
+        (np.eye(3), [1, -1, 1], {}, "at least 4 rows of the two classes, got 3 in numbers"),
+        (np.full((5, 2), 7.0), [1, -1, 1, -1, 1], {}, "must not be constant, got 5 equal rows in numbers"),
+        (np.eye(5), [1] * 5, {}, "both classes in its training part, got one in numbers with seed 0"),
+        (np.eye(5), [1, -1, 1, -1, 1], {"test_fraction": 0.99}, "both classes in its training part"),
+    ],
+)
+def test_split_rejects_data_that_cannot_be_used(X, y, options, message):
+    with pytest.raises(ValueError, match=message):
+        split_of(X, np.array(y, dtype=float), **options)
+
+
+def test_row_equal_to_the_mean_cannot_be_scaled():
+    held_out = int(split_of(*numbered(20), test_fraction=0.05).X_test[0, 0])
+    X = np.ones((20, 2))
+    X[held_out] = 3.0
+    with pytest.raises(
+        ValueError, match=r"must differ from the mean to be scaled, .* in numbers; use 'none'"
+    ):
+        split_of(X, numbered(20)[1], test_fraction=0.05, standardise="center")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "standardise", "error", "message"),
+    [
+        (0.0, "none", ValueError, "test_fraction must be > 0, got 0.0"),
+        (-0.1, "none", ValueError, "test_fraction must be > 0, got -0.1"),
+        (1.0, "none", ValueError, r"test_fraction must lie in \(0, 1\), got 1.0"),
+        (math.nan, "none", ValueError, "test_fraction must be finite, got nan"),
+        ("0.3", "none", TypeError, "test_fraction must be a real number, got '0.3'"),
+        (0.3, "scale", ValueError, "standardise must be one of none, center, zscore, got 'scale'"),
+    ],
+)
+def test_preparation_rejects_bad_options(fraction, standardise, error, message):
+    with pytest.raises(error, match=message):
+        check_preparation(fraction, standardise)
+
+
+# Classes --------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.sampled_from(["cat", "dog", "owl"]), min_size=1).filter({"cat", "dog"}.issubset))
+def test_two_classes_keeps_the_rows_of_the_two(labels):
+    X = np.arange(len(labels), dtype=float)[:, None]
+    kept, y, classes = two_classes(X, np.array(labels), ("dog", "cat"), source="zoo")
+    assert kept[:, 0].tolist() == [row for row, name in enumerate(labels) if name != "owl"]
+    assert y.tolist() == [{"dog": 1.0, "cat": -1.0}[name] for name in labels if name != "owl"]
+    assert classes == ("cat", "dog")  # of −1 and +1
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ([1, -1, 1], None),
+        ([1.0, -1.0, 1.0], None),
+        (["1", "-1", "1"], None),
+        ([5, 3, 5], ("5", "3")),
+        ([5.0, 3.0, 5.0], ("5", "3")),
+        ([2.5, 0.1, 2.5], ("2.5", "0.1")),
+        ([True, False, True], ("True", "False")),
+    ],
+)
+def test_classes_are_compared_as_text(labels, classes):
+    _, y, _ = two_classes(np.eye(3), np.array(labels), classes, source="data")
+    assert y.tolist() == [1.0, -1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ([0, 1, 0], None, "classes must be named, as labels of data are not -1 and [+]1 but 0, 1: the first"),
+        ([1, 1, 1], None, "not -1 and [+]1 but 1: the first class named becomes [+]1, the second -1"),
+        (range(12), None, r"but 0, 1, 10, 11, 2, 3, 4, 5, 6, 7, \.\.\.: the first"),
+        ([0, 1, 0], ("1", "2"), "classes must occur in data, got '2'; present are 0, 1"),
+        (["a", "b", "a"], ("A", "b"), "classes must occur in data, got 'A'; present are a, b"),
+        ([0, 1, 0], ("1", "1"), "classes must be two different ones, got '1' twice"),
+    ],
+)
+def test_two_classes_rejects(labels, classes, message):
+    with pytest.raises(ValueError, match=message):
+        two_classes(np.zeros((len(labels), 1)), np.array(labels), classes, source="data")
+
+
+# Dataset --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error", "message"),
+    [
+        ("X", np.ones(3), ValueError, r"X must have shape \(n, d\) with n, d >= 1, got \(3,\)"),
+        ("X", np.full((2, 2), np.nan), ValueError, r"X must be finite, got nan \(4 of 4 entries\)"),
+        ("y", np.ones(3), ValueError, r"y must have shape \(2,\), one label a point, got \(3,\)"),
+        ("y", np.array([1.0, 0.0]), ValueError, "y must be -1 or [+]1, got 0"),
+        ("X_test", np.ones((1, 3)), ValueError, "X_test must have 2 columns, as the other points do, got 3"),
+        ("X_test", np.ones((0, 2)), ValueError, r"X_test must have shape \(n, d\).* got \(0, 2\)"),
+        ("y_test", np.array([2.0]), ValueError, "y_test must be -1 or [+]1, got 2"),
+        ("y_test", np.array(["1"]), TypeError, "y_test must be an array of real numbers, got dtype <U1"),
+    ],
+)
+def test_dataset_rejects_bad_fields(field, value, error, message):
+    fields = {"X": np.eye(2), "y": np.array([1.0, -1.0]), "X_test": np.ones((1, 2)), "y_test": np.ones(1)}
+    with pytest.raises(error, match=message):
+        Dataset(name="data", classes=("-", "+"), preparation="none", **{**fields, field: value})
