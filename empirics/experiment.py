@@ -15,10 +15,14 @@ from empirics.data import Dataset
 from empirics.descent import Trained, train
 from empirics.measure import accuracy, agreement, agrees, cosines, count_neurons, evaluate
 from empirics.model import TwoLayerNet
-from empirics.perturb import adversarial_inputs, draw_targets, perturb
+from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from theory import Setting
 from theory._validation import Array
 
+# Untrained networks that the prediction of agreement averages over, and their width at most: enough for the
+# law of f(·; 0), which is nearly Gaussian there.
+_UNTRAINED_NETWORKS = 4
+_UNTRAINED_WIDTH = 4096
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -97,8 +101,8 @@ class Agreement:
     """Share of test points with sgn f(z; T_f) = sgn g(z; T_g)."""
 
     measured: float
-    predicted: float  # nothing trained: perturbations along ∇f_b with the same target labels
-    predicted_given_inputs: float  # from the inputs g was really trained on
+    predicted: float  # nothing trained: mean over untrained networks f(·; 0), same target labels
+    predicted_given_f: float  # from the f and the inputs of g that were really trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +146,8 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     FloatingPointError
         If training diverges or a gradient is not finite.
     """
-    data_seed, f_seed, g_seed, target_seed = (
-        int(word) for word in np.random.SeedSequence(config.seed).generate_state(4)
+    data_seed, f_seed, g_seed, target_seed, untrained_seed = (
+        int(word) for word in np.random.SeedSequence(config.seed).generate_state(5)
     )
     dataset = config.data.load(data_seed)
     setting = config.setting(dataset)
@@ -186,7 +190,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
             _count_conditions(setting, dataset, X_adv, points_f, points_g, label_noise)
             for label_noise in ("published", "scenario")
         ),
-        agreement=_agreement(setting, dataset, gradient, y_adv, points_f, points_g),
+        agreement=_agreement(dataset, gradient, y_adv, points_f, points_g, setting, seed=untrained_seed),
         zero_gradients=perturbations.num_zero,
     )
 
@@ -299,24 +303,27 @@ def _count_conditions(
 
 
 def _agreement(
-    setting: Setting, dataset: Dataset, gradient: Array, y_adv: Array, f: Points, g: Points
+    dataset: Dataset, gradient: Array, y_adv: Array, f: Points, g: Points, setting: Setting, seed: int
 ) -> Agreement:
     Z, slope = dataset.X_test, setting.negative_slope
     deviation = theory.initial_deviation(Z, negative_slope=slope)
-    norms = np.linalg.norm(gradient, axis=1, keepdims=True)
-    directions = gradient / np.where(norms > 0, norms, 1.0)
-    R = setting.epsilon * y_adv[:, None] * directions
-    inputs = adversarial_inputs(dataset.X, R, scenario=setting.scenario)
-    untrained = theory.g_predict(Z, inputs, y_adv, negative_slope=slope)
 
-    def expected(g_b: Array) -> float:
-        chance = theory.agreement_probability(f.predicted, g_b, deviation, T_f=setting.T_f, T_g=setting.T_g)
-        return float(chance.mean())
+    def expected(outputs: Array, g_b: Array) -> float:
+        return float(theory.agreement_probability(outputs, g_b, deviation, T_g=setting.T_g).mean())
 
+    untrained = []
+    width = min(setting.width, _UNTRAINED_WIDTH)
+    for word in np.random.SeedSequence(seed).generate_state(_UNTRAINED_NETWORKS):
+        network = TwoLayerNet.initialise(setting.dim, width, negative_slope=slope, seed=int(word))
+        directions = network.input_gradients(torch.as_tensor(dataset.X, dtype=torch.float32)).numpy()
+        R = normalised(directions + setting.T_f * gradient, y_adv, epsilon=setting.epsilon)
+        inputs = adversarial_inputs(dataset.X, R, scenario=setting.scenario)
+        g_b = theory.g_predict(Z, inputs, y_adv, negative_slope=slope)
+        untrained.append(expected(evaluate(network, Z) + setting.T_f * f.predicted, g_b))
     return Agreement(
         measured=agreement(f.final, g.final),
-        predicted=expected(untrained),
-        predicted_given_inputs=expected(g.predicted),
+        predicted=float(np.mean(untrained)),
+        predicted_given_f=expected(f.final, g.predicted),
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from empirics.descent import Trained
-from empirics.model import TwoLayerNet, blocks
+from empirics.model import TwoLayerNet, blocks, threads_for
 from theory._validation import Array
 from theory.setting import LIPSCHITZ
 
@@ -55,10 +55,12 @@ def agrees(f: Array, g: Array) -> NDArray[np.bool_]:
 
 def cosines(A: Array, B: Array) -> Array:
     """Return the cosine of each row of A with the same row of B, shape (N,); NaN where a row is 0."""
-    norms = np.linalg.norm(A, axis=1) * np.linalg.norm(B, axis=1)
-    products = np.sum(A * B, axis=1)
-    cosine: Array = np.divide(products, norms, out=np.full_like(products, np.nan), where=norms > 0)
-    return cosine
+    units = []
+    for rows in (A, B):
+        largest = np.abs(rows).max(axis=1, keepdims=True)  # scaled before squaring
+        scaled = np.divide(rows, largest, out=np.full(rows.shape, np.nan), where=largest > 0)
+        units.append(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
+    return np.asarray(np.sum(units[0] * units[1], axis=1))
 
 
 @torch.no_grad()
@@ -83,22 +85,27 @@ def count_neurons(trained: Trained, Z: Array, kappa: Array) -> NeuronCounts:
         LIPSCHITZ[trained.loss] * trained.T * kappa, dtype=points.dtype, device=points.device
     )
     # Rounding of a pre-activation: a (d + 1)-term product, and two roundings of each weight a step
-    # (Higham, Accuracy and Stability, §3.1), relative to ‖(w, b)‖ ‖(z, 1)‖.
+    # (Higham, Accuracy and Stability, §3.1), relative to ‖(w, b)‖ ‖(z, 1)‖; the gradients themselves are sums
+    # over N samples, which stretches how far a neuron can move.
     unit = torch.finfo(points.dtype).eps
     roundings = (before.dim + 2 + 2 * trained.num_steps) * unit
+    stretch = 1 + (trained.num_samples + 4) * unit
     lengths = torch.sqrt((points**2).sum(dim=1) + 1)
     totals = torch.zeros(3, len(Z), dtype=torch.int64, device=points.device)
-    for part in blocks(before.width, len(Z)):
-        start = torch.addmm(before.bias[part], points, before.weight[part].T)
-        end = torch.addmm(after.bias[part], points, after.weight[part].T)
-        limit = reach[:, None] * before.readout[part].abs()
-        free = start.abs() <= limit
-        flipped = (start > 0) != (end > 0)
-        size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
-        size = torch.maximum(size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2))
-        beyond = flipped & (start.abs() > limit + roundings * lengths[:, None] * size)
-        for row, events in enumerate((free, flipped, beyond)):
-            totals[row] += events.sum(dim=1)
+    with threads_for(work=points.numel() * before.width):
+        for part in blocks(before.width, len(Z)):
+            start = torch.addmm(before.bias[part], points, before.weight[part].T)
+            end = torch.addmm(after.bias[part], points, after.weight[part].T)
+            limit = reach[:, None] * before.readout[part].abs()
+            free = start.abs() <= limit
+            flipped = (start > 0) != (end > 0)
+            size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
+            size = torch.maximum(
+                size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
+            )
+            beyond = flipped & (start.abs() > stretch * limit + roundings * lengths[:, None] * size)
+            for row, events in enumerate((free, flipped, beyond)):
+                totals[row] += events.sum(dim=1)
     free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
     return NeuronCounts(free_counts, flipped_counts, beyond_counts)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from empirics.model import TwoLayerNet
-from theory._validation import Array, check_choice, check_integer, check_real
+from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 from theory.setting import SCENARIOS, Scenario
 
 Targets = Literal["random", "balanced"]
@@ -85,24 +85,33 @@ def perturb(network: TwoLayerNet, X: Array, targets: Array, *, epsilon: float) -
     Raises
     ------
     ValueError
-        If ε is not positive.
+        If ε is not positive, shapes disagree, or targets are not ±1.
     FloatingPointError
         If a gradient is not finite.
     """
     epsilon = check_real("epsilon", epsilon, minimum=0, exclusive=True)
+    X = as_points("X", X)
+    if X.shape[1] != network.dim:
+        msg = f"X must have {network.dim} columns, the input dimension of the network, got {X.shape[1]}"
+        raise ValueError(msg)
+    targets = as_labels("targets", targets, length=len(X))
     points = torch.as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
     gradients = network.input_gradients(points).cpu().numpy()
     bad = np.flatnonzero(~np.isfinite(gradients).all(axis=1))
     if bad.size:
         msg = f"gradients of f must be finite, got {bad.size} that are not, the first at row {bad[0]}"
         raise FloatingPointError(msg)
+    R = normalised(gradients, targets, epsilon=epsilon)
+    return Perturbations(R, gradients, int((~gradients.any(axis=1)).sum()))
+
+
+def normalised(directions: Array, targets: Array, *, epsilon: float) -> Array:
+    """Return rows of norm ε along ± the directions, the sign that of the target; 0 where there is none."""
     # Scaled before squaring: a tiny gradient is still a direction.
-    largest = np.abs(gradients).max(axis=1, keepdims=True)
-    zero = largest[:, 0] == 0
-    scaled = gradients / np.where(largest > 0, largest, 1.0)
+    largest = np.abs(directions).max(axis=1, keepdims=True)
+    scaled = directions / np.where(largest > 0, largest, 1.0)
     norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-    R = epsilon * targets[:, None] * scaled / np.where(norms > 0, norms, 1.0)
-    return Perturbations(R, gradients, int(zero.sum()))
+    return np.asarray(epsilon * targets[:, None] * scaled / np.where(norms > 0, norms, 1.0))
 
 
 def adversarial_inputs(X: Array, R: Array, *, scenario: Scenario) -> Array:

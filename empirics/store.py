@@ -64,6 +64,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     created: list[Path] = []
     try:
         for path, content in contents.items():
+            if path.is_dir():
+                msg = f"output must be a file, got the folder {path}"
+                raise IsADirectoryError(msg)
             created += _make_parents(path)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             temporaries[path] = Path(name)

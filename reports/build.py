@@ -6,7 +6,8 @@ set, the claims.  Rendering reads that value and computes nothing.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict
 from typing import Any
 
@@ -38,6 +39,7 @@ def build(
     provenance: dict[str, Any],
     device: str = "cpu",
     progress: Progress = lambda _share, _text: None,
+    executor: Executor | None = None,
 ) -> dict[str, Any]:
     """Run all experiments and return the results of a report.
 
@@ -51,6 +53,8 @@ def build(
         "cpu" or "cuda".
     progress : callable
         Told the share done, in [0, 1], and what comes next.
+    executor : concurrent.futures.Executor, optional
+        Where experiments run; in this process, one after the other, if absent.
 
     Returns
     -------
@@ -65,21 +69,28 @@ def build(
     started = time.monotonic()
     progress(0.0, "checking Φ")
     phi = check_phi()
-    total = sum(_cost(config) for series in all_series for config in series.configs())
-    done = 0.0
+    # The widest network of the first seed is also drawn.
+    tasks = [
+        (config, device, config.width == series.widths[-1] and config.seed == series.seeds[0])
+        for series in all_series
+        for config in series.configs()
+    ]
+    if executor is None:
+        outcomes: Iterator[_Outcome] = map(_measure, *zip(*tasks, strict=True))
+    else:
+        outcomes = executor.map(_measure, *zip(*tasks, strict=True))
+    total, done = sum(_cost(config) for config, _, _ in tasks), 0.0
     sections = []
     for series in all_series:
-        runs, last = [], None
+        runs: list[dict[str, Any]] = []
+        details: dict[str, Any] = {}
         for config in series.configs():
             progress(done / total, f"{config.data.name}: width {config.width:,}, seed {config.seed}")
-            result = run(config, device=device)
-            runs.append(_run_record(result))
+            record, drawn = next(outcomes)
+            runs.append(record)
+            details |= drawn
             done += _cost(config)
-            if config.seed == series.seeds[0]:
-                last = result
-        if last is None:  # no seed in the series: excluded by its validation
-            raise AssertionError
-        sections.append(_section(series, runs, last))
+        sections.append(_section(series, runs, details))
     _name_apart(sections)
     results = _plain(
         {
@@ -168,6 +179,15 @@ def _derivation(route: theory.Route) -> list[dict[str, Any]]:
 # One data set ---------------------------------------------------------------------------------------
 
 
+_Outcome = tuple[dict[str, Any], dict[str, Any]]
+
+
+def _measure(config: ExperimentConfig, device: str, detailed: bool) -> _Outcome:
+    """Run one experiment; return its numbers, and what is drawn of it if `detailed`."""
+    result = run(config, device=device)
+    return _run_record(result), _details(result) if detailed else {}
+
+
 def _run_record(result: ExperimentResult) -> dict[str, Any]:
     return {
         "width": result.config.width,
@@ -181,23 +201,31 @@ def _run_record(result: ExperimentResult) -> dict[str, Any]:
     }
 
 
-def _section(series: Series, runs: list[dict[str, Any]], last: ExperimentResult) -> dict[str, Any]:
-    dataset, setting = last.dataset, last.setting
+def _details(result: ExperimentResult) -> dict[str, Any]:
+    dataset = result.dataset
     return {
         "name": dataset.name,
         "classes": list(dataset.classes),
         "preparation": dataset.preparation,
         "num_test": len(dataset.X_test),
+        "setting": asdict(result.setting) | {"width": None},
+        "width_bounds": _width_bounds(result),
+        "scatter": {
+            "f": _scatter(result.points_f, result),
+            "g": _scatter(result.points_g, result, network="g"),
+        },
+        "map": _decision_map(result),
+    }
+
+
+def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
+    return details | {
         "config": series.base.to_json() | {"width": None, "seed": None},
-        "setting": asdict(setting) | {"width": None},
         "widths": list(series.widths),
         "seeds": list(series.seeds),
         "runs": runs,
         "by_width": [_by_width([run for run in runs if run["width"] == w]) for w in series.widths],
         "condition_totals": _condition_totals([run for run in runs if run["width"] == series.widths[-1]]),
-        "width_bounds": _width_bounds(last),
-        "scatter": {"f": _scatter(last.points_f, last), "g": _scatter(last.points_g, last, network="g")},
-        "map": _decision_map(last),
     }
 
 

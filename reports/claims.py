@@ -379,10 +379,10 @@ def _agreement(section: Section) -> Claim:
         key="agreement",
         section=section["name"],
         statement=(
-            "How often f and g agree is predicted without training anything, from the chances p and r that "
-            "T f_b and T g_b outweigh the initial networks"
+            "How often f and g agree is predicted without training anything, from the chance that T g_b "
+            "outweighs the initial g"
         ),
-        formula=r"P(\operatorname{sgn} f = \operatorname{sgn} g) = p r + (1 - p)(1 - r)",
+        formula=r"P(\operatorname{sgn} g = \operatorname{sgn} f) = F(T_g g_b \operatorname{sgn} f / \sigma)",
         source="derived here",
         hypothesis=hypothesis,
         met=met,

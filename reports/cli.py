@@ -10,10 +10,14 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,9 @@ from reports.render import render
 from theory import phi
 from theory.setting import LOSSES, SCENARIOS
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Neuron updates from which starting processes (seconds each) pays.
+_WORK_OF_A_PROCESS = 1 << 22
 _EXAMPLE = "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report"
 
 
@@ -81,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--seeds", type=int, help="number of seeds, at least 2 (default: the preset's)")
     report.add_argument("--out", type=Path, default=Path("perturblearn-report"), help="output folder")
     report.add_argument("--device", default="cpu", help="cpu or cuda")
+    report.add_argument("--jobs", type=int, help="processes (default: one a core for much work on the CPU)")
 
     data = report.add_argument_group("data")
     data.add_argument("--classes", metavar="A,B", help="two classes: A becomes +1, B becomes -1")
@@ -152,12 +160,14 @@ def _report(options: argparse.Namespace, *, command: str) -> str:
     for item in all_series:  # an unreadable file must be known before anything is trained
         item.base.setting(item.base.data.load(0))
     store.check_directory(options.out)
-    results = build(
-        all_series,
-        provenance=provenance(command=command, device=options.device),
-        device=options.device,
-        progress=_progress,
-    )
+    with _workers(options, all_series) as executor:
+        results = build(
+            all_series,
+            provenance=provenance(command=command, device=options.device),
+            device=options.device,
+            progress=_progress,
+            executor=executor,
+        )
     page = render(results)
     folder = options.out
     numbers = store.to_json(results)
@@ -212,6 +222,42 @@ def _widths(text: str) -> tuple[int, ...]:
     except ValueError as error:
         msg = f"widths must be integers separated by commas, got {text!r}"
         raise ValueError(msg) from error
+
+
+@contextmanager
+def _workers(options: argparse.Namespace, all_series: list[Series]) -> Iterator[Executor | None]:
+    """One process a core, each on one thread: threads that wait for each other are slow on busy machines."""
+    if options.jobs is not None and options.jobs < 1:
+        msg = f"jobs must be >= 1, got {options.jobs}"
+        raise ValueError(msg)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jobs = options.jobs or (cores if options.device == "cpu" else 1)
+    work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
+    if jobs == 1 or (options.jobs is None and work < _WORK_OF_A_PROCESS):
+        yield None
+        return
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(max(1, cores // jobs))))
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quiet)
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in list(executor._processes.values()):
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown()
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _quiet() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _check_device(device: str) -> None:

@@ -48,6 +48,9 @@ G_B = sp.Sum(Phi_adv[n] * y_adv[n] * (G_adv[n] + 1), (n, 1, N)) / N
 
 # 4. The network at initialisation ------------------------------------------------------------------
 INITIAL_VARIANCE = (1 + gamma**2) / 2 * SCALE_SQUARED  # E f(z; 0)², exact at every width
+sign_f, velocity = sp.symbols("s_f g_b", real=True)  # sgn f(z; T_f) and g_b(z)
+sigma = sp.Symbol("sigma", positive=True)  # √INITIAL_VARIANCE
+AGREEMENT = (1 + sp.erf(sign_f * T_g * velocity / (sigma * sp.sqrt(2)))) / 2  # P(sgn g = sgn f | f)
 
 # 5. Free neurons -----------------------------------------------------------------------------------
 TAU = L * T * kappa / (s * sp.sqrt(m))

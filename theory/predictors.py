@@ -241,47 +241,42 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: float = 0.0) -> Array:
     return np.asarray(preactivation_scale(Z) * np.sqrt((1 + slope**2) / 2))
 
 
-def agreement_probability(
-    f_b: Array,
-    g_b: Array,
-    deviation: Array,
-    *,
-    T_f: float,
-    T_g: float,
-) -> Array:
-    """Return P(sgn f(z; T_f) = sgn g(z; T_g)) of two wide networks with independent initialisations.
+def agreement_probability(f: Array, g_b: Array, deviation: Array, *, T_g: float) -> Array:
+    """Return P(sgn g(z; T_g) = sgn f(z)) given f and its perturbations, in the wide limit of g.
 
-    In the wide limit f(z; T_f) ~ N(T_f f_b(z), σ(z)²) and g(z; T_g) ~ N(T_g g_b(z), σ(z)²), so with
-    p = F(T_f f_b/σ) and r = F(T_g g_b/σ) the probability is p r + (1 − p)(1 − r).
+    g starts from an initialisation of its own, so that given f and the inputs made from it
+    g(z; T_g) ~ N(T_g g_b(z), σ(z)²), and the probability is F(sgn f(z) T_g g_b(z)/σ(z)), F the normal
+    distribution function.
 
     Parameters
     ----------
-    f_b, g_b : arrays, shape (Q,)
-        Predicted velocities at the query points (`f_predict`, `g_predict`).
+    f : array, shape (Q,)
+        f(z; T_f) at the query points; only the sign counts.
+    g_b : array, shape (Q,)
+        Predicted velocities of g (`g_predict`) from the inputs made with that f.
     deviation : array, shape (Q,)
         σ(z) > 0, from `initial_deviation`.
-    T_f, T_g : float
-        Flow times, ≥ 0.
+    T_g : float
+        Flow time of g, ≥ 0.
 
     Returns
     -------
     array, shape (Q,), float64
-        Between 0 and 1.
+        Between 0 and 1; 1/2 where f(z) = 0.
 
     Raises
     ------
     ValueError
-        If a time is negative or not finite.
+        If the time is negative or not finite.
 
     Notes
     -----
-    Source: Derivation 3.  Given the data of g: g_b itself is not averaged over target labels.
+    Source: `expressions.AGREEMENT`; Derivation 3.  Not a product of two independent chances: the
+    perturbations carry the initial gradient of f, so g_b(z) and f(z; 0) are correlated.
     """
-    T_f = check_real("T_f", T_f, minimum=0)
     T_g = check_real("T_g", T_g, minimum=0)
-    f_positive: Array = special.ndtr(T_f * f_b / deviation)
-    g_positive: Array = special.ndtr(T_g * g_b / deviation)
-    return f_positive * g_positive + (1 - f_positive) * (1 - g_positive)
+    chance: Array = special.ndtr(np.sign(f) * T_g * g_b / deviation)
+    return chance
 
 
 def _checked(

@@ -163,17 +163,19 @@ def split(
 def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array, Array]:
     if how == "none":
         return train, test
-    mean = train.mean(axis=0)
+    # A feature that never varies carries nothing: it becomes exactly 0.  (Its rounded mean would leave a
+    # rounding error behind, which division by an equally tiny deviation would blow up.)
+    varies = (train != train[0]).any(axis=0)
+    mean = np.where(varies, train.mean(axis=0), train[0])
     scale = np.ones(train.shape[1])
     if how == "zscore":
-        deviation = train.std(axis=0)
-        # A feature that never varies carries nothing: it stays 0 instead of being divided by 0.
-        scale = np.where(deviation > 0, deviation, 1.0)
+        scale = np.where(varies, train.std(axis=0), 1.0)
     parts = []
     for part in (train, test):
         rows = (part - mean) / scale
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        if (norms == 0).any():
+        rounding = 4 * np.finfo(np.float64).eps * np.linalg.norm(np.abs(train).max(axis=0) / scale)
+        if (norms <= rounding).any():
             msg = f"rows must differ from the mean to be scaled, got one equal to it in {name}; use 'none'"
             raise ValueError(msg)
         parts.append(rows * (np.sqrt(train.shape[1]) / norms))

@@ -1,7 +1,9 @@
 """The user's own data: an .npz file with arrays X and y, or a .csv file with the label in the last column."""
 
 import csv
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +82,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
                 msg = f"{path.name} must hold arrays X and y, got {', '.join(arrays.files) or 'none'}"
                 raise ValueError(msg)
             return arrays["X"], arrays["y"]
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError, OSError, EOFError, RuntimeError) as error:
         msg = f"{path.name} must be a readable .npz file: {error}"
         raise ValueError(msg) from error
     except ValueError as error:
@@ -111,7 +113,8 @@ def _read_rows(path: Path) -> list[list[str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path.name} must be a readable text file of comma-separated values: {error}"
         raise ValueError(msg) from error
-    if rows and not _is_number(rows[0][0]):
+    # A header names its columns; a row with some numbers in it is data, perhaps damaged.
+    if rows and not any(_is_number(cell) for cell in rows[0]):
         rows = rows[1:]
     if not rows:
         msg = f"{path.name} must have rows of numbers, got none"

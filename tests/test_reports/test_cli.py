@@ -361,3 +361,23 @@ def test_colour_is_for_terminals_that_want_it(out, monkeypatch, quiet):
     monkeypatch.setenv("NO_COLOR", "1" if quiet else "")
     assert main([*TINY, *FAST, "--out", str(out)]) == 0
     assert ("\x1b[32mholds" in terminal.getvalue()) is not quiet
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_processes_change_nothing_but_the_last_digits(out, capsys):
+    numbers = []
+    for jobs in ("1", "2"):
+        assert main([*TINY, *FAST, "--jobs", jobs, "--out", str(out)]) == 0
+        numbers.append(json.loads((out / "results.json").read_text(encoding="utf-8")))
+    capsys.readouterr()
+    serial, parallel = numbers
+    assert parallel["sections"][0]["map"].keys() == serial["sections"][0]["map"].keys()
+    for one, other in zip(serial["sections"][0]["runs"], parallel["sections"][0]["runs"], strict=True):
+        # float32 networks: a product may be summed in another order.
+        assert other["f"]["error"] == pytest.approx(one["f"]["error"], rel=1e-3)
+        assert (other["width"], other["seed"]) == (one["width"], one["seed"])
+
+
+def test_jobs_must_be_positive(out, capsys):
+    assert main([*TINY, *FAST, "--jobs", "0", "--out", str(out)]) == 2
+    assert "jobs must be >= 1, got 0" in capsys.readouterr().err

@@ -135,14 +135,16 @@ def test_initial_variance_by_quadrature():
 
 def test_agreement_probability_by_simulation():
     rng = np.random.default_rng(9)
-    f_b, g_b, sigma = np.array([0.5, -0.2]), np.array([0.3, 0.4]), np.array([1.0, 2.0])
+    f, g_b, sigma = np.array([0.5, -0.2]), np.array([0.3, 0.4]), np.array([1.0, 2.0])
     draws = 200_000
-    f = 2.0 * f_b + sigma * rng.normal(size=(draws, 2))
     g = 3.0 * g_b + sigma * rng.normal(size=(draws, 2))
     counts = np.sum(np.sign(f) == np.sign(g), axis=0)
-    claimed = theory.agreement_probability(f_b, g_b, sigma, T_f=2.0, T_g=3.0)
+    claimed = theory.agreement_probability(f, g_b, sigma, T_g=3.0)
     for count, probability in zip(counts, claimed, strict=True):
         assert stats.binomtest(int(count), draws, probability).pvalue > 1e-9
+    exact = ex.AGREEMENT.subs({ex.sign_f: 1, ex.T_g: 3, ex.velocity: 0.3, ex.sigma: 1})
+    assert claimed[0] == pytest.approx(float(exact), rel=1e-14)
+    assert theory.agreement_probability(np.zeros(2), g_b, sigma, T_g=3.0).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,11 @@ def test_text_labels_are_mapped_as_named(tmp_path, ending):
     labels = np.where(y > 0, "spam", "ham").astype("<U5")
     labels[:4] = "other"
     path = tmp_path / f"mine.{ending}"
-    name = write_npz(path, X=X, y=labels) if ending == "npz" else write_csv(path, X, labels)
+    name = (
+        write_npz(path, X=X, y=labels)
+        if ending == "npz"
+        else write_csv(path, X, [f" {label} " for label in labels])
+    )
     rows, signs = loaded(name, classes=("ham", "spam"))
     np.testing.assert_array_equal(rows, X[4:])
     np.testing.assert_array_equal(signs, -y[4:])
