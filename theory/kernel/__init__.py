@@ -1,21 +1,38 @@
-"""Φ: derived (`derivation`), computed (`arrays`), and estimated by other means (`estimates`)."""
+"""Φ: derived (`derivation`), computed (`arrays`), enclosed (`enclosure`), estimated (`estimates`)."""
 
 from theory.kernel.arrays import phi
 from theory.kernel.derivation import Derivation, Route, Step, derive_phi, phi_expr
+from theory.kernel.enclosure import Enclosure, Sign, phi_enclosure, phi_interval_mpmath
 from theory.kernel.estimates import Estimate, phi_monte_carlo, phi_quadrature
+from theory.kernel.predictor_enclosures import (
+    f_hat_enclosure,
+    f_predict_enclosure,
+    g_hat_enclosure,
+    g_predict_enclosure,
+    proved_sign,
+)
 from theory.kernel.products import ntk, ntk_product, phi_product
 
 __all__ = [
     "Derivation",
+    "Enclosure",
     "Estimate",
     "Route",
+    "Sign",
     "Step",
     "derive_phi",
+    "f_hat_enclosure",
+    "f_predict_enclosure",
+    "g_hat_enclosure",
+    "g_predict_enclosure",
     "ntk",
     "ntk_product",
     "phi",
+    "phi_enclosure",
     "phi_expr",
+    "phi_interval_mpmath",
     "phi_monte_carlo",
     "phi_product",
     "phi_quadrature",
+    "proved_sign",
 ]

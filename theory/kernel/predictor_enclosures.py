@@ -1,0 +1,269 @@
+"""The predictors f̂, ĝ, f_b, g_b as proved enclosures, so that a sign can be proved.
+
+Inputs are exact numbers or balls, as in `enclosure`.
+"""
+
+from collections.abc import Callable
+
+from flint import arb
+from numpy.typing import ArrayLike
+
+from theory._validation import as_labels
+from theory.kernel.balls import (
+    GUARD_BITS,
+    Number,
+    Point,
+    Points,
+    ball_row,
+    ball_rows,
+    check_precision,
+    direction,
+    dot,
+    exact_ball,
+    exact_parameters,
+    phi_ball,
+    phi_of_angle,
+    working_precision,
+)
+from theory.kernel.enclosure import Enclosure, Sign
+
+
+def f_hat_enclosure(
+    z: Point,
+    X: Points,
+    y: ArrayLike,
+    *,
+    negative_slope: Number = 0,
+    precision: int = 128,
+) -> Enclosure:
+    """Return a ball that certainly contains f̂(z) = (1/N) Σ_n Φ(x_n, z) y_n ⟨x_n, z⟩.
+
+    Parameters
+    ----------
+    z : sequence of d numbers
+        One query point; numbers as for `phi_enclosure`.
+    X : array or sequence of N such points
+        Training points of f.
+    y : array, shape (N,)
+        Their labels, −1 or +1.
+    negative_slope : number in [0, 1)
+        The paper's γ; exact, no ball.
+    precision : int in [2, 2^20]
+        Bits.
+
+    Returns
+    -------
+    Enclosure
+        For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n‖ ‖z‖ + 1).
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, or a number is not finite or out of range.
+    TypeError
+        If an argument is no real number or no sequence of them.
+
+    Notes
+    -----
+    Source: `expressions.F_HAT`; published (paper A); Derivation 3.  With balls: for all points in them.
+    """
+    return _kernel_sum(("z", z), ("X", X), ("y", y), negative_slope, precision, shift=0)
+
+
+def f_predict_enclosure(
+    z: Point,
+    X: Points,
+    y: ArrayLike,
+    *,
+    negative_slope: Number = 0,
+    precision: int = 128,
+) -> Enclosure:
+    """Return a ball that certainly contains f_b(z) = (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + 1).
+
+    Parameters
+    ----------
+    z, X, y, negative_slope, precision
+        As for `f_hat_enclosure`.
+
+    Returns
+    -------
+    Enclosure
+        For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n‖ ‖z‖ + 1).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `f_hat_enclosure`.
+
+    Notes
+    -----
+    Source: `expressions.F_B`; Derivation 3.  With balls: for all points in them.
+    """
+    return _kernel_sum(("z", z), ("X", X), ("y", y), negative_slope, precision, shift=1)
+
+
+def g_predict_enclosure(
+    z: Point,
+    X_adv: Points,
+    y_adv: ArrayLike,
+    *,
+    negative_slope: Number = 0,
+    precision: int = 128,
+) -> Enclosure:
+    """Return a ball that certainly contains g_b(z) = (1/N) Σ_n Φ(x_n^adv, z) y_n^adv (⟨x_n^adv, z⟩ + 1).
+
+    Parameters
+    ----------
+    z : sequence of d numbers
+        One query point.
+    X_adv : array or sequence of N such points
+        The inputs g is trained on: r_n in scenario (a), x_n + r_n in scenario (b).
+    y_adv : array, shape (N,)
+        Their target labels, −1 or +1.
+    negative_slope, precision
+        As for `f_hat_enclosure`.
+
+    Returns
+    -------
+    Enclosure
+        For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n^adv‖ ‖z‖ + 1).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `f_hat_enclosure`.
+
+    Notes
+    -----
+    Source: `expressions.G_B`; Derivation 3.  With balls: for all points in them.
+    """
+    return _kernel_sum(("z", z), ("X_adv", X_adv), ("y_adv", y_adv), negative_slope, precision, shift=1)
+
+
+def g_hat_enclosure(
+    z: Point,
+    X: Points,
+    y: ArrayLike,
+    X_adv: Points,
+    *,
+    negative_slope: Number = 0,
+    precision: int = 128,
+) -> Enclosure:
+    """Return a ball that certainly contains ĝ(z) = (1/N²) Σ_n Φ(x_n^adv, z) Σ_k Φ(x_n, x_k) y_k ⟨x_k, z⟩.
+
+    Parameters
+    ----------
+    z, X, y, negative_slope, precision
+        As for `f_hat_enclosure`.
+    X_adv : array or sequence of N points
+        The inputs g is trained on, row n made from row n of `X`.
+
+    Returns
+    -------
+    Enclosure
+        For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n‖ ‖z‖ + 1).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `f_hat_enclosure`.
+
+    Notes
+    -----
+    Source: `expressions.G_HAT`; published (paper A); Derivation 3.  With balls: for all points in them.
+    Work grows as N² d.
+    """
+    bits = check_precision("precision", precision)
+    gamma, variances = exact_parameters(negative_slope, 1, 1)
+    with working_precision(bits + GUARD_BITS):
+        slope = exact_ball(gamma)
+        point = ball_row("z", z)
+        rows = ball_rows("X", X, like=("z", point))
+        labels = as_labels("y", y, length=len(rows))
+        adv_rows = ball_rows("X_adv", X_adv, like=("z", point))
+        if len(adv_rows) != len(rows):
+            msg = f"X_adv must have one row for each of the {len(rows)} rows of X, got {len(adv_rows)}"
+            raise ValueError(msg)
+        query = direction(point, variances)
+        weights = [phi_ball(direction(row, variances), query, slope) for row in adv_rows]
+        inner = [int(label) * dot(row, point) for row, label in zip(rows, labels, strict=True)]
+        directions = [direction(row, variances) for row in rows]
+        total = arb(0)
+        for n, u in enumerate(directions):
+            # θ = 0: exact, also where a row is a ball, which is one point in both places.
+            total += phi_of_angle(arb(0), slope) * weights[n] * inner[n]
+            for k in range(n):
+                total += phi_ball(u, directions[k], slope) * (weights[n] * inner[k] + weights[k] * inner[n])
+        return Enclosure(total / len(rows) ** 2, bits)
+
+
+def proved_sign(
+    enclosure: Callable[..., Enclosure],
+    *arguments: object,
+    start_precision: int = 64,
+    max_precision: int = 4096,
+    **options: object,
+) -> Sign:
+    """Return the sign of ``enclosure(*arguments, **options)``, at as many bits as it takes.
+
+    The precision is doubled until the ball excludes 0, or `max_precision` was tried without success.
+
+    Parameters
+    ----------
+    enclosure : callable
+        `f_hat_enclosure` or another function of this module, or any that takes a keyword ``precision``.
+    *arguments, **options
+        Passed on.
+    start_precision, max_precision : int in [2, 2^20]
+        Bits of the first and of the last attempt.
+
+    Returns
+    -------
+    Sign
+        Positive and negative are proved.  Unknown is what an exact 0 always gives, and what balls of
+        positive radius may give at every precision.
+
+    Raises
+    ------
+    ValueError
+        If a precision is out of range, or `enclosure` refuses its arguments.
+
+    Notes
+    -----
+    Source: none; soundness is that of `enclosure`.
+    """
+    bits = check_precision("start_precision", start_precision)
+    last = check_precision("max_precision", max_precision)
+    if last < bits:
+        msg = f"max_precision must be >= start_precision = {bits}, got {last}"
+        raise ValueError(msg)
+    while True:
+        sign = enclosure(*arguments, **options, precision=bits).sign
+        if sign is not Sign.UNKNOWN or bits == last:
+            return sign
+        bits = min(2 * bits, last)
+
+
+def _kernel_sum(
+    query: tuple[str, Point],
+    points: tuple[str, Points],
+    targets: tuple[str, ArrayLike],
+    negative_slope: Number,
+    precision: int,
+    *,
+    shift: int,
+) -> Enclosure:
+    """Enclose (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + shift); each argument comes with its name."""
+    bits = check_precision("precision", precision)
+    gamma, variances = exact_parameters(negative_slope, 1, 1)
+    with working_precision(bits + GUARD_BITS):
+        slope = exact_ball(gamma)
+        point = ball_row(*query)
+        rows = ball_rows(*points, like=(query[0], point))
+        name, values = targets
+        labels = as_labels(name, values, length=len(rows))
+        v = direction(point, variances)
+        total = arb(0)
+        for row, label in zip(rows, labels, strict=True):
+            total += int(label) * phi_ball(direction(row, variances), v, slope) * (dot(row, point) + shift)
+        return Enclosure(total / len(rows), bits)
