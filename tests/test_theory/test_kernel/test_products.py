@@ -1,5 +1,7 @@
 """Products with Φ and Θ against the matrices, whatever the blocks; memory stays within its budget."""
 
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -70,3 +72,23 @@ def test_memory_stays_within_its_budget(budget, spread):
 def test_bad_input_is_named(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read in the units of Linux")
+def test_sixty_thousand_images_need_less_than_a_gibibyte_beyond_the_data():
+    """f_predict at 500 points, N = 60,000, d = 784: the matrix of all pairs of samples would take 27 GiB."""
+    program = """
+import resource, sys
+import numpy as np
+from theory import f_predict
+rng = np.random.default_rng(0)
+X = rng.normal(size=(60_000, 784))
+y = np.sign(X[:, 0])
+f_predict(X[:5], X[:5], y[:5])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+f_predict(X[:500], X, y)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1.0

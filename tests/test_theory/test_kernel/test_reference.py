@@ -104,3 +104,68 @@ def test_sets_of_nearly_parallel_rows(spread, base, dtype, monkeypatch):
     for i, j in rng.integers(60, size=(40, 2)):
         assert abs(table.exact(X[i], Z[j], 0) - mp.mpf(float(K[i, j]))) < TOLERANCE[dtype]
         assert abs(table.exact(X[i], X[j], 0) - mp.mpf(float(own[i, j]))) < TOLERANCE[dtype]
+
+
+def formula(
+    X, Z, g, *, bias=1.0, dims=0, front=None, start=None, turn=np.arcsin, rho=lambda r: r, norm=np.sqrt
+):
+    """Φ written out, with every piece replaceable by a wrong one."""
+    d = X.shape[1] + dims
+    scale_x, scale_z = (norm((P**2).sum(axis=1) / d + bias) for P in (X, Z))
+    correlation = rho((X @ Z.T / d + bias) / np.outer(scale_x, scale_z))
+    slope = (1 - g) ** 2 / (2 * np.pi) if front is None else front(g)
+    return ((1 + g) ** 2 / 4 if start is None else start(g)) + slope * turn(np.clip(correlation, -1, 1))
+
+
+MUTANTS = {
+    "sign of the arcsine": {"front": lambda g: -((1 - g) ** 2) / (2 * np.pi)},
+    "1 + γ for 1 − γ": {"front": lambda g: (1 + g) ** 2 / (2 * np.pi)},
+    "no square": {"front": lambda g: (1 - g) / (2 * np.pi)},
+    "1 − γ² for (1 − γ)²": {"front": lambda g: (1 - g**2) / (2 * np.pi)},
+    "π for 2π": {"front": lambda g: (1 - g) ** 2 / np.pi},
+    "4π for 2π": {"front": lambda g: (1 - g) ** 2 / (4 * np.pi)},
+    "π to six digits": {"front": lambda g: (1 - g) ** 2 / (2 * 3.141593)},
+    "start: 1 − γ": {"start": lambda g: (1 - g) ** 2 / 4 + 0.01 * (g == 0)},
+    "start: 1 + γ²": {"start": lambda g: (1 + g**2) / 4 + 0.01 * (g == 0)},
+    "start: half": {"start": lambda g: (1 + g) ** 2 / 2},
+    "start: none": {"start": lambda _: 0.0},
+    "arccosine": {"turn": np.arccos},
+    "arctangent": {"turn": np.arctan},
+    "no arcsine": {"turn": lambda r: r},
+    "arcsine of the square": {"rho": lambda r: r**2},
+    "arcsine of the size": {"rho": np.abs},
+    "no bias": {"bias": 0.0},
+    "bias of 2": {"bias": 2.0},
+    "d − 1 for d": {"dims": -1},
+    "d + 1 for d": {"dims": 1},
+    "no square root": {"norm": lambda s: s},
+    "bias of 1 + 1e-12": {"bias": 1 + 1e-12},
+}
+
+
+def _generic_error(**pieces):
+    result = 0.0
+    for (dtype, dim, slope), rows in GROUPS.items():
+        chosen = [
+            (case, value) for case, value in rows if case[2] in ("generic", "opposite") and case[4] == 1
+        ]
+        if dtype != "float64" or dim not in (2, 30) or not chosen:
+            continue
+        X, Z = (np.stack(points) for points in zip(*(table.pair(*case) for case, _ in chosen), strict=True))
+        with np.errstate(all="ignore"):
+            values = np.diag(formula(X, Z, slope, **pieces))
+        exact = np.array([float(value) for _, value in chosen])
+        result = max(result, np.abs(values - exact).max())
+    return result
+
+
+def test_the_formula_itself_passes():
+    # The plain formula: a few roundings where sin θ is about 0.2.
+    assert _generic_error() < 3e-15
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_table_catches_a_wrong_formula(name):
+    # Not `not (error < …)` alone: NaN must not pass for caught by accident of comparison.
+    error = _generic_error(**MUTANTS[name])
+    assert np.isnan(error) or error > 1e-14
