@@ -15,7 +15,7 @@ test: lint
 	$(BIN)/pytest
 
 test-all: lint
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m "slow or not slow"
+	$(BIN)/pytest -m "slow or not slow"
 
 bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=median,min,max --benchmark-sort=median

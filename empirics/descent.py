@@ -87,7 +87,10 @@ def train(
         )
         raise ValueError(msg)
     if not bool((y.abs() == 1).all()):
-        msg = "y must be -1 or +1"
+        msg = f"y must be -1 or +1, got {float(y[y.abs() != 1][0]):g}"
+        raise ValueError(msg)
+    if not bool(torch.isfinite(X).all()):
+        msg = f"X must be finite, got {int((~torch.isfinite(X)).sum())} entries that are not"
         raise ValueError(msg)
     check_real("T", T, minimum=0)
     check_integer("num_steps", num_steps, minimum=1)

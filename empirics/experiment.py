@@ -90,6 +90,9 @@ class ConditionCounts:
     a: int  # points where each condition holds
     b: int
     c: int
+    a_agree: int  # of these, points where the signs agree
+    b_agree: int
+    c_agree: int
     met_agree: int  # (a), (b) and (c) hold
     met_differ: int
     unmet_agree: int
@@ -146,9 +149,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     FloatingPointError
         If training diverges or a gradient is not finite.
     """
-    data_seed, f_seed, g_seed, target_seed, untrained_seed = (
-        int(word) for word in np.random.SeedSequence(config.seed).generate_state(5)
-    )
+    data_seed, f_seed, g_seed, target_seed, untrained_seed = _seeds(config.seed)
     dataset = config.data.load(data_seed)
     setting = config.setting(dataset)
     slope, N = setting.negative_slope, setting.N
@@ -157,6 +158,9 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     y_adv = draw_targets(N, kind=config.targets, rng=np.random.default_rng(target_seed))
     perturbations = perturb(trained_f.final, dataset.X, y_adv, epsilon=setting.epsilon)
     X_adv = adversarial_inputs(dataset.X, perturbations.R, scenario=setting.scenario)
+    if np.abs(X_adv).max() > np.finfo(config.precision).max:
+        msg = f"epsilon must keep the inputs of g within {config.precision}, got {setting.epsilon:g}"
+        raise FloatingPointError(msg)
     trained_g = _trained(X_adv, y_adv, config, T=config.T_g, seed=g_seed, device=device)
 
     Z = dataset.X_test
@@ -172,6 +176,10 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         predicted=theory.g_predict(Z, X_adv, y_adv, negative_slope=slope),
         published=theory.g_hat(Z, dataset.X, dataset.y, X_adv, negative_slope=slope),
     )
+    for name, points in (("f", points_f), ("g", points_g)):
+        if not np.isfinite([points.initial, points.final]).all():
+            msg = f"outputs of {name} must be finite, got some that are not in {config.precision}"
+            raise FloatingPointError(msg)
     gradient = theory.perturbation_direction(dataset.X, dataset.y, kind="gradient", negative_slope=slope)
     return ExperimentResult(
         config=config,
@@ -193,6 +201,22 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         agreement=_agreement(dataset, gradient, y_adv, points_f, points_g, setting, seed=untrained_seed),
         zero_gradients=perturbations.num_zero,
     )
+
+
+def load_data(config: ExperimentConfig) -> Dataset:
+    """Return the data of an experiment, drawn or split with its seed.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If they cannot be loaded; a split that does not work names the seed.
+    """
+    return config.data.load(_seeds(config.seed)[0])
+
+
+def _seeds(seed: int) -> tuple[int, ...]:
+    """Return seeds for the data, f, g, the targets and untrained networks."""
+    return tuple(int(word) for word in np.random.SeedSequence(seed).generate_state(5))
 
 
 def _trained(X: Array, y: Array, config: ExperimentConfig, *, T: float, seed: int, device: str) -> Trained:
@@ -247,8 +271,8 @@ def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> flo
     """Two-sided exact binomial p-value, smallest over points, times their number (Bonferroni)."""
     below = stats.binom.cdf(counts, trials, probability)
     above = stats.binom.sf(counts - 1, trials, probability)
-    smallest = 2 * np.minimum(below, above).min()
-    return float(min(1.0, smallest * len(counts)))
+    smallest = 2 * np.minimum(below, above).min()  # NaN if one is NaN
+    return float(np.minimum(1.0, smallest * len(counts)))
 
 
 def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) -> Cosines:
@@ -295,6 +319,9 @@ def _count_conditions(
         a=int(a.sum()),
         b=int(b.sum()),
         c=int(c.sum()),
+        a_agree=int((a & agree).sum()),
+        b_agree=int((b & agree).sum()),
+        c_agree=int((c & agree).sum()),
         met_agree=int((met & agree).sum()),
         met_differ=int((met & ~agree).sum()),
         unmet_agree=int((~met & agree).sum()),

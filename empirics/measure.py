@@ -40,6 +40,7 @@ def evaluate(network: TwoLayerNet, Z: Array) -> Array:
 
 def accuracy(outputs: Array, y: Array) -> float:
     """Return the share of points with sgn f(z) = y; an output of 0 or NaN is wrong."""
+    _check_shapes("outputs", outputs, "y", y)
     return float(np.mean(np.sign(outputs) == y))
 
 
@@ -50,6 +51,7 @@ def agreement(f: Array, g: Array) -> float:
 
 def agrees(f: Array, g: Array) -> NDArray[np.bool_]:
     """Return where sgn f(z) = sgn g(z) ≠ 0; False where either is 0 or NaN."""
+    _check_shapes("f", f, "g", g)
     return np.asarray((np.sign(f) * np.sign(g)) == 1)
 
 
@@ -108,6 +110,12 @@ def count_neurons(trained: Trained, Z: Array, kappa: Array) -> NeuronCounts:
                 totals[row] += events.sum(dim=1)
     free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
     return NeuronCounts(free_counts, flipped_counts, beyond_counts)
+
+
+def _check_shapes(first: str, one: Array, second: str, other: Array) -> None:
+    if one.shape != other.shape:
+        msg = f"{first} and {second} must have one shape, got {one.shape} and {other.shape}"
+        raise ValueError(msg)
 
 
 def _as_points(network: TwoLayerNet, Z: Array) -> torch.Tensor:

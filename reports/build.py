@@ -16,6 +16,7 @@ import sympy as sp
 
 import theory
 from empirics.config import ExperimentConfig
+from empirics.data import Dataset
 from empirics.experiment import ExperimentResult, Points, run
 from empirics.measure import evaluate
 from reports.claims import claims
@@ -155,9 +156,11 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
             }
             for slope in slopes
         ],
-        "routes": {route: _derivation(route) for route in ("plackett", "polar")},
+        "routes": {route: _derivation(route) for route in ("plackett", "polar", "series")},
         "quadrature": quadrature,
-        "largest_difference": max(abs(row["closed_form"] - row["quadrature"]) for row in quadrature),
+        "largest_difference": float(
+            np.max([abs(row["closed_form"] - row["quadrature"]) for row in quadrature])
+        ),
         "monte_carlo": {
             "negative_slope": sampled_slope,
             "num_draws": num_draws,
@@ -208,6 +211,7 @@ def _details(result: ExperimentResult) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "preparation": dataset.preparation,
         "num_test": len(dataset.X_test),
+        "largest_norm": _largest_norm(dataset),
         "setting": asdict(result.setting) | {"width": None},
         "width_bounds": _width_bounds(result),
         "scatter": {
@@ -225,6 +229,9 @@ def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]
         "seeds": list(series.seeds),
         "runs": runs,
         "by_width": [_by_width([run for run in runs if run["width"] == w]) for w in series.widths],
+        "condition_rows": _condition_rows(
+            _condition_totals([run for run in runs if run["width"] == series.widths[-1]])
+        ),
         "condition_totals": _condition_totals([run for run in runs if run["width"] == series.widths[-1]]),
     }
 
@@ -245,16 +252,59 @@ def _by_width(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return record
 
 
+def _largest_norm(dataset: Dataset) -> float:
+    """Return the largest ‖x‖/√d over training and test points; the theory assumes at most 1."""
+    norms = [np.linalg.norm(points, axis=1).max() for points in (dataset.X, dataset.X_test)]
+    return float(max(norms) / math.sqrt(dataset.X.shape[1]))
+
+
 def _condition_totals(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up counts over all seeds at the largest width; thresholds and width verdict are shared."""
     totals = []
     for index, first in enumerate(runs[0]["conditions"]):
         counts = {
             name: sum(run["conditions"][index][name] for run in runs)
-            for name in ("a", "b", "c", "met_agree", "met_differ", "unmet_agree", "unmet_differ")
+            for name in (
+                "a",
+                "b",
+                "c",
+                "a_agree",
+                "b_agree",
+                "c_agree",
+                "met_agree",
+                "met_differ",
+                "unmet_agree",
+                "unmet_differ",
+            )
         }
         totals.append(first | counts)
     return totals
+
+
+def _condition_rows(totals: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cross each condition, and all of them together, with agreement."""
+    rows = []
+    for label, total in zip(("ν = d/√N", "ν = 1/√N in (a)"), totals, strict=True):
+        agree = total["met_agree"] + total["unmet_agree"]
+        points = agree + total["met_differ"] + total["unmet_differ"]
+        crossed = {
+            f"(a), {label}": (total["a"], total["a_agree"], total["threshold_a"]),
+            f"(b), {label}": (total["b"], total["b_agree"], total["threshold_b"]),
+            f"(c), {label}": (total["c"], total["c_agree"], None),
+            f"all three, {label}": (total["met_agree"] + total["met_differ"], total["met_agree"], None),
+        }
+        for name, (holds, both, threshold) in crossed.items():
+            rows.append(
+                {
+                    "name": name,
+                    "threshold": threshold,
+                    "holds_agree": both,
+                    "holds_differ": holds - both,
+                    "fails_agree": agree - both,
+                    "fails_differ": points - agree - (holds - both),
+                }
+            )
+    return rows
 
 
 def _width_bounds(result: ExperimentResult) -> dict[str, Any]:

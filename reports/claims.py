@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scipy import special, stats
+from scipy import stats
 
 from reports import text
 from reports.statistics import CONFIDENCE, Summary, rates, summarise
 
 Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
-Source = Literal["published", "derived here"]
+Source = Literal["published", "derived here", "variant"]
 
 # A width counts as lazy while the expected free share, averaged over test points, is at most this.
 LAZY_FREE_SHARE = 0.3
@@ -25,6 +25,8 @@ FALSE_ALARM = 1e-3
 SLOPE, SLOPE_MARGIN = -0.5, 0.15
 COSINE = 0.99
 AGREEMENT_MARGIN = 0.03
+_SEEDS_TO_JUDGE = 5
+_NORM_ROUNDING = 1e-9  # rows scaled to norm √d have it up to rounding
 
 Section = dict[str, Any]
 
@@ -241,22 +243,14 @@ def _rate(section: Section, network: str) -> Claim:
         if all(_all_finite(row) for row in errors):
             slope = rates(widths, errors)
     relative = section["by_width"][-1][network]["relative_error"]
-    # For f, whose flips are few at these times, the rate itself; for g the upper bound O(m^(-1/2)): flips
-    # add terms that fall faster, and dominate at small widths.
-    low, high = (SLOPE - SLOPE_MARGIN if network == "f" else None), SLOPE + SLOPE_MARGIN
-    allowed = (
-        f"inside −1/2 ± {SLOPE_MARGIN}; outside: fails"
-        if low is not None
-        else f"below −1/2 + {SLOPE_MARGIN}; above: fails"
-    )
+    high = SLOPE + SLOPE_MARGIN  # an upper bound O(m^(−1/2)) is what is derived; steeper is within it
     symbol, predicted = (r"f(z; T_f)", r"f_b(z)") if network == "f" else (r"g(z; T_g)", r"g_b(z)")
     time = "T_f" if network == "f" else "T_g"
     return Claim(
         key=f"rate-{network}",
         section=section["name"],
         statement=(
-            f"The velocity of {network} tends to {network}_b, with an error that falls "
-            + ("like 1/√m" if network == "f" else "at least like 1/√m")
+            f"The velocity of {network} tends to {network}_b, with an error that falls at least like 1/√m"
         ),
         formula=rf"\frac{{{symbol} - {network}(z; 0)}}{{{time}}} = {predicted} + O(m^{{-1/2}})",
         source="derived here",
@@ -265,13 +259,13 @@ def _rate(section: Section, network: str) -> Claim:
             f"{LAZY_FREE_SHARE}) over a decade: {_widths(widths)}"
         ),
         met=met,
-        predicted="slope −1/2" if network == "f" else "slope −1/2 or steeper",
+        predicted="slope −1/2 or steeper",
         measured=(
             f"slope {_interval(slope)}; relative error {_spread(relative)} at m = {section['widths'][-1]:,}"
         ),
         samples=f"{len(section['seeds'])} seeds",
-        rule=f"{CONFIDENCE:.0%} interval of the slope over seeds {allowed}",
-        verdict=verdict(met, None if slope is None else within(low, high, (slope.low, slope.high))),
+        rule=f"{CONFIDENCE:.0%} interval of the slope over seeds below −1/2 + {SLOPE_MARGIN}; above: fails",
+        verdict=verdict(met, None if slope is None else within(None, high, (slope.low, slope.high))),
     )
 
 
@@ -311,10 +305,10 @@ def _paper_direction(section: Section) -> Claim:
         section,
         "trained_paper",
         key="direction-paper",
-        statement="The trained part of the input gradient is a weighted sum of training samples, along u",
-        formula=r"\nabla f(x; T) \propto u(x) = \frac{1}{N} \sum_k \Phi(x_k, x) y_k x_k",
+        statement=f"u alone gives the direction of the trained part, to a cosine of {COSINE}",
+        formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx \frac{T}{N} \sum_k \Phi(x_k, x) y_k x_k = T u(x)",
         source="published",
-        predicted=f"cosine → 1 as published; → {_spread(limit)} = cos(u, ∇f_b) as derived here",
+        predicted=f"cosine → {_spread(limit)} = cos(u, ∇f_b), derived here; 1 if u were exact",
     )
 
 
@@ -371,10 +365,8 @@ def _agreement(section: Section) -> Claim:
     pairs = [(run["measured"], run["predicted"]) for run in runs]
     gap, holds = None, None
     if all(_all_finite(pair) for pair in pairs):
-        gap = summarise([measured - predicted for measured, predicted in pairs])
-        holds = within(-AGREEMENT_MARGIN, AGREEMENT_MARGIN, (gap.low, gap.high))
-        if holds is False and not _certainly_differs(gap, [predicted for _, predicted in pairs]):
-            holds = None
+        gaps = [measured - predicted for measured, predicted in pairs]
+        gap, holds = _agreement_holds(gaps, [predicted for _, predicted in pairs], section["num_test"])
     return Claim(
         key="agreement",
         section=section["name"],
@@ -390,26 +382,32 @@ def _agreement(section: Section) -> Claim:
         measured=f"{_spread(record['measured'])}; difference {_interval(gap)}",
         samples=f"{len(runs)} seeds × {section['num_test']} fresh points at m = {widest:,}",
         rule=(
-            f"{CONFIDENCE:.0%} interval of measured − predicted inside ±{AGREEMENT_MARGIN}; fails if "
-            f"Hoeffding’s inequality, one draw a seed, excludes that (false alarm {FALSE_ALARM:g})"
+            f"{CONFIDENCE:.0%} interval of measured − predicted inside ±{AGREEMENT_MARGIN}; fails if that "
+            f"with false alarm {FALSE_ALARM:g} lies outside; from {_SEEDS_TO_JUDGE} seeds on"
         ),
         verdict=verdict(met, holds),
     )
 
 
-def _certainly_differs(gap: Summary, predicted: list[float]) -> bool:
-    """Return whether chance leaves the mean gap beyond the margin with probability below `FALSE_ALARM`.
+def _agreement_holds(gaps: list[float], predicted: list[float], points: int) -> tuple[Summary, bool | None]:
+    """Judge measured − predicted by one interval for both verdicts, from five seeds on.
 
-    All points of a seed share two networks and may agree or differ together, so a seed is worth one draw from
-    [0, 1]: Hoeffding's inequality in its relative-entropy form, P(mean ≥ q) ≤ exp(−n KL(q ‖ p)).
+    The deviation is taken no smaller than that of independent points, √(p(1 − p)/Q): points of a seed can
+    agree or differ together, and a few seeds that all do look more certain than they are.
     """
-    expected = sum(predicted) / gap.n
-    measured = min(max(expected + gap.mean, 0.0), 1.0)
-    nearest = expected + math.copysign(AGREEMENT_MARGIN, gap.mean)
-    if not 0 < nearest < 1:
-        return False
-    divergence = float(special.rel_entr(measured, nearest) + special.rel_entr(1 - measured, 1 - nearest))
-    return gap.n * divergence > math.log(2 / FALSE_ALARM)
+    gap = summarise(gaps)
+    chance = sum(p * (1 - p) for p in predicted) / gap.n
+    error = max(gap.sd, math.sqrt(chance / points)) / math.sqrt(gap.n)
+    if gap.n < _SEEDS_TO_JUDGE:
+        return gap, None
+
+    def reach(tail: float) -> float:
+        return float(stats.t.isf(tail / 2, gap.n - 1)) * error
+
+    usual = reach(1 - CONFIDENCE)
+    if within(-AGREEMENT_MARGIN, AGREEMENT_MARGIN, (gap.mean - usual, gap.mean + usual)):
+        return gap, True
+    return gap, False if abs(gap.mean) - reach(FALSE_ALARM) > AGREEMENT_MARGIN else None
 
 
 def _theorem(section: Section, label_noise: str) -> Claim:
@@ -421,7 +419,10 @@ def _theorem(section: Section, label_noise: str) -> Claim:
     agree = sum(count["met_agree"] for count in counts)
     differ = sum(count["met_differ"] for count in counts)
     points = section["num_test"] * len(runs)
-    met = None if wide is None else wide and agree + differ > 0
+    norm = section["largest_norm"]
+    bounded = None if norm is None else norm <= 1 + _NORM_ROUNDING
+    known = None not in (wide, bounded)
+    met = wide and bounded and agree + differ > 0 if known else None
     published = label_noise == "published"
     width_met = {None: "not known", True: "met", False: "not met"}[wide]
     noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
@@ -429,20 +430,20 @@ def _theorem(section: Section, label_noise: str) -> Claim:
         key=f"theorem-{label_noise}",
         section=section["name"],
         statement=(
-            "Where (a), (b), (c) hold, f and g agree"
-            + ("" if published else " (label noise of the scenario at hand)")
+            "With every hidden constant set to 1: where the published conditions hold, f and g agree"
+            + ("" if published else " (with ν = 1/√N in scenario (a))")
         ),
-        formula=r"m > d^2 (T_f + T_g)^2 \Rightarrow \operatorname{sgn} f = \operatorname{sgn} g",
-        source="published" if published else "derived here",
+        formula=r"m > C \ell d^2 (T_f + T_g)^2 \Rightarrow \operatorname{sgn} f = \operatorname{sgn} g",
+        source="published" if published else "variant",
         hypothesis=(
-            f"constant 1, no logarithm, label noise {noise}: width {width_met}, "
+            f"C = ℓ = 1, label noise {noise}: largest ‖x‖/√d {text.number(norm)} ≤ 1, width {width_met}, "
             f"(a), (b), (c) at {agree + differ:,} of {points:,} points"
         ),
         met=met,
         predicted="all agree" if agree + differ else "nothing",
         measured=f"{agree:,} agree, {differ:,} differ" if agree + differ else "no point to test",
         samples=f"{len(runs)} seeds × {section['num_test']} points at m = {widest:,}",
-        rule="no disagreement among the points where the hypothesis is met",
+        rule="no disagreement where the hypothesis is met; judges C = 1 alone, the true C is not known",
         verdict=verdict(met, differ == 0),
     )
 

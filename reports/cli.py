@@ -27,6 +27,7 @@ from empirics import store
 from empirics.config import PRECISIONS
 from empirics.data.dataset import STANDARDISATIONS
 from empirics.data.file import read_points
+from empirics.experiment import load_data
 from empirics.perturb import TARGETS
 from reports.build import build
 from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
@@ -60,6 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """Shows a default where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.help is None or action.default in (None, argparse.SUPPRESS):
+            return action.help
+        return f"{action.help} (default: %(default)s)"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="perturblearn",
@@ -72,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train networks, compare them with the theory, write an HTML page and results.json",
         description="Train networks, compare them with the theory, write an HTML page and results.json.",
         epilog=f"example: {_EXAMPLE}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     report.add_argument(
         "--data",
@@ -105,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     setting.add_argument("--loss", choices=LOSSES)
     setting.add_argument("--scenario", choices=SCENARIOS, help="a: perturbations alone; b: added to samples")
     setting.add_argument("--epsilon", type=float, metavar="ε", help="L2 norm of perturbations (√d if absent)")
-    setting.add_argument("--T-f", type=float, help="flow time of f: learning rate × steps / (1 − momentum)")
+    setting.add_argument("--T-f", type=float, help="flow time of f; without momentum learning rate × steps")
     setting.add_argument("--T-g", type=float, help="flow time of g")
     setting.add_argument("--num-steps", type=int, help="of gradient descent")
     setting.add_argument("--momentum", type=float, help="heavy-ball momentum, in [0, 1)")
@@ -117,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         help="print the kernel matrix Φ of points in a file",
         description="Print the kernel matrix Φ of points in .npy or .csv files, or write it.",
         epilog="example: perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
     )
     kernel.add_argument("points", type=Path, help="rows of Φ: .npy, or .csv of numbers")
     kernel.add_argument("others", type=Path, nargs="?", help="columns of Φ (the same points if absent)")
@@ -157,8 +167,14 @@ def _report(options: argparse.Namespace, *, command: str) -> str:
     if len(set(options.data)) < len(options.data):
         msg = f"data must name each set once, got {' '.join(options.data)}"
         raise ValueError(msg)
-    for item in all_series:  # an unreadable file must be known before anything is trained
-        item.base.setting(item.base.data.load(0))
+    # Bad data must be known before anything is trained.
+    for item in all_series:
+        for seed in item.seeds:
+            try:
+                item.base.setting(load_data(replace(item.base, seed=seed)))
+            except ValueError as error:
+                msg = f"{error} (data of seed {seed})" if seed != item.seeds[0] else str(error)
+                raise ValueError(msg) from error
     store.check_directory(options.out)
     with _workers(options, all_series) as executor:
         results = build(

@@ -66,7 +66,7 @@ def phi_figure(phi: dict[str, Any]) -> str:
         axes.legend(loc="center left", bbox_to_anchor=(0.02, 0.74), ncols=3)
 
     return _svg(
-        draw, "phi", "Closed form of Φ against the correlation for three slopes, with quadrature values on it"
+        draw, "phi", "Closed form of Φ against the correlation for three slopes, with quadrature values"
     )
 
 
@@ -84,7 +84,7 @@ def monte_carlo_figure(phi: dict[str, Any]) -> str:
     return _svg(
         draw,
         "monte-carlo",
-        "Monte Carlo estimates of Φ minus the closed form, scattered around zero within their errors",
+        "Monte Carlo estimates of Φ minus the closed form, with their standard errors",
     )
 
 
@@ -106,7 +106,7 @@ def free_figure(section: Section, key: str) -> str:
         axes.set(xlabel="width m", ylabel="share of neurons")
         axes.legend(ncols=2, fontsize=9)
 
-    alt = "Share of free neurons against width for f and g, on the arctan law; the flipped share lies below"
+    alt = "Share of free neurons against width for f and g, with the arctan law, and share of flipped neurons"
     return _svg(draw, f"{key}-free", alt, headroom=0.35)
 
 
@@ -156,7 +156,7 @@ def scatter_figure(section: Section, key: str, network: str) -> str:
         if pairs:
             axes.legend(loc="upper left")
 
-    alt = f"Measured against predicted velocity of {network} at the test points, along the diagonal"
+    alt = f"Measured against predicted velocity of {network} at the test points, with the diagonal"
     return _svg(draw, f"{key}-scatter-{network}", alt)
 
 

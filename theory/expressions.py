@@ -9,11 +9,14 @@ import sympy as sp
 
 # Symbols ------------------------------------------------------------------------------------------
 gamma = sp.Symbol("gamma", nonnegative=True)  # negative slope of the activation, in [0, 1)
+alpha, beta = sp.symbols("alpha beta", real=True)  # any two slopes: φ' = alpha below 0 and beta above
 rho = sp.Symbol("rho", real=True)  # correlation of the two pre-activations, in [-1, 1]
 theta = sp.Symbol("theta", nonnegative=True)  # its angle, arccos(rho), in [0, pi]
 d, m, N, n, k, K = sp.symbols("d m N n k K", positive=True, integer=True)
 x_z = sp.Symbol("x_z", real=True)  # <x, z>
 x_x, z_z = sp.symbols("x_x z_z", nonnegative=True)  # ||x||^2, ||z||^2
+sigma_w = sp.Symbol("sigma_w", positive=True)  # w_i ~ N(0, sigma_w² I/d)
+sigma_b = sp.Symbol("sigma_b", nonnegative=True)  # b_i ~ N(0, sigma_b²)
 T, T_f, T_g, L, epsilon, delta = sp.symbols("T T_f T_g L epsilon delta", positive=True)
 kappa, s, tau, q = sp.symbols("kappa s tau q", positive=True)
 R_x, R_z = sp.symbols("R_x R_z", nonnegative=True)  # bounds on ||x_n|| and ||z||
@@ -21,14 +24,29 @@ eta, mu = sp.symbols("eta mu", positive=True)  # learning rate, momentum
 C, ell = sp.symbols("C ell", positive=True)  # unknown constant and logarithmic factor of Õ
 
 # 1. The kernel Φ ----------------------------------------------------------------------------------
-PHI = (1 + gamma) ** 2 / 4 + (1 - gamma) ** 2 / (2 * sp.pi) * sp.asin(rho)
-PHI_ANGLE = sp.expand(PHI.subs(sp.asin(rho), sp.pi / 2 - theta))
+# For any slopes and variances; the setting of the theory, slopes (gamma, 1) and variances 1, by substitution.
+_asin = sp.asin(rho)
+PHI_GENERAL = (alpha + beta) ** 2 / 4 + (beta - alpha) ** 2 / (2 * sp.pi) * _asin
+# asin ρ = (π − θ) − π/2: the value at θ = π, where asin ρ = −π/2, and the same factor times π − θ.
+_at_pi, _factor = sp.expand(PHI_GENERAL.subs(_asin, -sp.pi / 2)), PHI_GENERAL.coeff(_asin)
+PHI_GENERAL_ANGLE = _at_pi + _factor * (sp.pi - theta)
+LEAKY_RELU = {alpha: gamma, beta: 1}
+
+PHI = PHI_GENERAL.subs(LEAKY_RELU)
+PHI_ANGLE = PHI_GENERAL_ANGLE.subs(LEAKY_RELU)
+PHI_RELU = PHI.subs(gamma, 0)
 PHI_MIN = sp.factor(PHI.subs(rho, -1))  # γ
 PHI_MAX = sp.factor(PHI.subs(rho, 1))  # (1 + γ²)/2
 
-SCALE_SQUARED = z_z / d + 1  # s(z)²: the variance of a pre-activation at z
+SCALE_SQUARED_GENERAL = sigma_w**2 * z_z / d + sigma_b**2  # s(z)²: the variance of a pre-activation at z
+RHO_GENERAL = (sigma_w**2 * x_z / d + sigma_b**2) / (
+    sp.sqrt(SCALE_SQUARED_GENERAL.subs(z_z, x_x)) * sp.sqrt(SCALE_SQUARED_GENERAL)
+)
+UNIT_VARIANCES = {sigma_w: 1, sigma_b: 1}
+
+SCALE_SQUARED = SCALE_SQUARED_GENERAL.subs(UNIT_VARIANCES)
 SCALE = sp.sqrt(SCALE_SQUARED)
-RHO = (x_z / d + 1) / (SCALE.subs(z_z, x_x) * SCALE)
+RHO = RHO_GENERAL.subs(UNIT_VARIANCES)
 
 # 2. Its gradient: ∇_z Φ = GRADIENT_X · x + GRADIENT_Z · z ------------------------------------------
 PHI_OF_INNER = PHI.subs(rho, RHO)
@@ -59,7 +77,7 @@ FREE_SECOND_MOMENT = 2 / sp.pi * (sp.atan(tau) + tau / (1 + tau**2))  # S(τ) = 
 FREE_FOURTH_MOMENT = (  # S₂(τ) = E[α⁴ 1{free}]
     2 / sp.pi * (2 * tau / (1 + tau**2) ** 2 + 3 * tau / (1 + tau**2) + 3 * sp.atan(tau))
 )
-WIDTH_BOUND = sp.solve(sp.Eq(TAU**2, sp.tan(sp.pi * q / 2) ** 2), m)[0]
+WIDTH_BOUND = m * TAU**2 / sp.tan(sp.pi * q / 2) ** 2  # free of m, as τ² ∝ 1/m: the m at which τ = tan(πq/2)
 # The largest κ(z)/s(z) that ||x_n|| <= R_x allows at a point of norm R_z.
 KAPPA_NORM_BOUND = R_x * R_z + 1
 
@@ -70,6 +88,6 @@ FLOW_TIME = eta * sp.Sum((1 - mu**k) / (1 - mu), (k, 1, K))
 PUBLISHED_WIDTH = C * ell * d**2 * (T_f + T_g) ** 2
 THRESHOLD_A = C * ell * (1 + 1 / T_f)
 LABEL_NOISE_PUBLISHED = d / sp.sqrt(N)
-LABEL_NOISE_ALONE = 1 / sp.sqrt(N)  # derived for scenario (a), perturbations alone
+LABEL_NOISE_ALONE = 1 / sp.sqrt(N)  # fluctuation in scenario (a), perturbations alone
 nu = sp.Symbol("nu", positive=True)  # one of the two label-noise terms
 THRESHOLD_B = C * ell * (1 / T_f + sp.sqrt(d) / epsilon * (1 / T_g + nu))

@@ -149,7 +149,7 @@ def split(
     num_test = max(1, int(test_fraction * len(X)))
     test, train = order[:num_test], order[num_test:]
     if len(set(y[train])) < 2:
-        msg = f"data must have both classes in its training part, got one in {name} with seed {seed}"
+        msg = f"data must have both classes in its training part, got one in {name}"
         raise ValueError(msg)
     X_train, X_test = _standardise(X[train], X[test], standardise, name)
     preparation = {

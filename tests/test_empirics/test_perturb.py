@@ -154,7 +154,6 @@ def test_inputs_of_g_are_perturbations_alone_or_added():
 # The direction in the wide limit --------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_trained_gradient_follows_the_derived_direction_closer_than_the_published(seed):
     # Measured on these seeds: .9966 with ∇f_b, .9945 with u.

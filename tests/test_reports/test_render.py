@@ -208,7 +208,7 @@ def test_same_results_give_the_same_bytes(tiny_results, tiny_page):
 def test_page_shows_results_and_computes_nothing(one_section):
     marked = {"predicted": "0.123 ± 0.456", "measured": "0.789 ± 0.012"}
     one_section["claims"][1].update(marked)
-    one_section["sections"][0]["condition_totals"][0]["met_agree"] = 987_654
+    one_section["sections"][0]["condition_rows"][0]["holds_agree"] = 987_654
     text = "".join(_visible(_parse(render(one_section))))
     for shown in (*marked.values(), "987,654"):
         assert shown in text

@@ -70,8 +70,8 @@ def margin_thresholds(
         C > 0 and ℓ > 0: what Õ hides.  Their true values are not known, so with the defaults a
         condition that "holds" is no guarantee and one that "fails" no refutation.
     label_noise : {"published", "scenario"}
-        ν = d/√N as published; "scenario" takes 1/√N instead in scenario (a), which is what random target
-        labels leave when g sees perturbations alone (Derivation 7).
+        ν = d/√N as published; "scenario" takes 1/√N instead in scenario (a): the fluctuation that random
+        target labels leave when g sees perturbations alone (Derivation 7, with what it leaves out).
 
     Returns
     -------

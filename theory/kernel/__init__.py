@@ -1,7 +1,7 @@
 """Φ: derived (`derivation`), computed (`arrays`), enclosed (`enclosure`), estimated (`estimates`)."""
 
 from theory.kernel.arrays import phi
-from theory.kernel.derivation import Derivation, Route, Step, derive_phi, phi_expr
+from theory.kernel.derivation import Derivation, Route, Step, derive_phi, derive_phi_properties, phi_expr
 from theory.kernel.enclosure import Enclosure, Sign, phi_enclosure, phi_interval_mpmath
 from theory.kernel.estimates import Estimate, phi_monte_carlo, phi_quadrature
 from theory.kernel.predictor_enclosures import (
@@ -11,16 +11,19 @@ from theory.kernel.predictor_enclosures import (
     g_predict_enclosure,
     proved_sign,
 )
+from theory.kernel.printing import Language, phi_code
 from theory.kernel.products import ntk, ntk_product, phi_product
 
 __all__ = [
     "Derivation",
     "Enclosure",
     "Estimate",
+    "Language",
     "Route",
     "Sign",
     "Step",
     "derive_phi",
+    "derive_phi_properties",
     "f_hat_enclosure",
     "f_predict_enclosure",
     "g_hat_enclosure",
@@ -28,6 +31,7 @@ __all__ = [
     "ntk",
     "ntk_product",
     "phi",
+    "phi_code",
     "phi_enclosure",
     "phi_expr",
     "phi_interval_mpmath",

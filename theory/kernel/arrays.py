@@ -82,7 +82,21 @@ def phi(
         return _phi_torch(X, Z, slope, variances)
     if isinstance(X, np.ndarray):
         return _phi_numpy(X, Z, slope, variances)
+    for name, points in (("X", X), ("Z", Z)):  # shapes and dtypes are known even under `jit`
+        if points is not None and (points.ndim != 2 or 0 in points.shape):
+            msg = f"{name} must have shape (n, d) with n, d >= 1, got {tuple(points.shape)}"
+            raise ValueError(msg)
+    if Z is not None and Z.dtype != X.dtype:
+        msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
+        raise ValueError(msg)
     return reference(X, Z, negative_slope=slope, **variances)
+
+
+def check_directions(name: str, points: Array, bias_variance: float) -> None:
+    """Refuse a zero row where there is no bias."""
+    if bias_variance == 0 and not points.any(axis=1).all():
+        msg = f"{name} must have no zero row when bias_variance is 0: it has no direction"
+        raise ValueError(msg)
 
 
 def phi_of_angle(theta: Any, negative_slope: float) -> Any:  # noqa: ANN401
@@ -170,9 +184,8 @@ def _phi_numpy(X: ArrayLike, Z: ArrayLike | None, slope: float, variances: dict[
         msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
         raise ValueError(msg)
     for name, points in (("X", X), ("Z", Z)):
-        if points is not None and variances["bias_variance"] == 0 and not points.any(axis=1).all():
-            msg = f"{name} must have no zero row when bias_variance is 0: it has no direction"
-            raise ValueError(msg)
+        if points is not None:
+            check_directions(name, points, variances["bias_variance"])
     U = gram.unit_rows(X, **variances)
     return phi_of_units(U, None if Z is None else gram.unit_rows(Z, **variances), slope)
 

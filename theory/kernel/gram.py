@@ -234,6 +234,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="phi")
 
 
+if hasattr(os, "register_at_fork"):  # a child process has the pool but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def _map(work: Callable[[int], _T], starts: range) -> list[_T]:
     threads = _threads()
     if threads == 1 or len(starts) < 2 * threads:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from theory._validation import Array, as_points, check_integer, check_real, check_slope
 from theory.kernel import gram
-from theory.kernel.arrays import phi_of_units
+from theory.kernel.arrays import check_directions, phi_of_units
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
 # Temporary arrays of the size of a block, in units of float64, when every pair of it is near.
@@ -54,8 +54,16 @@ def phi_product(
     -----
     Source: `expressions.PHI`; Derivation 1.
     """
+    check_real("weight_variance", weight_variance, minimum=0)
+    check_real("bias_variance", bias_variance, minimum=0)
+    if weight_variance == 0 and bias_variance == 0:
+        msg = "weight_variance and bias_variance must not both be 0"
+        raise ValueError(msg)
+    points = _checked(Z, X, v)
+    check_directions("Z", points[0], bias_variance)
+    check_directions("X", points[1], bias_variance)
     variances = {"weight_variance": weight_variance, "bias_variance": bias_variance}
-    return product(*_checked(Z, X, v), negative_slope, None, memory_budget, variances)
+    return product(*points, negative_slope, None, memory_budget, variances)
 
 
 def ntk(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
@@ -138,8 +146,6 @@ def product(
     """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None."""
     slope = check_slope("negative_slope", negative_slope)
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
-    for name, value in (variances or {}).items():
-        check_real(name, value, minimum=0)
     side = _block_side(memory_budget, X.shape[1])
     result = np.zeros((len(Z), *v.shape[1:]))
     for columns in _slices(len(X), side):
