@@ -7,7 +7,7 @@ finite makes a claim unknown, never true.  Pure functions of results.
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from scipy import stats
@@ -47,6 +47,7 @@ class Claim:
     samples: str  # what n counts
     rule: str  # how the verdict was reached
     verdict: Outcome
+    numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
 
 
 def claims(results: dict[str, Any]) -> list[Claim]:
@@ -144,6 +145,7 @@ def _phi(phi: dict[str, Any]) -> Claim:
             f"within {limit:.2f} standard errors (false alarm {FALSE_ALARM:g} over all pairs)"
         ),
         verdict=verdict(True, holds),
+        numbers={"largest_difference": difference, "largest_deviation": deviation},
     )
 
 
@@ -170,6 +172,7 @@ def _free_share(section: Section) -> Claim:
             f"≥ {FALSE_ALARM:g}: {text.number(None if smallest is None else min(1.0, smallest))}"
         ),
         verdict=verdict(True, None if smallest is None else smallest >= FALSE_ALARM),
+        numbers={"smallest_pvalue_times_tests": smallest},
     )
 
 
@@ -266,6 +269,7 @@ def _rate(section: Section, network: str) -> Claim:
         samples=f"{len(section['seeds'])} seeds",
         rule=f"{CONFIDENCE:.0%} interval of the slope over seeds below −1/2 + {SLOPE_MARGIN}; above: fails",
         verdict=verdict(met, None if slope is None else within(None, high, (slope.low, slope.high))),
+        numbers=_numbers(slope),
     )
 
 
@@ -335,6 +339,7 @@ def _kink_term(section: Section) -> Claim:
         samples=f"{len(pairs)} seeds at m = {widest:,}, paired",
         rule=f"{CONFIDENCE:.0%} interval of cos(·, ∇f_b) − cos(·, u) over seeds above 0; below: fails",
         verdict=verdict(met, holds),
+        numbers=_numbers(gap),
     )
 
 
@@ -386,6 +391,7 @@ def _agreement(section: Section) -> Claim:
             f"with false alarm {FALSE_ALARM:g} lies outside; from {_SEEDS_TO_JUDGE} seeds on"
         ),
         verdict=verdict(met, holds),
+        numbers=_numbers(gap),
     )
 
 
@@ -457,6 +463,10 @@ def _spread(summary: dict[str, Any]) -> str:
 
 def _interval(summary: Summary | None) -> str:
     return text.DASH if summary is None else text.interval(summary.mean, summary.low, summary.high)
+
+
+def _numbers(summary: Summary | None) -> dict[str, float | None]:
+    return {} if summary is None else asdict(summary)
 
 
 def _widths(widths: list[int] | None) -> str:

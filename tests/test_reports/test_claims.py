@@ -562,3 +562,14 @@ def test_claim_says_what_was_counted(make_holding):
     assert judged["only-free-flip"].samples.startswith(
         f"{2 * len(section['runs'])} networks × {section['num_test']} points"
     )
+
+
+def test_claims_keep_the_numbers_that_their_texts_round(make_holding):
+    judged = _judge(make_holding())
+    for key in ("rate-f", "rate-g", "kink-term", "agreement"):
+        numbers = judged[key].numbers
+        assert numbers["low"] <= numbers["mean"] <= numbers["high"]
+        assert numbers["n"] == 3
+    assert judged["rate-f"].numbers["mean"] == pytest.approx(SLOPE, abs=1e-12)
+    assert judged["free-share"].numbers["smallest_pvalue_times_tests"] >= 0.5
+    assert judged["phi"].numbers["largest_difference"] == 1e-15
