@@ -4,6 +4,7 @@ Not imported by `theory` itself: `from theory.kernel.interop import PhiKernel` n
 `gpytorch_kernel` needs gpytorch.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -109,10 +110,10 @@ def gpytorch_kernel(
     """
     try:
         import gpytorch  # noqa: PLC0415
-        import torch  # noqa: PLC0415
     except ImportError as error:
         msg = "gpytorch_kernel needs gpytorch: pip install gpytorch"
         raise ImportError(msg) from error
+    torch = sys.modules["torch"]  # gpytorch has imported it
     options = {
         "negative_slope": check_slope("negative_slope", negative_slope),
         "weight_variance": weight_variance,
@@ -125,7 +126,7 @@ def gpytorch_kernel(
         def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:  # noqa: ANN401
             if diag and torch.equal(x1, x2):
                 return torch.full_like(x1[..., 0], (1 + options["negative_slope"] ** 2) / 2)
-            batch = torch.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])  # type: ignore[no-untyped-call]
+            batch = torch.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
             left = x1.expand(*batch, *x1.shape[-2:]).reshape(-1, *x1.shape[-2:])
             right = x2.expand(*batch, *x2.shape[-2:]).reshape(-1, *x2.shape[-2:])
             parts = [phi(a, None if a is b else b, **options) for a, b in zip(left, right, strict=True)]
