@@ -145,10 +145,7 @@ def blocks(width: int, num_points: int) -> Iterator[slice]:
 
 @contextmanager
 def threads_for(*, work: int) -> Iterator[None]:
-    """Keep a small product on one thread: threads that wait for each other cost more than they save.
-
-    On two busy cores 100 steps at width 30 took 60 times longer with two threads.
-    """
+    """Keep a small product on one thread: threads that wait for each other cost more than they save."""
     threads = torch.get_num_threads()
     if work < _WORK_OF_A_THREAD:
         torch.set_num_threads(1)

@@ -10,10 +10,11 @@ if _missing:
     raise ImportError(_msg)
 
 from reports.build import SCHEMA_VERSION, build  # noqa: E402
-from reports.claims import Claim, claims  # noqa: E402
+from reports.claims import claims  # noqa: E402
 from reports.presets import PRESETS, Series, series, source  # noqa: E402
 from reports.provenance import provenance  # noqa: E402
 from reports.render import render  # noqa: E402
+from reports.verdicts import Claim  # noqa: E402
 
 __all__ = [
     "PRESETS",

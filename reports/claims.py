@@ -6,17 +6,15 @@ finite makes a claim unknown, never true.  Pure functions of results.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 from scipy import stats
 
 from reports import text
 from reports.statistics import CONFIDENCE, Summary, rates, summarise
-
-Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
-Source = Literal["published", "derived here", "variant"]
+from reports.verdicts import Claim, all_finite, verdict, within
 
 # A width counts as lazy while the expected free share, averaged over test points, is at most this.
 LAZY_FREE_SHARE = 0.3
@@ -29,25 +27,6 @@ _SEEDS_TO_JUDGE = 5
 _NORM_ROUNDING = 1e-9  # rows scaled to norm √d have it up to rounding
 
 Section = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """One row of the table of verdicts."""
-
-    key: str  # stable identifier
-    section: str | None  # name of the data set; None for claims about Φ alone
-    statement: str  # in words
-    formula: str  # in TeX
-    source: Source
-    hypothesis: str  # in words, with its numbers
-    met: bool | None
-    predicted: str
-    measured: str
-    samples: str  # what n counts
-    rule: str  # how the verdict was reached
-    verdict: Outcome
-    numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
 
 
 def claims(results: dict[str, Any]) -> list[Claim]:
@@ -81,38 +60,6 @@ def claims(results: dict[str, Any]) -> list[Claim]:
     return judged
 
 
-# Verdicts ------------------------------------------------------------------------------------------
-
-
-def verdict(met: bool | None, holds: bool | None) -> Outcome:
-    """Combine the hypothesis and the test; None anywhere is unknown, but an unmet hypothesis is that."""
-    if met is False:
-        return "hypothesis not met"
-    if met is None or holds is None:
-        return "unknown"
-    return "holds" if holds else "fails"
-
-
-def within(low: float | None, high: float | None, interval: tuple[float | None, float | None]) -> bool | None:
-    """Compare a confidence interval with the range [low, high] that a claim allows; None: no limit there.
-
-    True if the interval lies strictly inside, False if it lies strictly outside, None if it touches a limit
-    or is not finite.
-    """
-    start, end = interval
-    if start is None or end is None or not (math.isfinite(start) and math.isfinite(end)):
-        return None
-    bottom = -math.inf if low is None else low
-    top = math.inf if high is None else high
-    if bottom < start and end < top:
-        return True
-    return False if end < bottom or start > top else None
-
-
-def _all_finite(values: Iterable[float | None]) -> bool:
-    return all(value is not None and math.isfinite(value) for value in values)
-
-
 # Φ -------------------------------------------------------------------------------------------------
 
 
@@ -124,7 +71,7 @@ def _phi(phi: dict[str, Any]) -> Claim:
     difference, deviation = phi["largest_difference"], sampled["largest_deviation"]
     steps = [step["holds"] for route in phi["routes"].values() for step in route]
     holds = None
-    if _all_finite((difference, deviation)):
+    if steps and all_finite((difference, deviation)):
         holds = all(steps) and difference <= tolerance and deviation <= limit
     return Claim(
         key="phi",
@@ -154,7 +101,7 @@ def _phi(phi: dict[str, Any]) -> Claim:
 
 def _free_share(section: Section) -> Claim:
     pvalues = [run[network]["free_pvalue"] for run in section["runs"] for network in ("f", "g")]
-    smallest = min(pvalues) * len(pvalues) if _all_finite(pvalues) else None
+    smallest = min(pvalues) * len(pvalues) if all_finite(pvalues) else None
     widest = section["by_width"][-1]
     return Claim(
         key="free-share",
@@ -178,7 +125,7 @@ def _free_share(section: Section) -> Claim:
 
 def _no_other_flips(section: Section) -> Claim:
     counts = [run[network]["flipped_not_free"] for run in section["runs"] for network in ("f", "g")]
-    total = None if None in counts else sum(counts)
+    total = None if None in counts or not counts else sum(counts)
     widest = section["by_width"][-1]
     return Claim(
         key="only-free-flip",
@@ -206,7 +153,7 @@ def _pair(record: dict[str, Any], name: str) -> str:
 def _lazy_widths(section: Section, network: str) -> list[int] | None:
     """Return the lazy widths, or None if a share is not known."""
     shares = {row["width"]: row[network]["free_predicted"]["mean"] for row in section["by_width"]}
-    if not _all_finite(shares.values()):
+    if not all_finite(shares.values()):
         return None
     return [width for width, share in shares.items() if share <= LAZY_FREE_SHARE]
 
@@ -219,7 +166,7 @@ def _lazy(section: Section, *networks: str) -> tuple[bool | None, str]:
     listed = ", ".join(f"{name} {text.number(share)}" for name, share in shares.items())
     met = (
         identity and all(s <= LAZY_FREE_SHARE for s in shares.values())
-        if _all_finite(shares.values())
+        if all_finite(shares.values())
         else None
     )
     return met, (
@@ -243,7 +190,7 @@ def _rate(section: Section, network: str) -> Claim:
             ]
             for seed in section["seeds"]
         ]
-        if all(_all_finite(row) for row in errors):
+        if all(all_finite(row) for row in errors):
             slope = rates(widths, errors)
     relative = section["by_width"][-1][network]["relative_error"]
     high = SLOPE + SLOPE_MARGIN  # an upper bound O(m^(−1/2)) is what is derived; steeper is within it
@@ -322,7 +269,7 @@ def _kink_term(section: Section) -> Claim:
     pairs = [run["cosines"] for run in section["runs"] if run["width"] == widest]
     values = [(pair["trained_gradient"], pair["trained_paper"]) for pair in pairs]
     gap, holds = None, None
-    if all(_all_finite(pair) for pair in values):
+    if all(all_finite(pair) for pair in values):
         gap = summarise([gradient - paper for gradient, paper in values])
         holds = within(0.0, None, (gap.low, gap.high))
     between = section["by_width"][-1]["cosines"]["between"]["mean"]
@@ -369,7 +316,7 @@ def _agreement(section: Section) -> Claim:
     record = section["by_width"][-1]["agreement"]
     pairs = [(run["measured"], run["predicted"]) for run in runs]
     gap, holds = None, None
-    if all(_all_finite(pair) for pair in pairs):
+    if all(all_finite(pair) for pair in pairs):
         gaps = [measured - predicted for measured, predicted in pairs]
         gap, holds = _agreement_holds(gaps, [predicted for _, predicted in pairs], section["num_test"])
     return Claim(

@@ -573,3 +573,18 @@ def test_claims_keep_the_numbers_that_their_texts_round(make_holding):
     assert judged["rate-f"].numbers["mean"] == pytest.approx(SLOPE, abs=1e-12)
     assert judged["free-share"].numbers["smallest_pvalue_times_tests"] >= 0.5
     assert judged["phi"].numbers["largest_difference"] == 1e-15
+
+
+def test_an_empty_set_proves_nothing(make_holding):
+    results = make_holding()
+    section = results["sections"][0]
+    section["runs"] = []
+    results["phi"]["routes"] = {}
+    rules = claims.__globals__
+    for judged in (
+        rules["_phi"](results["phi"]),
+        rules["_free_share"](section),
+        rules["_no_other_flips"](section),
+    ):
+        assert judged.verdict == "unknown", judged.key
+    assert rules["_theorem"](section, "published").verdict == "hypothesis not met"

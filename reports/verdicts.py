@@ -1,0 +1,62 @@
+"""What a claim is, and how its verdict follows: three-valued tests, never true by default.
+
+What is missing, empty or not finite makes a claim unknown.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
+Source = Literal["published", "derived here", "variant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One row of the table of verdicts."""
+
+    key: str  # stable identifier
+    section: str | None  # name of the data set; None for claims about Φ alone
+    statement: str  # in words
+    formula: str  # in TeX
+    source: Source
+    hypothesis: str  # in words, with its numbers
+    met: bool | None
+    predicted: str
+    measured: str
+    samples: str  # what n counts
+    rule: str  # how the verdict was reached
+    verdict: Outcome
+    numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
+
+
+def verdict(met: bool | None, holds: bool | None) -> Outcome:
+    """Combine the hypothesis and the test; None anywhere is unknown, but an unmet hypothesis is that."""
+    if met is False:
+        return "hypothesis not met"
+    if met is None or holds is None:
+        return "unknown"
+    return "holds" if holds else "fails"
+
+
+def within(low: float | None, high: float | None, interval: tuple[float | None, float | None]) -> bool | None:
+    """Compare a confidence interval with the range [low, high] that a claim allows; None: no limit there.
+
+    True if the interval lies strictly inside, False if it lies strictly outside, None if it touches a limit
+    or is not finite.
+    """
+    start, end = interval
+    if start is None or end is None or not (math.isfinite(start) and math.isfinite(end)):
+        return None
+    bottom = -math.inf if low is None else low
+    top = math.inf if high is None else high
+    if bottom < start and end < top:
+        return True
+    return False if end < bottom or start > top else None
+
+
+def all_finite(values: Iterable[float | None]) -> bool:
+    """Return whether there are values and all are finite."""
+    known = list(values)
+    return bool(known) and all(value is not None and math.isfinite(value) for value in known)
