@@ -18,7 +18,7 @@ test-all: lint
 	$(BIN)/pytest -m "slow or not slow"
 
 bench: $(READY)
-	$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-columns=median,min,max --benchmark-sort=mean
+	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -225,3 +225,23 @@ def _names(requirements):
 def test_command_points_to_a_function(project):
     module, _, name = project["project"]["scripts"]["perturblearn"].partition(":")
     assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.slow
+def test_wheel_installs_into_an_empty_environment_without_torch(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    environment = os.environ | {"PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True, env=environment)
+    (wheel,) = tmp_path.glob("perturblearn-*.whl")
+    subprocess.run([*pip, "install", wheel], check=True, env=environment)
+    code = (
+        "import sys, importlib.util\n"
+        "from theory import phi\n"
+        "assert not {'torch', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "assert importlib.util.find_spec('torch') is None\n"
+        "print(phi([[1.0, 0.0]])[0, 0])\n"
+    )
+    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.strip() == "0.5"

@@ -1,8 +1,13 @@
 """Speed of Φ beside the matrix product it needs, in one run: `make bench`.
 
-Read the ratios (in brackets, to the fastest of a group), not the seconds.  Each row carries its worst error
-against 45 digits on a sample of pairs; the naive formula and Monte Carlo are there to be compared with.
+Read the table at the end: medians as multiples of the first row of the group, worst errors against 45 digits
+on a sample of pairs, peak memory beyond the arguments.  The naive formula and Monte Carlo are there to be
+compared with; so is neural-tangents, in an environment of its own: NEURAL_TANGENTS=/path/to/its/python.
 """
+
+import os
+import subprocess
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -42,6 +47,15 @@ COMPUTE = {
 }
 
 
+def peak(function, *arguments):
+    """Return the peak of memory in MiB; numpy tells tracemalloc of every array."""
+    tracemalloc.start()
+    function(*arguments)
+    _, size = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return size / 2**20
+
+
 def error(K, X, Z, pairs):
     return max(abs(float(exact(X[i], Z[j], 0) - float(K[i, j]))) for i, j in pairs)
 
@@ -59,6 +73,7 @@ def test_gram(benchmark, size, dtype, near, name):
         Z = X
     benchmark.group = f"{size} {dtype} {'near' if near else 'generic'}"
     K = benchmark.pedantic(COMPUTE[name], (X, Z), rounds=5, warmup_rounds=1)
+    benchmark.extra_info["peak_mib"] = peak(COMPUTE[name], X, Z)
     if not name.startswith("product"):
         pairs = [(i, i if i % 2 else (i * 7) % rows) for i in range(0, rows, rows // 20)]
         benchmark.extra_info["worst_error"] = error(K, X, Z, pairs)
@@ -83,5 +98,43 @@ def test_decision_map(benchmark, how):
         return np.concatenate(f), np.concatenate(g)
 
     benchmark.group = "f̂ and ĝ on 160,000 points"
-    f, _ = benchmark.pedantic(closed if how == "closed form" else sampled, rounds=3, warmup_rounds=1)
+    function = closed if how == "closed form" else sampled
+    f, _ = benchmark.pedantic(function, rounds=3, warmup_rounds=1)
+    benchmark.extra_info["peak_mib"] = peak(function)
     assert np.isfinite(f).all()
+
+
+NEURAL_TANGENTS = """
+import sys, time
+import jax, numpy as np
+from neural_tangents import stax
+rows, dim = int(sys.argv[1]), int(sys.argv[2])
+rng = np.random.default_rng(0)
+X, Z = (jax.numpy.asarray(rng.normal(size=(rows, dim)).astype("float32")) for _ in range(2))
+_, _, kernel = stax.serial(stax.Dense(1, W_std=1.0, b_std=1.0), stax.Relu(), stax.Dense(1))
+functions = {
+    "product": jax.jit(lambda X, Z: X @ Z.T),
+    "kernel": jax.jit(lambda X, Z: kernel(X, Z, "ntk")),
+}
+for name, function in functions.items():
+    function(X, Z).block_until_ready()
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        function(X, Z).block_until_ready()
+        times.append(time.perf_counter() - start)
+    print(name, sorted(times)[2])
+"""
+
+
+@pytest.mark.skipif("NEURAL_TANGENTS" not in os.environ, reason="NEURAL_TANGENTS names no interpreter")
+@pytest.mark.parametrize("size", SIZES)
+def test_neural_tangents(size, record_property):
+    """The tangent kernel, of which Φ is a factor, beside the product of the same library."""
+    command = [os.environ["NEURAL_TANGENTS"], "-c", NEURAL_TANGENTS, *map(str, SIZES[size])]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()}
+    record_property(
+        "neural-tangents", f"{size} float32: {seconds['kernel'] / seconds['product']:.2f} × its product"
+    )
+    assert min(seconds.values()) > 0

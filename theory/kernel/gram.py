@@ -7,20 +7,18 @@ Most entries come from one matrix product, arcsin ρ, whose error is that of ρ 
 - many, because whole sets are nearly parallel: after subtracting a common centre c, which leaves
   ‖u − v‖² = ‖u − c‖² + ‖v − c‖² − 2⟨u − c, v − c⟩ and takes the cancellation away, by a product again.
 
-Work is done in place on tiles that stay in cache.  Derivation 1.
+Work is done in place, on panels of rows, one a thread, in chunks that stay in cache.  Derivation 1.
 """
 
 import math
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_T = TypeVar("_T")
+from theory.kernel import threads
+
 Floats = NDArray[Any]  # float32 or float64
 Indices = NDArray[np.intp]
 
@@ -29,9 +27,9 @@ Indices = NDArray[np.intp]
 NEAR = 0.02
 # ‖u − v‖² from centred vectors is trusted if it is not smaller than this share of ‖u − c‖² + ‖v − c‖².
 _TRUSTED = 0.05
-_TILE = 1024  # rows of a symmetric tile
-_MIRROR = 256  # side of the squares that are copied to the other triangle
-_CHUNK = 1 << 16  # entries that one thread works on at a time
+_PANEL = 512  # rows of a panel of a symmetric matrix, and fewest of another one
+_ROWS = 256  # rows of data that are made unit vectors at a time
+_CHUNK = 1 << 16  # entries of a matrix that one thread works on at a time
 _BLOCK = 1 << 20  # entries of the temporary arrays for near pairs, one by one
 _MANY = 1 << 13  # near pairs in a tile from which centres pay
 _CENTRES = 32
@@ -42,8 +40,18 @@ def unit_rows(X: Floats, *, weight_variance: float = 1.0, bias_variance: float =
 
     Rows are scaled before squaring where a square could over- or underflow.
     """
+    U = np.empty((len(X), X.shape[1] + 1), dtype=X.dtype)
+
+    def work(start: int) -> None:
+        part = slice(start, start + _ROWS)
+        _unit_rows(X[part], U[part], weight_variance, bias_variance)
+
+    threads.run(work, range(0, len(X), _ROWS))
+    return U
+
+
+def _unit_rows(X: Floats, U: Floats, weight_variance: float, bias_variance: float) -> None:
     dim = X.shape[1]
-    U = np.empty((len(X), dim + 1), dtype=X.dtype)
     np.multiply(X, X.dtype.type(math.sqrt(weight_variance / dim)), out=U[:, :dim])
     U[:, dim] = math.sqrt(bias_variance)
     with np.errstate(over="ignore", under="ignore"):
@@ -66,7 +74,6 @@ def unit_rows(X: Floats, *, weight_variance: float = 1.0, bias_variance: float =
             U[extreme] = rows
             squares[extreme] = np.einsum("ij,ij->i", rows, rows)
     U /= np.sqrt(squares)[:, None]
-    return U
 
 
 def gram(
@@ -96,47 +103,48 @@ def gram(
     if V is None:
         return _symmetric(U, scale, offset, near)
     K = np.empty((len(U), len(V)), dtype=U.dtype)
-    rows = max(1, min(len(U), (1 << 24) // len(V)))
-    for start in range(0, len(U), rows):
-        part = slice(start, start + rows)
-        np.matmul(U[part], V.T, out=K[part])
-        _finish(K[part], U[part], V, scale, offset, near)
+    height = max(_PANEL, math.ceil(len(U) / threads.count()))
+
+    def work(start: int) -> None:
+        rows = slice(start, start + height)
+        np.matmul(U[rows], V.T, out=K[rows])
+        _finish(K[rows], U[rows], V, scale, offset, near)
+
+    threads.run(work, range(0, len(U), height))
     return K
 
 
 def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]) -> Floats:
     N = len(U)
     K = np.empty((N, N), dtype=U.dtype)
-    for top in range(0, N, _TILE):
-        rows, right = slice(top, min(top + _TILE, N)), slice(top, N)
+    diagonal = near(np.zeros(1, dtype=U.dtype))[0]
+    below = np.tri(_PANEL, k=-1, dtype=np.bool_)
+
+    def work(top: int) -> None:
+        """Compute rows of the upper triangle and copy them to the columns of the lower one."""
+        bottom = min(top + _PANEL, N)
+        rows, right = slice(top, bottom), slice(top, N)
         np.matmul(U[rows], U[right].T, out=K[rows, right])
+        square = K[rows, rows]
+        np.fill_diagonal(square, 0)  # known: keeps it from being found near, row by row
         _finish(K[rows, right], U[rows], U[right], scale, offset, near)
-    _map(lambda top: _mirror(K, top), range(0, N, _MIRROR))
-    np.fill_diagonal(K, near(np.zeros(1, dtype=U.dtype))[0])
+        np.fill_diagonal(square, diagonal)
+        np.copyto(square, square.T.copy(), where=below[: len(square), : len(square)])
+        for left in range(bottom, N, _PANEL):
+            columns = slice(left, left + _PANEL)
+            K[columns, rows] = K[rows, columns].T
+
+    threads.run(work, range(0, N, _PANEL))
     return K
-
-
-def _mirror(K: Floats, top: int) -> None:
-    """Copy the rows of the upper triangle from `top` on to the lower one, square by square."""
-    rows = slice(top, top + _MIRROR)
-    square = K[rows, rows]
-    square[...] = np.triu(square) + np.triu(square, 1).T
-    for left in range(top + _MIRROR, len(K), _MIRROR):
-        columns = slice(left, left + _MIRROR)
-        K[columns, rows] = K[rows, columns].T
 
 
 def _finish(
     K: Floats, U: Floats, V: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]
 ) -> None:
-    """Turn a tile of correlations into the result, in place."""
+    """Turn a panel of correlations into the result, in place."""
     height = max(1, _CHUNK // K.shape[1])
-    starts = range(0, len(K), height)
-
-    def work(start: int) -> tuple[Indices, Indices, Floats] | None:
-        return _chunk(K[start : start + height], start, scale, offset)
-
-    found = [part for part in _map(work, starts) if part is not None]
+    parts = [_chunk(K[start : start + height], start, scale, offset) for start in range(0, len(K), height)]
+    found = [part for part in parts if part is not None]
     if not found:
         return
     i = np.concatenate([part[0] for part in found])
@@ -215,31 +223,3 @@ def _around_a_centre(
     done = np.zeros(len(theta), dtype=bool)
     done[pairs[trusted]] = True
     return left[~done[left]]
-
-
-# Threads -------------------------------------------------------------------------------------------
-
-
-def _threads() -> int:
-    """Return the number of threads that the BLAS may use too."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@lru_cache(maxsize=1)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="phi")
-
-
-if hasattr(os, "register_at_fork"):  # a child process has the pool but not its threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def _map(work: Callable[[int], _T], starts: range) -> list[_T]:
-    threads = _threads()
-    if threads == 1 or len(starts) < 2 * threads:
-        return [work(start) for start in starts]
-    return list(_pool(threads).map(work, starts))

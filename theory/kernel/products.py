@@ -4,19 +4,22 @@
 summed over blocks of samples and queries, large enough for the BLAS and small enough for a memory budget.
 """
 
+import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory._validation import Array, as_points, check_integer, check_real, check_slope
-from theory.kernel import gram
+from theory.kernel import gram, threads
 from theory.kernel.arrays import check_directions, phi_of_units
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
 # Temporary arrays of the size of a block, in units of float64, when every pair of it is near.
 _ARRAYS = 20
+_WIDER = 2  # times the side of a square block
 
 
 def phi_product(
@@ -146,18 +149,33 @@ def product(
     """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None."""
     slope = check_slope("negative_slope", negative_slope)
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
-    side = _block_side(memory_budget, X.shape[1])
+    height, width = _block_shape(memory_budget / threads.count(), X.shape)
     result = np.zeros((len(Z), *v.shape[1:]))
-    for columns in _slices(len(X), side):
+    for columns in _slices(len(X), width):
         V = gram.unit_rows(X[columns], **(variances or {}))
-        for rows in _slices(len(Z), side):
-            K = phi_of_units(gram.unit_rows(Z[rows], **(variances or {})), V, slope)
-            if added is not None:
-                inner = Z[rows] @ X[columns].T
-                inner += added
-                K *= inner
-            result[rows] += K @ v[columns]
+        add = partial(_add_block, result, Z, X[columns], V, v[columns], slope, added, variances or {})
+        threads.run(add, _slices(len(Z), height))
     return result
+
+
+def _add_block(
+    result: Array,
+    Z: Array,
+    X: Array,
+    V: Array,
+    v: Array,
+    slope: float,
+    added: float | None,
+    variances: dict[str, Any],
+    rows: slice,
+) -> None:
+    """Add the part of the samples X, with unit rows V, to the given rows of the result."""
+    K = phi_of_units(gram.unit_rows(Z[rows], **variances), V, slope)
+    if added is not None:
+        inner = Z[rows] @ X.T
+        inner += added
+        K *= inner
+    result[rows] += K @ v
 
 
 def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Array]:
@@ -173,12 +191,18 @@ def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Ar
     return Z, X, vector
 
 
-def _block_side(memory_budget: int, dim: int) -> int:
-    """Return the side b of blocks such that 8 (arrays · b² + 2 b (d + 1)) bytes fit."""
-    entries = memory_budget / 8
+def _block_shape(memory_budget: float, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return rows and columns of blocks that take `memory_budget` bytes, for samples of the given shape.
+
+    8 (arrays · b² + 2 b (d + 1)) bytes for a square of side b; a wider block has as many entries, and is
+    wide where that makes columns fewer, since unit rows of the queries are computed once for each.
+    """
+    samples, dim = shape
     linear = 2 * (dim + 1)
-    side = (np.sqrt(linear**2 + 4 * _ARRAYS * entries) - linear) / (2 * _ARRAYS)
-    return max(16, int(side))
+    side = (math.sqrt(linear**2 + 4 * _ARRAYS * memory_budget / 8) - linear) / (2 * _ARRAYS)
+    side = max(16, int(side))
+    width = math.ceil(samples / math.ceil(samples / (_WIDER * side)))
+    return max(16, min(side, side**2 // width)), width
 
 
 def _slices(count: int, step: int) -> Iterator[slice]:

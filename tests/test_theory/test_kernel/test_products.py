@@ -16,11 +16,11 @@ RNG = np.random.default_rng(3)
 X, Z = RNG.normal(size=(23, 4)), RNG.normal(size=(9, 4))
 
 
-@given(st.integers(1, 30), st.integers(0, 1), st.floats(0, 0.9))
-def test_products_are_those_of_the_matrix(side, columns, slope):
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 1), st.floats(0, 0.9))
+def test_products_are_those_of_the_matrix(height, width, columns, slope):
     v = RNG.normal(size=(23, 3)) if columns else RNG.normal(size=23)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "_block_side", lambda *_: side)
+        patch.setattr(products, "_block_shape", lambda *_: (height, width))
         got = phi_product(Z, X, v, negative_slope=slope)
         tangent = ntk_product(Z, X, v, negative_slope=slope)
     # 23 terms of size |v| and |v k|, each with a rounding or two.

@@ -1,0 +1,99 @@
+"""Work on panels of arrays in threads, as many as the BLAS uses, each with a BLAS of one thread.
+
+A matrix product followed by passes over its result is faster as one product a thread: each thread goes on
+with its own panel while it is in cache, and no idle thread of the BLAS spins beside it.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import Lock, local
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+_T = TypeVar("_T")
+_S = TypeVar("_S")
+_inside = local()
+
+
+def run(work: Callable[[_S], _T], items: Iterable[_S]) -> list[_T]:
+    """Return [work(item) for item in items], in threads; nested calls stay in their thread."""
+    items = list(items)
+    threads = count()
+    if threads == 1 or len(items) == 1:
+        return [work(item) for item in items]
+    with _blas.single():
+        return list(_pool(threads).map(_marked(work), items))
+
+
+def count() -> int:
+    """Return the number of threads that `run` would use: that of the BLAS, 1 within `run`."""
+    return 1 if getattr(_inside, "running", False) else _blas.threads()
+
+
+def _marked(work: Callable[[_S], _T]) -> Callable[[_S], _T]:
+    def marked(item: _S) -> _T:
+        _inside.running = True
+        return work(item)
+
+    return marked
+
+
+class _Blas:
+    """The number of threads of the BLAS, held at 1 while anyone is in `single`."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._libraries: list[tuple[Any, int]] = []
+
+    def threads(self) -> int:
+        with self._lock:
+            if self._users:
+                return max(threads for _, threads in self._libraries)
+            return max((library.num_threads or 1 for library in _libraries()), default=1)
+
+    @contextmanager
+    def single(self) -> Iterator[None]:
+        with self._lock:
+            if not self._users:
+                self._libraries = [(library, library.num_threads) for library in _libraries()]
+                for library, _ in self._libraries:
+                    library.set_num_threads(1)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    for library, threads in self._libraries:
+                        library.set_num_threads(threads)
+
+
+_blas = _Blas()
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> list[Any]:
+    """Return controllers of the BLAS libraries that are loaded; finding them takes milliseconds."""
+    libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return libraries
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="phi")
+
+
+def _forget() -> None:
+    """In a forked child: the pool is there but not its threads, and the lock may be held by nobody."""
+    _pool.cache_clear()
+    _blas.__init__()  # type: ignore[misc]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
