@@ -34,6 +34,7 @@ from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
 from reports.provenance import provenance
 from reports.render import render
 from theory import phi
+from theory._validation import Array
 from theory.setting import LOSSES, SCENARIOS
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -149,16 +150,19 @@ def _phi(options: argparse.Namespace, *, command: str) -> str:
         weight_variance=options.weight_variance,
         bias_variance=options.bias_variance,
     )
-    # repr: the shortest text that reads back as the same number.
-    table = "\n".join(",".join(map(repr, row)) for row in K.tolist())
     if options.out is None:
-        return table
+        return _table(K)
     store.check_directory(options.out.parent)
     if options.out.suffix == ".npy":
         store.write_array(options.out, K)
     else:
-        store.write_text(options.out, table + "\n")
+        store.write_text(options.out, _table(K) + "\n")
     return f"Φ, {K.shape[0]} × {K.shape[1]}: {options.out}"
+
+
+def _table(K: Array) -> str:
+    """Return rows of numbers, each the shortest text that reads back as the same number."""
+    return "\n".join(",".join(map(repr, row)) for row in K.tolist())
 
 
 def _report(options: argparse.Namespace, *, command: str) -> str:

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float32: bool = False) -> Array:
     """Return `value` as finite points of shape (n, d), n ≥ 1 and d ≥ 1, float64 (or float32, if kept)."""
-    array = _as_real(name, value, keep_float32=keep_float32)
+    array = as_real(name, value, keep_float32=keep_float32)
     if array.ndim != 2 or 0 in array.shape:
         msg = f"{name} must have shape (n, d) with n, d >= 1, got {array.shape}"
         raise ValueError(msg)
@@ -26,7 +26,7 @@ def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float
 
 def as_labels(name: str, value: ArrayLike, *, length: int) -> Array:
     """Return `value` as float64 labels of shape (length,) in {−1, +1}."""
-    array = _as_real(name, value)
+    array = as_real(name, value)
     if array.shape != (length,):
         msg = f"{name} must have shape ({length},), one label a point, got {array.shape}"
         raise ValueError(msg)
@@ -39,7 +39,7 @@ def as_labels(name: str, value: ArrayLike, *, length: int) -> Array:
 
 def as_nonnegative(name: str, value: ArrayLike, *, positive: bool = False) -> Array:
     """Return `value` as a float64 array (any shape) of finite numbers ≥ 0, or > 0 if `positive`."""
-    array = _as_real(name, value)
+    array = as_real(name, value)
     wrong = array[array <= 0] if positive else array[array < 0]
     if wrong.size:
         msg = f"{name} must be {'> 0' if positive else '>= 0'}, got {wrong.flat[0]:g}"
@@ -90,7 +90,8 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def _as_real(name: str, value: ArrayLike, *, keep_float32: bool = False) -> Array:
+def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False) -> Array:
+    """Return `value` as a finite float64 (or float32, if kept) array of any shape."""
     try:
         array = np.asarray(value)
     except ValueError as error:  # ragged nested lists

@@ -128,5 +128,5 @@ def evaluate(
     )
 
 
-def _filled(value: float, like: Array) -> Array:
-    return np.full_like(like, value)
+def _filled(value: float | Array, like: Array) -> Array:
+    return np.broadcast_to(value, like.shape).astype(np.float64)

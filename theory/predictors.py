@@ -16,13 +16,20 @@ from scipy import special
 from theory._validation import Array, as_labels, as_points, check_choice, check_real, check_slope
 from theory.geometry import preactivation_scale
 from theory.kernel.arrays import weighted_gradient
-from theory.kernel.products import product
+from theory.kernel.products import MEMORY_BUDGET, product
 
 # Entries of a (queries × samples) block: 32 MiB in float64.
 _BLOCK = 1 << 22
 
 
-def f_hat(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+def f_hat(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Array:
     """Return the published predictor f̂(z) = (1/N) Σ_n Φ(x_n, z) y_n ⟨x_n, z⟩.
 
     Parameters
@@ -35,6 +42,8 @@ def f_hat(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0
         Their labels, −1 or +1.
     negative_slope : float in [0, 1)
         The paper's γ.
+    memory_budget : int
+        Bytes of temporary arrays, as in `theory.phi_product`.
 
     Returns
     -------
@@ -50,10 +59,17 @@ def f_hat(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0
     Source: `expressions.F_HAT`; published (paper A); Derivation 3.
     """
     Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return product(Z, X, y, slope, 0.0) / len(X)
+    return product(Z, X, y, slope, 0.0, memory_budget) / len(X)
 
 
-def f_predict(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+def f_predict(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Array:
     """Return f_b(z) = (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + 1), the velocity of f(z; ·) at width ∞.
 
     (f(z; T) − f(z; 0))/T → f_b(z) as the width grows at fixed flow time T, for the identity loss.
@@ -68,6 +84,8 @@ def f_predict(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float
         Their labels, −1 or +1.
     negative_slope : float in [0, 1)
         The paper's γ.
+    memory_budget : int
+        Bytes of temporary arrays, as in `theory.phi_product`.
 
     Returns
     -------
@@ -83,10 +101,17 @@ def f_predict(Z: ArrayLike, X: ArrayLike, y: ArrayLike, *, negative_slope: float
     Source: `expressions.F_B`; Derivation 3.
     """
     Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return product(Z, X, y, slope, 1.0) / len(X)
+    return product(Z, X, y, slope, 1.0, memory_budget) / len(X)
 
 
-def g_predict(Z: ArrayLike, X_adv: ArrayLike, y_adv: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+def g_predict(
+    Z: ArrayLike,
+    X_adv: ArrayLike,
+    y_adv: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+    memory_budget: int = MEMORY_BUDGET,
+) -> Array:
     """Return g_b(z) = (1/N) Σ_n Φ(x_n^adv, z) y_n^adv (⟨x_n^adv, z⟩ + 1), as `f_predict` for g.
 
     Parameters
@@ -99,6 +124,8 @@ def g_predict(Z: ArrayLike, X_adv: ArrayLike, y_adv: ArrayLike, *, negative_slop
         Their target labels, −1 or +1.
     negative_slope : float in [0, 1)
         The paper's γ.
+    memory_budget : int
+        Bytes of temporary arrays, as in `theory.phi_product`.
 
     Returns
     -------
@@ -115,7 +142,7 @@ def g_predict(Z: ArrayLike, X_adv: ArrayLike, y_adv: ArrayLike, *, negative_slop
     """
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
-    return f_predict(Z, X_adv, y_adv, negative_slope=negative_slope)
+    return f_predict(Z, X_adv, y_adv, negative_slope=negative_slope, memory_budget=memory_budget)
 
 
 def g_hat(
@@ -125,6 +152,7 @@ def g_hat(
     X_adv: ArrayLike,
     *,
     negative_slope: float = 0.0,
+    memory_budget: int = MEMORY_BUDGET,
 ) -> Array:
     """Return the published predictor ĝ(z) = (1/N²) Σ_n Φ(x_n^adv, z) Σ_k Φ(x_n, x_k) y_k ⟨x_k, z⟩.
 
@@ -138,6 +166,8 @@ def g_hat(
         The inputs g is trained on, row n made from row n of `X`.
     negative_slope : float in [0, 1)
         The paper's γ.
+    memory_budget : int
+        Bytes of temporary arrays, as in `theory.phi_product`.
 
     Returns
     -------
@@ -158,8 +188,10 @@ def g_hat(
     if len(X_adv) != len(X):
         msg = f"X_adv must have one row for each of the {len(X)} rows of X, got {len(X_adv)}"
         raise ValueError(msg)
-    U = perturbation_direction(X, y, kind="paper", negative_slope=slope)
-    return np.asarray(np.sum(product(Z, X_adv, U, slope, None) * Z, axis=1) / len(X))
+    U = perturbation_direction(X, y, kind="paper", negative_slope=slope, memory_budget=memory_budget)
+    directions = product(Z, X_adv, U, slope, None, memory_budget)
+    directions *= Z
+    return np.asarray(directions.sum(axis=1) / len(X))
 
 
 def perturbation_direction(
@@ -169,6 +201,7 @@ def perturbation_direction(
     at: ArrayLike | None = None,
     kind: Literal["paper", "gradient"] = "gradient",
     negative_slope: float = 0.0,
+    memory_budget: int = MEMORY_BUDGET,
 ) -> Array:
     """Return the predicted direction of an adversarial perturbation of f, not normalised.
 
@@ -189,6 +222,8 @@ def perturbation_direction(
         Which of the two.
     negative_slope : float in [0, 1)
         The paper's γ.
+    memory_budget : int
+        Bytes of temporary arrays of the first term, as in `theory.phi_product`.
 
     Returns
     -------
@@ -206,7 +241,8 @@ def perturbation_direction(
     """
     check_choice("kind", kind, ("paper", "gradient"))
     Z, X, y, slope = _checked(X if at is None else at, X, y, negative_slope, query_name="at")
-    result = product(Z, X, y[:, None] * X, slope, None) / len(X)
+    result = product(Z, X, y[:, None] * X, slope, None, memory_budget)
+    result /= len(X)
     if kind == "gradient":
         for part in _parts(len(Z), len(X)):
             weights = (Z[part] @ X.T + 1) * (y / len(X))

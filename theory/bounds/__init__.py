@@ -1,15 +1,37 @@
-"""Inequalities of the theory with their constants: `free` (width and free neurons), `published` (Õ forms)."""
+"""Inequalities of the theory with their constants.
 
-from theory.bounds.bound import Bound
+`free`: width and free neurons; `margin`: how far a trained network is from its prediction, from `moments` and
+`speeds`; `published`: the Õ forms.
+"""
+
+from theory.bounds.bound import Assumption, Bound
 from theory.bounds.free import Network, free_fraction, width_bound
+from theory.bounds.margin import (
+    Dynamics,
+    drift_bound,
+    flip_bound,
+    initial_bound,
+    kernel_bound,
+    margin_bound,
+)
+from theory.bounds.moments import free_fourth_moment, free_second_moment
 from theory.bounds.published import LabelNoise, MarginThresholds, margin_thresholds, published_width
 
 __all__ = [
+    "Assumption",
     "Bound",
+    "Dynamics",
     "LabelNoise",
     "MarginThresholds",
     "Network",
+    "drift_bound",
+    "flip_bound",
+    "free_fourth_moment",
     "free_fraction",
+    "free_second_moment",
+    "initial_bound",
+    "kernel_bound",
+    "margin_bound",
     "margin_thresholds",
     "published_width",
     "width_bound",

@@ -1,26 +1,55 @@
-"""The result type of every bound: a value and the named terms that add up to it."""
+"""The result type of every bound: named terms that add up to it, what they assume and what they risk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
+Value = float | NDArray[np.float64]
+
 
 @dataclass(frozen=True)
+class Assumption:
+    """A hypothesis of a theorem, and whether it holds here.
+
+    Attributes
+    ----------
+    statement : str
+        What is assumed.
+    holds : bool or None
+        None where it cannot be seen from the arguments and is the caller's to know.
+    """
+
+    statement: str
+    holds: bool | None
+
+
+@dataclass(frozen=True, eq=False)
 class Bound:
     """A sum of named terms.
 
     Attributes
     ----------
-    terms : mapping of str to float
+    terms : mapping of str to float or array, shape (Q,)
         What adds up to the bound, so that a reader sees which term dominates.
+    delta : float
+        The probability that the bound is exceeded, at one point, is at most this; 0: never.
+    assumptions : tuple of Assumption
     """
 
-    terms: Mapping[str, float] = field(default_factory=dict)
+    terms: Mapping[str, Value] = field(default_factory=dict)
+    delta: float = 0.0
+    assumptions: tuple[Assumption, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "terms", MappingProxyType(dict(self.terms)))
 
     @property
-    def value(self) -> float:
-        """The sum of the terms."""
-        return float(sum(self.terms.values()))
+    def value(self) -> Value:
+        """The sum of the terms; infinite where an assumption is known to fail."""
+        total = sum(self.terms.values(), start=np.zeros(()))
+        if any(assumption.holds is False for assumption in self.assumptions):
+            total = np.full_like(total, np.inf)
+        return float(total) if np.ndim(total) == 0 else np.asarray(total)

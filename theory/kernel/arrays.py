@@ -53,7 +53,7 @@ def phi(
     Returns
     -------
     array, shape (N, Q)
-        Entries in [γ, (1 + γ²)/2]; library, dtype and device of `X`.
+        Entries in [γ, (1 + γ²)/2] up to a rounding; library, dtype and device of `X`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def phi(
     if weight_variance == 0 and bias_variance == 0:
         msg = "weight_variance and bias_variance must not both be 0"
         raise ValueError(msg)
-    variances = {"weight_variance": float(weight_variance), "bias_variance": float(bias_variance)}
+    variances = relative_variances(weight_variance, bias_variance)
     X, Z = _same_kind(X, Z)
     if array_api_compat.is_torch_array(X):
         return _phi_torch(X, Z, slope, variances)
@@ -90,6 +90,12 @@ def phi(
         msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
         raise ValueError(msg)
     return reference(X, Z, negative_slope=slope, **variances)
+
+
+def relative_variances(weight_variance: float, bias_variance: float) -> dict[str, float]:
+    """Return variances with the same ratio, which is all that Φ knows of them, and largest value 1."""
+    largest = max(weight_variance, bias_variance)
+    return {"weight_variance": weight_variance / largest, "bias_variance": bias_variance / largest}
 
 
 def check_directions(name: str, points: Array, bias_variance: float) -> None:
@@ -250,7 +256,7 @@ def _unit_rows(xp: Any, X: Any, weight_variance: float, bias_variance: float) ->
         msg = f"X and Z must be arrays of real numbers, got dtype {X.dtype}"
         raise TypeError(msg)
     column = xp.full((X.shape[0], 1), math.sqrt(bias_variance), dtype=X.dtype)
-    U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)
+    U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)  # variances are at most 1
     largest = xp.max(xp.abs(U), axis=1, keepdims=True)
     U = U / largest
     return U / xp.sqrt(xp.sum(U * U, axis=1, keepdims=True))

@@ -6,6 +6,7 @@ enclosure wider, not wrong; and a thread that computes with flint meanwhile may 
 """
 
 import math
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,16 @@ GUARD_BITS = 64
 # FLINT ends the process when memory runs out: refuse what is certainly a mistake.
 _MAX_PRECISION = 1 << 20
 _LOCK = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked child the lock may be held by nobody."""
+    global _LOCK  # noqa: PLW0603
+    _LOCK = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class _Ratio(Protocol):

@@ -27,10 +27,12 @@ Indices = NDArray[np.intp]
 NEAR = 0.02
 # ‖u − v‖² from centred vectors is trusted if it is not smaller than this share of ‖u − c‖² + ‖v − c‖².
 _TRUSTED = 0.05
-_PANEL = 512  # rows of a panel of a symmetric matrix, and fewest of another one
+_PANEL = 512  # rows of a panel of a symmetric matrix
+_FEWEST = 128  # rows of a panel of another one
 _ROWS = 256  # rows of data that are made unit vectors at a time
 _CHUNK = 1 << 16  # entries of a matrix that one thread works on at a time
-_BLOCK = 1 << 20  # entries of the temporary arrays for near pairs, one by one
+_BLOCK = 1 << 16  # entries of the temporary arrays for near pairs, one by one
+_GROUP = 1 << 20  # entries of a matrix whose near pairs are computed together
 _MANY = 1 << 13  # near pairs in a tile from which centres pay
 _CENTRES = 32
 
@@ -52,10 +54,10 @@ def unit_rows(X: Floats, *, weight_variance: float = 1.0, bias_variance: float =
 
 def _unit_rows(X: Floats, U: Floats, weight_variance: float, bias_variance: float) -> None:
     dim = X.shape[1]
-    np.multiply(X, X.dtype.type(math.sqrt(weight_variance / dim)), out=U[:, :dim])
-    U[:, dim] = math.sqrt(bias_variance)
     with np.errstate(over="ignore", under="ignore"):
-        squares = np.einsum("ij,ij->i", U, U)
+        np.multiply(X, X.dtype.type(math.sqrt(weight_variance / dim)), out=U[:, :dim])
+        U[:, dim] = math.sqrt(bias_variance)
+        squares = np.sum(U * U, axis=1)  # in pairs: einsum's plain sum loses digits of rows of one sign
     limits = np.finfo(X.dtype)
     extreme = ~((squares > limits.tiny / limits.eps**2) & (squares < limits.max))
     if extreme.any():
@@ -72,7 +74,7 @@ def _unit_rows(X: Floats, U: Floats, weight_variance: float, bias_variance: floa
             )
             rows /= np.abs(rows).max(axis=1, keepdims=True)
             U[extreme] = rows
-            squares[extreme] = np.einsum("ij,ij->i", rows, rows)
+            squares[extreme] = np.sum(rows * rows, axis=1)
     U /= np.sqrt(squares)[:, None]
 
 
@@ -103,7 +105,7 @@ def gram(
     if V is None:
         return _symmetric(U, scale, offset, near)
     K = np.empty((len(U), len(V)), dtype=U.dtype)
-    height = max(_PANEL, math.ceil(len(U) / threads.count()))
+    height = max(_FEWEST, math.ceil(len(U) / threads.count()))
 
     def work(start: int) -> None:
         rows = slice(start, start + height)
@@ -141,7 +143,16 @@ def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], 
 def _finish(
     K: Floats, U: Floats, V: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]
 ) -> None:
-    """Turn a panel of correlations into the result, in place."""
+    """Turn a panel of correlations into the result, in place, a group of rows after the other."""
+    rows = max(1, _GROUP // K.shape[1])
+    for start in range(0, len(K), rows):
+        group = slice(start, start + rows)
+        _finish_group(K[group], U[group], V, scale, offset, near)
+
+
+def _finish_group(
+    K: Floats, U: Floats, V: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]
+) -> None:
     height = max(1, _CHUNK // K.shape[1])
     parts = [_chunk(K[start : start + height], start, scale, offset) for start in range(0, len(K), height)]
     found = [part for part in parts if part is not None]

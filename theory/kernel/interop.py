@@ -59,10 +59,10 @@ class PhiKernel(Kernel):  # type: ignore[misc]
         if eval_gradient and Y is not None:
             msg = "eval_gradient needs Y to be None, as everywhere in scikit-learn"
             raise ValueError(msg)
-        # Called pair by pair by `pairwise_kernels`, with single points.
+        # float64, as scikit-learn's own kernels: it may fit on one precision and predict on another.
         K = phi(
-            np.atleast_2d(X),
-            None if Y is None else np.atleast_2d(Y),
+            np.asarray(X, dtype=np.float64),
+            None if Y is None else np.asarray(Y, dtype=np.float64),
             negative_slope=self.negative_slope,
             weight_variance=self.weight_variance,
             bias_variance=self.bias_variance,

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_integer, check_real, check_slope
+from theory._validation import Array, as_points, as_real, check_integer, check_real, check_slope
 from theory.kernel import gram, threads
-from theory.kernel.arrays import check_directions, phi_of_units
+from theory.kernel.arrays import check_directions, phi_of_units, relative_variances
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
 # Temporary arrays of the size of a block, in units of float64, when every pair of it is near.
 _ARRAYS = 20
 _WIDER = 2  # times the side of a square block
+_THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 
 
 def phi_product(
@@ -42,7 +43,8 @@ def phi_product(
     negative_slope, weight_variance, bias_variance : float
         As in `theory.phi`.
     memory_budget : int
-        Bytes of temporary arrays, at least 1 MiB; the result, (Q,) or (Q, K), comes on top.
+        Bytes of temporary arrays, at least 1 MiB, but room for 16 rows of `X` and as many of `Z` in any case;
+        the result, (Q,) or (Q, K), comes on top, and a float64 copy of what is not float64.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def phi_product(
     points = _checked(Z, X, v)
     check_directions("Z", points[0], bias_variance)
     check_directions("X", points[1], bias_variance)
-    variances = {"weight_variance": weight_variance, "bias_variance": bias_variance}
+    variances = relative_variances(weight_variance, bias_variance)
     return product(*points, negative_slope, None, memory_budget, variances)
 
 
@@ -82,6 +84,7 @@ def ntk(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0
     Returns
     -------
     array, shape (N, Q), float64
+        Infinite or NaN where ⟨x, z⟩ itself overflows.
 
     Raises
     ------
@@ -149,12 +152,14 @@ def product(
     """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None."""
     slope = check_slope("negative_slope", negative_slope)
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
-    height, width = _block_shape(memory_budget / threads.count(), X.shape)
+    most = max(1, min(threads.count(), memory_budget // _THREAD))
+    height, width = _block_shape(memory_budget / most, X.shape)
+    height = math.ceil(len(Z) / max(most, math.ceil(len(Z) / height)))  # as much for every thread
     result = np.zeros((len(Z), *v.shape[1:]))
     for columns in _slices(len(X), width):
         V = gram.unit_rows(X[columns], **(variances or {}))
         add = partial(_add_block, result, Z, X[columns], V, v[columns], slope, added, variances or {})
-        threads.run(add, _slices(len(Z), height))
+        threads.run(add, _slices(len(Z), height), most=most)
     return result
 
 
@@ -181,12 +186,9 @@ def _add_block(
 def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Array]:
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
-    vector = np.asarray(v, dtype=np.float64)
+    vector = as_real("v", v)
     if vector.ndim not in (1, 2) or len(vector) != len(X):
         msg = f"v must have shape ({len(X)},) or ({len(X)}, K), got {vector.shape}"
-        raise ValueError(msg)
-    if not np.isfinite(vector).all():
-        msg = "v must be finite"
         raise ValueError(msg)
     return Z, X, vector
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock, local
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
 
@@ -19,14 +20,19 @@ _S = TypeVar("_S")
 _inside = local()
 
 
-def run(work: Callable[[_S], _T], items: Iterable[_S]) -> list[_T]:
-    """Return [work(item) for item in items], in threads; nested calls stay in their thread."""
+def run(work: Callable[[_S], _T], items: Iterable[_S], *, most: int | None = None) -> list[_T]:
+    """Return [work(item) for item in items], in threads, `most` of them; nested calls stay in theirs."""
     items = list(items)
-    threads = count()
-    if threads == 1 or len(items) == 1:
-        return [work(item) for item in items]
-    with _blas.single():
-        return list(_pool(threads).map(_marked(work), items))
+    threads = min(count(), len(items), most or len(items))
+    if threads > 1:
+        with _blas.single():
+            try:
+                results = _pool(threads).map(_marked(work), items)
+            except RuntimeError:  # the interpreter is shutting down: no new threads
+                pass
+            else:
+                return list(results)
+    return [work(item) for item in items]
 
 
 def count() -> int:
@@ -42,36 +48,49 @@ def _marked(work: Callable[[_S], _T]) -> Callable[[_S], _T]:
     return marked
 
 
+class _User:
+    """Somebody in `_Blas.single`; gone with its frame, also where an interrupt struck."""
+
+
 class _Blas:
     """The number of threads of the BLAS, held at 1 while anyone is in `single`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._users = 0
-        self._libraries: list[tuple[Any, int]] = []
+        self._users: WeakSet[_User] = WeakSet()
+        self._saved: list[tuple[Any, int]] = []  # libraries and their own numbers of threads
 
     def threads(self) -> int:
         with self._lock:
-            if self._users:
-                return max(threads for _, threads in self._libraries)
+            if self._users and self._saved:
+                return max(threads for _, threads in self._saved)
+            self.restore()
             return max((library.num_threads or 1 for library in _libraries()), default=1)
 
     @contextmanager
     def single(self) -> Iterator[None]:
-        with self._lock:
-            if not self._users:
-                self._libraries = [(library, library.num_threads) for library in _libraries()]
-                for library, _ in self._libraries:
-                    library.set_num_threads(1)
-            self._users += 1
+        user = _User()
         try:
+            with self._lock:
+                if not self._users:
+                    self.restore()  # what an interrupt may have left
+                    self._saved = [(library, library.num_threads or 1) for library in _libraries()]
+                self._users.add(user)
+                for library, _ in self._saved:
+                    library.set_num_threads(1)
             yield
         finally:
             with self._lock:
-                self._users -= 1
+                self._users.discard(user)
                 if not self._users:
-                    for library, threads in self._libraries:
-                        library.set_num_threads(threads)
+                    self.restore()
+
+    def restore(self) -> None:
+        """Give the libraries their threads back, unless somebody else has set them since."""
+        for library, threads in self._saved:
+            if library.num_threads == 1:
+                library.set_num_threads(threads)
+        self._saved = []
 
 
 _blas = _Blas()
@@ -92,6 +111,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 def _forget() -> None:
     """In a forked child: the pool is there but not its threads, and the lock may be held by nobody."""
     _pool.cache_clear()
+    _inside.running = False
+    _blas.restore()
     _blas.__init__()  # type: ignore[misc]
 
 

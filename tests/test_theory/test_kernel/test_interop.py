@@ -21,9 +21,7 @@ def test_calls_are_phi():
     np.testing.assert_array_equal(kernel(X, Z), phi(X, Z, **options))
     np.testing.assert_array_equal(kernel(X), phi(X, **options))
     np.testing.assert_array_equal(kernel.diag(X), np.diag(phi(X, **options)))
-    np.testing.assert_allclose(
-        pairwise_kernels(X, Z, metric=lambda a, b: kernel(a, b).item()), kernel(X, Z), rtol=0, atol=1e-15
-    )
+    np.testing.assert_allclose(pairwise_kernels(X, Z, metric=kernel), kernel(X, Z), rtol=0, atol=1e-15)
 
 
 def test_parameters_survive_clone_and_set_params():
@@ -89,3 +87,12 @@ def test_gpytorch_kernel_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gpytorch", None)
     with pytest.raises(ImportError, match="pip install gpytorch"):
         gpytorch_kernel()
+
+
+def test_mixed_precisions_as_scikit_learn_allows():
+    labels = X[:, 0] > 0
+    for fitted, asked in ((np.float32, np.float64), (np.float64, np.float32)):
+        model = SVC(kernel=PhiKernel(0.1)).fit(X.astype(fitted), labels)
+        assert model.predict(Z.astype(asked)).shape == (len(Z),)
+    with pytest.raises(ValueError, match="X must have shape"):
+        PhiKernel()(np.arange(5.0))

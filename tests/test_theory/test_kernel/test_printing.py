@@ -99,7 +99,7 @@ def test_code_is_ascii_and_ends_with_one_newline(language):
     assert code.isascii()
     assert code.endswith("\n")
     assert not code.endswith("\n\n")
-    assert max(map(len, code.splitlines())) <= 250 if language == "latex" else 110
+    assert max(map(len, code.splitlines())) <= (250 if language == "latex" else 110)
 
 
 def test_unknown_language_is_named():

@@ -1,6 +1,8 @@
 """Work in threads: results in order, errors through, the number of BLAS threads respected and given back."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -77,6 +79,27 @@ def test_number_of_threads_does_not_change_sums():
             results.append(phi_product(Z, X, v))
     # 1300 terms of size |v|, rounded a few times each.
     np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1300 * 4 * np.finfo(float).eps)
+
+
+def test_what_an_interrupt_left_is_healed():
+    """An interrupt may strike between any two lines: the saved numbers are given back at the next call."""
+    with threadpool_limits(2, user_api="blas"):
+        for library in threads._libraries():
+            threads._blas._saved.append((library, 2))
+            library.set_num_threads(1)
+        assert threads.count() == 2
+        assert blas_threads() == [2] * len(blas_threads())
+
+
+def test_at_the_end_of_the_interpreter_work_goes_on_without_threads():
+    code = (
+        "import atexit, numpy as np\n"
+        "from theory import phi\n"
+        "atexit.register(lambda: print(phi(np.ones((2000, 3)))[0, 0]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0.5"
+    assert done.stderr == ""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")

@@ -1,0 +1,207 @@
+"""The margin bounds against trained networks, and each term against the quantity it bounds.
+
+Networks are simulated as independent neurons, which for the identity loss they are.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+
+from tests.test_theory.test_bounds.margin_cases import data, draw, train
+from theory import (
+    Setting,
+    drift_bound,
+    f_predict,
+    flip_bound,
+    initial_bound,
+    kernel_bound,
+    margin_bound,
+    phi,
+)
+from theory.bounds import margin
+
+KINDS = ["shifted", "duplicated", "random labels", "large"]
+
+
+def setting(X, width, T, slope, **changes):
+    return Setting(
+        dim=X.shape[1], N=len(X), width=width, negative_slope=slope, epsilon=1.0, T_f=T, T_g=T, **changes
+    )
+
+
+def simulate(kind, slope, *, width, T, N, d, networks, seed, steps=20):
+    """Return f(z; T), f(z; 0) and Σ a² q of many networks at the training points and fresh ones."""
+    rng = np.random.default_rng(seed)
+    X, y = data(rng, N, d, kind)
+    at = np.concatenate([X[:3], data(rng, 4, d, kind)[0]])
+    neurons = draw(rng, networks * width, d, width)
+    end, start = train(X, y, at, slope, T, steps, **neurons)
+    a = neurons["a"]
+    u, u_n = at @ neurons["W"].T + neurons["b"], X @ neurons["W"].T + neurons["b"]
+    active, active_n = np.where(u > 0, 1.0, slope), np.where(u_n > 0, 1.0, slope)
+    q = active * (((at @ X.T + 1) * y / N) @ active_n)
+
+    def summed(values):
+        return values.reshape(len(at), networks, width).sum(axis=2)
+
+    return X, y, at, summed(a * end), summed(a * start), summed(a**2 * q)
+
+
+def most_violations(n, rate, error=1e-6):
+    """Return the count that n tries with this rate exceed with probability at most `error`."""
+    return next(k for k in range(n + 1) if special.bdtrc(k, n, rate) <= error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("slope", [0.0, 0.4])
+@pytest.mark.parametrize(("width", "T"), [(5, 0.3), (50, 1.0), (400, 3.0)])
+def test_no_violation_beyond_delta(kind, slope, width, T):
+    """δ = .2, 7 points by 300 networks; per point at most the binomial quantile (1e-6 each)."""
+    delta, networks = 0.2, 300
+    X, y, at, end, _, _ = simulate(kind, slope, width=width, T=T, N=8, d=4, networks=networks, seed=width)
+    mean = f_predict(at, X, y, negative_slope=slope)[:, None]
+    for dynamics in ("descent", "flow"):  # 20 steps stand in for the flow
+        bound = margin_bound(at, X, y, setting(X, width, T, slope), delta, dynamics=dynamics)
+        beyond = (np.abs(end / T - mean) > np.reshape(bound.value, (-1, 1))).sum(axis=1)
+        assert beyond.max() <= most_violations(networks, delta)
+        one = margin_bound(at, X, y, setting(X, width, T, slope), delta, dynamics=dynamics, sides=1)
+        short = np.sign(mean) * (mean - end / T) > np.reshape(one.value, (-1, 1))
+        assert short.sum(axis=1).max() <= most_violations(networks, delta)
+        assert (one.value < bound.value).all()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.4])
+def test_each_term_bounds_its_quantity_and_is_not_vacuous(slope):
+    """δ = .1; 400 networks at 7 points.  The ratios of bound to (1 − δ) quantile say how loose each is."""
+    delta, networks, width, T = 0.1, 400, 200, 1.5
+    X, y, at, end, start, kernel = simulate(
+        "shifted", slope, width=width, T=T, N=20, d=6, networks=networks, seed=3
+    )
+    here = setting(X, width, T, slope)
+    mean = f_predict(at, X, y, negative_slope=slope)[:, None]
+    cases = {
+        "initial": (initial_bound(at, here, delta), np.abs(start), 2.2),
+        "kernel": (kernel_bound(at, X, y, here, delta), np.abs(kernel - mean), 4.0),
+        "flips": (flip_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 60.0),
+        "drift": (drift_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 60.0),
+    }
+    allowed = most_violations(networks, delta)
+    for name, (bound, measured, looseness) in cases.items():
+        value = np.reshape(bound.value, (-1, 1))
+        assert (measured > value).sum(axis=1).max() <= allowed, name
+        ratio = value[:, 0] / np.quantile(measured, 1 - delta, axis=1)
+        assert ratio.min() > 1, name
+        assert np.median(ratio) < looseness, (name, np.median(ratio))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.3, 0.9])
+def test_second_moment_of_the_kernel_is_exact(slope):
+    """E q² against 200,000 neurons: within 6 standard errors, or 1e-8 failure probability a point."""
+    rng = np.random.default_rng(1)
+    X, y = data(rng, 12, 5)
+    at = np.concatenate([X[:2], rng.normal(size=(4, 5))])
+    neurons = draw(rng, 200_000, 5, 1)
+    u, u_n = at @ neurons["W"].T + neurons["b"], X @ neurons["W"].T + neurons["b"]
+    q = np.where(u > 0, 1.0, slope) * (((at @ X.T + 1) * y / 12) @ np.where(u_n > 0, 1.0, slope))
+    problem = margin._problem(at, X, y, setting(X, 10, 1.0, slope), "f")
+    exact = margin._second_moment(problem)
+    error = (q**2).std(axis=1) / math.sqrt(q.shape[1])
+    assert (np.abs((q**2).mean(axis=1) - exact) < 6 * error + 1e-12).all()
+    # φ'_z² ≤ 1 gives the simpler bound (1/N²) cᵀ Φ(X, X) c.
+    c = (at @ X.T + 1) * y / 12
+    assert (exact <= np.einsum("qi,ij,qj->q", c, phi(X, negative_slope=slope), c) * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("slope", [0.0, 0.5])
+def test_drift_bounds_the_mean_error_of_a_flow(kind, slope):
+    """|E f(z; T)/T − f_b(z)| ≤ M: 60,000 neurons in ± pairs, 40 steps for the flow, 5 standard errors."""
+    rng = np.random.default_rng(7)
+    X, y = data(rng, 6, 3, kind)
+    at = np.concatenate([X[:2], -X[:1], rng.normal(size=(3, 3))])
+    width, T, pairs = 40, 1.2, 60_000
+    half = draw(rng, pairs, 3, width)
+    total = np.zeros((len(at), pairs))
+    for sign in (1, -1):
+        neurons = half | {"a": sign * half["a"]}
+        end, start = train(X, y, at, slope, T, 40, **neurons)
+        total += neurons["a"] * (end - start) / 2
+    u, u_n = at @ half["W"].T + half["b"], X @ half["W"].T + half["b"]
+    velocity = ((at @ X.T + 1) * y / 6) @ np.where(u_n > 0, 1.0, slope) * np.where(u > 0, 1.0, slope)
+    error = width * (total / T - half["a"] ** 2 * velocity)
+    bias = margin._drift(margin._problem(at, X, y, setting(X, width, T, slope), "f"), 0.1)["drift"]
+    spread = error.std(axis=1) / math.sqrt(pairs)
+    assert (np.abs(error.mean(axis=1)) <= bias + 5 * spread).all()
+    if kind == "shifted":
+        assert np.max(np.abs(error.mean(axis=1)) / bias) > 0.02  # not vacuous
+
+
+def test_flow_is_never_worse_than_descent_and_wins_at_large_width():
+    rng = np.random.default_rng(0)
+    X, y = data(rng, 60, 20)
+    for width in (10, 10**4, 10**6):
+        here = setting(X, width, 8.0, 0.0)
+        descent = margin_bound(X[:9], X, y, here, 0.01)
+        flow = margin_bound(X[:9], X, y, here, 0.01, dynamics="flow")
+        assert (flow.value <= descent.value * (1 + 1e-12)).all()
+    assert (flow.value < descent.value).all()
+    assert set(flow.terms) == {"initial network and kernel", "drift", "flip fluctuation", "flips", "rounding"}
+
+
+def test_orders_in_the_width():
+    """At fixed T: A₂ falls like m^(−1/2); M like 1/m, plus each sample's own kink, 1/(N√m)."""
+    rng = np.random.default_rng(0)
+    X, y = data(rng, 400, 20)
+    rate = []
+    for compute in (margin._flips, margin._drift):
+        values = []
+        for width in (10**8, 10**10):
+            terms = compute(
+                margin._problem(rng.normal(size=(3, 20)), X, y, setting(X, width, 1.0, 0.0), "f"), 0.1
+            )
+            values.append(np.median(terms["drift" if "drift" in terms else "flips"]))
+        rate.append(math.log10(values[1] / values[0]) / 2)
+    assert rate[0] == pytest.approx(-0.5, abs=0.05)
+    assert -1.0 < rate[1] < -0.5
+
+
+@pytest.mark.parametrize("T", [0.0, 1e-300, 1e300])
+@pytest.mark.parametrize("factor", [1e-200, 1.0, 1e100])
+def test_extreme_numbers_never_make_a_bound_small(T, factor):
+    """Overflow and T = 0 give infinity or a huge bound, never NaN treated as small."""
+    X, y = data(np.random.default_rng(0), 5, 3)
+    value = np.asarray(margin_bound(factor * X, factor * X, y, setting(X, 100, T, 0.0), 0.01).value)
+    mean = f_predict(factor * X, factor * X, y)
+    assert not (np.abs(mean) > value).any()
+
+
+def test_another_loss_is_not_covered():
+    X, y = data(np.random.default_rng(0), 5, 3)
+    here = dataclasses.replace(setting(X, 10**9, 8.0, 0.0), loss="logistic")
+    bound = margin_bound(X, X, y, here, 0.01)
+    assert np.isinf(bound.value).all()
+    assert [item.statement for item in bound.assumptions if item.holds is False] == ["identity loss"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"delta": 0.0}, "delta must be > 0"),
+        ({"delta": 1.0}, r"delta must lie in \(0, 1\), got 1.0"),
+        ({"dynamics": "sgd"}, "dynamics must be one of descent, flow, got 'sgd'"),
+        ({"network": "h"}, "network must be one of f, g, got 'h'"),
+        ({"sides": 3}, "sides must be 1 or 2, got 3"),
+        ({"y": np.ones(4)}, "y must have shape"),
+        ({"Z": np.ones((2, 7))}, "Z must have 3 columns"),
+        ({"X": np.ones((4, 3)), "y": np.ones(4)}, "X must have the 5 rows that setting.N says, got 4"),
+        ({"Z": np.full((2, 3), np.nan)}, "Z must be finite"),
+    ],
+)
+def test_bad_input(changes, message):
+    X, y = data(np.random.default_rng(0), 5, 3)
+    arguments = {"Z": X, "X": X, "y": y, "setting": setting(X, 100, 1.0, 0.0), "delta": 0.1} | changes
+    with pytest.raises(ValueError, match=message):
+        margin_bound(**arguments)
