@@ -73,6 +73,31 @@ def test_perturbation_sizes_that_certify(scenario):
 
 
 @pytest.mark.parametrize(
+    ("slope", "dynamics", "for_f", "for_both"),
+    [
+        (0.0, "flow", 18_155, 38_779),
+        (0.3, "flow", 3_477, 9_170),
+        (0.3, "descent", 77_427, 172_504),
+        (0.0, "descent", 693_506, 863_507),
+    ],
+)
+def test_widths_of_the_reference_case(slope, dynamics, for_f, for_both):
+    """Recorded widths that certify 90 % of 300 points (d = 20, N = 200, T = 8, δ = .01); +5 % allowed."""
+    rng, d, N = np.random.default_rng(0), 20, 200
+    X, y = data(rng, N, d)
+    at = data(rng, 300, d)[0]
+    U = perturbation_direction(X, y, negative_slope=slope)
+    t = np.random.default_rng(1).choice([-1.0, 1.0], N)
+    X_adv = math.sqrt(d) * t[:, None] * U / np.linalg.norm(U, axis=1, keepdims=True)
+    here = Setting(dim=d, N=N, width=1, negative_slope=slope, epsilon=math.sqrt(d), T_f=8.0, T_g=8.0)
+    options = {"share": 0.9, "dynamics": dynamics}
+    alone = required_width(at, X, y, here, 0.01, **options)
+    both = required_width(at, X, y, here, 0.01, X_adv=X_adv, y_adv=t, **options)
+    assert alone == pytest.approx(for_f, rel=0.05)
+    assert both == pytest.approx(for_both, rel=0.05)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: required_width(Z, X, Y, HERE, 0.01, share=0.0), "share must be > 0"),
