@@ -19,16 +19,18 @@ from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.experiment import ExperimentResult, Points, run
 from empirics.measure import evaluate
+from reports import certified
 from reports.claims import claims
 from reports.presets import Series
 from reports.statistics import summarise
 from theory import expressions as ex
 from theory._validation import Array
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Expected share of free neurons for which the section tabulates the width it takes.
 FREE_SHARE = 0.1
 _MAP_POINTS = 61  # per axis of the decision map
+_SEEDS_IN_HAND = 4  # seeds whose networks get a certificate of their own: seconds each
 _MAP_DATA = 150  # training points drawn on it
 
 Progress = Callable[[float, str], None]
@@ -70,9 +72,14 @@ def build(
     started = time.monotonic()
     progress(0.0, "checking Φ")
     phi = check_phi()
-    # The widest network of the first seed is also drawn.
+    # The widest networks of the first seeds get certificates of their own; the very first is also drawn.
     tasks = [
-        (config, device, config.width == series.widths[-1] and config.seed == series.seeds[0])
+        (
+            config,
+            device,
+            config.width == series.widths[-1] and config.seed in series.seeds[:_SEEDS_IN_HAND],
+            config.width == series.widths[-1] and config.seed == series.seeds[0],
+        )
         for series in all_series
         for config in series.configs()
     ]
@@ -80,7 +87,7 @@ def build(
         outcomes: Iterator[_Outcome] = map(_measure, *zip(*tasks, strict=True))
     else:
         outcomes = executor.map(_measure, *zip(*tasks, strict=True))
-    total, done = sum(_cost(config) for config, _, _ in tasks), 0.0
+    total, done = sum(_cost(config) for config, *_ in tasks), 0.0
     sections = []
     for series in all_series:
         runs: list[dict[str, Any]] = []
@@ -185,13 +192,13 @@ def _derivation(route: theory.Route) -> list[dict[str, Any]]:
 _Outcome = tuple[dict[str, Any], dict[str, Any]]
 
 
-def _measure(config: ExperimentConfig, device: str, detailed: bool) -> _Outcome:
+def _measure(config: ExperimentConfig, device: str, in_hand: bool, detailed: bool) -> _Outcome:
     """Run one experiment; return its numbers, and what is drawn of it if `detailed`."""
     result = run(config, device=device)
-    return _run_record(result), _details(result) if detailed else {}
+    return _run_record(result, in_hand=in_hand), _details(result) if detailed else {}
 
 
-def _run_record(result: ExperimentResult) -> dict[str, Any]:
+def _run_record(result: ExperimentResult, *, in_hand: bool) -> dict[str, Any]:
     return {
         "width": result.config.width,
         "seed": result.config.seed,
@@ -201,6 +208,7 @@ def _run_record(result: ExperimentResult) -> dict[str, Any]:
         "agreement": asdict(result.agreement),
         "conditions": [asdict(counts) for counts in result.conditions],
         "zero_gradients": result.zero_gradients,
+        "certificates": certified.counts(result, in_hand=in_hand),
     }
 
 
@@ -218,6 +226,7 @@ def _details(result: ExperimentResult) -> dict[str, Any]:
             "f": _scatter(result.points_f, result),
             "g": _scatter(result.points_g, result, network="g"),
         },
+        "certificates": certified.curves(result),
         "map": _decision_map(result),
     }
 
@@ -385,6 +394,7 @@ def _decision_map(result: ExperimentResult) -> dict[str, Any] | None:
         "g_b": _rounded(theory.g_predict(points, result.X_adv, result.y_adv, negative_slope=slope)),
         "data": [_rounded(row) for row in data[chosen]],
         "labels": y[chosen].astype(int).tolist(),
+        **certified.region(result, points),
     }
 
 

@@ -12,14 +12,12 @@ from typing import Any
 
 from scipy import stats
 
-from reports import text
+from reports import certified, text
 from reports.statistics import CONFIDENCE, Summary, rates, summarise
-from reports.verdicts import Claim, all_finite, verdict, within
+from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict, within
 
 # A width counts as lazy while the expected free share, averaged over test points, is at most this.
 LAZY_FREE_SHARE = 0.3
-# Probability that a true law is reported as failing, for the claims tested by exact or normal p-values.
-FALSE_ALARM = 1e-3
 SLOPE, SLOPE_MARGIN = -0.5, 0.15
 COSINE = 0.99
 AGREEMENT_MARGIN = 0.03
@@ -52,6 +50,7 @@ def claims(results: dict[str, Any]) -> list[Claim]:
         _kink_term,
         _perturbation,
         _agreement,
+        certified.claim,
         lambda section: _theorem(section, "published"),
         lambda section: _theorem(section, "scenario"),
     )

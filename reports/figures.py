@@ -206,6 +206,67 @@ def agreement_figure(section: Section, key: str) -> str:
     return _svg(draw, f"{key}-agreement", alt)
 
 
+def certified_figure(section: Section, key: str) -> str:
+    """Share of test points that are certified, against width, for f and for agreement."""
+    data = section["certificates"]
+
+    def draw(axes: Axes) -> None:
+        for name, color, label in (("f", _F, "sign of f"), ("both", _G, "agreement of f and g")):
+            for dynamics, style in (("descent", "--"), ("flow", "-")):
+                axes.plot(
+                    data["widths"],
+                    data["shares"][name][dynamics],
+                    style,
+                    color=color,
+                    label=f"{label}, {dynamics}",
+                )
+        axes.plot(
+            [data["published_width"]] * 2, [0, 1], ":", color=_THIRD, label="published form, constant 1"
+        )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(_power))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(
+            xlabel="width m", ylabel="certified share", ylim=(-0.02, 1.5), yticks=[0, 0.25, 0.5, 0.75, 1]
+        )
+        axes.legend(fontsize=9, loc="upper left")
+
+    alt = "Share of test points with a certified sign of f and certified agreement, against width"
+    return _svg(draw, f"{key}-certified", alt)
+
+
+def terms_figure(section: Section, key: str) -> str:
+    """Median terms of the flow bound, stacked, against width, beside the median prediction."""
+    data = section["certificates"]
+    colors = {
+        "initial network and kernel": _F,
+        "drift": _G,
+        "flip fluctuation": _THIRD,
+        "flips": _SHADE,
+    }
+    values = {name: np.array([np.nan if v is None else v for v in data["terms"][name]]) for name in colors}
+
+    def draw(axes: Axes) -> None:
+        if all(np.isfinite(row).all() for row in values.values()):
+            axes.stackplot(
+                data["widths"],
+                list(values.values()),
+                colors=list(colors.values()),
+                labels=list(values),
+                alpha=0.75,
+            )
+        prediction = data["median_prediction"]
+        axes.axhline(prediction, color=_INK, linestyle="--", label="median |f_b|")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(_power))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel="width m", ylabel="bound of |f(z; T)/T − f_b(z)|", ylim=(0, 4 * prediction or 1))
+        axes.legend(fontsize=9, loc="upper right")
+
+    alt = "Terms of the bound, stacked, against width, beside the median size of the prediction"
+    return _svg(draw, f"{key}-terms", alt)
+
+
 def map_figure(section: Section, key: str) -> str | None:
     """Signs of f and g on a plane through the data; None if the results have no plane."""
     data = section["map"]
@@ -230,6 +291,9 @@ def map_figure(section: Section, key: str) -> str | None:
             if values.min() < 0 < values.max():
                 axes.contour(ticks, ticks, values, levels=[0.0], colors=[color], linestyles=[style])
             axes.plot([], [], style, color=color, label=label)
+        if data["certified"] is not None and any(data["certified"]):
+            proved = np.array(data["certified"], dtype=float).reshape(shape)
+            axes.contourf(ticks, ticks, proved, levels=[0.5, 1.5], colors=[_THIRD], alpha=0.18)
         for sign, marker in ((1, "+"), (-1, "x")):
             chosen = points[labels == sign]
             axes.plot(

@@ -73,6 +73,8 @@ def _drawn(section: dict[str, Any], key: str) -> dict[str, Any]:
             "scatter_g": Markup(figures.scatter_figure(section, key, "g")),
             "cosine": Markup(figures.cosine_figure(section, key)),
             "agreement": Markup(figures.agreement_figure(section, key)),
+            "certified": Markup(figures.certified_figure(section, key)),
+            "terms": Markup(figures.terms_figure(section, key)),
             "map": None if drawn_map is None else Markup(drawn_map),
         },
     }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 CONFIDENCE = 0.95  # of every interval in a report
 
@@ -64,3 +64,14 @@ def rates(widths: Sequence[int], errors: Sequence[Sequence[float]]) -> Summary:
         centred = logs - logs.mean()
         slopes = values @ centred / (centred @ centred)
     return summarise(np.where(np.isfinite(slopes), slopes, np.nan).tolist())
+
+
+def mean_tail(mean: float, expected: float, count: int) -> float:
+    """Bound the probability that the mean of independent numbers in [0, 1] is so large.
+
+    exp(−n KL(x ‖ δ)) for a mean x above δ, the expectation or a bound of it; 1 below (Chernoff, Hoeffding).
+    """
+    if mean <= expected:
+        return 1.0
+    divergence = special.rel_entr(mean, expected) + special.rel_entr(1 - mean, 1 - expected)
+    return float(np.exp(-count * divergence))

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+# Probability that a true law is reported as failing, for the claims tested by p-values or tail bounds.
+FALSE_ALARM = 1e-3
+
 Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
 Source = Literal["published", "derived here", "variant"]
 

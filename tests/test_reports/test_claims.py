@@ -31,6 +31,7 @@ SECTION_KEYS = [
     "kink-term",
     "perturbation",
     "agreement",
+    "certificates",
     "theorem-published",
     "theorem-scenario",
 ]
@@ -61,6 +62,8 @@ def make_holding(light_results):
     for run in section["runs"]:
         for network in ("f", "g"):
             run[network]["free_pvalue"], run[network]["flipped_not_free"] = 0.5, 0
+        counts = {"points": 100, "f": 50, "f_wrong": 0, "both": 20, "both_wrong": 0}
+        run["certificates"] = {"descent": counts, "flow": dict(counts), "in hand": dict(counts)}
         for count in run["conditions"]:
             count.update(width="holds", met_agree=4, met_differ=0, unmet_agree=1, unmet_differ=1)
     for name in COSINES.values():
@@ -220,6 +223,19 @@ def _no_run_value(group, name):
     return change
 
 
+def _certificates(kind, **counts):
+    def change(s):
+        for run in s["runs"]:
+            run["certificates"][kind].update(counts)
+
+    return change
+
+
+def _nothing_certified(s):
+    for kind in ("descent", "flow", "in hand"):
+        _certificates(kind, f=0, both=0)(s)
+
+
 STEEP, FLAT = SLOPE - 2 * SLOPE_MARGIN, SLOPE + 2 * SLOPE_MARGIN
 CASES = [
     ("free-share", "fails", _free_share_too_small),
@@ -270,6 +286,14 @@ CASES = [
     ("agreement", "unknown", _no_share("g")),
     ("agreement", "hypothesis not met", _logistic),
     ("agreement", "hypothesis not met", _only_g_not_lazy),
+    ("certificates", "fails", _certificates("in hand", f_wrong=1)),
+    ("certificates", "fails", _certificates("in hand", both_wrong=1)),
+    ("certificates", "fails", _certificates("flow", both_wrong=90)),  # of 100, with 3 seeds
+    ("certificates", "unknown", _certificates("descent", f_wrong=50)),
+    ("certificates", "holds", _certificates("flow", f_wrong=1)),  # δ itself
+    ("certificates", "unknown", _certificates("flow", f_wrong=2)),
+    ("certificates", "hypothesis not met", _nothing_certified),
+    ("certificates", "hypothesis not met", _logistic),
     *[
         (f"theorem-{noise}", outcome, change)
         for noise in ("published", "scenario")
@@ -392,6 +416,7 @@ def _all_failing(results):
         _set_cosine(section, name, 0.9)
     _set_gain(section, -0.002)
     _set_agreement(section, -0.99, predicted=0.995)
+    _certificates("in hand", f_wrong=1)(section)
     _theorem_differs("published")(section)
     _theorem_differs("scenario")(section)
 

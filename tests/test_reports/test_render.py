@@ -111,7 +111,7 @@ def test_every_table_has_header_cells_with_a_scope(document):
 
 def test_every_drawing_is_described(document, tiny_results):
     drawings = list(document.iter(f"{SVG}svg"))
-    assert len(drawings) == 2 + 7 * len(tiny_results["sections"])
+    assert len(drawings) == 2 + 9 * len(tiny_results["sections"])
     assert all(drawing.get("aria-label") and drawing.get("role") == "img" for drawing in drawings)
     assert all(_content(figure) for figure in document.iter(f"{HTML}figcaption"))
 
@@ -218,7 +218,7 @@ def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
     page = render(one_section)
     assert "No decision map: the data do not span a plane." in page
-    assert len(list(_parse(page).iter(f"{SVG}svg"))) == 8
+    assert len(list(_parse(page).iter(f"{SVG}svg"))) == 10
 
 
 # Hostile text -----------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
     document = _parse(page)
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
     assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
-    assert len(list(document.iter(f"{SVG}svg"))) == 9
+    assert len(list(document.iter(f"{SVG}svg"))) == 11
     text = "".join("".join(document.itertext()))
     for shown in (f"{other}, {SCRIPT}", path.stem, f"perturblearn {SCRIPT}"):
         assert shown in text
@@ -311,7 +311,7 @@ def test_browser_shows_the_table_of_verdicts(browser, page_file, tiny_results, t
     badges = re.findall(r'<span class="badge [a-z-]*">([a-z ]*)</span>', shown)
     # Twice each: at a glance, and with its numbers.
     assert sorted(badges) == sorted(2 * [claim["verdict"] for claim in tiny_results["claims"]])
-    assert shown.count("<svg") == 2 + 7 * len(tiny_results["sections"])
+    assert shown.count("<svg") == 2 + 9 * len(tiny_results["sections"])
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])

@@ -1,0 +1,211 @@
+"""What the certificates say about an experiment: counts to check them by, their claim, curves over width."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import theory
+from empirics.experiment import ExperimentResult
+from empirics.model import TwoLayerNet
+from reports import text
+from reports.statistics import mean_tail
+from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+from theory._validation import Array
+
+# Probability that a certificate says something wrong about a point, over both initialisations.
+DELTA = 0.01
+# Share of test points for which the width that certifies them is tabulated.
+SHARE = 0.9
+_WIDTHS = tuple(int(m) for m in np.geomspace(1e3, 1e9, 25))
+_COUNTS = ("points", "f", "f_wrong", "both", "both_wrong")
+_DYNAMICS: tuple[theory.Dynamics, ...] = ("descent", "flow")
+
+
+def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, dict[str, int]]:
+    """Count test points whose sign, or agreement, is certified, and those where that is wrong.
+
+    Parameters
+    ----------
+    result : ExperimentResult
+    in_hand : bool
+        Also with the initial weights of the trained networks, which needs no probability.
+
+    Returns
+    -------
+    dict
+        ``{"descent": {"f": n, "f_wrong": n, "both": n, "both_wrong": n}, "flow": …, "in hand": …}``.
+    """
+    signs = np.sign(result.points_f.final), np.sign(result.points_g.final)
+    found: dict[str, dict[str, int]] = {
+        dynamics: _count(_agreement(result, result.dataset.X_test, result.setting, dynamics), signs)
+        for dynamics in _DYNAMICS
+    }
+    if in_hand:
+        pair = theory.AgreementCertificate(
+            _of_network(result, result.trained_f.initial, "f"),
+            _of_network(result, result.trained_g.initial, "g"),
+        )
+        found["in hand"] = _count(pair, signs)
+    return found
+
+
+def curves(result: ExperimentResult) -> dict[str, Any]:
+    """Return certified shares of the test points over width, the terms of the bound, and widths required."""
+    Z, setting = result.dataset.X_test, result.setting
+    X, y, perturbed = result.dataset.X, result.dataset.y, (result.X_adv, result.y_adv)
+    shares: dict[str, dict[str, list[float]]] = {"f": {}, "both": {}}
+    required: dict[str, dict[str, float]] = {"f": {}, "both": {}}
+    for dynamics in _DYNAMICS:
+        for name, (X_adv, y_adv) in {"f": (None, None), "both": perturbed}.items():
+            more: dict[str, Any] = {"X_adv": X_adv, "y_adv": y_adv, "dynamics": dynamics}
+            shares[name][dynamics] = theory.certified_share(
+                Z, X, y, setting, DELTA, widths=_WIDTHS, **more
+            ).tolist()
+            required[name][dynamics] = theory.required_width(Z, X, y, setting, DELTA, share=SHARE, **more)
+    bounds = [
+        theory.margin_bound(Z, X, y, replace(setting, width=width), DELTA / 2, dynamics="flow", sides=1).terms
+        for width in _WIDTHS
+    ]
+    predicted = theory.f_predict(Z, X, y, negative_slope=setting.negative_slope)
+    return {
+        "delta": DELTA,
+        "share_wanted": SHARE,
+        "widths": list(_WIDTHS),
+        "shares": shares,
+        "required": required,
+        "terms": {name: [float(np.median(terms[name])) for terms in bounds] for name in bounds[0]},
+        "median_prediction": float(np.median(np.abs(predicted))),
+        "published_width": theory.published_width(setting),
+    }
+
+
+def region(result: ExperimentResult, points: Array) -> dict[str, Any]:
+    """Return where agreement is certified at the width that `required_width` finds for flow, if any."""
+    width = theory.required_width(
+        result.dataset.X_test,
+        result.dataset.X,
+        result.dataset.y,
+        result.setting,
+        DELTA,
+        share=SHARE,
+        X_adv=result.X_adv,
+        y_adv=result.y_adv,
+        dynamics="flow",
+    )
+    if not math.isfinite(width):
+        return {"certified": None, "certified_width": None}
+    both = _agreement(result, points, replace(result.setting, width=int(width)), "flow")
+    return {"certified": both.certified.astype(int).tolist(), "certified_width": width}
+
+
+def claim(section: dict[str, Any]) -> Claim:
+    """Judge certificates by their errors: none for weights in hand, at most δ for those drawn."""
+    delta = section["certificates"]["delta"]
+    kinds = {kind: _of_kind(section, kind) for kind in ("in hand", "descent", "flow")}
+    counted = [count for runs in kinds.values() for run in runs for count in run.values()]
+    known = all_finite([delta, *counted])
+    tally = {
+        kind: {name: sum(run[name] for run in runs) if known else None for name in _COUNTS}
+        for kind, runs in kinds.items()
+    }
+    identity = section["setting"]["loss"] == "identity"
+    said = any(run["f"] or run["both"] for runs in kinds.values() for run in runs)
+    return Claim(
+        key="certificates",
+        section=section["name"],
+        statement="Signs and agreement that are certified are right",
+        formula=r"|f_b| > B \Rightarrow \operatorname{sgn} f = \operatorname{sgn} f_b",
+        source="derived here",
+        hypothesis=f"identity loss ({'yes' if identity else 'no'}), full batch; something is certified",
+        met=identity and said,
+        predicted=f"none wrong with weights in hand, else at most δ = {text.number(delta)} of the points",
+        measured="; ".join(
+            f"{kind}: f {text.count(row['f'])}, agreement {text.count(row['both'])} of "
+            f"{text.count(row['points'])} points, {text.count(row['f_wrong'])} and "
+            f"{text.count(row['both_wrong'])} wrong"
+            for kind, row in tally.items()
+        ),
+        samples=f"{len(section['runs'])} pairs of networks × {section['num_test']} points",
+        rule=(
+            "no error with weights in hand (largest width, first seeds); else the wrong share of the points, "
+            "a mean over seeds, at most δ; fails if Chernoff's bound says so with false alarm "
+            f"{FALSE_ALARM:g}. Flow is judged on descent with small steps"
+        ),
+        verdict=verdict(identity and said, _right(kinds, delta) if known else None),
+        numbers={f"{kind} {name}": row[name] for kind, row in tally.items() for name in row},
+    )
+
+
+def _of_kind(section: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Return the counts of one kind of certificate, run by run, each with its seed."""
+    return [
+        run["certificates"][kind] | {"seed": run["seed"]}
+        for run in section["runs"]
+        if kind in run["certificates"]
+    ]
+
+
+def _right(kinds: dict[str, list[dict[str, Any]]], delta: float) -> bool | None:
+    """Points and widths of one seed share data and networks: only seeds are independent.
+
+    The share of the points of a seed that are certified wrongly has mean at most δ.
+    """
+    if any(run["f_wrong"] or run["both_wrong"] for run in kinds["in hand"]):
+        return False
+    answers: list[bool | None] = []
+    for kind in _DYNAMICS:
+        seeds = sorted({run["seed"] for run in kinds[kind]})
+        for name in ("f_wrong", "both_wrong"):
+            shares = [
+                sum(run[name] for run in kinds[kind] if run["seed"] == seed)
+                / sum(run["points"] for run in kinds[kind] if run["seed"] == seed)
+                for seed in seeds
+            ]
+            mean = float(np.mean(shares)) if shares else math.nan
+            excessive = mean_tail(mean, delta, len(shares)) < FALSE_ALARM / 4  # four tests
+            answers.append(True if mean <= delta else False if excessive else None)
+    return False if False in answers else None if None in answers else True
+
+
+def _agreement(
+    result: ExperimentResult, points: Array, setting: theory.Setting, dynamics: theory.Dynamics
+) -> theory.AgreementCertificate:
+    data = result.dataset
+    return theory.certify_agreement(
+        points, data.X, data.y, result.X_adv, result.y_adv, setting, DELTA, dynamics=dynamics
+    )
+
+
+def _of_network(result: ExperimentResult, initial: TwoLayerNet, network: str) -> theory.Certificate:
+    X, y = (result.dataset.X, result.dataset.y) if network == "f" else (result.X_adv, result.y_adv)
+    T = result.setting.T_f if network == "f" else result.setting.T_g
+    weights, biases, readout = (
+        tensor.detach().cpu().double().numpy() for tensor in (initial.weight, initial.bias, initial.readout)
+    )
+    if result.setting.loss != "identity" or T == 0:
+        unknown = np.full(len(result.dataset.X_test), np.nan)
+        return theory.Certificate(unknown, theory.Bound())
+    return theory.certify_network(
+        result.dataset.X_test,
+        X,
+        y,
+        weights=weights,
+        biases=biases,
+        readout=readout,
+        T=T,
+        negative_slope=result.setting.negative_slope,
+    )
+
+
+def _count(both: theory.AgreementCertificate, signs: tuple[Array, Array]) -> dict[str, int]:
+    f, g = signs
+    agree = both.f.signs * both.g.signs
+    return {
+        "points": len(f),
+        "f": int(both.f.certified.sum()),
+        "f_wrong": int((both.f.certified & (both.f.signs != f)).sum()),
+        "both": int(both.certified.sum()),
+        "both_wrong": int((both.certified & (agree != f * g)).sum()),
+    }
