@@ -21,6 +21,14 @@ from empirics.descent import Trained, train  # noqa: E402
 from empirics.experiment import ExperimentResult, run  # noqa: E402
 from empirics.measure import accuracy, agreement, cosines, count_neurons, evaluate  # noqa: E402
 from empirics.model import TwoLayerNet  # noqa: E402
+from empirics.neurons import (  # noqa: E402
+    Neurons,
+    Schedule,
+    SimulatedAgreement,
+    certify_agreement_by_simulation,
+    certify_by_simulation,
+    simulate_neurons,
+)
 from empirics.perturb import Perturbations, adversarial_inputs, draw_targets, perturb  # noqa: E402
 
 __all__ = [
@@ -32,18 +40,24 @@ __all__ = [
     "ExperimentResult",
     "FileData",
     "GaussianData",
+    "Neurons",
     "Perturbations",
+    "Schedule",
     "ShiftedGaussianData",
+    "SimulatedAgreement",
     "Trained",
     "TwoLayerNet",
     "accuracy",
     "adversarial_inputs",
     "agreement",
+    "certify_agreement_by_simulation",
+    "certify_by_simulation",
     "cosines",
     "count_neurons",
     "draw_targets",
     "evaluate",
     "perturb",
     "run",
+    "simulate_neurons",
     "train",
 ]

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +28,15 @@ from empirics.config import PRECISIONS
 from empirics.data.dataset import STANDARDISATIONS
 from empirics.data.file import read_points
 from empirics.experiment import load_data
+from empirics.falsify import (
+    Budget,
+    Inequality,
+    displacement_bound,
+    falsify,
+    free_share_law,
+    published_form,
+    write_counter_example,
+)
 from empirics.perturb import TARGETS
 from reports.build import build
 from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
@@ -40,6 +49,12 @@ from theory.setting import LOSSES, SCENARIOS
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Neuron updates from which starting processes (seconds each) pays.
 _WORK_OF_A_PROCESS = 1 << 22
+# From a constant and a margin.
+_INEQUALITIES: dict[str, Callable[[float, float], Inequality]] = {
+    "published": lambda constant, margin: published_form(constant=constant, margin=margin),
+    "displacement": lambda constant, _: displacement_bound(factor=constant),
+    "free-share": lambda constant, _: free_share_law(factor=constant),
+}
 _EXAMPLE = "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report"
 
 
@@ -47,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(typed)
-    run = {"report": _report, "phi": _phi}[options.command]
+    run = {"report": _report, "phi": _phi, "falsify": _falsify}[options.command]
     try:
         printed = run(options, command=shlex.join(["perturblearn", *typed]))
     except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
@@ -136,6 +151,43 @@ def _parser() -> argparse.ArgumentParser:
     kernel.add_argument("--weight-variance", type=float, default=1.0, metavar="σ_w²")
     kernel.add_argument("--bias-variance", type=float, default=1.0, metavar="σ_b²")
     kernel.add_argument("--out", type=Path, help=".npy or .csv file (printed if absent)")
+
+    search = commands.add_parser(
+        "falsify",
+        help="search for data at which an inequality fails, and write them as a Python file",
+        description="Search for data, times and widths at which an inequality about trained networks fails; "
+        "make what is found small, measure it again, and write it as a Python file that reproduces it.",
+        epilog="example: perturblearn falsify published --constant 1 --margin 1 --out counter_example.py",
+        formatter_class=_HelpFormatter,
+    )
+    search.add_argument(
+        "inequality",
+        choices=_INEQUALITIES,
+        help="published: an O(1) error at the published width; the others are derived here",
+    )
+    search.add_argument(
+        "--constant",
+        type=float,
+        default=1.0,
+        metavar="C",
+        help="of the published width; a factor of the others",
+    )
+    search.add_argument(
+        "--margin", type=float, default=1.0, metavar="c", help="largest mean error allowed; published only"
+    )
+    search.add_argument("--seed", type=int, default=0, help="of the search")
+    search.add_argument("--error-probability", type=float, default=1e-3, help="of a false claim, in (0, 1)")
+    search.add_argument("--evaluations", type=int, default=Budget.evaluations, help="candidates tried")
+    search.add_argument("--max-dim", type=int, default=Budget.max_dim, metavar="D", help="largest d tried")
+    search.add_argument(
+        "--max-samples", type=int, default=Budget.max_samples, metavar="N", help="largest N tried"
+    )
+    search.add_argument(
+        "--max-width", type=int, default=Budget.max_width, metavar="M", help="largest m tried"
+    )
+    search.add_argument(
+        "--out", type=Path, default=Path("counter_example.py"), help=".py file, written if there is one"
+    )
     return parser
 
 
@@ -163,6 +215,28 @@ def _phi(options: argparse.Namespace, *, command: str) -> str:
 def _table(K: Array) -> str:
     """Return rows of numbers, each the shortest text that reads back as the same number."""
     return "\n".join(",".join(map(repr, row)) for row in K.tolist())
+
+
+def _falsify(options: argparse.Namespace, *, command: str) -> str:
+    if options.out.suffix != ".py":
+        msg = f"out must end in .py, got {str(options.out)!r}"
+        raise ValueError(msg)
+    store.check_directory(options.out.parent)
+    found = falsify(
+        _INEQUALITIES[options.inequality](options.constant, options.margin),
+        seed=options.seed,
+        budget=Budget(
+            evaluations=options.evaluations,
+            max_dim=options.max_dim,
+            max_samples=options.max_samples,
+            max_width=options.max_width,
+        ),
+        error_probability=options.error_probability,
+    )
+    if found.verdict != "violated":
+        return str(found)
+    write_counter_example(found, options.out)
+    return f"{found}\ncounter-example: {options.out}"
 
 
 def _report(options: argparse.Namespace, *, command: str) -> str:

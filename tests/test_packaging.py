@@ -17,12 +17,24 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("theory", "empirics", "reports")
 # What each package must not import: nothing points back, and the mathematics needs no torch.
 FORBIDDEN = {
-    "theory": {"empirics", "reports", "torch", "sklearn", "matplotlib", "jinja2", "latex2mathml"},
+    "theory": {
+        "empirics",
+        "reports",
+        "torch",
+        "sklearn",
+        "matplotlib",
+        "jinja2",
+        "latex2mathml",
+        "hypothesis",
+    },
     "empirics": {"reports", "matplotlib", "jinja2", "latex2mathml"},
     "reports": set(),
 }
 # Files for users of other libraries, which import those; nothing else may import such a file.
-BRIDGES = {"theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"}}
+BRIDGES = {
+    "theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"},
+    "theory/testing.py": {"hypothesis"},
+}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 

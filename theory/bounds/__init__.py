@@ -1,11 +1,19 @@
 """Inequalities of the theory with their constants.
 
 `free`: width and free neurons; `margin`: how far a trained network is from its prediction, from `moments` and
-`speeds`; `published`: the Õ forms.
+`speeds`; `independent`: certificates far from lazy, from simulated neurons and their `envelope`; `published`:
+the Õ forms.
 """
 
 from theory.bounds.bound import Assumption, Bound
+from theory.bounds.envelope import NeuronEnvelope, neuron_envelope
 from theory.bounds.free import Network, free_fraction, width_bound
+from theory.bounds.independent import (
+    IndependentCertificate,
+    certify_independent,
+    truncation_risk,
+    upper_mean,
+)
 from theory.bounds.margin import (
     Dynamics,
     drift_bound,
@@ -21,9 +29,12 @@ __all__ = [
     "Assumption",
     "Bound",
     "Dynamics",
+    "IndependentCertificate",
     "LabelNoise",
     "MarginThresholds",
     "Network",
+    "NeuronEnvelope",
+    "certify_independent",
     "drift_bound",
     "flip_bound",
     "free_fourth_moment",
@@ -33,6 +44,9 @@ __all__ = [
     "kernel_bound",
     "margin_bound",
     "margin_thresholds",
+    "neuron_envelope",
     "published_width",
+    "truncation_risk",
+    "upper_mean",
     "width_bound",
 ]

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from functools import lru_cache
 from threading import Lock, local
 from typing import Any, TypeVar
@@ -27,7 +28,8 @@ def run(work: Callable[[_S], _T], items: Iterable[_S], *, most: int | None = Non
     if threads > 1:
         with _blas.single():
             try:
-                results = _pool(threads).map(_marked(work), items)
+                # Each with the caller's context, which holds its numpy.errstate.
+                results = _pool(threads).map(_in_context(work), items, [copy_context() for _ in items])
             except RuntimeError:  # the interpreter is shutting down: no new threads
                 pass
             else:
@@ -40,12 +42,12 @@ def count() -> int:
     return 1 if getattr(_inside, "running", False) else _blas.threads()
 
 
-def _marked(work: Callable[[_S], _T]) -> Callable[[_S], _T]:
-    def marked(item: _S) -> _T:
+def _in_context(work: Callable[[_S], _T]) -> Callable[[_S, Context], _T]:
+    def inside(item: _S, context: Context) -> _T:
         _inside.running = True
-        return work(item)
+        return context.run(work, item)
 
-    return marked
+    return inside
 
 
 class _User:

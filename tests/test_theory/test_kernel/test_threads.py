@@ -53,6 +53,13 @@ def test_an_error_comes_through_and_threads_are_given_back(limit):
     assert blas_threads() == before
 
 
+def test_settings_of_the_caller_hold_in_the_threads(limit):
+    with np.errstate(over="ignore"):
+        assert np.isinf(threads.run(lambda _: np.float64(1e308) * 10, range(3))).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        threads.run(lambda _: np.float64(1e308) * 10, range(3))
+
+
 def test_callers_at_the_same_time_give_the_threads_back_once():
     with threadpool_limits(2, user_api="blas"):
         expected = phi(X, Z)

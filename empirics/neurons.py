@@ -1,0 +1,339 @@
+"""Signs proved far from lazy training, by simulating independent neurons.
+
+With the identity loss neurons never interact: n of them with readout α/√m, trained in the steps of a network
+of width m, are a sample of the law of its neurons, whatever T is.  `theory.bounds.independent` turns the
+sample into a certificate.  Derivation 10.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from empirics.descent import train
+from empirics.model import TwoLayerNet, blocks
+from theory._validation import Array, as_labels, as_points, check_integer, check_real, check_slope
+from theory.bounds import (
+    IndependentCertificate,
+    certify_independent,
+    neuron_envelope,
+    truncation_risk,
+)
+from theory.certificates import Agreement
+from theory.setting import learning_rate_for
+
+# Keeps the seeds of simulated neurons apart from the equal seeds of networks.
+_STREAM = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Full-batch descent with heavy-ball momentum, as `train` does it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On construction, if a field breaks its rule.
+    """
+
+    T: float  # flow time ≥ 0
+    num_steps: int  # ≥ 1
+    momentum: float = 0.0  # μ in [0, 1)
+
+    def __post_init__(self) -> None:
+        check_real("T", self.T, minimum=0)
+        learning_rate_for(self.T, self.num_steps, momentum=self.momentum)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Neurons:
+    """Independent neurons of a network of width m, trained.
+
+    Attributes
+    ----------
+    outputs : array, shape (n, Q), float64
+        (α/√m) φ(u(z; T)), so that f(z; T) is a sum of m of them; NaN if training overflowed.
+    readouts : array, shape (n,)
+        α ~ N(0, 1).
+    norms : array, shape (n,)
+        ‖w(0)‖.
+    initial : array, shape (n, Q), float64
+        u(z; 0).
+    """
+
+    outputs: Array
+    readouts: Array
+    norms: Array
+    initial: Array
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SimulatedAgreement:
+    """What is proved about the signs of f and g together.
+
+    Attributes
+    ----------
+    f, g : IndependentCertificate
+        Each with half of δ.
+    """
+
+    f: IndependentCertificate
+    g: IndependentCertificate
+
+    @property
+    def certified(self) -> NDArray[np.bool_]:
+        """Where both signs are proved."""
+        return self.f.certified & self.g.certified
+
+    @property
+    def share(self) -> float:
+        """The part of the points where agreement or disagreement is proved."""
+        return float(np.mean(self.certified))
+
+    @property
+    def verdicts(self) -> tuple[Agreement, ...]:
+        """One verdict a point."""
+        names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
+        return tuple(names[product] for product in (self.f.signs * self.g.signs).tolist())
+
+
+@torch.no_grad()
+def simulate_neurons(
+    X: ArrayLike,
+    y: ArrayLike,
+    Z: ArrayLike,
+    *,
+    width: int,
+    schedule: Schedule,
+    negative_slope: float = 0.0,
+    num_neurons: int,
+    seed: int,
+) -> Neurons:
+    """Train n independent neurons of a network of width m, in float64.
+
+    Parameters
+    ----------
+    X, y : arrays, shapes (N, d) and (N,)
+        What the network is trained on.
+    Z : array, shape (Q, d)
+    width : int
+        m ≥ 1, of the network that is asked about; enters through the readout α/√m.
+    schedule : Schedule
+        Exactly that of the network.  Many small steps approximate a flow; its certificate is then one of
+        the descent, not of the flow.
+    negative_slope : float in [0, 1)
+    num_neurons : int
+        n ≥ 1.
+    seed : int
+        The stream is not that of a `TwoLayerNet` with the same seed.
+
+    Returns
+    -------
+    Neurons
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+    """
+    X = as_points("X", X)
+    y = as_labels("y", y, length=len(X))
+    Z = as_points("Z", Z, dim=X.shape[1])
+    m = check_integer("width", width, minimum=1)
+    n = check_integer("num_neurons", num_neurons, minimum=1)
+    slope = check_slope("negative_slope", negative_slope)
+    word = np.random.SeedSequence(check_integer("seed", seed, minimum=0), spawn_key=(_STREAM,))
+    generator = torch.Generator().manual_seed(int(word.generate_state(1, np.uint64)[0] >> 1))
+    weight = torch.randn(n, X.shape[1], generator=generator, dtype=torch.float64) / math.sqrt(X.shape[1])
+    bias = torch.randn(n, generator=generator, dtype=torch.float64)
+    alpha = torch.randn(n, generator=generator, dtype=torch.float64)
+    network = TwoLayerNet(weight, bias, alpha / math.sqrt(m), negative_slope=slope)
+    points = torch.as_tensor(Z)
+    initial = torch.addmm(bias, points, weight.T).T.contiguous().numpy()
+    try:
+        trained = train(
+            network,
+            torch.as_tensor(X),
+            torch.as_tensor(y),
+            T=schedule.T,
+            num_steps=schedule.num_steps,
+            momentum=schedule.momentum,
+        )
+        outputs = _outputs(trained.final, points)
+    except FloatingPointError:
+        outputs = np.full((n, len(Z)), np.nan)
+    return Neurons(
+        outputs=outputs,
+        readouts=alpha.numpy(),
+        norms=np.linalg.norm(weight.numpy(), axis=1),
+        initial=initial,
+    )
+
+
+def certify_by_simulation(
+    X: ArrayLike,
+    y: ArrayLike,
+    Z: ArrayLike,
+    *,
+    width: int,
+    schedule: Schedule,
+    negative_slope: float = 0.0,
+    delta: float,
+    simultaneous: bool = False,
+    num_neurons: int = 10_000,
+    seed: int,
+) -> IndependentCertificate:
+    """Prove the sign of a network of width m at query points, far from lazy training included.
+
+    **Statement.**  That of `theory.bounds.independent.certify_independent`: P(certified and wrong) ≤ δ over
+    simulation and initialisation together, at each point or simultaneously.
+
+    **Assumptions.**  Identity loss; the network is trained in the steps of `schedule`, from an initialisation
+    that is independent of the simulation (another seed is enough) and of the points.  Rounding errors of
+    training are not covered.
+
+    **Derivation.**  Derivation 10.
+
+    **Checked by.**  tests/test_empirics/test_neurons.py, against fresh networks.
+
+    Parameters
+    ----------
+    X, y, Z, width, schedule, negative_slope, num_neurons, seed
+        As in `simulate_neurons`.  A sign needs n of the order of m or more.
+    delta : float in (0, 1)
+    simultaneous : bool
+        Whether δ is for all points together.
+
+    Returns
+    -------
+    IndependentCertificate
+
+    Raises
+    ------
+    ValueError
+        As `simulate_neurons`; or if `delta` is out of range or n below 8.
+    """
+    Z = as_points("Z", Z)
+    check_integer("num_neurons", num_neurons, minimum=8)
+    envelope = neuron_envelope(
+        Z,
+        X,
+        y,
+        width=width,
+        negative_slope=negative_slope,
+        T=schedule.T,
+        num_steps=schedule.num_steps,
+        momentum=schedule.momentum,
+        truncation=truncation_risk(delta, len(Z), simultaneous=simultaneous),
+    )
+    neurons = simulate_neurons(
+        X,
+        y,
+        Z,
+        width=width,
+        schedule=schedule,
+        negative_slope=negative_slope,
+        num_neurons=num_neurons,
+        seed=seed,
+    )
+    return certify_independent(
+        neurons.outputs,
+        neurons.initial,
+        neurons.readouts,
+        neurons.norms,
+        envelope,
+        delta=delta,
+        simultaneous=simultaneous,
+    )
+
+
+def certify_agreement_by_simulation(
+    X: ArrayLike,
+    y: ArrayLike,
+    X_adv: ArrayLike,
+    y_adv: ArrayLike,
+    Z: ArrayLike,
+    *,
+    width: int,
+    schedule_f: Schedule,
+    schedule_g: Schedule,
+    negative_slope: float = 0.0,
+    delta: float,
+    simultaneous: bool = False,
+    num_neurons: int = 10_000,
+    seed: int,
+) -> SimulatedAgreement:
+    """Prove whether f and g have the same sign at query points, for a given perturbed set.
+
+    **Statement.**  At each point (simultaneous: at all points together), P(the verdict is agree or disagree,
+    and wrong) ≤ δ over both simulations and both initialisations.
+
+    **Assumptions.**  Those of `certify_by_simulation` for both networks; g is initialised independently of
+    f, (X_adv, y_adv) depend on f and on labels drawn independently of g and of the simulations; z depends on
+    none of them.
+
+    **Derivation.**  Derivation 10, step 6: f with δ/2; given f and the labels the perturbed set is a data set
+    like any other, so g with δ/2.  For an f in hand its signs are known, and g alone may have all of δ.
+
+    **Checked by.**  tests/test_empirics/test_neurons.py.
+
+    Parameters
+    ----------
+    X, y : arrays, shapes (N, d) and (N,)
+        What f is trained on.
+    X_adv, y_adv : arrays, shapes (N, d) and (N,)
+        What g is trained on, in either scenario.
+    Z, width, negative_slope, delta, simultaneous, num_neurons
+        As in `certify_by_simulation`; n for each network.
+    schedule_f, schedule_g : Schedule
+    seed : int
+        Of both simulations, which get streams of their own.
+
+    Returns
+    -------
+    SimulatedAgreement
+
+    Raises
+    ------
+    ValueError
+        As `certify_by_simulation`.
+    """
+    check_integer("seed", seed, minimum=0)
+    first, second = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
+    f = certify_by_simulation(
+        X,
+        y,
+        Z,
+        width=width,
+        schedule=schedule_f,
+        negative_slope=negative_slope,
+        delta=delta / 2,
+        simultaneous=simultaneous,
+        num_neurons=num_neurons,
+        seed=first,
+    )
+    g = certify_by_simulation(
+        X_adv,
+        y_adv,
+        Z,
+        width=width,
+        schedule=schedule_g,
+        negative_slope=negative_slope,
+        delta=delta / 2,
+        simultaneous=simultaneous,
+        num_neurons=num_neurons,
+        seed=second,
+    )
+    return SimulatedAgreement(f=f, g=g)
+
+
+@torch.no_grad()
+def _outputs(network: TwoLayerNet, points: torch.Tensor) -> Array:
+    outputs = np.empty((network.width, len(points)))
+    for part in blocks(network.width, len(points)):
+        hidden = torch.addmm(network.bias[part], points, network.weight[part].T)
+        hidden = torch.nn.functional.leaky_relu(hidden, network.negative_slope)
+        outputs[part] = (hidden * network.readout[part]).T.numpy()
+    return outputs

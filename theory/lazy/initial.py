@@ -1,0 +1,90 @@
+"""Outputs of untrained networks in the wide limit: their covariance, and draws."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theory._validation import Array, as_points, check_integer, check_slope
+from theory.geometry import scales
+from theory.kernel.arrays import angles, phi_of_angle
+
+
+def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
+    """Return E f(x; 0) f(z; 0), the covariance of the outputs of an untrained network, at any width.
+
+    E φ(u(x)) φ(u(z)) = s(x) s(z) [cos θ Φ(x, z) + (1 − γ)²/(2π) sin θ], θ the angle between (x/√d, 1) and
+    (z/√d, 1).
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    Z : array, shape (Q, d), optional
+        `X` itself if absent.
+    negative_slope : float in [0, 1)
+        The paper's γ.
+
+    Returns
+    -------
+    array, shape (N, Q), float64
+        On the diagonal (X with itself) the square of `theory.initial_deviation`.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, an entry is not finite, or the slope is out of range.
+
+    Notes
+    -----
+    Source: Derivation 11; for γ = 0 it is half the arc-cosine kernel of order 1 (Cho and Saul, 2009).
+    """
+    slope = check_slope("negative_slope", negative_slope)
+    X = as_points("X", X)
+    other = None if Z is None else as_points("Z", Z, dim=X.shape[1])
+    theta = angles(X, other)
+    bracket = np.cos(theta) * phi_of_angle(theta, slope) + (1 - slope) ** 2 / (2 * np.pi) * np.sin(theta)
+    s = scales(X)
+    return np.asarray(s[:, None] * (s if other is None else scales(other)) * bracket)
+
+
+def draw_initial_outputs(
+    X: ArrayLike,
+    Z: ArrayLike,
+    *,
+    negative_slope: float = 0.0,
+    num_samples: int,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Draw outputs of infinitely wide untrained networks at training and query points, jointly.
+
+    Averages of `lazy_predict` over these are averages over untrained networks, in the wide limit.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    Z : array, shape (Q, d)
+    negative_slope : float in [0, 1)
+    num_samples : int
+        S ≥ 1.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    initial_outputs, initial_at_Z : arrays, shapes (S, N) and (S, Q), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or an argument is out of range.
+
+    Notes
+    -----
+    Source: Derivation 11.  Gaussian with the covariance of `initial_covariance`, through its eigenvectors:
+    points may coincide.
+    """
+    X = as_points("X", X)
+    Z = as_points("Z", Z, dim=X.shape[1])
+    check_integer("num_samples", num_samples, minimum=1)
+    covariance = initial_covariance(np.concatenate([X, Z]), negative_slope=negative_slope)
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    draws = rng.standard_normal((num_samples, len(root))) @ root.T
+    return draws[:, : len(X)], draws[:, len(X) :]
