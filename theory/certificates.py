@@ -20,6 +20,7 @@ from theory.predictors import f_predict
 from theory.setting import Setting
 
 _BLOCK = 1 << 22  # entries of temporary arrays
+_SMALLEST = 1e-140  # readouts and times whose squares keep all their digits
 
 
 class Agreement(StrEnum):
@@ -266,7 +267,7 @@ def certify_network(
     slope = check_slope("negative_slope", negative_slope)
     at, samples = Speeds(Z, X, y, slope), Speeds(X, X, y, slope)
     Q, N, m = len(Z), len(X), len(W)
-    output, velocity, size = np.zeros(Q), np.zeros(Q), np.zeros(Q)
+    output, velocity, size, spread = np.zeros(Q), np.zeros(Q), np.zeros(Q), np.zeros(Q)
     free_z, free_x = np.zeros(Q), np.zeros(N)
     step = max(1, _BLOCK // (Q + N))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
@@ -281,6 +282,7 @@ def certify_network(
             free_x += (np.abs(u_n) <= (reach * samples.largest[:, None] + blur_x) * (1 + 1e-12)) @ square
             output += np.where(u > 0, u, slope * u) @ a[part]
             size += (np.abs(u) + blur_z) @ np.abs(a[part])
+            spread += blur_z @ np.abs(a[part])  # of the outputs, from that of the pre-activations
             active, active_n = np.where(u > 0, 1.0, slope), np.where(u_n > 0, 1.0, slope)
             velocity += np.einsum("qn,qn->q", at.signed, (active * square) @ active_n.T)
         total = float(np.sum(a**2))
@@ -288,9 +290,12 @@ def certify_network(
             "flips at z": (1 - slope) * at.largest * free_z * (1 + 1e-9),
             "flips at samples": (1 - slope) * (at.shares @ free_x) * (1 + 1e-9),
             "rounding": 8 * (m + N + X.shape[1] + 8) * EPS * (size / T + total * at.kappa)
-            + 4 * total * at.rounding,
+            + 4 * total * at.rounding
+            + 2 * spread / T,
         }
         predictor = output / T + velocity
+        if (np.abs(a[a != 0]) < _SMALLEST).any() or T < _SMALLEST:  # a² or a T may have underflowed
+            predictor = np.full(Q, np.nan)
     assumptions = (
         Assumption("identity loss", None),
         Assumption("full batch, non-negative step weights of total T, no weight decay", None),

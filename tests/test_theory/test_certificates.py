@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -172,6 +173,35 @@ def test_sample_of_one_and_zero_vectors():
     X, y = np.zeros((1, 3)), np.ones(1)
     certificate = certify(X, X, y, setting(X, 10**9, 40.0, 0.0), 0.01)
     assert certificate.verdicts == (Sign.POSITIVE,)  # f_b = Φ k = 1/2
+
+
+def exact_output(z, x, y, w, b, a, T, slope):
+    """f(z; T)/T of one neuron after one step on one sample, in fractions."""
+    z, x, w, b, a, T, slope = map(Fraction, (z, x, w, b, a, T, slope))
+    active = 1 if w * x + b > 0 else slope
+    w, b = w + a * T * y * active * x, b + a * T * y * active
+    u = w * z + b
+    return a * (u if u > 0 else slope * u) / T
+
+
+def test_cancelling_weights_and_tiny_readouts_in_exact_arithmetic():
+    """b = −fl(w z): the pre-activation is a rounding, and f(z; 0)/T no smaller than the velocity."""
+    rng, said = np.random.default_rng(0), 0
+    for _ in range(2000):
+        z, x, w = rng.normal(size=3)
+        b, y = -(w * z), float(rng.choice([-1, 1]))
+        a, T, slope = 10.0 ** rng.uniform(-10, 0), 10.0 ** rng.uniform(-10, 0), float(rng.uniform(0, 0.99))
+        one = {"weights": [[w]], "biases": [b], "readout": [a], "T": T, "negative_slope": slope}
+        (sign,) = certify_network([[z]], [[x]], [y], **one).signs
+        exact = exact_output(z, x, int(y), w, b, a, T, slope)
+        assert sign == 0 or sign == (exact > 0) - (exact < 0)
+        said += int(sign != 0)
+    assert said > 100
+
+
+def test_readouts_whose_square_underflows_are_unknown():
+    one = {"weights": [[0.0]], "biases": [5e-154], "readout": [1e-163], "T": 1.0, "negative_slope": 0.5}
+    assert certify_network([[1e5]], [[1e5]], [-1.0], **one).verdicts == (Sign.UNKNOWN,)
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def drift_bound(
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_risk(delta)
-    return Bound(_inflate(_drift(problem, risk)), risk, _assumptions(setting, "flow"))
+    return Bound(_inflate(_drift(problem, risk / 2)), risk, _assumptions(setting, "flow"))
 
 
 @_QUIET
@@ -280,7 +280,8 @@ def margin_bound(
     }
     flips = _flips(problem, _FLIPS_RISK * risk)
     if dynamics == "flow":
-        drift = _drift(problem, _FLIPS_RISK * risk)
+        # A₂ bounds the sum of sizes, and so both sides at once; M + F bounds one side.
+        drift = _drift(problem, _FLIPS_RISK * risk / sides)
         better = sum(drift.values()) < flips["flips"]
         terms |= {name: np.where(better, value, 0.0) for name, value in drift.items()}
         flips = {"flips": np.where(better, 0.0, flips["flips"])}

@@ -1,5 +1,6 @@
 """The margin bounds against a slow, plain reading of Derivations 8 and 9; wrong versions are caught by it."""
 
+import dataclasses
 import importlib.util
 import math
 import sys
@@ -133,7 +134,7 @@ class Oracle:
             return math.sqrt(min(free(self.tau(point), 2), early))
 
         root = self.v(z) * moment(z) + self.weighted(z, moment)
-        return (1 - GAMMA) * self.bernstein(root**2, 2 * (self.v(z) + self.kappa(z)), RISK)
+        return (1 - GAMMA) * self.bernstein(root**2, 2 * (self.v(z) + self.kappa(z)), RISK / 2)
 
     def initial(self, z):
         """Chernoff at the best λ of a fine grid."""
@@ -169,6 +170,8 @@ def compare(module):
     oracle = Oracle(Z, X, y)
     here = Setting(dim=4, N=9, width=WIDTH, negative_slope=GAMMA, epsilon=1.0, T_f=T, T_g=2 * T, scenario="a")
 
+    wide = dataclasses.replace(here, width=10**8)  # where the flow bound is the better one
+
     def close(got, expected, rel=1e-7):
         np.testing.assert_allclose(np.asarray(got), [expected(z) for z in Z], rtol=rel)
 
@@ -181,6 +184,13 @@ def compare(module):
     close(drift.terms["flip fluctuation"], oracle.fluctuation)
     whole = module.margin_bound(Z, X, y, here, RISK, sides=1)
     close(whole.terms["initial network and kernel"], oracle.start, rel=2e-3)
+    # Both sides at 2δ are the two one-sided bounds at δ.
+    for_flow, both = (
+        module.margin_bound(Z, X, y, wide, risk, dynamics="flow", sides=sides).terms["flip fluctuation"]
+        for risk, sides in ((RISK, 1), (2 * RISK, 2))
+    )
+    assert (for_flow > 0).all()
+    np.testing.assert_allclose(both, for_flow, rtol=1e-9)
     twice = module.margin_bound(Z, X, y, here, 2 * RISK, sides=2)
     start = "initial network and kernel"
     assert (twice.terms[start] >= whole.terms[start] * (1 - 1e-9)).all()
@@ -197,6 +207,8 @@ MUTANTS = {
         ("2 * problem.at.largest, problem.width, risk / 2", "2 * problem.at.largest, problem.width, risk"),
         ("2 * problem.at.largest, problem.width", "problem.at.largest, problem.width"),
         ("risk=risk / sides", "risk=risk"),
+        ("_drift(problem, risk / 2)", "_drift(problem, risk)"),
+        ("_FLIPS_RISK * risk / sides", "_FLIPS_RISK * risk"),
         ("(1 - _FLIPS_RISK) * risk", "risk"),
         ("mean=sign * np.abs(mean)", "mean=np.abs(mean)"),
         ("steps * (total**2 / 2", "steps * (total**2 / 4"),
