@@ -71,6 +71,15 @@ def check_real(name: str, value: float, *, minimum: float = -math.inf, exclusive
     return number
 
 
+def check_probability(name: str, value: float) -> float:
+    """Return a float in (0, 1)."""
+    number = check_real(name, value)
+    if not 0 < number < 1:
+        msg = f"{name} must lie in (0, 1), got {value}"
+        raise ValueError(msg)
+    return number
+
+
 def check_integer(name: str, value: int, *, minimum: int) -> int:
     """Return an int of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):

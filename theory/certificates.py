@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, as_labels, as_points, check_real, check_slope
+from theory._validation import Array, as_labels, as_points, check_probability, check_real, check_slope
 from theory.bounds.bound import Assumption, Bound
-from theory.bounds.margin import Dynamics, check_risk, margin_bound
+from theory.bounds.margin import Dynamics, margin_bound
 from theory.bounds.speeds import EPS, Speeds
 from theory.kernel.enclosure import Sign
 from theory.predictors import f_predict
@@ -152,7 +152,7 @@ def certify(
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
     """
     Z = as_points("Z", Z)
-    risk = check_risk(delta) / (len(Z) if simultaneous else 1)
+    risk = check_probability("delta", delta) / (len(Z) if simultaneous else 1)
     bound = margin_bound(Z, X, y, setting, risk, network=network, dynamics=dynamics, sides=1)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
         predictor = f_predict(Z, X, y, negative_slope=setting.negative_slope)
@@ -204,7 +204,7 @@ def certify_agreement(
     ValueError
         As `certify`.
     """
-    risk = check_risk(delta) / 2
+    risk = check_probability("delta", delta) / 2
     options = {"dynamics": dynamics, "simultaneous": simultaneous}
     return AgreementCertificate(
         certify(Z, X, y, setting, risk, network="f", **options),  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ if find_spec("hypothesis") is None:
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from theory._validation import Array, check_choice, check_integer, check_real
+from theory._validation import Array, check_choice, check_integer, check_probability
 from theory.setting import LOSSES, SCENARIOS, Setting
 
 Geometry = Literal[
@@ -324,8 +324,8 @@ def check_bound(
     -----
     Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934).  The interval is exact at every n.
     """
-    delta = _probability("delta", delta)
-    error_probability = _probability("error_probability", error_probability)
+    delta = check_probability("delta", delta)
+    error_probability = check_probability("error_probability", error_probability)
     check_integer("num_samples", num_samples, minimum=1)
     check_integer("seed", seed, minimum=0)
     limit = np.asarray(bound, dtype=np.float64)
@@ -407,11 +407,3 @@ def _quantile_ratios(sample: Array, limit: Array, delta: float) -> Mapping[float
     # "higher" is a value of the sample: no interpolation, which makes NaN of two infinities.
     quantiles = np.quantile(ratios, levels, axis=0, method="higher").max(axis=1)
     return MappingProxyType(dict(zip(levels, quantiles.tolist(), strict=True)))
-
-
-def _probability(name: str, value: float) -> float:
-    number = check_real(name, value)
-    if not 0 < number < 1:
-        msg = f"{name} must lie in (0, 1), got {value}"
-        raise ValueError(msg)
-    return number

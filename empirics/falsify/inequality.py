@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from empirics.falsify.instance import Instance
-from theory._validation import Array, check_integer, check_real, check_slope
+from theory._validation import Array, check_integer, check_probability, check_slope
 
 # Parameters of the networks that are trained at once: 32 MiB in float64.
 _BLOCK = 1 << 22
@@ -222,12 +222,3 @@ def describe(inequality: Inequality, result: Measurement) -> list[str]:
         f"lower limit of {what}: {result.lower:+.6g} (error probability {result.error_probability:g})",
         f"{result.crossed} of {result.n} initialisations beyond the bound; seed {result.seed}",
     ]
-
-
-def check_probability(name: str, value: float) -> float:
-    """Return a float in (0, 1)."""
-    number = check_real(name, value)
-    if not 0 < number < 1:
-        msg = f"{name} must lie in (0, 1), got {value}"
-        raise ValueError(msg)
-    return number

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from empirics.falsify.inequality import Inequality, Measurement, check_probability, describe, measure
+from empirics.falsify.inequality import Inequality, Measurement, describe, measure
 from empirics.falsify.instance import Instance
 from empirics.falsify.moves import Budget, complexity, moved, random_instance, simpler
-from theory._validation import check_integer
+from theory._validation import check_integer, check_probability
 
 # Re-measurements of a candidate, of which each has its part of the error probability.
 _ATTEMPTS = 4

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from theory._validation import Array, as_labels, as_points, check_integer, check_real, check_slope
+from theory._validation import (
+    Array,
+    as_labels,
+    as_points,
+    check_integer,
+    check_probability,
+    check_real,
+    check_slope,
+)
 from theory.bounds.speeds import Speeds
 from theory.setting import learning_rate_for
 
@@ -265,12 +273,3 @@ def neuron_envelope(
 def rows_of(array: Array, signs: NDArray[np.int_]) -> Array:
     """Row 0 where s = +1 (or unknown), row 1 where s = −1."""
     return np.asarray(np.where(np.asarray(signs) < 0, array[1], array[0]))
-
-
-def check_probability(name: str, value: float) -> float:
-    """Return a probability in (0, 1)."""
-    risk = check_real(name, value, minimum=0, exclusive=True)
-    if risk >= 1:
-        msg = f"{name} must lie in (0, 1), got {value}"
-        raise ValueError(msg)
-    return risk

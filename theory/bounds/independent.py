@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, check_integer
+from theory._validation import Array, check_integer, check_probability
 from theory.bounds.bound import Assumption, Bound
-from theory.bounds.envelope import OUTWARD, NeuronEnvelope, check_probability, rows_of
+from theory.bounds.envelope import OUTWARD, NeuronEnvelope, rows_of
 from theory.kernel.enclosure import Sign
 
 # Shares of δ: for what the simulation hides, for neurons out of limits; Chernoff has the rest.

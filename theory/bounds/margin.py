@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, check_choice, check_real
+from theory._validation import Array, as_labels, as_points, check_choice, check_probability
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.moments import (
+    QUIET,
     bernstein,
     fourth_moment,
     initial_tail,
@@ -32,8 +33,6 @@ DYNAMICS = ("descent", "flow")
 _FLIPS_RISK = 0.2
 # Elementary functions of positive numbers: a few dozen roundings, far below this.
 _SLACK = 1e-9
-# What overflows becomes infinite or NaN, and then nothing is claimed.
-_QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class _Problem(NamedTuple):
@@ -50,7 +49,7 @@ class _Problem(NamedTuple):
         return self.T / math.sqrt(self.width)
 
 
-@_QUIET
+@QUIET
 def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
     """Return A₀(z), which |f(z; 0)| exceeds with probability at most δ.
 
@@ -81,13 +80,13 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
         If an entry is not finite or δ is out of range.
     """
     Z = as_points("Z", Z, dim=setting.dim)
-    risk = check_risk(delta)
+    risk = check_probability("delta", delta)
     scale = Speeds(Z, Z[:1], np.ones(1), setting.negative_slope).scale
     tail = initial_tail(scale, setting.negative_slope, setting.width, risk / 2)
     return Bound({"initial network": tail * (1 + _SLACK)}, risk, _GAUSSIAN)
 
 
-@_QUIET
+@QUIET
 def kernel_bound(
     Z: ArrayLike,
     X: ArrayLike,
@@ -128,12 +127,12 @@ def kernel_bound(
         If shapes disagree, labels are not ±1, an entry is not finite or δ is out of range.
     """
     problem = _problem(Z, X, y, setting, network)
-    risk = check_risk(delta)
+    risk = check_probability("delta", delta)
     value = bernstein(3 * _second_moment(problem), 2 * problem.at.largest, problem.width, risk / 2)
     return Bound({"kernel fluctuation": value * (1 + _SLACK)}, risk, _GAUSSIAN)
 
 
-@_QUIET
+@QUIET
 def flip_bound(
     Z: ArrayLike,
     X: ArrayLike,
@@ -171,11 +170,11 @@ def flip_bound(
         As `kernel_bound`.
     """
     problem = _problem(Z, X, y, setting, network)
-    risk = check_risk(delta)
+    risk = check_probability("delta", delta)
     return Bound(_inflate(_flips(problem, risk)), risk, _assumptions(setting, "descent"))
 
 
-@_QUIET
+@QUIET
 def drift_bound(
     Z: ArrayLike,
     X: ArrayLike,
@@ -212,11 +211,11 @@ def drift_bound(
         As `kernel_bound`.
     """
     problem = _problem(Z, X, y, setting, network)
-    risk = check_risk(delta)
+    risk = check_probability("delta", delta)
     return Bound(_inflate(_drift(problem, risk / 2)), risk, _assumptions(setting, "flow"))
 
 
-@_QUIET
+@QUIET
 def margin_bound(
     Z: ArrayLike,
     X: ArrayLike,
@@ -273,7 +272,7 @@ def margin_bound(
         msg = f"sides must be 1 or 2, got {sides!r}"
         raise ValueError(msg)
     problem = _problem(Z, X, y, setting, network)
-    risk = check_risk(delta)
+    risk = check_probability("delta", delta)
     mean = f_predict(problem.at.Z, problem.at.X, problem.at.y, negative_slope=setting.negative_slope)
     terms: dict[str, Array] = {
         "initial network and kernel": _start(problem, mean, (1 - _FLIPS_RISK) * risk, sides)
@@ -398,15 +397,6 @@ def _assumptions(setting: Setting, dynamics: Dynamics) -> tuple[Assumption, ...]
         Assumption(training, None),
         *_GAUSSIAN,
     )
-
-
-def check_risk(delta: float) -> float:
-    """Return a failure probability in (0, 1)."""
-    risk = check_real("delta", delta, minimum=0, exclusive=True)
-    if risk >= 1:
-        msg = f"delta must lie in (0, 1), got {delta}"
-        raise ValueError(msg)
-    return risk
 
 
 def _problem(

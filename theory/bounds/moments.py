@@ -10,7 +10,7 @@ from theory._validation import Array, as_nonnegative
 # Chernoff bounds hold for every λ: the best of a grid is one of them.
 _GRID = np.exp(np.linspace(-3.0, 3.0, 121))
 # What overflows becomes infinite or NaN, and then nothing is claimed.
-_QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def free_second_moment(tau: ArrayLike) -> Array:
@@ -95,7 +95,7 @@ def bernstein(variance: Array, scale: Array, width: int, risk: float) -> Array:
     return np.asarray(np.sqrt(2 * variance * t / width) + scale * t / width)
 
 
-@_QUIET
+@QUIET
 def initial_tail(scale: Array, slope: float, width: int, risk: float) -> Array:
     """Return b with P(f(z; 0) ≥ b) ≤ `risk`: Chernoff with the exact moment generating function.
 
@@ -111,7 +111,7 @@ def initial_tail(scale: Array, slope: float, width: int, risk: float) -> Array:
     return best
 
 
-@_QUIET
+@QUIET
 def start_tail(
     *,
     mean: Array,

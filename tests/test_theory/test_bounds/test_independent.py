@@ -404,7 +404,7 @@ def test_bad_arguments_are_refused():
         certify_independent(X, u, alpha, norms, envelope, delta=1.0)
     with pytest.raises(ValueError, match="truncation must be below"):
         certify_independent(X, u, alpha, norms, envelope, delta=1e-4)
-    with pytest.raises(ValueError, match="risk must be > 0"):
+    with pytest.raises(ValueError, match="risk must lie in"):
         upper_mean(X, ceiling=np.ones(1), bet=np.ones(1), risk=0.0)
     with pytest.raises(ValueError, match="truncation must lie in"):
         neuron_envelope(u[:1], u[:2], np.array([1.0, -1]), width=3, T=1.0, num_steps=1, truncation=2.0)

@@ -77,7 +77,7 @@ def test_no_violation_beyond_delta(kind, slope, width, T):
 
 @pytest.mark.parametrize("slope", [0.0, 0.4])
 def test_each_term_bounds_its_quantity_and_is_not_vacuous(slope):
-    """δ = .1; 400 networks at 7 points.  The ratios of bound to (1 − δ) quantile say how loose each is."""
+    """δ = .1; 400 networks at 7 points.  Medians of bound / (1 − δ) quantile: 1.5, 2.0, 42, 15 for γ = 0."""
     delta, networks, width, T = 0.1, 400, 200, 1.5
     X, y, at, end, start, kernel = simulate(
         "shifted", slope, width=width, T=T, N=20, d=6, networks=networks, seed=3
@@ -85,10 +85,10 @@ def test_each_term_bounds_its_quantity_and_is_not_vacuous(slope):
     here = setting(X, width, T, slope)
     mean = f_predict(at, X, y, negative_slope=slope)[:, None]
     cases = {
-        "initial": (initial_bound(at, here, delta), np.abs(start), 2.2),
-        "kernel": (kernel_bound(at, X, y, here, delta), np.abs(kernel - mean), 4.0),
-        "flips": (flip_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 60.0),
-        "drift": (drift_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 60.0),
+        "initial": (initial_bound(at, here, delta), np.abs(start), 1.6),
+        "kernel": (kernel_bound(at, X, y, here, delta), np.abs(kernel - mean), 2.1),
+        "flips": (flip_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 45.0),
+        "drift": (drift_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 17.0),
     }
     for name, (bound, measured, looseness) in cases.items():
         assert check(bound, measured, delta).verdict == "holds", name
@@ -189,7 +189,7 @@ def test_another_loss_is_not_covered():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"delta": 0.0}, "delta must be > 0"),
+        ({"delta": 0.0}, r"delta must lie in \(0, 1\), got 0.0"),
         ({"delta": 1.0}, r"delta must lie in \(0, 1\), got 1.0"),
         ({"dynamics": "sgd"}, "dynamics must be one of descent, flow, got 'sgd'"),
         ({"network": "h"}, "network must be one of f, g, got 'h'"),
