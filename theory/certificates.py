@@ -50,7 +50,8 @@ class Certificate:
     @property
     def margin(self) -> Array:
         """|predictor| less bound, shape (Q,): positive where the sign is proved."""
-        return np.asarray(np.abs(self.predictor) - self.bound.value)
+        with np.errstate(invalid="ignore"):  # ∞ − ∞ is unknown
+            return np.asarray(np.abs(self.predictor) - self.bound.value)
 
     @property
     def certified(self) -> NDArray[np.bool_]:

@@ -91,3 +91,18 @@ LABEL_NOISE_PUBLISHED = d / sp.sqrt(N)
 LABEL_NOISE_ALONE = 1 / sp.sqrt(N)  # fluctuation in scenario (a), perturbations alone
 nu = sp.Symbol("nu", positive=True)  # one of the two label-noise terms
 THRESHOLD_B = C * ell * (1 / T_f + sp.sqrt(d) / epsilon * (1 / T_g + nu))
+
+# 10. One neuron of a network of independent ones ----------------------------------------------------
+lam, w_beta = sp.symbols("lambda w", nonnegative=True)  # exponent of e^(−λ s X); factor of β² beside it
+drift, offset = sp.symbols("c e", real=True)  # a pre-activation moves by at most c |β| + e, the wrong way
+# E e^(λ((β/√m) φ(u + c β) + e (1 + β²)/(2√m)) + w β²), β ~ N(0, 1), u ~ N(0, s²): half of a Gaussian
+# integral for each slope σ of φ, with this bracket.
+slope = sp.Symbol("sigma_phi", nonnegative=True)
+NEURON_BRACKET = 1 - (2 * slope * drift + offset) * lam / sp.sqrt(m) - (lam * slope * s) ** 2 / m - 2 * w_beta
+NEURON_MOMENT = (
+    sp.exp(lam * offset / (2 * sp.sqrt(m)))
+    / 2
+    * sum(1 / sp.sqrt(NEURON_BRACKET.subs(slope, value)) for value in (sp.Integer(1), gamma))
+)
+r, t = sp.symbols("r t", positive=True)
+TAIL_FACTOR = ((r - 1) / r) ** r / (r - 1) * t ** (1 - r)  # C_r t^(1−r): (w − t)₊ ≤ C_r t^(1−r) w^r

@@ -1,17 +1,19 @@
 """The numbers a statement of the theory is about, and the conversion of training schedules to flow time."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from theory._validation import check_choice, check_integer, check_real, check_slope
 
 Scenario = Literal["a", "b"]
-Loss = Literal["identity", "logistic"]
+Loss = Literal["identity", "logistic", "squared", "exponential"]
 
 SCENARIOS = ("a", "b")
-LOSSES = ("identity", "logistic")
-# L = sup ℓ', which scales how far a neuron can move.
-LIPSCHITZ = {"identity": 1.0, "logistic": 1.0}
+LOSSES = ("identity", "logistic", "squared", "exponential")
+# L = sup |ℓ'|, which scales how far a neuron can move.  Infinite: nothing follows from T alone, see
+# `theory.displacement_bound` and `theory.weighted_kappa`.
+LIPSCHITZ = {"identity": 1.0, "logistic": 1.0, "squared": math.inf, "exponential": math.inf}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class Setting:
     T_f: float  # flow time of f, ≥ 0; see `flow_time`
     T_g: float  # flow time of g, ≥ 0
     scenario: Scenario = "a"  # "a": perturbations alone; "b": samples plus perturbations
-    loss: Loss = "identity"  # ℓ(s) = s, or ℓ(s) = log(1 + e^s), of s = −y f(x)
+    loss: Loss = "identity"  # ℓ(s) = s, log(1 + e^s), (1 + s)²/2 or e^s, of s = −y f(x)
 
     def __post_init__(self) -> None:
         check_integer("dim", self.dim, minimum=1)
@@ -47,7 +49,7 @@ class Setting:
 
     @property
     def lipschitz(self) -> float:
-        """L = sup ℓ' of the loss."""
+        """L = sup |ℓ'| of the loss; ∞ for the squared and the exponential loss."""
         return LIPSCHITZ[self.loss]
 
 
@@ -77,7 +79,8 @@ def flow_time(learning_rate: float, num_steps: int, *, momentum: float = 0.0) ->
     Notes
     -----
     Source: `expressions.FLOW_TIME`; Derivation 6.  For the identity loss the gradient's dependence on
-    the outputs is nil, so this T is the one in every bound; for other losses it is an upper one.
+    the outputs is nil, so this T is the one in every bound; with |ℓ'| ≤ 1 it is an upper one.  With an
+    unbounded slope it bounds nothing by itself.
     """
     rate = check_real("learning_rate", learning_rate, minimum=0)
     return rate * _steps_of_weight(num_steps, momentum)

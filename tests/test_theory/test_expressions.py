@@ -1,8 +1,12 @@
 """Expressions that follow from others, and special values."""
 
+import numpy as np
+import pytest
 import sympy as sp
 
 from theory import expressions as ex
+from theory.bounds.envelope import NeuronEnvelope
+from theory.bounds.independent import _fall_of_tail
 
 
 def test_the_angle_form_is_the_correlation_form():
@@ -59,3 +63,63 @@ def test_second_moment_is_at_most_linear():
     assert gap.subs(ex.tau, 0) == 0
     claimed = 4 / sp.pi * (1 - (1 + ex.tau**2) ** -2)
     assert sp.simplify(sp.diff(gap, ex.tau) - claimed) == 0
+
+
+def test_neuron_moment_is_the_gaussian_integral():
+    """With v = u/s the exponent is (β, v) A (β, v)ᵀ plus a constant, and E e^(…) = det(I − 2A)^(−1/2)."""
+    root = sp.sqrt(ex.m)
+    corner = ex.lam * (ex.slope * ex.drift + ex.offset / 2) / root + ex.w_beta
+    side = ex.lam * ex.slope * ex.s / (2 * root)
+    determinant = sp.det(sp.eye(2) - 2 * sp.Matrix([[corner, side], [side, 0]]))
+    assert sp.expand(determinant - ex.NEURON_BRACKET) == 0
+    # One slope, and nothing that moves: E e^(λX) of X = (α/√m) φ(u) with γ = 1.
+    linear = ex.NEURON_MOMENT.subs({ex.gamma: 1, ex.drift: 0, ex.offset: 0, ex.w_beta: 0})
+    assert sp.simplify(linear - 1 / sp.sqrt(1 - ex.lam**2 * ex.s**2 / ex.m)) == 0
+
+
+def test_neuron_moment_is_what_certificates_far_from_lazy_use():
+    """`NeuronEnvelope` inflates its moments by 1e-11, and what it subtracts by 1e-10 of the sizes."""
+    values = {ex.m: 7, ex.gamma: sp.Rational(1, 5), ex.s: sp.Rational(13, 10), ex.lam: sp.Rational(3, 5)}
+
+    def moment(c, e=0.0, w=0.0, exponent=1.0):
+        rest = {ex.drift: c, ex.offset: e, ex.w_beta: w, ex.lam: exponent * values[ex.lam]}
+        return float(ex.NEURON_MOMENT.subs(values | rest))
+
+    rows = {"direct": np.inf, "inner": 0.2, "outer": 0.4}
+    envelope = NeuronEnvelope(
+        width=7,
+        slope=0.2,
+        scale=np.array([1.3]),
+        **{name: np.full((2, 1), value) for name, value in rows.items()},
+        offset=0.1,
+        chance=np.ones(1),
+        readout_limit=9.0,
+        norm_limit=9.0,
+        truncation=1e-3,
+    )
+    exponent, signs = np.array([0.6]), np.array([1])
+    assert envelope.reference(exponent, signs)[0] == pytest.approx(moment(0.2), rel=1e-10)
+    either = moment(0.2) + moment(0.4, 0.1)
+    assert envelope.moment(exponent, signs)[0] == pytest.approx(either, rel=1e-10)
+    k = 0.6 / np.sqrt(7)
+    widening = k * (0.2 + 0.05)
+    excess = (
+        np.exp(k * 0.1) * moment(0.2, w=2 * widening, exponent=2.0)
+        - 2 * np.exp(k * 0.05) * moment(0.2, w=widening, exponent=2.0)
+        + moment(0.2, exponent=2.0)
+    )
+    assert envelope.excess(exponent, signs, 2)[0] == pytest.approx(excess, rel=1e-6)  # of a difference
+
+
+def test_tail_factor_is_the_largest_quotient():
+    """(w − t)/w^r is largest at w = rt/(r − 1), where it is C_r t^(1−r)."""
+    w = sp.Symbol("w", positive=True)
+    quotient = (w - ex.t) / w**ex.r
+    best = ex.r * ex.t / (ex.r - 1)
+    assert sp.simplify(sp.diff(quotient, w).subs(w, best)) == 0
+    for r, t in ((sp.Rational(3, 2), 2), (4, sp.Rational(1, 3)), (16, 1)):
+        values = {ex.r: r, ex.t: t}
+        claimed = sp.N(ex.TAIL_FACTOR.subs(values), 30)
+        assert abs(sp.N(quotient.subs(w, best).subs(values), 30) - claimed) < 1e-25 * claimed
+        for split, ceiling in ((True, float(t)), (False, float(t) - 1)):
+            assert _fall_of_tail(float(r), ceiling, split=split) == pytest.approx(float(claimed), rel=1e-13)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from theory import Setting, flow_time, learning_rate_for
 from theory import expressions as ex
+from theory.lazy.losses import SLOPE
+from theory.setting import LOSSES
 
 GOOD = {"dim": 2, "N": 3, "width": 4, "epsilon": 1.0, "T_f": 1.0, "T_g": 1.0}
 
@@ -47,12 +49,25 @@ def test_learning_rate_inverts_flow_time(T, steps, momentum):
         ({"T_g": float("nan")}, ValueError, "T_g must be finite, got nan"),
         ({"negative_slope": 1.0}, ValueError, r"negative_slope must lie in \[0, 1\), got 1"),
         ({"scenario": "c"}, ValueError, "scenario must be one of a, b, got 'c'"),
-        ({"loss": "hinge"}, ValueError, "loss must be one of identity, logistic, got 'hinge'"),
+        (
+            {"loss": "hinge"},
+            ValueError,
+            "loss must be one of identity, logistic, squared, exponential, got 'h",
+        ),
     ],
 )
 def test_each_field_keeps_its_rule(changes, error, match):
     with pytest.raises(error, match=match):
         Setting(**(GOOD | changes))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_lipschitz_is_the_supremum_of_the_slope(loss):
+    s = np.linspace(-700, 700, 2001)
+    slopes = np.abs(SLOPE[loss](s))
+    L = Setting(**GOOD, loss=loss).lipschitz
+    assert (slopes <= L).all()
+    assert slopes.max() == L if np.isfinite(L) else slopes[-1] > 2 * slopes[len(slopes) // 2] > 0
 
 
 def test_setting_is_frozen():

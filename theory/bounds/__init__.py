@@ -1,6 +1,7 @@
 """Inequalities of the theory with their constants.
 
-`free`: width and free neurons; `margin`: how far a trained network is from its prediction, from `moments` and
+`free`: width and free neurons; `gradients`: how far ∇f is from its prediction; `apriori`: agreement before
+training; `margin`: how far a trained network is from its prediction, from `moments` and
 `speeds`; `independent`: certificates far from lazy, from simulated neurons and their `envelope`; `published`:
 the Õ forms.
 """
@@ -8,6 +9,7 @@ the Õ forms.
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.envelope import NeuronEnvelope, neuron_envelope
 from theory.bounds.free import Network, free_fraction, width_bound
+from theory.bounds.gradients import gradient_bound
 from theory.bounds.independent import (
     IndependentCertificate,
     certify_independent,
@@ -23,7 +25,14 @@ from theory.bounds.margin import (
     margin_bound,
 )
 from theory.bounds.moments import free_fourth_moment, free_second_moment
-from theory.bounds.published import LabelNoise, MarginThresholds, margin_thresholds, published_width
+from theory.bounds.published import (
+    LabelNoise,
+    MarginThresholds,
+    PublishedComparison,
+    compare_published,
+    margin_thresholds,
+    published_width,
+)
 
 __all__ = [
     "Assumption",
@@ -34,12 +43,15 @@ __all__ = [
     "MarginThresholds",
     "Network",
     "NeuronEnvelope",
+    "PublishedComparison",
     "certify_independent",
+    "compare_published",
     "drift_bound",
     "flip_bound",
     "free_fourth_moment",
     "free_fraction",
     "free_second_moment",
+    "gradient_bound",
     "initial_bound",
     "kernel_bound",
     "margin_bound",

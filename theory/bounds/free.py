@@ -50,12 +50,13 @@ def free_fraction(
     width : array
         m ≥ 1.
     lipschitz : float
-        L = sup ℓ'; 1 for the identity and logistic losses.
+        L = sup |ℓ'|; 1 for the identity and logistic losses.  With ∞ every neuron counts as free that can
+        move; see `theory.weighted_kappa` and `theory.displacement_bound`.
 
     Returns
     -------
     array, float64
-        Arguments broadcast; values in [0, 1).
+        Arguments broadcast; values in [0, 1].
 
     Raises
     ------
@@ -70,10 +71,10 @@ def free_fraction(
     kappa = as_nonnegative("kappa", kappa)
     s = as_nonnegative("s", s, positive=True)
     width = _check_widths(width)
-    L = check_real("lipschitz", lipschitz, minimum=0, exclusive=True)
-    # arctan2 takes τ as a quotient of two finite numbers, so that a huge T saturates instead of failing.
+    L = np.inf if lipschitz == np.inf else check_real("lipschitz", lipschitz, minimum=0, exclusive=True)
+    # arctan2 takes τ as a quotient of two numbers, so that a huge T saturates instead of failing.
     with np.errstate(over="ignore"):
-        return np.asarray(2 / np.pi * np.arctan2(L * (T * kappa), s * np.sqrt(width)))
+        return np.asarray(2 / np.pi * np.arctan2(_scaled(L, T * kappa), s * np.sqrt(width)))
 
 
 def width_bound(
@@ -113,7 +114,8 @@ def width_bound(
     Returns
     -------
     array, float64
-        Not rounded to an integer.  One value per point, or a single one from norms.
+        Not rounded to an integer.  One value per point, or a single one from norms.  ∞ for losses of
+        unbounded slope, for which no width suffices by this argument.
 
     Raises
     ------
@@ -137,7 +139,13 @@ def width_bound(
         ratio = np.asarray(_largest_ratio(setting, network))
     else:
         ratio = as_nonnegative("kappa", kappa) / as_nonnegative("s", s, positive=True)
-    return np.asarray((setting.lipschitz * T * ratio / np.tan(np.pi * q / 2)) ** 2)
+    return np.asarray((_scaled(setting.lipschitz, T * ratio) / np.tan(np.pi * q / 2)) ** 2)
+
+
+def _scaled(lipschitz: float, speed: Array) -> Array:
+    """Return L times `speed`, with 0 where nothing moves, whatever L."""
+    with np.errstate(invalid="ignore"):
+        return np.where(speed > 0, lipschitz * speed, 0.0)
 
 
 def _largest_ratio(setting: Setting, network: Network) -> float:

@@ -1,15 +1,15 @@
 """The losses ℓ(s), s = −y f(x), with their first two derivatives."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 from scipy import special
 
 from theory._validation import Array
+from theory.setting import LOSSES, Loss
 
-LazyLoss = Literal["identity", "logistic", "squared", "exponential"]
-LAZY_LOSSES = ("identity", "logistic", "squared", "exponential")
+LazyLoss = Loss
+LAZY_LOSSES = LOSSES
 
 VALUE: dict[str, Callable[[Array], Array]] = {
     "identity": lambda s: s,
