@@ -20,7 +20,7 @@ from theory.bounds.margin import DYNAMICS, Dynamics, _Problem
 from theory.bounds.margin import _drift as drift_terms
 from theory.bounds.margin import _flips as flip_terms
 from theory.bounds.moments import QUIET, start_tail
-from theory.bounds.speeds import Speeds
+from theory.bounds.speeds import EPS, Speeds
 from theory.certificates import AgreementCertificate, Certificate, certify
 from theory.geometry import scales
 from theory.kernel.arrays import phi_of_angle
@@ -28,7 +28,8 @@ from theory.setting import Setting
 
 # Every interval is widened by this part of the sizes in it: far above the roundings of its arithmetic.
 _WIDER = 1e-11
-# Of the angle between two directions: arccos of a cosine rounded by d·1e-16 is off by the root of twice that.
+# Of the angle between two directions, at least: arccos of a cosine rounded by d·1e-16 is off by the root
+# of twice that.
 _BLUR = 1e-5
 # What the roundings that `_WIDER` covers can change in Φ, at most: the square root of them, and more.
 _TURN = 1e-4
@@ -277,7 +278,9 @@ def _inputs(
     angle = np.where(error < size, np.arcsin(np.where(error < size, sine, 0.0)), np.pi)
     angle = np.fmin(angle, np.where(lengths.low > 0, np.arctan2(error, lengths.low), np.pi))
     known = np.isfinite(error) & np.isfinite(size) & (lengths.low > 0)
-    angle = np.where(known, angle * (1 + _WIDER) + _BLUR, np.pi)
+    angle = np.where(
+        known, angle * (1 + _WIDER) + max(_BLUR, math.sqrt(4 * EPS * moved.predicted.shape[1])), np.pi
+    )
     epsilon = setting.epsilon
     length = Interval(np.where(known, epsilon * (1 - _WIDER), 0.0), np.full(len(X), epsilon * (1 + _WIDER)))
     lengths = Interval(np.where(known, lengths.low, 0.0), np.where(known, lengths.high, np.inf))

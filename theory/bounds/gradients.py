@@ -17,6 +17,7 @@ from theory.bounds.bound import Assumption, Bound
 from theory.bounds.margin import _bad as bad_shares
 from theory.bounds.moments import QUIET, fourth_moment, second_moment
 from theory.bounds.speeds import EPS, Speeds
+from theory.kernel.arrays import NEAREST
 from theory.predictors import perturbation_direction
 from theory.setting import Setting
 
@@ -118,7 +119,8 @@ def gradient_bound(X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -
     **Statement.**  P(some n has ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ > e_n) ≤ δ over the initialisation of f, with
     ∇f_b of `theory.perturbation_direction`.  e_n = fluctuation + kinks + own kink + drift, each in full in
     Derivation 13.  The fluctuation tends to that of the initial gradient, of order √((1 + γ²)/2), which does
-    not shrink with width; kinks and drift are O(T/√m); own kink is at most
+    not shrink with width; kinks and drift are O(T²/√m), a fraction of O(T/√m) of
+    the prediction; own kink is at most
     T (1−γ)² k(x_n, x_n)/(2πN s(x_n) √d), and does not shrink with width either.
 
     **Assumptions.**  Identity loss; full batch, any non-negative step weights of total T_f (descent with
@@ -250,8 +252,12 @@ def _rounding(at: Speeds) -> Array:
     """Bound the rounding error of ∇f_b: sums of sizes, and the direction of nearly parallel pairs."""
     N, dim = at.X.shape
     steepest = (1 - at.slope) ** 2 / (2 * math.pi * math.sqrt(dim) * at.scale)  # ≥ ‖∇Φ‖
-    with np.errstate(divide="ignore"):
-        blur = np.where(at.theta > 0, np.minimum(2.0, 1e-12 / at.theta), 0.0)
+    # Up to NEAREST the computed gradient is 0 and the true one at most `steepest`; beyond it angle,
+    # cosine, scales and sum are each off by a few units over the sine.  θ = 0 exactly is a cone point,
+    # whose value is a choice.
+    sine = np.sin(at.theta)
+    noise = 8 * EPS * (N + dim + 64) / np.maximum(sine, NEAREST)
+    blur = np.where(at.theta > 0, np.where(sine > NEAREST, noise, 1.0), 0.0)
     sizes = np.linalg.norm(at.X, axis=1).mean() + steepest * at.kappa
     turned = steepest * np.einsum("nj,nj->n", at.shares, blur)
     return np.asarray(64 * EPS * (N + dim + 64) * sizes + turned)

@@ -375,7 +375,8 @@ def _bad(R: float, moving: Speeds, strip: Speeds, theta: Array) -> Array:
     s_j, v_j = moving.scale[:, None], moving.largest[:, None]
     cosine = np.minimum(np.abs(np.cos(theta)) + 1e-12, 1.0)
     x = R * (v_j + cosine * strip.largest * s_j / strip.scale)
-    length = np.hypot(x, s_j * np.sin(theta) * (1 - 1e-12))
+    # The sine has an absolute error near θ = π.
+    length = np.hypot(x, s_j * np.maximum(np.sin(theta) * (1 - 1e-12) - 4 * EPS, 0.0))
     return np.divide(x, length, out=np.ones_like(x), where=length > 0)
 
 

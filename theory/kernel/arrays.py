@@ -159,10 +159,16 @@ def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
     )
 
 
+# Sine of the angle up to which two points coincide for `weighted_gradient`.
+NEAREST = 1e-10
+
+
 def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: float) -> Array:
     """Return Σ_n weights[q, n] ∇_z Φ(x_n, z_q), shape (Q, d), without forming the (Q, N, d) array.
 
     At z = x_n, where Φ has a cone point, the gradient of that term is taken as 0, the symmetric choice.
+    Pairs at an angle of sine up to 1e-10 count as coinciding: nearer than that rounding exceeds the
+    gradient itself.
 
     Notes
     -----
@@ -171,8 +177,8 @@ def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: flo
     dim = X.shape[1]
     theta = angles(Z, X)
     sine = np.sin(theta)
-    # Coinciding points have θ = 0 exactly: `angles` takes it from their difference.
-    smooth = sine > 0
+    # The difference below has noise of 1e-16 over the sine.
+    smooth = sine > NEAREST
     over_sine = np.divide(weights, sine, out=np.zeros_like(sine), where=smooth)
     scale_x, scale_z = scales(X), scales(Z)[:, None]
     towards_x = (over_sine / (dim * scale_x * scale_z)) @ X

@@ -68,6 +68,27 @@ def input_gradients(X, y, slope, T, *, width, count, seed, steps=10):
 # The gradient ----------------------------------------------------------------------------------------
 
 
+NEARLY_EQUAL = np.array([[1.86, 2.84, 1e-22], [1.86, 2.84, 3e-22]])
+
+
+@pytest.mark.parametrize(
+    "X", [NEARLY_EQUAL, np.array([[15.0], [np.nextafter(15.0, 16.0)]])], ids=["tiny", "ulp"]
+)
+def test_nearly_equal_samples_have_the_gradient_of_equal_ones(X):
+    """At angles below 1e-10 the rounding of ∇Φ was 1e5 times its size, and every certificate wrong."""
+    y, slope, T, width = np.ones(2), 0.3, 8.0, 10_000
+    bound = gradient_bound(X, y, setting(X, width, T, slope), 0.01)
+    measured, _ = input_gradients(X, y, slope, T, width=width, count=20, seed=1)
+    gaps = np.linalg.norm(measured - T * direction(X, y, negative_slope=slope), axis=2)
+    assert (gaps <= bound.value).all()
+    np.testing.assert_allclose(
+        direction(X, y, negative_slope=slope),
+        direction(np.repeat(X[:1], 2, axis=0), y, negative_slope=slope),
+        rtol=1e-12,
+        atol=1e-20,
+    )
+
+
 @pytest.mark.parametrize("kind", ["shifted", "duplicated", "random labels", "clustered"])
 @pytest.mark.parametrize("slope", [0.0, 0.4])
 @pytest.mark.parametrize(("width", "T", "steps"), [(5, 0.3, 1), (50, 1.0, 20), (400, 3.0, 2)])
