@@ -11,6 +11,9 @@ from theory.setting import LOSSES, SCENARIOS, Loss, Scenario, Setting
 
 Precision = Literal["float32", "float64"]
 PRECISIONS = ("float32", "float64")
+# "gd": full-batch gradient descent, with heavy-ball momentum if `momentum` > 0; "flow": gradient flow.
+Solver = Literal["gd", "flow"]
+SOLVERS = ("gd", "flow")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +31,12 @@ class ExperimentConfig:
     negative_slope: float = 0.0  # γ
     loss: Loss = "identity"
     scenario: Scenario = "a"
-    epsilon: float | None = None  # L2 norm of perturbations, units of the data; None: √d
+    epsilon: float | None = None  # L2 norm of perturbations, units of the data; None: √d; 0: control
     T_f: float = 1.0  # flow times
     T_g: float = 1.0
-    num_steps: int = 10  # of gradient descent, for f and for g
+    solver: Solver = "gd"
+    num_steps: int = 10  # of gradient descent, for f and (unless the next field says otherwise) for g
+    num_steps_g: int | None = None
     momentum: float = 0.0
     targets: Targets = "random"
     precision: Precision = "float32"  # of the networks; the theory is evaluated in float64
@@ -43,11 +48,17 @@ class ExperimentConfig:
         check_choice("loss", self.loss, LOSSES)
         check_choice("scenario", self.scenario, SCENARIOS)
         if self.epsilon is not None:
-            check_real("epsilon", self.epsilon, minimum=0, exclusive=True)
+            check_real("epsilon", self.epsilon, minimum=0)
         check_real("T_f", self.T_f, minimum=0)
         check_real("T_g", self.T_g, minimum=0)
+        check_choice("solver", self.solver, SOLVERS)
         check_integer("num_steps", self.num_steps, minimum=1)
+        if self.num_steps_g is not None:
+            check_integer("num_steps_g", self.num_steps_g, minimum=1)
         check_slope("momentum", self.momentum)
+        if self.solver == "flow" and self.momentum:
+            msg = f"momentum must be 0 with solver 'flow', which has no steps, got {self.momentum:g}"
+            raise ValueError(msg)
         check_choice("targets", self.targets, TARGETS)
         check_choice("precision", self.precision, PRECISIONS)
         check_integer("seed", self.seed, minimum=0)

@@ -5,14 +5,34 @@ identity loss neurons do not interact, and a block is trained to the end before 
 other losses every step needs the outputs of the whole network first.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from empirics.config import Solver
 from empirics.model import TwoLayerNet, activation_slopes, blocks, threads_for
-from theory._validation import check_choice, check_integer, check_real, check_slope
-from theory.setting import LOSSES, Loss, learning_rate_for
+from empirics.samples import compressed, distinct, neurons_in_blocks
+from empirics.steps import descend_all
+from theory._validation import Array, check_choice, check_integer, check_real, check_slope
+from theory.kernel import threads
+from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
+
+# Samples at most, and columns of (x, 1) at least, for which descent follows the pre-activations at the
+# samples in place of products with the data.
+_FEW_SAMPLES = 3000
+_MANY_FEATURES = 16
+
+# ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
+SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": torch.ones_like,
+    "logistic": torch.sigmoid,
+    "squared": lambda s: 1 + s,
+    "exponential": torch.exp,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +44,20 @@ class Trained:
     initial, final : TwoLayerNet
         They share the readout.
     T : float
-        Flow time, `theory.flow_time(learning_rate, num_steps, momentum=momentum)`.
+        Flow time.  For descent `theory.flow_time(learning_rate, num_steps, momentum=momentum)`.
+    num_steps : int
+        How often the parameters were updated: steps of descent; for a flow those of its integrator, or 0.
+    learning_rate, momentum : float
+        Of descent; 0 for a flow.
+    loss : {"identity", "logistic", "squared", "exponential"}
+    num_samples : int
+        N.
+    solver : {"gd", "flow"}
+        Gradient descent or gradient flow.
+    sample_weights : array, shape (N,), or None
+        β_n, the total weight with which sample n acted, Σ η |ℓ'(−y_n f(x_n))| with momentum included, or
+        ∫ |ℓ'| dt for a flow; None if not recorded.  `theory.weighted_kappa(Z, X, β)` limits every neuron:
+        Derivation 11.
     """
 
     initial: TwoLayerNet
@@ -35,9 +68,10 @@ class Trained:
     momentum: float
     loss: Loss
     num_samples: int
+    solver: Solver = "gd"
+    sample_weights: Array | None = field(default=None, compare=False)
 
 
-@torch.no_grad()
 def train(
     network: TwoLayerNet,
     X: Tensor,
@@ -50,8 +84,8 @@ def train(
 ) -> Trained:
     """Train weights and biases by full-batch gradient descent of total flow time T.
 
-    Minimises (1/N) Σ_n ℓ(−y_n f(x_n)) with ℓ(s) = s or log(1 + e^s).  Step: v ← μ v + gradient,
-    parameters ← parameters − η v, as torch's ``SGD(momentum=μ)``.
+    Minimises (1/N) Σ_n ℓ(−y_n f(x_n)) with ℓ(s) = s, log(1 + e^s), (1 + s)²/2 or e^s.  Step:
+    v ← μ v + gradient, parameters ← parameters − η v, as torch's ``SGD(momentum=μ)``.
 
     Parameters
     ----------
@@ -67,7 +101,7 @@ def train(
         At least 1.
     momentum : float in [0, 1)
         μ.
-    loss : {"identity", "logistic"}
+    loss : {"identity", "logistic", "squared", "exponential"}
 
     Returns
     -------
@@ -78,8 +112,98 @@ def train(
     ValueError
         If shapes disagree or an argument is out of range.
     FloatingPointError
-        If a parameter is no longer finite after training.
+        If a slope of the loss overflows, or a parameter is no longer finite after training.
     """
+    rate = learning_rate_for(T, num_steps, momentum=momentum)
+    path = train_path(network, X, y, learning_rate=rate, steps=(num_steps,), momentum=momentum, loss=loss)
+    return replace(path[0], T=T)
+
+
+@torch.no_grad()
+def train_path(
+    network: TwoLayerNet,
+    X: Tensor,
+    y: Tensor,
+    *,
+    learning_rate: float,
+    steps: Sequence[int],
+    momentum: float = 0.0,
+    loss: Loss = "identity",
+) -> tuple[Trained, ...]:
+    """Train by full-batch gradient descent at one learning rate; return the network after several steps.
+
+    One trajectory: the result for k steps is that of k steps alone, and the cost that of the last one.
+
+    Parameters
+    ----------
+    network, X, y, momentum, loss
+        As for `train`.
+    learning_rate : float
+        η ≥ 0.
+    steps : sequence of int
+        Increasing, each ≥ 0.
+
+    Returns
+    -------
+    tuple of Trained
+        One for each entry of `steps`, with T = `theory.flow_time(learning_rate, k, momentum=momentum)`.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or an argument is out of range.
+    FloatingPointError
+        If a slope of the loss overflows, or a parameter is not finite at one of `steps`.
+
+    Notes ----- With the identity loss, up to 3000 samples in at least 15 dimensions and on the CPU, the
+    same steps are taken in float64 by the Gram matrix of the samples (`empirics.steps`) and rounded to
+    the network's dtype at the end; otherwise all is computed in that dtype.
+    """
+    check_problem(network, X, y, loss)
+    rate = check_real("learning_rate", learning_rate, minimum=0)
+    check_slope("momentum", momentum)
+    counts = [check_integer("steps", count, minimum=0) for count in steps]
+    if not counts or any(after <= before for before, after in pairwise(counts)):
+        msg = f"steps must be increasing and not empty, got {list(steps)}"
+        raise ValueError(msg)
+    if rate > torch.finfo(X.dtype).max:
+        msg = f"training diverged: a step of {rate:g} is beyond {X.dtype}"
+        raise FloatingPointError(msg)
+
+    schedule = _Schedule(rate, counts, momentum)
+    times = [flow_time(rate, count, momentum=momentum) for count in counts]
+    inputs, parameters = augmented(X), parameters_of(network)
+    with threads_for(work=inputs.numel() * network.width):
+        if loss == "identity" and _at_samples_pays(inputs):
+            snapshots = _at_samples(parameters, network, X, y, schedule)
+            weights = [np.full(len(y), time) for time in times]
+        elif loss == "identity":
+            snapshots = _independent(parameters, network, inputs, y, schedule)
+            weights = [np.full(len(y), time) for time in times]
+        else:
+            snapshots, weights = _coupled(parameters, network, inputs, y, schedule, loss)
+    results = []
+    for count, time, snapshot, weight in zip(counts, times, snapshots, weights, strict=True):
+        if not bool(torch.isfinite(snapshot).all()):
+            msg = f"training diverged: parameters not finite after {count} steps of {rate:g}"
+            raise FloatingPointError(msg)
+        trained = Trained(
+            initial=network,
+            final=with_parameters(network, snapshot),
+            T=time,
+            num_steps=count,
+            learning_rate=rate,
+            momentum=momentum,
+            loss=loss,
+            num_samples=len(X),
+            sample_weights=weight,
+        )
+        results.append(trained)
+    return tuple(results)
+
+
+def check_problem(network: TwoLayerNet, X: Tensor, y: Tensor, loss: str) -> None:
+    """Refuse data that a network cannot be trained on: shapes, labels, values, dtype, loss."""
     if X.ndim != 2 or X.shape[1] != network.dim or y.shape != X.shape[:1] or len(X) == 0:
         msg = (
             f"X, y must have shapes (N, {network.dim}), (N,) with N >= 1, "
@@ -92,86 +216,135 @@ def train(
     if not bool(torch.isfinite(X).all()):
         msg = f"X must be finite, got {int((~torch.isfinite(X)).sum())} entries that are not"
         raise ValueError(msg)
-    check_real("T", T, minimum=0)
-    check_integer("num_steps", num_steps, minimum=1)
-    check_slope("momentum", momentum)
     check_choice("loss", loss, LOSSES)
-    rate = learning_rate_for(T, num_steps, momentum=momentum)
     if X.dtype != network.weight.dtype or y.dtype != network.weight.dtype:
         msg = f"X, y must have the dtype of the network, {network.weight.dtype}, got {X.dtype}, {y.dtype}"
         raise ValueError(msg)
-    if rate > torch.finfo(X.dtype).max:
-        msg = f"training diverged: a step of {rate:g} is beyond {X.dtype}"
-        raise FloatingPointError(msg)
 
-    ones = torch.ones(len(X), 1, dtype=X.dtype, device=X.device)
-    inputs = torch.cat([X, ones], dim=1)
-    parameters = torch.cat([network.weight, network.bias[:, None]], dim=1)
-    descend = _independent if loss == "identity" else _coupled
-    with threads_for(work=inputs.numel() * network.width):
-        descend(parameters, network, inputs, y, rate, num_steps, momentum)
-    if not bool(torch.isfinite(parameters).all()):
-        msg = f"training diverged: parameters not finite after {num_steps} steps of {rate:g}"
-        raise FloatingPointError(msg)
-    final = TwoLayerNet(
+
+def augmented(X: Tensor) -> Tensor:
+    """Return the x̃ = (x, 1), shape (N, d + 1)."""
+    return torch.cat([X, torch.ones(len(X), 1, dtype=X.dtype, device=X.device)], dim=1)
+
+
+def parameters_of(network: TwoLayerNet) -> Tensor:
+    """Return a copy of the (w_i, b_i), shape (m, d + 1)."""
+    return torch.cat([network.weight.detach(), network.bias.detach()[:, None]], dim=1)
+
+
+def with_parameters(network: TwoLayerNet, parameters: Tensor) -> TwoLayerNet:
+    """Return a network with these (w_i, b_i) and the readout and slope of `network`."""
+    return TwoLayerNet(
         parameters[:, :-1].contiguous(),
         parameters[:, -1].contiguous(),
         network.readout,
         negative_slope=network.negative_slope,
     )
-    return Trained(
-        initial=network,
-        final=final,
-        T=T,
-        num_steps=num_steps,
-        learning_rate=rate,
-        momentum=momentum,
-        loss=loss,
-        num_samples=len(X),
-    )
+
+
+@dataclass(frozen=True)
+class _Schedule:
+    rate: float
+    counts: list[int]  # steps at which to take snapshots, increasing
+    momentum: float
+
+
+def _at_samples_pays(inputs: Tensor) -> bool:
+    """Whether an inner product costs more than following the pre-activations at all samples.
+
+    Independent of the number of steps, so that a network after k steps is the same whatever comes after.
+    """
+    return inputs.device.type == "cpu" and len(inputs) <= _FEW_SAMPLES and inputs.shape[1] >= _MANY_FEATURES
+
+
+def _at_samples(
+    parameters: Tensor, network: TwoLayerNet, X: Tensor, y: Tensor, schedule: _Schedule
+) -> list[Tensor]:
+    """Identity loss, in float64, by the Gram matrix of the samples; rounded to the dtype at the end."""
+    inputs, labels = distinct(X.double().numpy(), y.double().numpy())
+    if not len(labels):  # all labels cancel
+        return [parameters.clone() for _ in schedule.counts]
+    basis, coordinates = compressed(inputs)
+    gram = coordinates @ coordinates.T
+    start, readout = parameters.double().numpy(), network.readout.double().numpy()
+    stops = np.asarray(schedule.counts)
+    ends = [torch.empty_like(parameters) for _ in stops]
+
+    def descend(part: slice) -> None:
+        ways = descend_all(
+            coordinates,
+            gram,
+            labels,
+            network.negative_slope,
+            start[part] @ inputs.T,
+            readout[part],
+            schedule.rate,
+            schedule.momentum,
+            stops,
+        )
+        moves = ways if basis is None else ways @ basis
+        for end, move in zip(ends, moves, strict=True):
+            end[part] = torch.as_tensor(start[part] + readout[part, None] * move).to(end.dtype)
+
+    threads.run(descend, neurons_in_blocks(network.width, len(inputs)))
+    return ends
 
 
 def _independent(
-    parameters: Tensor,
-    network: TwoLayerNet,
-    inputs: Tensor,
-    y: Tensor,
-    rate: float,
-    num_steps: int,
-    momentum: float,
-) -> None:
-    """Identity loss, in place: −gradient of neuron i is (a_i/N) Σ_n y_n φ'(u_i(x_n)) (x_n, 1)."""
+    parameters: Tensor, network: TwoLayerNet, inputs: Tensor, y: Tensor, schedule: _Schedule
+) -> list[Tensor]:
+    """Identity loss: −gradient of neuron i is (a_i/N) Σ_n y_n φ'(u_i(x_n)) (x_n, 1)."""
     weighted = inputs * (y / len(y))[:, None]
+    snapshots = [*(torch.empty_like(parameters) for _ in schedule.counts[1:]), parameters]
     for part in blocks(network.width, len(inputs)):
         block = parameters[part]
         readout = network.readout[part, None]
         velocity = torch.zeros_like(block)
-        for _ in range(num_steps):
-            slopes = activation_slopes(inputs @ block.T, network.negative_slope)
-            velocity.mul_(momentum).add_(slopes.T @ weighted)
-            block.addcmul_(readout, velocity, value=rate)
+        done = 0
+        for snapshot, count in zip(snapshots, schedule.counts, strict=True):
+            for _ in range(count - done):
+                slopes = activation_slopes(inputs @ block.T, network.negative_slope)
+                velocity.mul_(schedule.momentum).add_(slopes.T @ weighted)
+                block.addcmul_(readout, velocity, value=schedule.rate)
+            done = count
+            snapshot[part] = block
+    return snapshots
 
 
 def _coupled(
-    parameters: Tensor,
-    network: TwoLayerNet,
-    inputs: Tensor,
-    y: Tensor,
-    rate: float,
-    num_steps: int,
-    momentum: float,
-) -> None:
-    """Logistic loss, in place: sample n weighs ℓ'(−y_n f(x_n)) = sigmoid(−y_n f(x_n)), which is stable."""
+    parameters: Tensor, network: TwoLayerNet, inputs: Tensor, y: Tensor, schedule: _Schedule, loss: Loss
+) -> tuple[list[Tensor], list[Array]]:
+    """Other losses: sample n weighs ℓ'(−y_n f(x_n)), in float64; return snapshots and sample weights."""
     velocity = torch.zeros_like(parameters)
     slope = network.negative_slope
-    for _ in range(num_steps):
-        outputs = torch.zeros(len(y), dtype=torch.float64, device=y.device)
+    snapshots: list[Tensor] = []
+    totals: list[Array] = []
+    # How much of |ℓ'| a step adds, and what was added: the recursion of the parameters, sample by sample.
+    pull = torch.zeros(len(y), dtype=torch.float64, device=y.device)
+    total = torch.zeros_like(pull)
+    for step in range(schedule.counts[-1] + 1):
+        if step == schedule.counts[len(snapshots)]:
+            snapshots.append(parameters.clone())
+            totals.append(total.cpu().numpy().copy())
+        if step == schedule.counts[-1]:
+            break
+        outputs = torch.zeros_like(pull)
         for part in blocks(network.width, len(inputs)):
             hidden = torch.nn.functional.leaky_relu(inputs @ parameters[part].T, slope, inplace=True)
             outputs += (hidden @ network.readout[part]).double()
-        weights = y * torch.sigmoid(-y * outputs).to(y.dtype)
+        slopes_of_loss = SLOPES[loss](-y * outputs)
+        if not bool(torch.isfinite(slopes_of_loss).all()):
+            msg = (
+                f"training diverged: slope of the {loss} loss not finite after {step} steps of "
+                f"{schedule.rate:g} (margins from {float((y * outputs).min()):g})"
+            )
+            raise FloatingPointError(msg)
+        pull.mul_(schedule.momentum).add_(slopes_of_loss.abs())
+        total.add_(pull, alpha=schedule.rate)
+        weights = y * slopes_of_loss.to(y.dtype)
         weighted = inputs * (weights / len(y))[:, None]
         for part in blocks(network.width, len(inputs)):
             slopes = activation_slopes(inputs @ parameters[part].T, slope)
-            velocity[part] = momentum * velocity[part] + slopes.T @ weighted
-            parameters[part].addcmul_(network.readout[part, None], velocity[part], value=rate)
+            velocity[part] = schedule.momentum * velocity[part] + slopes.T @ weighted
+            parameters[part].addcmul_(network.readout[part, None], velocity[part], value=schedule.rate)
+    return snapshots, totals

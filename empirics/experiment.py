@@ -12,10 +12,12 @@ from scipy import stats
 import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
-from empirics.descent import Trained, train
+from empirics.descent import Trained
 from empirics.measure import accuracy, agreement, agrees, cosines, count_neurons, evaluate
 from empirics.model import TwoLayerNet
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
+from empirics.seeds import seeds_of
+from empirics.solvers import Stop, stop_f, stop_g, train_to
 from theory import Setting
 from theory._validation import Array
 
@@ -23,7 +25,6 @@ from theory._validation import Array
 # law of f(·; 0), which is nearly Gaussian there.
 _UNTRAINED_NETWORKS = 4
 _UNTRAINED_WIDTH = 4096
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,19 +150,19 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     FloatingPointError
         If training diverges or a gradient is not finite.
     """
-    data_seed, f_seed, g_seed, target_seed, untrained_seed = _seeds(config.seed)
+    data_seed, f_seed, g_seed, target_seed, untrained_seed = seeds_of(config.seed)
     dataset = config.data.load(data_seed)
     setting = config.setting(dataset)
     slope, N = setting.negative_slope, setting.N
 
-    trained_f = _trained(dataset.X, dataset.y, config, T=config.T_f, seed=f_seed, device=device)
+    trained_f = _trained(stop_f(config), dataset.X, dataset.y, config, seed=f_seed, device=device)
     y_adv = draw_targets(N, kind=config.targets, rng=np.random.default_rng(target_seed))
     perturbations = perturb(trained_f.final, dataset.X, y_adv, epsilon=setting.epsilon)
     X_adv = adversarial_inputs(dataset.X, perturbations.R, scenario=setting.scenario)
     if np.abs(X_adv).max() > np.finfo(config.precision).max:
         msg = f"epsilon must keep the inputs of g within {config.precision}, got {setting.epsilon:g}"
         raise FloatingPointError(msg)
-    trained_g = _trained(X_adv, y_adv, config, T=config.T_g, seed=g_seed, device=device)
+    trained_g = _trained(stop_g(config), X_adv, y_adv, config, seed=g_seed, device=device)
 
     Z = dataset.X_test
     points_f = Points(
@@ -211,33 +212,11 @@ def load_data(config: ExperimentConfig) -> Dataset:
     ValueError, FileNotFoundError
         If they cannot be loaded; a split that does not work names the seed.
     """
-    return config.data.load(_seeds(config.seed)[0])
+    return config.data.load(seeds_of(config.seed)[0])
 
 
-def _seeds(seed: int) -> tuple[int, ...]:
-    """Return seeds for the data, f, g, the targets and untrained networks."""
-    return tuple(int(word) for word in np.random.SeedSequence(seed).generate_state(5))
-
-
-def _trained(X: Array, y: Array, config: ExperimentConfig, *, T: float, seed: int, device: str) -> Trained:
-    dtype = _DTYPES[config.precision]
-    network = TwoLayerNet.initialise(
-        X.shape[1],
-        config.width,
-        negative_slope=config.negative_slope,
-        seed=seed,
-        dtype=dtype,
-        device=device,
-    )
-    return train(
-        network,
-        torch.as_tensor(X, dtype=dtype, device=device),
-        torch.as_tensor(y, dtype=dtype, device=device),
-        T=T,
-        num_steps=config.num_steps,
-        momentum=config.momentum,
-        loss=config.loss,
-    )
+def _trained(stop: Stop, X: Array, y: Array, config: ExperimentConfig, *, seed: int, device: str) -> Trained:
+    return train_to([stop], X, y, config, seed=seed, device=device)[stop]
 
 
 def _measure(
@@ -246,8 +225,15 @@ def _measure(
     Z, T, width = dataset.X_test, trained.T, setting.width
     kappa = theory.kappa(Z, inputs)
     s = theory.preactivation_scale(Z)
-    free = theory.free_fraction(T=T, kappa=kappa, s=s, width=width, lipschitz=setting.lipschitz)
-    counts = count_neurons(trained, Z, kappa)
+    bounded = np.isfinite(setting.lipschitz)
+    free = tau = np.full(len(Z), np.nan)  # no law where ℓ' is not bounded
+    if bounded:
+        free = theory.free_fraction(T=T, kappa=kappa, s=s, width=width, lipschitz=setting.lipschitz)
+        tau = setting.lipschitz * T * kappa / (s * np.sqrt(width))
+        counts = count_neurons(trained, Z, kappa)
+    else:
+        weights = np.asarray(trained.sample_weights)
+        counts = count_neurons(trained, Z, reach=theory.weighted_kappa(Z, inputs, weights))
     error = np.full(len(Z), np.nan)
     if T > 0:
         error = (points.final - points.initial) / T - points.predicted
@@ -258,10 +244,10 @@ def _measure(
         scale=_root_mean_square(points.predicted),
         sign_match=agreement(points.final, points.predicted),
         published_sign_match=agreement(points.final, points.published),
-        mean_tau=float(np.mean(setting.lipschitz * T * kappa / (s * np.sqrt(width)))),
+        mean_tau=float(np.mean(tau)),
         free_predicted=float(free.mean()),
         free_measured=float(counts.free.mean() / width),
-        free_pvalue=_smallest_pvalue(counts.free, width, free),
+        free_pvalue=_smallest_pvalue(counts.free, width, free) if bounded else float("nan"),
         flipped=float(counts.flipped.mean() / width),
         flipped_not_free=int(counts.flipped_not_free.sum()),
     )

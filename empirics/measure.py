@@ -1,5 +1,6 @@
 """The quantities that the theory predicts, measured on networks."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ class NeuronCounts:
     Attributes
     ----------
     free : array
-        |u_i(z, 0)| ≤ |a_i| L T κ(z): those that could flip, by the theory.
+        |u_i(z, 0)| ≤ |a_i| L T κ(z), or ≤ |a_i| B(z) for a given `reach` B: those that could flip, by the
+        theory.
     flipped : array
         The sign of u_i(z, ·) after training differs from the initial one.
     flipped_not_free : array
@@ -66,26 +68,42 @@ def cosines(A: Array, B: Array) -> Array:
 
 
 @torch.no_grad()
-def count_neurons(trained: Trained, Z: Array, kappa: Array) -> NeuronCounts:
+def count_neurons(
+    trained: Trained, Z: Array, kappa: Array | None = None, *, reach: Array | None = None
+) -> NeuronCounts:
     """Count free and flipped neurons at each query point.
 
     Parameters
     ----------
     trained : Trained
     Z : array, shape (Q, d)
-        Fixed independently of the initialisation.
-    kappa : array, shape (Q,)
-        κ(z) of the inputs the network was trained on.
+        Fixed independently of the initialisation, for the law of `theory.free_fraction`.
+    kappa : array, shape (Q,), optional
+        κ(z) of the inputs the network was trained on; only for losses of bounded slope.
+    reach : array, shape (Q,), optional
+        In its place any B(z) ≥ 0 with |u_i(z, t) − u_i(z, 0)| ≤ |a_i| B(z), ∞ included: for every loss
+        ``theory.weighted_kappa(Z, X, trained.sample_weights)``, or `theory.displacement_bound`.  The
+        former depends on the network, so that its counts obey no binomial law.
 
     Returns
     -------
     NeuronCounts
+
+    Raises
+    ------
+    ValueError
+        Unless one of `kappa` and `reach` is given, with the right shape; or if it is `kappa`, and the slope
+        of the loss is not bounded.
+
+    Notes
+    -----
+    Source: Derivations 5 and 11.
     """
     before, after = trained.initial, trained.final
     points = _as_points(before, Z)
-    reach = torch.as_tensor(
-        LIPSCHITZ[trained.loss] * trained.T * kappa, dtype=points.dtype, device=points.device
-    )
+    limits = _reach(trained, len(Z), kappa, reach)
+    # Beyond the largest number of the dtype a limit is infinite.
+    reach_of_points = torch.as_tensor(limits, device=points.device).to(points.dtype)
     # Rounding of a pre-activation: a (d + 1)-term product, and two roundings of each weight a step
     # (Higham, Accuracy and Stability, §3.1), relative to ‖(w, b)‖ ‖(z, 1)‖; the gradients themselves are sums
     # over N samples, which stretches how far a neuron can move.
@@ -98,7 +116,9 @@ def count_neurons(trained: Trained, Z: Array, kappa: Array) -> NeuronCounts:
         for part in blocks(before.width, len(Z)):
             start = torch.addmm(before.bias[part], points, before.weight[part].T)
             end = torch.addmm(after.bias[part], points, after.weight[part].T)
-            limit = reach[:, None] * before.readout[part].abs()
+            readout = before.readout[part].abs()
+            # A neuron without readout never moves, whatever the limit.
+            limit = torch.where(readout > 0, reach_of_points[:, None] * readout, 0.0)
             free = start.abs() <= limit
             flipped = (start > 0) != (end > 0)
             size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
@@ -110,6 +130,29 @@ def count_neurons(trained: Trained, Z: Array, kappa: Array) -> NeuronCounts:
                 totals[row] += events.sum(dim=1)
     free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
     return NeuronCounts(free_counts, flipped_counts, beyond_counts)
+
+
+def _reach(trained: Trained, num_points: int, kappa: Array | None, reach: Array | None) -> Array:
+    """Return B(z) from whichever of the two was given, checked."""
+    if (kappa is None) == (reach is None):
+        msg = f"count_neurons takes kappa or reach, got {'neither' if kappa is None else 'both'}"
+        raise ValueError(msg)
+    if kappa is not None:
+        L = LIPSCHITZ[trained.loss]
+        if not math.isfinite(L):
+            msg = (
+                f"kappa needs a loss of bounded slope, got {trained.loss}; pass "
+                "reach=theory.weighted_kappa(Z, X, trained.sample_weights)"
+            )
+            raise ValueError(msg)
+        name, limits = "kappa", L * trained.T * np.asarray(kappa, dtype=np.float64)
+    else:
+        name, limits = "reach", np.asarray(reach, dtype=np.float64)
+    if limits.shape != (num_points,) or not (limits >= 0).all():
+        least = limits.min() if limits.size else "nothing"
+        msg = f"{name} must have shape ({num_points},) and be >= 0, got shape {limits.shape}, least {least}"
+        raise ValueError(msg)
+    return limits
 
 
 def _check_shapes(first: str, one: Array, second: str, other: Array) -> None:

@@ -5,16 +5,24 @@ disk, then renamed.
 """
 
 import contextlib
+import csv
+import errno
+import hashlib
 import io
 import json
 import os
+import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_TEMPORARY = ".tmp"
+_TABLES = ("results.jsonl", "results.csv", "failures.json")
+_LOCK, _TIMINGS = ".lock", "timings.csv"
 
 
 def check_directory(path: Path) -> None:
@@ -68,7 +76,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
                 msg = f"output must be a file, got the folder {path}"
                 raise IsADirectoryError(msg)
             created += _make_parents(path)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
             temporaries[path] = Path(name)
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
@@ -77,6 +85,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             Path(name).chmod(0o644)
         for path, temporary in temporaries.items():
             temporary.replace(path)
+        # A new name is on the disk once its folder is.
+        for folder in {path.parent for path in contents} | {folder.parent for folder in created}:
+            _flush_folder(folder)
     except BaseException:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
@@ -84,6 +95,18 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
+
+
+def _flush_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk, where the system can."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some file systems have no such thing
+            raise
+    finally:
+        os.close(handle)
 
 
 def _make_parents(path: Path) -> list[Path]:
@@ -108,3 +131,237 @@ def to_json(value: Any) -> str:  # noqa: ANN401
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
     """Write JSON atomically; raises as `to_json`."""
     write_text(path, to_json(value))
+
+
+def canonical(value: Any) -> str:  # noqa: ANN401
+    """Return JSON text that equal values share: sorted keys, no spaces, ASCII, 1.0 written as 1, -0.0 as 0.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    TypeError
+        If a value is none of JSON's.
+    """
+    return json.dumps(plain_numbers(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def plain_numbers(value: Any) -> Any:  # noqa: ANN401
+    """Return JSON values with lists for tuples, Python's numbers for numpy's, whole floats as integers."""
+    if isinstance(value, Mapping):
+        return {key: plain_numbers(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_numbers(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def digest(value: Any) -> str:  # noqa: ANN401
+    """Return the SHA-256 of the canonical JSON of a value, in hexadecimal."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+class DamagedError(ValueError):
+    """A file of a result folder that is not what was written."""
+
+
+class ResultFolder:
+    """The files of one sweep: a plan, one result for each name, tables made of them.
+
+    ``plan.json``; ``results/NAME.json``, whose last field is the SHA-256 of the others;
+    ``arrays/NAME.npz``, whose SHA-256 stands in the result; ``results.jsonl``, ``results.csv`` and
+    ``failures.json``; and two files that are no results: ``.lock`` and ``timings.csv``.
+
+    Whatever ends the process, and whenever, each file is whole or absent; what changed later is found on
+    reading.  Nothing is ever unpickled.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the one writer, and clear away what a writer that was killed left unfinished.
+
+        The system drops the lock with the process that holds it, however that ends.
+
+        Raises
+        ------
+        BlockingIOError
+            If another process writes there.
+        NotADirectoryError, PermissionError
+            If `path` cannot be such a folder.
+        """
+        import fcntl  # noqa: PLC0415  (POSIX only, as this lock)
+
+        check_directory(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "unknown"
+                msg = f"result folder must have one writer, but process {holder} writes to {self.path}"
+                raise BlockingIOError(msg) from error
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            for folder in (self.path, self.path / "results", self.path / "arrays"):
+                for path in folder.glob(f".*{_TEMPORARY}"):
+                    path.unlink()
+            yield
+            os.ftruncate(handle, 0)
+        finally:
+            os.close(handle)
+
+    def read_plan(self) -> dict[str, Any] | None:
+        """Return the plan, None if there is none yet.
+
+        Raises
+        ------
+        DamagedError
+            If it is not as written.
+        """
+        return _read_signed(self.path / "plan.json")
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Write the plan; tables of another plan go first, as they would not be its own."""
+        path, content = self.path / "plan.json", _signed(plan)[0]
+        if not path.exists() or path.read_bytes() != content:
+            for name in _TABLES:
+                (self.path / name).unlink(missing_ok=True)
+            write_bytes(path, content)
+
+    def names(self) -> list[str]:
+        """Return the names of the results that are there, sound or not."""
+        return sorted(path.stem for path in (self.path / "results").glob("*.json"))
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return a result as it was written, None if there is none.
+
+        Raises
+        ------
+        DamagedError
+            If it was truncated or changed, or its arrays were or are missing.
+        """
+        content = _read_signed(self.path / "results" / f"{name}.json")
+        if content is not None and content.get("arrays") is not None:
+            self._read_arrays(name, content["arrays"])
+        return content
+
+    def read_arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a result, none if it has none.
+
+        Raises
+        ------
+        DamagedError
+            As `read`.
+        KeyError
+            If there is no such result.
+        """
+        content = _read_signed(self.path / "results" / f"{name}.json")
+        if content is None:
+            raise KeyError(name)
+        if content.get("arrays") is None:
+            return {}
+        with np.load(io.BytesIO(self._read_arrays(name, content["arrays"])), allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    def _read_arrays(self, name: str, expected: str) -> bytes:
+        path = self.path / "arrays" / f"{name}.npz"
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            msg = f"arrays/{path.name} is missing"
+            raise DamagedError(msg) from None
+        if hashlib.sha256(content).hexdigest() != expected:
+            msg = f"arrays/{path.name} is not what was written"
+            raise DamagedError(msg)
+        return content
+
+    def write(
+        self, name: str, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> dict[str, Any]:
+        """Write a result with its arrays, in place of one that is there; return it as `read` would.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; nothing of it is left then.
+        ValueError
+            If a number is not finite, or an array holds objects.
+        """
+        path = self.path / "arrays" / f"{name}.npz"
+        contents: dict[Path, bytes] = {}
+        checksum = None
+        if arrays:
+            stream = io.BytesIO()
+            # Members carry a fixed date, so equal arrays are equal bytes.
+            np.savez(stream, allow_pickle=False, **{key: arrays[key] for key in sorted(arrays)})
+            contents[path] = stream.getvalue()
+            checksum = hashlib.sha256(contents[path]).hexdigest()
+        text, written = _signed({**content, "arrays": checksum})
+        # The result takes its name last: where it is, its arrays are.
+        contents[self.path / "results" / f"{name}.json"] = text
+        write_together(contents)
+        if not arrays:
+            path.unlink(missing_ok=True)
+        return written
+
+    def write_tables(self, rows: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> None:
+        """Write all results as JSON lines and as CSV, and the failures.
+
+        A column for each name in any row, in the order of first appearance; an absent value is null, or an
+        empty cell.  Lists are JSON in a cell.
+        """
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        lines = (
+            json.dumps({c: row.get(c) for c in columns}, allow_nan=False, ensure_ascii=False) for row in rows
+        )
+        text = io.StringIO(newline="")
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+        texts = ("".join(f"{line}\n" for line in lines), text.getvalue(), to_json(list(failures)))
+        write_together({self.path / name: text.encode() for name, text in zip(_TABLES, texts, strict=True)})
+
+    def log_time(self, what: str, seconds: float) -> None:
+        """Add a line to the timings, which are no results: they differ from run to run."""
+        with (self.path / _TIMINGS).open("a", encoding="utf-8") as stream:
+            stream.write(f"{seconds:.3f},{what}\n")
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, (bool, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else value
+
+
+def _as_read(content: Mapping[str, Any]) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(to_json(dict(content)))
+    return value
+
+
+def _signed(content: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Return the bytes of a file with its own checksum, and the content as reading returns it."""
+    read = _as_read(content)
+    return to_json({**read, "sha256": digest(read)}).encode(), read
+
+
+def _read_signed(path: Path) -> dict[str, Any] | None:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(raw)
+        if isinstance(content, dict) and "sha256" in content:
+            checksum = content.pop("sha256")
+            # Comparing bytes finds changes that mean the same JSON, too.
+            if digest(content) == checksum and _signed(content)[0] == raw:
+                return content
+    msg = f"{path.name} is not what was written"
+    raise DamagedError(msg)

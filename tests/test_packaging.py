@@ -35,6 +35,8 @@ BRIDGES = {
     "theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"},
     "theory/testing.py": {"hypothesis"},
 }
+# Extras that a function asks for when it is called.
+ON_DEMAND = {"empirics/executors.py": {"distributed"}}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
@@ -225,7 +227,9 @@ def test_every_imported_package_is_a_dependency(project):
     declared["reports"] |= declared["empirics"]
     for path in SOURCES:
         place = path.relative_to(ROOT)
-        known = set(sys.stdlib_module_names) | set(PACKAGES) | BRIDGES.get(place.as_posix(), set())
+        name = place.as_posix()
+        known = set(sys.stdlib_module_names) | set(PACKAGES) | BRIDGES.get(name, set())
+        known |= ON_DEMAND.get(name, set())
         for top in {_top(module) for module in _imported_modules(path)} - known:
             assert _normal(distributions.get(top, top)) in declared[place.parts[0]], f"{place}: {top}"
 
@@ -257,3 +261,18 @@ def test_wheel_installs_into_an_empty_environment_without_torch(tmp_path):
     )
     done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.strip() == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [(name, one) for name, many in ON_DEMAND.items() for one in many]
+)
+def test_extras_on_demand_are_not_imported_with_the_file(name, package):
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    at_top = {
+        alias.name.partition(".")[0]
+        for node in tree.body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in (node.names if isinstance(node, ast.Import) else [ast.alias(node.module or "")])
+    }
+    assert package not in at_top
+    assert package in (ROOT / name).read_text(encoding="utf-8")

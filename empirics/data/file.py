@@ -1,6 +1,7 @@
 """The user's own data: an .npz file with arrays X and y, or a .csv file with the label in the last column."""
 
 import csv
+import hashlib
 import tokenize
 import zipfile
 import zlib
@@ -47,10 +48,7 @@ class FileData:
 
     def load(self, seed: int) -> Dataset:
         """Read, map the classes and split with `seed`."""
-        path = Path(self.path)
-        if not path.is_file():
-            msg = f"data file must exist, got {self.path!r}"
-            raise FileNotFoundError(msg)
+        path = self._existing()
         X, labels = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
         X = as_points(f"X in {path.name}", X)
         if labels.shape != (len(X),):
@@ -69,6 +67,18 @@ class FileData:
             name=self.name,
             classes=classes,
         )
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 (hex) of the file, as it is on the disk."""
+        with self._existing().open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def _existing(self) -> Path:
+        path = Path(self.path)
+        if not path.is_file():
+            msg = f"data file must exist, got {self.path!r}"
+            raise FileNotFoundError(msg)
+        return path
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

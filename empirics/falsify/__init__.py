@@ -10,7 +10,13 @@ from empirics.falsify.instance import Ensemble, Instance, train_ensemble
 from empirics.falsify.moves import Budget
 from empirics.falsify.report import counter_example, write_counter_example
 from empirics.falsify.search import Falsification, falsify
-from empirics.falsify.stated import displacement_bound, free_share_law, published_form, velocity_bound
+from empirics.falsify.stated import (
+    displacement_bound,
+    free_share_law,
+    margin_theorem,
+    published_form,
+    velocity_bound,
+)
 
 __all__ = [
     "Budget",
@@ -24,6 +30,7 @@ __all__ = [
     "displacement_bound",
     "falsify",
     "free_share_law",
+    "margin_theorem",
     "measure",
     "published_form",
     "train_ensemble",

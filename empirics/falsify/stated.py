@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from empirics.falsify.inequality import Inequality, as_is
 from empirics.falsify.instance import FLOW_STEPS, Instance, train_ensemble
-from theory import free_fraction, kappa, preactivation_scale, published_width
-from theory._validation import Array, check_real
+from theory import free_fraction, kappa, margin_bound, preactivation_scale, published_width
+from theory._validation import Array, check_probability, check_real
 
 
 def published_form(*, constant: float = 1.0, margin: float = 1.0) -> Inequality:
@@ -203,6 +203,49 @@ def velocity_bound(
 
     return Inequality(
         name=name, statement=statement, measure=error, delta=delta, recipe=recipe, repair=repair
+    )
+
+
+def margin_theorem(*, factor: float = 1.0, delta: float = 0.1) -> Inequality:
+    """Return the margin theorem: P(|f(z; T)/T − f_b(z)| > C (start + flips)) ≤ δ, for descent of any steps.
+
+    Holds for C = 1, the initial network included.  A candidate is measured on a few hundred networks: with
+    a δ far below one in hundred nothing could be seen to break it.
+
+    Parameters
+    ----------
+    factor : float
+        C > 0; below 1 the inequality is not proved, and false for a small one.
+    delta : float in (0, 1)
+
+    Returns
+    -------
+    Inequality
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Notes
+    -----
+    Source: `theory.margin_bound`; Derivation 8.
+    """
+    factor = check_real("factor", factor, minimum=0, exclusive=True)
+    delta = check_probability("delta", delta)
+
+    def bound(instance: Instance) -> float:
+        limit = margin_bound(
+            instance.Z, instance.X, instance.y, instance.setting, delta, dynamics="descent", sides=2
+        )
+        return factor * float(np.asarray(limit.value)[0])
+
+    return velocity_bound(
+        bound,
+        delta=delta,
+        name="margin theorem",
+        statement=f"P(|f(z; T)/T − f_b(z)| > {factor:g} (start + flips)) ≤ {delta:g}",
+        recipe=f"margin_theorem(factor={factor!r}, delta={delta!r})",
     )
 
 

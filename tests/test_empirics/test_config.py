@@ -50,10 +50,14 @@ SOURCES = [
         ("negative_slope", 1, ValueError, r"negative_slope must lie in \[0, 1\), got 1"),
         ("negative_slope", -0.5, ValueError, r"negative_slope must lie in \[0, 1\), got -0.5"),
         ("negative_slope", math.nan, ValueError, "negative_slope must be finite, got nan"),
-        ("loss", "squared", ValueError, "loss must be one of identity, logistic, got 'squared'"),
+        (
+            "loss",
+            "hinge",
+            ValueError,
+            "loss must be one of identity, logistic, squared, exponential, got .hi",
+        ),
         ("scenario", "A", ValueError, "scenario must be one of a, b, got 'A'"),
-        ("epsilon", 0.0, ValueError, "epsilon must be > 0, got 0.0"),
-        ("epsilon", -1.0, ValueError, "epsilon must be > 0, got -1.0"),
+        ("epsilon", -1.0, ValueError, "epsilon must be >= 0, got -1.0"),
         ("epsilon", math.inf, ValueError, "epsilon must be finite, got inf"),
         ("epsilon", "1", TypeError, "epsilon must be a real number, got '1'"),
         ("T_f", -1.0, ValueError, "T_f must be >= 0, got -1.0"),
@@ -61,6 +65,8 @@ SOURCES = [
         ("T_g", -1e-300, ValueError, "T_g must be >= 0, got -1e-300"),
         ("T_g", None, TypeError, "T_g must be a real number, got None"),
         ("num_steps", 0, ValueError, "num_steps must be >= 1, got 0"),
+        ("num_steps_g", 0, ValueError, "num_steps_g must be >= 1, got 0"),
+        ("solver", "adam", ValueError, "solver must be one of gd, flow, got 'adam'"),
         ("num_steps", 2.5, TypeError, "num_steps must be an integer, got 2.5"),
         ("momentum", 1.0, ValueError, r"momentum must lie in \[0, 1\), got 1.0"),
         ("momentum", -0.1, ValueError, r"momentum must lie in \[0, 1\), got -0.1"),
@@ -113,3 +119,16 @@ def test_setting_takes_sizes_from_the_data_and_root_d_for_no_epsilon(epsilon):
     assert setting.epsilon == (np.sqrt(5) if epsilon is None else epsilon)
     for field in ("negative_slope", "loss", "scenario", "T_f", "T_g"):
         assert getattr(setting, field) == getattr(config, field)
+
+
+def test_a_flow_has_no_momentum():
+    with pytest.raises(
+        ValueError, match=r"momentum must be 0 with solver 'flow', which has no steps, got 0\.9"
+    ):
+        ExperimentConfig(data=DATA, width=10, solver="flow", momentum=0.9)
+
+
+def test_no_perturbation_is_a_control_of_sweeps_and_no_instance_of_the_theory():
+    config = ExperimentConfig(data=DATA, width=10, epsilon=0.0)
+    with pytest.raises(ValueError, match=r"epsilon must be > 0, got 0\.0"):
+        config.setting(DATA.load(0))

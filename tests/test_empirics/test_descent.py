@@ -12,8 +12,19 @@ from scipy import stats
 import empirics.model
 import theory
 from empirics import DigitsData, ShiftedGaussianData, TwoLayerNet, evaluate, train
+from empirics.descent import SLOPES, train_path
+from theory.lazy import losses
+from theory.setting import LOSSES
 
 EPS = np.finfo(np.float64).eps
+VALUES = {
+    "identity": lambda s: s,
+    "logistic": lambda s: torch.nn.functional.softplus(s, threshold=40),
+    "squared": lambda s: (1 + s) ** 2 / 2,
+    "exponential": torch.exp,
+}
+# Long enough to move, short enough that rounding does not grow beyond notice.
+TIMES = {"identity": 1.5, "logistic": 1.5, "squared": 0.3, "exponential": 0.05}
 
 
 def problem(*, dim=4, num_points=15, width=40, slope=0.0, dtype=torch.float64):
@@ -31,32 +42,33 @@ def rounding(trained, X):
     """Bound, to first order, the difference of two float64 trainings of the same network.
 
     A step's gradient is a sum over N samples, weighted by a sum over m neurons of (d + 1)-term products;
-    the parameters are of the size of the largest one or of what a step adds.  Only the logistic loss
-    feeds an error back: its slope changes by at most 1/4 of the change of an output, and an output
-    by at most max k(x, x) Σ a_i² of that a unit of flow time.
+    the parameters are of the size of the largest one or of what the steps add.  All losses but the identity
+    feed an error back: ℓ' changes by at most ℓ'' times the change of an output, and an output by at most
+    max k(x, x) Σ a_i² of that a unit of flow time.  ∫ ℓ'' is T/4 or T at most, and β for e^s.
     """
     network = trained.initial
     terms = trained.num_steps * (len(X) + network.width + network.dim + 6)
-    size = parameters(network).abs().max() + trained.T * network.readout.abs().max() * X.abs().max()
+    most = trained.sample_weights.max()
+    size = parameters(network).abs().max() + most * network.readout.abs().max() * X.abs().max()
     k = (X**2).sum(dim=1).max() + 1
-    growth = math.exp(trained.T * k * (network.readout**2).sum() / 4) if trained.loss == "logistic" else 1.0
+    curvature = {"identity": 0.0, "logistic": trained.T / 4, "squared": trained.T, "exponential": most}
+    growth = math.exp(curvature[trained.loss] * k * (network.readout**2).sum())
     return float(terms * EPS * size * growth)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.3])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("loss", ["identity", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_training_is_sgd_on_the_loss(loss, momentum, slope):
     network, X, y = problem(slope=slope)
-    trained = train(network, X, y, T=1.5, num_steps=8, momentum=momentum, loss=loss)
+    trained = train(network, X, y, T=TIMES[loss], num_steps=8, momentum=momentum, loss=loss)
 
     weight, bias = (p.detach().clone().requires_grad_() for p in (network.weight, network.bias))
     copy = TwoLayerNet(weight.detach(), bias.detach(), network.readout, negative_slope=slope)
     optimiser = torch.optim.SGD(copy.parameters(), lr=trained.learning_rate, momentum=momentum)
     for _ in range(8):
         optimiser.zero_grad()
-        margins = y * copy(X)
-        (-margins if loss == "identity" else torch.nn.functional.softplus(-margins)).mean().backward()
+        VALUES[loss](-y * copy(X)).mean().backward()
         optimiser.step()
 
     tolerance = rounding(trained, X)
@@ -65,10 +77,10 @@ def test_training_is_sgd_on_the_loss(loss, momentum, slope):
     assert difference <= tolerance < 1e-8 * moved
 
 
-@pytest.mark.parametrize("loss", ["identity", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_result_does_not_depend_on_the_blocks(monkeypatch, loss):
     network, X, y = problem(width=700)
-    options = {"T": 1.0, "num_steps": 5, "momentum": 0.5, "loss": loss}
+    options = {"T": TIMES[loss], "num_steps": 5, "momentum": 0.5, "loss": loss}
     whole = train(network, X, y, **options)
     monkeypatch.setattr(empirics.model, "_BLOCK", 1)  # blocks of 256, 256 and 188 neurons
     in_blocks = train(network, X, y, **options)
@@ -97,7 +109,7 @@ def test_flow_time_is_the_total_weight_of_a_constant_gradient(T, num_steps, mome
     assert flow_time == pytest.approx(T, rel=4 * EPS)
 
 
-@pytest.mark.parametrize("loss", ["identity", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_given_network_and_readout_stay_as_they_are(loss):
     network, X, y = problem()
     before, readout = parameters(network).clone(), network.readout.clone()
@@ -109,7 +121,7 @@ def test_given_network_and_readout_stay_as_they_are(loss):
         assert torch.equal(same, readout)
 
 
-@pytest.mark.parametrize("loss", ["identity", "logistic"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_no_time_leaves_the_network(loss):
     network, X, y = problem()
     trained = train(network, X, y, T=0, num_steps=4, momentum=0.9, loss=loss)
@@ -134,11 +146,92 @@ def test_logistic_loss_is_stable_at_huge_outputs(dtype):
     assert torch.equal(parameters(pushed.final), parameters(linear.final))
 
 
-@pytest.mark.parametrize("loss", ["identity", "logistic"])
-def test_divergence_is_an_error(loss):
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("identity", "parameters not finite after 2 steps of 5e"),
+        ("logistic", "slope of the logistic loss not finite after 1 steps of 5e"),
+        ("squared", "slope of the squared loss not finite after 1 steps of 5e"),
+        ("exponential", "slope of the exponential loss not finite after 0 steps of 5e"),
+    ],
+)
+def test_divergence_is_an_error(loss, message):
     network, X, y = problem(dtype=torch.float32)
-    with pytest.raises(FloatingPointError, match="parameters not finite after 2 steps of 5e"):
+    with pytest.raises(FloatingPointError, match=f"training diverged: {message}"):
         train(network, X * 1e20, y, T=1e31, num_steps=2, loss=loss)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_parameters_that_overflow_in_the_last_step_are_an_error(loss):
+    network, X, y = problem(dtype=torch.float32)
+    with pytest.raises(FloatingPointError, match="parameters not finite after 1 steps of 3e"):
+        train(network, 30 * X, y, T=3e38, num_steps=1, loss=loss)
+
+
+def test_steps_beyond_the_numbers_of_the_network_are_an_error():
+    network, X, y = problem(dtype=torch.float32)
+    with pytest.raises(FloatingPointError, match=r"a step of 1e[+]39 is beyond torch.float32"):
+        train(network, X, y, T=1e39, num_steps=1)
+
+
+# Losses and snapshots -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_slopes_are_those_of_the_theory(loss):
+    s = np.concatenate([np.linspace(-800, 700, 5001), [0.0, -1.0, 1e-300, -1e-300]])
+    ours = SLOPES[loss](torch.as_tensor(s)).numpy()
+    # Four roundings of exp and quotients, and of the argument of exp, which up to 800 costs 800 more.
+    np.testing.assert_allclose(ours, losses.SLOPE[loss](s), rtol=1000 * EPS, atol=np.finfo(float).tiny)
+    values = torch.as_tensor(s).requires_grad_()
+    VALUES[loss](values).sum().backward()
+    np.testing.assert_allclose(ours, values.grad.numpy(), rtol=1000 * EPS, atol=EPS)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_path_is_the_training_for_each_number_of_steps(loss):
+    network, X, y = problem(width=300)
+    rate, momentum = 0.02, 0.7
+    options = {"momentum": momentum, "loss": loss}
+    path = train_path(network, X, y, learning_rate=rate, steps=(0, 1, 2, 7, 11), **options)
+    assert [one.num_steps for one in path] == [0, 1, 2, 7, 11]
+    assert torch.equal(parameters(path[0].final), parameters(network))
+    assert not path[0].sample_weights.any()
+    for one in path:
+        assert (one.learning_rate, one.momentum, one.loss, one.solver) == (rate, momentum, loss, "gd")
+        assert theory.flow_time(rate, one.num_steps, momentum=momentum) == one.T
+        assert one.initial is network
+        (alone,) = train_path(network, X, y, learning_rate=rate, steps=[one.num_steps], **options)
+        assert torch.equal(parameters(alone.final), parameters(one.final))
+        np.testing.assert_array_equal(alone.sample_weights, one.sample_weights)
+    # Snapshots share no memory.
+    assert len({one.final.weight.data_ptr() for one in path}) == len(path)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sample_weights_are_the_weights_with_which_samples_acted(loss, momentum):
+    # All samples on the active side of all neurons throughout: W(T) − W(0) = a (1/N) Σ ±β_n y_n (x_n, 1).
+    _, X, y = problem(num_points=3)
+    generator = torch.Generator().manual_seed(1)
+    readout = 0.01 * torch.randn(20, generator=generator, dtype=torch.float64)
+    network = TwoLayerNet(torch.zeros(20, 4).double(), torch.full((20,), 10.0).double(), readout)
+    trained = train(network, X, y, T=2.0, num_steps=9, momentum=momentum, loss=loss)
+    assert bool((torch.cat([X, torch.ones(3, 1)], dim=1) @ parameters(trained.final).T > 0).all())
+    weights = torch.as_tensor(trained.sample_weights) * y
+    pull = (weights / 3) @ torch.cat([X, torch.ones(3, 1)], dim=1).double()
+    expected = parameters(network) + readout[:, None] * pull
+    torch.testing.assert_close(parameters(trained.final), expected, rtol=0, atol=1e-13)
+
+
+def test_loss_slopes_of_either_sign_add_up_in_the_sample_weights():
+    # Squared loss and one step so long that it overshoots: ℓ' = 1 − y f is +1 and then 1 − 3 = −2, rate 3.
+    network = TwoLayerNet(torch.zeros(1, 1), torch.zeros(1), torch.ones(1), negative_slope=0.0).double()
+    network = TwoLayerNet(network.weight.detach(), torch.tensor([1e-30]).double(), torch.ones(1).double())
+    X, y = torch.zeros(1, 1).double(), torch.ones(1).double()
+    path = train_path(network, X, y, learning_rate=3.0, steps=(1, 2), loss="squared")
+    assert [float(one.sample_weights[0]) for one in path] == pytest.approx([3.0, 9.0], rel=4 * EPS)
+    assert [one.final.bias.item() for one in path] == pytest.approx([3.0, -3.0], rel=4 * EPS)
 
 
 def test_number_of_threads_is_given_back():
@@ -169,7 +262,17 @@ def test_number_of_threads_is_given_back():
         ({"num_steps": 1.0}, TypeError, "num_steps must be an integer, got 1.0"),
         ({"momentum": 1.0}, ValueError, r"momentum must lie in \[0, 1\), got 1.0"),
         ({"momentum": -0.1}, ValueError, r"momentum must lie in \[0, 1\), got -0.1"),
-        ({"loss": "hinge"}, ValueError, "loss must be one of identity, logistic, got 'hinge'"),
+        (
+            {"loss": "hinge"},
+            ValueError,
+            "loss must be one of identity, logistic, squared, exponential, got 'h",
+        ),
+        (
+            {"X": torch.ones(3, 2).double()},
+            ValueError,
+            "X, y must have the dtype of the network, torch.float32",
+        ),
+        ({"X": torch.full((3, 2), math.inf)}, ValueError, "X must be finite, got 6 entries that are not"),
     ],
 )
 def test_train_rejects_bad_arguments(options, error, message):
@@ -177,6 +280,25 @@ def test_train_rejects_bad_arguments(options, error, message):
     arguments = {"X": torch.ones(3, 2), "y": torch.ones(3), "T": 1.0, "num_steps": 2, **options}
     with pytest.raises(error, match=message):
         train(network, arguments.pop("X"), arguments.pop("y"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"steps": ()}, ValueError, r"steps must be increasing and not empty, got \[\]"),
+        ({"steps": (2, 2)}, ValueError, r"steps must be increasing and not empty, got \[2, 2\]"),
+        ({"steps": (3, 1)}, ValueError, r"steps must be increasing and not empty, got \[3, 1\]"),
+        ({"steps": (-1, 1)}, ValueError, "steps must be >= 0, got -1"),
+        ({"steps": (1.5,)}, TypeError, "steps must be an integer, got 1.5"),
+        ({"learning_rate": -1.0}, ValueError, "learning_rate must be >= 0, got -1.0"),
+        ({"learning_rate": math.inf}, ValueError, "learning_rate must be finite, got inf"),
+        ({"momentum": 1.0}, ValueError, r"momentum must lie in \[0, 1\), got 1.0"),
+    ],
+)
+def test_path_rejects_bad_arguments(options, error, message):
+    network, X, y = problem()
+    with pytest.raises(error, match=message):
+        train_path(network, X, y, **({"learning_rate": 0.1, "steps": (1, 2)} | options))
 
 
 # Order of convergence -------------------------------------------------------------------------------

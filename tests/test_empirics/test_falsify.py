@@ -28,6 +28,7 @@ from empirics.falsify import (
     write_counter_example,
 )
 from empirics.falsify.moves import complexity, moved, random_instance, simpler
+from empirics.falsify.stated import margin_theorem
 
 ROOT = Path(__file__).parents[2]
 SMALL = Budget(evaluations=120, max_width=256, max_dim=12)
@@ -195,6 +196,32 @@ def test_ours_with_a_smaller_constant_are_refuted(make, seed):
     result = falsify(make(factor=0.8), seed=seed, budget=SMALL)
     assert result.verdict == "violated"
     assert (result.instance.N, result.instance.dim) == (1, 1)
+
+
+@pytest.mark.parametrize("delta", [0.05, 0.3])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_margin_theorem_is_not_refuted(seed, delta):
+    """Probability to fail: below 1e-6 each, from the exact limit of a probability."""
+    result = falsify(margin_theorem(delta=delta), seed=seed, budget=SMALL, error_probability=1e-6)
+    assert result.verdict == "not found"
+    assert result.failed < SMALL.evaluations / 4
+
+
+def test_the_margin_theorem_is_as_loose_as_measured():
+    """A tenth of the bound is crossed too often; the search says where."""
+    result = falsify(margin_theorem(factor=0.1), seed=0, budget=SMALL, error_probability=1e-6)
+    assert result.verdict == "violated"
+    case = result.instance
+    limit = theory.margin_bound(case.Z, case.X, case.y, case.setting, 0.1).value[0]
+    assert result.measurement.bound == pytest.approx(0.1 * limit, rel=1e-12)
+    assert result.inequality.recipe == "margin_theorem(factor=0.1, delta=0.1)"
+
+
+def test_the_margin_theorem_refuses_bad_constants():
+    with pytest.raises(ValueError, match="factor must be > 0, got 0"):
+        margin_theorem(factor=0.0)
+    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\), got 0"):
+        margin_theorem(delta=0.0)
 
 
 def test_a_bound_of_the_velocity_is_added_in_three_lines():

@@ -25,7 +25,9 @@ from empirics import (
     evaluate,
     train,
 )
+from empirics.adaptive_flow import smooth_flow
 from empirics.measure import agrees
+from theory.setting import LOSSES
 
 EPS = np.finfo(np.float64).eps
 OUTPUTS = st.sampled_from([-2.5, -5e-324, -0.0, 0.0, 1e-300, 3.0, math.nan, math.inf])
@@ -117,6 +119,72 @@ def test_no_neuron_flips_that_was_not_free(dtype, loss, momentum, num_steps):
     assert counts.flipped_not_free.sum() == 0
     assert (counts.flipped <= counts.free).all()
     assert counts.flipped.sum() > 1000
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_no_neuron_flips_beyond_the_weights_of_the_samples(dtype, loss, momentum):
+    """`reach` = κ_β of the network's own training limits every loss; half of it is found to be exceeded."""
+    data = ShiftedGaussianData(dim=5, num_train=8, num_test=100).load(0)
+    options = {"width": 3000, "T": 4.0, "momentum": momentum, "num_steps": 60, "loss": loss}
+    trained = trained_on(data, dtype=dtype, slope=0.1, **options)
+    Z = np.concatenate([data.X_test, data.X])
+    reach = theory.weighted_kappa(Z, data.X, trained.sample_weights)
+    counts = count_neurons(trained, Z, reach=reach)
+    assert counts.flipped_not_free.sum() == 0
+    assert counts.flipped.sum() > 300
+    assert count_neurons(trained, Z, reach=reach / 2).flipped_not_free.sum() > 0
+    if loss in ("identity", "logistic"):
+        # Never above L T κ, up to the rounding of T from its steps.
+        assert (reach <= trained.T * theory.kappa(Z, data.X) * (1 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_neuron_flips_beyond_its_limits_under_the_flow(loss):
+    data = ShiftedGaussianData(dim=5, num_train=8, num_test=100).load(0)
+    X, y = (torch.as_tensor(part, dtype=torch.float64) for part in (data.X, data.y))
+    network = TwoLayerNet.initialise(5, 500, negative_slope=0.1, seed=0, dtype=torch.float64)
+    (trained,) = smooth_flow(network, X, y, times=[4.0], loss=loss, rtol=1e-3, atol=1e-5).trained
+    Z = np.concatenate([data.X_test, data.X])
+    reach = theory.weighted_kappa(Z, data.X, trained.sample_weights)
+    counts = count_neurons(trained, Z, reach=reach)
+    assert counts.flipped_not_free.sum() == 0
+    assert counts.flipped.sum() > 50
+    assert count_neurons(trained, Z, reach=reach / 3).flipped_not_free.sum() > 0
+    initial = (
+        None if loss == "identity" else theory.training_loss(evaluate(network, data.X), data.y, loss=loss)
+    )
+    bound = theory.displacement_bound(Z, data.X, T=4.0, loss=loss, largest_loss=initial)
+    assert count_neurons(trained, Z, reach=bound).flipped_not_free.sum() == 0
+
+
+def test_an_infinite_reach_leaves_every_neuron_with_a_readout_free():
+    data = GaussianData(dim=2, num_train=3, num_test=4).load(0)
+    weight, bias = torch.ones(5, 2).double(), torch.ones(5).double()
+    network = TwoLayerNet(weight, bias, torch.tensor([1.0, -1.0, 0.0, 1e-300, 2.0], dtype=torch.float64))
+    X, y = (torch.as_tensor(part, dtype=torch.float64) for part in (data.X, data.y))
+    trained = train(network, X, y, T=0.1, num_steps=1, loss="squared")
+    counts = count_neurons(trained, data.X_test, reach=np.full(4, np.inf))
+    assert counts.free.tolist() == [4] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "takes kappa or reach, got neither"),
+        ({"kappa": np.ones(4), "reach": np.ones(4)}, "takes kappa or reach, got both"),
+        ({"kappa": np.ones(4)}, "kappa needs a loss of bounded slope, got squared; pass reach="),
+        ({"reach": np.ones(3)}, r"reach must have shape \(4,\) and be >= 0, got shape \(3,\), least 1.0"),
+        ({"reach": -np.ones(4)}, r"reach must have shape \(4,\) and be >= 0, got shape \(4,\), least -1.0"),
+        ({"reach": np.full(4, np.nan)}, r"reach must have shape \(4,\) and be >= 0, .* least nan"),
+    ],
+)
+def test_limits_that_do_not_apply_are_refused(arguments, message):
+    data = GaussianData(dim=2, num_train=3, num_test=4).load(0)
+    trained = trained_on(data, width=5, T=0.1, num_steps=1, loss="squared")
+    with pytest.raises(ValueError, match=message):
+        count_neurons(trained, data.X_test, **arguments)
 
 
 def test_free_is_the_sharpest_criterion():

@@ -1,15 +1,24 @@
 """Files: whole or not at all, finite numbers only, and folders that can be written to."""
 
+import errno
+import hashlib
 import json
 import math
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from empirics.store import (
+    DamagedError,
+    ResultFolder,
+    canonical,
     check_directory,
+    digest,
     to_json,
     write_array,
     write_bytes,
@@ -170,3 +179,173 @@ def test_read_only_folder_is_refused(tmp_path, act):
     folder.mkdir(mode=0o555)
     with pytest.raises(PermissionError, match="must be writable"):
         act(folder / "new")
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_folders_are_flushed_where_the_system_can(monkeypatch, tmp_path, number):
+    flushed, fsync = [], os.fsync
+
+    def flush(handle):
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        flushed.append(path)
+        if path.is_dir():
+            raise OSError(number, "of a folder")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="of a folder"):
+            write_text(tmp_path / "new" / "out.txt", "text")
+    else:
+        write_text(tmp_path / "new" / "out.txt", "text")
+        assert (tmp_path / "new" / "out.txt").read_text() == "text"
+        # The names that are new stand in two folders.
+        assert set(flushed[1:]) == {tmp_path / "new", tmp_path}
+
+
+# Canonical text ---------------------------------------------------------------------------------------
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(values)
+def test_canonical_text_means_the_value_and_is_its_own_canonical_text(value):
+    text = canonical(value)
+    assert json.loads(text) == value
+    assert text.isascii()
+    assert canonical(json.loads(text)) == text
+
+
+@given(st.dictionaries(st.text(), values), st.randoms())
+def test_canonical_text_does_not_depend_on_order(value, random):
+    items = list(value.items())
+    random.shuffle(items)
+    assert canonical(dict(items)) == canonical(value)
+
+
+def test_canonical_text_is_that_of_equal_numbers():
+    value = {"b": (1.0, -0.0, np.float64(2), np.int64(3), 0.5, True, 1e22), "a": "γ"}
+    assert canonical(value) == '{"a":"\\u03b3","b":[1,0,2,3,0.5,true,10000000000000000000000]}'
+    assert digest(value) == hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_canonical_text_refuses_numbers_that_are_not_finite(number):
+    with pytest.raises(ValueError, match="JSON"):
+        canonical([number])
+
+
+# Result folders -------------------------------------------------------------------------------------------
+
+CONTENT = {"record": {"value": 0.1, "whole": 1.0, "text": "γ\n", "pair": ["1", "2"]}, "error": None}
+ARRAYS = {"b": np.array([[0.1, -0.0], [5e-324, np.nan]]), "a": np.arange(3), "t": np.array(["x", "γ"])}
+
+
+def test_result_comes_back_as_writing_returned_it(tmp_path):
+    folder = ResultFolder(tmp_path)
+    assert folder.read("name") is None
+    written = folder.write("name", CONTENT, ARRAYS)
+    assert folder.read("name") == written
+    assert {key: written[key] for key in CONTENT} == CONTENT
+    assert folder.names() == ["name"]
+    arrays = folder.read_arrays("name")
+    assert set(arrays) == set(ARRAYS)
+    for key, array in ARRAYS.items():
+        assert arrays[key].dtype == array.dtype
+        assert arrays[key].tobytes() == array.tobytes()
+
+
+def test_equal_results_are_equal_bytes(tmp_path):
+    for name, arrays in (("one", ARRAYS), ("two", dict(reversed(ARRAYS.items())))):
+        ResultFolder(tmp_path / name).write("name", CONTENT, arrays)
+    for path in ("results/name.json", "arrays/name.npz"):
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_result_replaces_one_that_was_there_and_its_arrays(tmp_path):
+    folder = ResultFolder(tmp_path)
+    folder.write("name", CONTENT, ARRAYS)
+    folder.write("name", {"record": None, "error": "failed"}, {})
+    assert folder.read("name")["error"] == "failed"
+    assert folder.read_arrays("name") == {}
+    assert tree(tmp_path) == ["arrays", "results", "results/name.json"]
+
+
+def test_unknown_arrays_are_a_key_error(tmp_path):
+    with pytest.raises(KeyError, match="name"):
+        ResultFolder(tmp_path).read_arrays("name")
+
+
+def test_arrays_are_never_unpickled(tmp_path):
+    """Not even from a file whose checksum is right."""
+    folder = ResultFolder(tmp_path)
+    folder.write("name", CONTENT, ARRAYS)
+    with (tmp_path / "arrays" / "name.npz").open("wb") as stream:
+        np.savez(stream, a=np.array([{"an": "object"}]), allow_pickle=True)
+    path = tmp_path / "results" / "name.json"
+    content = json.loads(path.read_text("utf-8"))
+    content.pop("sha256")
+    content["arrays"] = hashlib.sha256((tmp_path / "arrays" / "name.npz").read_bytes()).hexdigest()
+    path.write_text(to_json({**content, "sha256": digest(content)}), "utf-8")
+    assert folder.read("name")["arrays"] == content["arrays"]
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        folder.read_arrays("name")
+    path.write_bytes(pickle.dumps(content))
+    with pytest.raises(DamagedError):
+        folder.read("name")
+
+
+def test_result_that_is_not_finite_is_refused_and_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        ResultFolder(tmp_path).write("name", {"record": {"value": math.nan}}, {})
+    assert tree(tmp_path) == []
+
+
+def test_lock_holds_out_others_until_it_is_dropped(tmp_path):
+    folder = ResultFolder(tmp_path / "new")
+    busy = pytest.raises(BlockingIOError, match=rf"process {os.getpid()} on .* writes to")
+    with folder.locked(), busy, ResultFolder(tmp_path / "new").locked():
+        pass
+    with pytest.raises(ZeroDivisionError), folder.locked():
+        raise ZeroDivisionError
+    with folder.locked():
+        assert (tmp_path / "new" / ".lock").read_text().startswith(f"{os.getpid()} on ")
+    assert (tmp_path / "new" / ".lock").read_text() == ""
+
+
+def test_what_a_killed_writer_left_is_cleared_away_and_nothing_else(tmp_path):
+    for name in (".plan.json.x1.tmp", "results/.a.json.y.tmp", "arrays/.a.npz.z.tmp"):
+        write_text(tmp_path / name, "half")
+    for name in ("notes.tmp", ".hidden", "results/mine.tmp"):
+        write_text(tmp_path / name, "kept")
+    with ResultFolder(tmp_path).locked():
+        pass
+    files = [name for name in tree(tmp_path) if (tmp_path / name).is_file()]
+    assert files == [".hidden", ".lock", "notes.tmp", "results/mine.tmp"]
+
+
+def test_tables_have_every_column_of_any_row(tmp_path):
+    rows = [{"hash": "a", "x": 0.1, "pair": ["1", "2"]}, {"hash": "b", "flag": True, "text": 'a,"b"\nγ'}]
+    ResultFolder(tmp_path).write_tables(rows, [{"hash": "b", "error": "bad"}])
+    lines = (tmp_path / "results.jsonl").read_text("utf-8").splitlines()
+    columns = ["hash", "x", "pair", "flag", "text"]
+    assert [list(json.loads(line)) for line in lines] == [columns] * 2
+    assert json.loads(lines[0]) == {"hash": "a", "x": 0.1, "pair": ["1", "2"], "flag": None, "text": None}
+    table = (tmp_path / "results.csv").read_text("utf-8")
+    assert table == 'hash,x,pair,flag,text\na,0.1,"[""1"", ""2""]",,\nb,,,true,"a,""b""\nγ"\n'
+    assert json.loads((tmp_path / "failures.json").read_text("utf-8")) == [{"hash": "b", "error": "bad"}]
+
+
+def test_plan_that_stays_the_same_leaves_the_tables(tmp_path):
+    folder = ResultFolder(tmp_path)
+    folder.write_plan({"blocks": [1]})
+    assert folder.read_plan() == {"blocks": [1]}
+    folder.write_tables([{"hash": "a"}], [])
+    folder.write_plan({"blocks": [1]})
+    assert (tmp_path / "results.csv").exists()
+    folder.write_plan({"blocks": [1, 2]})
+    assert tree(tmp_path) == ["plan.json"]

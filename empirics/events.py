@@ -1,0 +1,396 @@
+"""The event loop of exact gradient flow for one neuron, compiled.
+
+At n distinct samples the neuron has the pre-activations p_k = u(x_k), which move with velocity ṗ = L v, v
+= Lᵀ ξ, ξ_k = c_k s_k.  L is the matrix of the x̃ = (x, 1) in some orthonormal basis, c_k the weight of a
+sample (the sum of its labels over N, times the sign of the readout), s_k = φ'(p_k) ∈ {γ, 1}, or some
+value of [γ, 1] while p_k stays 0.  Time is r = |a| t.  Derivation 14.
+
+A kink with c_k < 0 is convex for the loss: both sides may push towards it, and the neuron then slides on it.
+A kink with c_k > 0 is concave and always crossed.
+
+Between two looks at all samples only those near their kinks are followed.  The others are safe as long as the
+neuron strays from the line that it was on by less than their distance: |p_k − p_k(line)| ≤ ‖x̃_k‖ ‖stray‖.
+"""
+
+import numpy as np
+
+from empirics.compiled import compiled
+from empirics.quadratic import Integers, least_norm
+from theory._validation import Array
+
+# A speed below this multiple of the largest one possible is rounding of a sum that is updated event by event.
+_ROUNDING = 1024 * np.finfo(np.float64).eps
+# Events without time between them, over the number of samples, from which their order is undecided.
+_STUCK = 20
+# Up to so many samples are followed all the time.
+_FEW = 1500
+# Samples looked at together.
+_LANES = 64
+# Times and positions closer than this share of their size are the same.
+_SAME = 64 * np.finfo(np.float64).eps
+# The least straying expected, over the largest speed possible.
+_SLOWEST = 1e-9
+# Samples followed between two looks, over √n; the count of kinks that it slides on is added.
+_NEAR = 2.0
+
+COUNTS = ("crossings", "stops", "departures", "looks")
+_CROSSINGS, _STOPS, _DEPARTURES, _LOOKS = range(4)
+
+
+@compiled
+def follow_all(
+    inputs: Array, labels: Array, slope: float, starts: Array, readouts: Array, times: Array
+) -> tuple[Array, Integers, int]:
+    """Follow neurons one after the other.
+
+    Parameters
+    ----------
+    inputs : array, shape (n, D), contiguous
+        L.
+    labels : array, shape (n,)
+        Sum of the labels of each distinct sample over N, not 0.
+    slope : float
+        γ.
+    starts : array, shape (q, n)
+        Pre-activations at time 0.
+    readouts : array, shape (q,)
+        a.
+    times : array, shape (K,)
+        Increasing flow times t ≥ 0.
+
+    Returns
+    -------
+    ways : array, shape (K, q, D)
+        Σ_k labels_k L_k ∫ φ'(u_i(x_k)) dt: the weights move by a times it.
+    counts : array of int, shape (4,)
+        Over all neurons, in the order of `COUNTS`: kinks crossed, kinks stopped at, kinks left after sliding,
+        looks at all samples.
+    undecided : int
+        The first neuron whose events piled up without time between them, or −1; the rest is not followed.
+    """
+    ways = np.zeros((len(times), len(readouts), inputs.shape[1]))
+    gram = np.dot(inputs, inputs.T) if len(inputs) <= _FEW else np.empty((0, 0))
+    counts = np.zeros(4, dtype=np.int64)
+    for i in range(len(readouts)):
+        size = abs(readouts[i])
+        if size == 0:
+            continue
+        sign = np.sign(readouts[i])
+        reached, decided = _follow(inputs, gram, sign * labels, slope, starts[i], size * times, counts)
+        if not decided:
+            return ways, counts, i
+        for index in range(len(times)):
+            for j in range(inputs.shape[1]):
+                ways[index, i, j] = reached[index, j] * sign / size
+    return ways, counts, -1
+
+
+@compiled
+def _follow(
+    inputs: Array, gram: Array, weights: Array, slope: float, start: Array, times: Array, counts: Integers
+) -> tuple[Array, bool]:
+    """Return the way Σ_k c_k L_k ∫ s_k dr up to each time, shape (K, D), and whether all was decided."""
+    n, dim = inputs.shape
+    p = start.copy()
+    side = np.where(p > 0, 1.0, -1.0)  # 0 while sliding
+    s = np.where(p > 0, 1.0, slope)
+    lengths = np.empty(n)
+    for k in range(n):
+        lengths[k] = np.sqrt(np.sum(inputs[k] ** 2))
+    tolerance = _ROUNDING * lengths * np.sum(np.abs(weights) * lengths)
+    way, ways = np.zeros(dim), np.empty((len(times), dim))
+    now, index, straying, slowest = 0.0, 0, 0.0, 0.0
+    while index < len(times):
+        velocity = np.dot(weights * s, inputs)
+        rate = np.dot(inputs, velocity)
+        if now > 0:
+            p = start + np.dot(inputs, way)
+        else:
+            slowest = _SLOWEST * np.sum(np.abs(weights) * lengths)
+            straying = np.sqrt(np.sum(velocity**2)) + slowest
+        counts[_LOOKS] += 1
+        if len(gram):
+            horizon, members, near, products = np.inf, np.arange(n), inputs, gram
+        else:
+            # What clock and positions cannot tell apart is followed together: a look ahead by less would be
+            # repeated for ever.
+            far = np.max(np.abs(start) / lengths) + np.sqrt(np.sum(way**2))
+            fastest = straying + np.sqrt(np.sum(velocity**2))
+            horizon, members = _near(p, side, rate, lengths, straying, _SAME * max(now, far / fastest))
+            near = inputs[members]
+            products = np.dot(near, near.T)
+        before = now
+        now, index, stray, decided = _window(
+            near,
+            products,
+            weights[members],
+            slope,
+            p[members],
+            side,
+            s,
+            rate[members],
+            members,
+            tolerance[members],
+            velocity,
+            way,
+            ways,
+            now,
+            times,
+            index,
+            horizon,
+            straying * horizon,
+            counts,
+        )
+        if not decided:
+            return ways, False
+        # The next line will be left about as fast as this one was.
+        straying = max(2 * stray / (now - before), straying / 4, slowest) if now > before else 2 * straying
+    return ways, True
+
+
+@compiled
+def _near(
+    p: Array, side: Array, rate: Array, lengths: Array, straying: float, least: float
+) -> tuple[float, Integers]:
+    """Return for how long no other sample can meet its kink, and the samples to follow until then.
+
+    Safe for as long as the neuron strays from its line by at most `straying` times that time, which is above
+    `least`.
+    """
+    n = len(p)
+    most = int(_NEAR * np.sqrt(n)) + np.sum(side == 0)
+    soonest = np.empty(n)
+    for k in range(n):
+        speed = straying * lengths[k] + max(-side[k] * rate[k], 0.0)
+        soonest[k] = max(side[k] * p[k], 0.0) / speed
+    while most < n:
+        horizon = np.partition(soonest, most)[most]
+        if horizon > least:
+            return horizon, np.flatnonzero(soonest < horizon)
+        most = 2 * most
+    return np.inf, np.arange(n)
+
+
+@compiled
+def _window(
+    inputs: Array,
+    gram: Array,
+    weights: Array,
+    slope: float,
+    p: Array,
+    all_sides: Array,
+    all_slopes: Array,
+    rate: Array,
+    members: Integers,
+    tolerance: Array,
+    velocity: Array,
+    way: Array,
+    ways: Array,
+    now: float,
+    times: Array,
+    index: int,
+    horizon: float,
+    room: float,
+    counts: Integers,
+) -> tuple[float, int, float, bool]:
+    """Follow some samples for the time `horizon`, to the last time, or until the neuron strays by `room`.
+
+    Updates the state, fills `ways` as times are met, and returns the time, the index of the next one, how far
+    the neuron strayed from its line, and whether all events were decided.
+    """
+    line, here, begin = velocity.copy(), way.copy(), now
+    n = len(weights)
+    side, s = all_sides[members], all_slopes[members]
+    kinks = np.empty(n, dtype=np.int64)
+    sliding = 0
+    for k in range(n):
+        if side[k] == 0 or (now == 0 and p[k] == 0 and weights[k] < 0):
+            kinks[sliding] = k
+            sliding += 1
+            p[k] = 0.0
+    pause = 0
+    if sliding:
+        sliding = _settle(
+            inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
+        )
+    decided, finished = True, False
+    while not finished:
+        step, event = _next(p, side, rate, weights, tolerance, begin + horizon - now, pause > n)
+        if horizon < np.inf:
+            longest = _within(way, here, velocity, line, now - begin, room)
+            if longest < step:
+                step, event = longest, -1
+        # Read off without a stop, so that the answer at one time does not depend on which others are
+        # asked for.
+        while index < len(times) and times[index] <= now + step:
+            ways[index] = way + (times[index] - now) * velocity
+            index += 1
+        if index == len(times):
+            break
+        for k in range(n):
+            p[k] += step * rate[k]
+        for j in range(len(way)):
+            way[j] += step * velocity[j]
+        now += step
+        if event < 0:
+            finished = True
+            continue
+        pause = pause + 1 if step == 0 else 0
+        if pause > _STUCK * (n + 1):
+            decided = False
+            break
+        sliding = _meet(
+            event, inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
+        )
+    for k in range(n):
+        all_sides[members[k]] = side[k]
+        all_slopes[members[k]] = s[k]
+    stray = np.sqrt(np.sum((way - here - (now - begin) * line) ** 2))
+    return now, index, stray, decided
+
+
+@compiled
+def _within(way: Array, here: Array, velocity: Array, line: Array, time: float, room: float) -> float:
+    """Return for how long ‖stray + t (velocity − line)‖ ≤ room: the neuron stays near its line."""
+    square, mixed, size = 0.0, 0.0, -(room**2)
+    for j in range(len(way)):
+        stray, change = way[j] - here[j] - time * line[j], velocity[j] - line[j]
+        square += change * change
+        mixed += stray * change
+        size += stray * stray
+    if square == 0:
+        return np.inf
+    if size >= 0:
+        return 0.0
+    # The positive root of square t² + 2 mixed t + size = 0, size < 0, without cancellation.
+    root = np.sqrt(mixed * mixed - square * size)
+    return float(-size / (mixed + root) if mixed > 0 else (root - mixed) / square)
+
+
+@compiled
+def _next(
+    p: Array, side: Array, rate: Array, weights: Array, tolerance: Array, longest: float, circling: bool
+) -> tuple[float, int]:
+    """Return when the first kink is met, and which; `longest` and −1 if none is before that.
+
+    Of those that are met now the first comes first, and when events seem to go in circles a convex one.
+    Then the velocity is the shortest on the convex kinks whenever a concave one is crossed, which makes the
+    shortest one longer: no choice comes back.
+    """
+    step, event = longest, -1
+    for start in range(0, len(p), _LANES):
+        end = min(start + _LANES, len(p))
+        # Few pieces hold a kink that is met earlier than those before: looked for without branches first.
+        met = 0
+        for k in range(start, end):
+            met |= side[k] * (p[k] + step * rate[k]) < 0
+        if met:
+            for k in range(start, end):
+                speed, gap = -side[k] * rate[k], side[k] * p[k]
+                if speed > tolerance[k] and gap < step * speed:
+                    step, event = max(gap, 0.0) / speed, k
+    if circling and event >= 0 and step == 0 and weights[event] > 0:
+        for k in range(event + 1, len(p)):
+            if weights[k] < 0 and side[k] * p[k] <= 0 and -side[k] * rate[k] > tolerance[k]:
+                return step, k
+    return step, event
+
+
+@compiled
+def add(total: Array, factor: float, row: Array) -> None:
+    """Add factor · row in place."""
+    for k in range(len(total)):
+        total[k] += factor * row[k]
+
+
+@compiled
+def _meet(
+    event: int,
+    inputs: Array,
+    gram: Array,
+    weights: Array,
+    slope: float,
+    kinks: Integers,
+    sliding: int,
+    p: Array,
+    s: Array,
+    side: Array,
+    rate: Array,
+    velocity: Array,
+    tolerance: Array,
+    counts: Integers,
+) -> int:
+    """Cross the kink of sample `event` or begin to slide on it; return on how many kinks it slides."""
+    p[event] = 0.0
+    change = (slope - 1) * side[event]
+    beyond = rate[event] + weights[event] * change * gram[event, event]
+    if weights[event] > 0 or (sliding == 0 and beyond * side[event] < -tolerance[event]):
+        s[event] += change
+        side[event] = -side[event]
+        add(rate, weights[event] * change, gram[event])
+        add(velocity, weights[event] * change, inputs[event])
+        counts[_CROSSINGS] += 1
+    else:
+        kinks[sliding] = event
+        sliding += 1
+    if sliding == 0:
+        return 0
+    return _settle(
+        inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
+    )
+
+
+@compiled
+def _settle(
+    inputs: Array,
+    gram: Array,
+    weights: Array,
+    slope: float,
+    kinks: Integers,
+    count: int,
+    p: Array,
+    s: Array,
+    side: Array,
+    rate: Array,
+    velocity: Array,
+    tolerance: Array,
+    counts: Integers,
+) -> int:
+    """Choose s on the convex kinks at which the neuron is: the velocity of least norm.
+
+    Updates the state and returns the number of kinks that it slides on, which are then first in `kinks`.
+    """
+    members = kinks[:count].copy()
+    local = np.empty((count, count))
+    # ξ = c s lies in [c, γ c], as c < 0; s = 1 is its lower end.
+    force, place, base, ends = np.empty(count), np.empty(count), np.empty(count), weights[members]
+    for i in range(count):
+        k = members[i]
+        for j in range(count):
+            local[i, j] = gram[k, members[j]]
+        force[i] = weights[k] * s[k]
+        place[i] = -side[k]
+        base[i] = rate[k]
+    base -= local @ force
+    chosen = least_norm(local, base, force.copy(), ends, slope * ends, place, tolerance[members])
+    left = 0
+    for i in range(count):
+        k = members[i]
+        if chosen[i] != force[i]:
+            add(rate, chosen[i] - force[i], gram[k])
+            add(velocity, chosen[i] - force[i], inputs[k])
+        slid = side[k] == 0
+        if place[i] == 0:
+            s[k] = chosen[i] / weights[k]
+            kinks[left] = k
+            left += 1
+            counts[_STOPS] += not slid
+        else:
+            s[k] = 1.0 if place[i] < 0 else slope
+            counts[_CROSSINGS] += (not slid) and side[k] != -place[i]
+            counts[_DEPARTURES] += slid
+        side[k] = -place[i]
+    for i in range(left):
+        rate[kinks[i]] = 0.0
+        p[kinks[i]] = 0.0
+    return left

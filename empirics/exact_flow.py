@@ -1,0 +1,148 @@
+"""Gradient flow of the identity loss, exactly: no step size, one event after the other.
+
+With the identity loss neurons do not interact, dw̃_i/dt = a_i (1/N) Σ_n y_n φ'(u_i(x_n)) x̃_n, x̃ = (x, 1), and
+between sign changes of its pre-activations a neuron moves on a straight line.  Derivation 14.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from empirics.descent import Trained
+from empirics.events import COUNTS, follow_all
+from empirics.model import TwoLayerNet
+from empirics.samples import compressed, distinct, neurons_in_blocks
+from theory._validation import Array, as_labels, as_points, check_real
+from theory.kernel import threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Networks along one trajectory of gradient flow, and what it cost.
+
+    Attributes
+    ----------
+    trained : tuple of Trained
+        One a time.
+    crossings, stops, departures : int
+        Events over all neurons: kinks crossed; kinks at which one began to slide; kinks left after sliding.
+    looks : int
+        How often a neuron looked at all its samples.
+    distinct : int
+        Number of distinct samples.
+    """
+
+    trained: tuple[Trained, ...]
+    crossings: int
+    stops: int
+    departures: int
+    looks: int
+    distinct: int
+
+
+def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) -> Flow:
+    """Follow gradient flow of the identity loss to each of the given times.
+
+    Loss (1/N) Σ_n −y_n f(x_n), weights and biases trained, readout frozen.  A solution in the sense of
+    Filippov: where both sides of a kink push towards it, the neuron slides, and φ'(0) takes the value in
+    [γ, 1] that keeps it there.  Where several kinks are met at one moment solutions need not be
+    unique, and rounding decides between them: with ties between samples, and for small d where a neuron
+    slides on d + 1 samples (Derivation 14).
+
+    Parameters
+    ----------
+    network : TwoLayerNet
+        Left as it is; the flow starts from its weights in float64 and ends in its dtype.
+    X : array, shape (N, d)
+    y : array, shape (N,)
+        Labels, −1 or +1.
+    times : sequence of float
+        Increasing flow times T ≥ 0, at least one.
+
+    Returns
+    -------
+    Flow
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or the times do not increase.
+    FloatingPointError
+        If a pre-activation or an inner product can leave float64, or events pile up without time between
+        them, which only ties between samples can cause.
+    """
+    X = as_points("X", X, dim=network.dim)
+    y = as_labels("y", y, length=len(X))
+    times = [check_real("times", time, minimum=0) for time in times]
+    if not times or any(later <= earlier for earlier, later in pairwise(times)):
+        given = ", ".join(f"{time:g}" for time in times) or "none"
+        msg = f"times must be at least one and increase, got {given}"
+        raise ValueError(msg)
+    inputs, labels = distinct(X, y)
+    parameters, readout = _parameters(network)
+    with np.errstate(over="ignore", invalid="ignore"):
+        longest = np.sqrt((inputs**2).sum(axis=1)).max(initial=0.0)
+        reach = (
+            longest**2 * np.abs(readout).max() * times[-1] + longest * np.abs(parameters).sum(axis=1).max()
+        )
+        if not np.isfinite(reach):
+            msg = f"flow must stay within float64, got samples of norm {longest:g} and T = {times[-1]:g}"
+            raise FloatingPointError(msg)
+    basis, coordinates = compressed(inputs)
+    ends = np.empty((len(times), *parameters.shape))
+    clock = np.asarray(times)
+
+    def follow_block(part: slice) -> np.ndarray:
+        starts = parameters[part] @ inputs.T
+        ways, events, undecided = follow_all(
+            coordinates, labels, network.negative_slope, starts, readout[part], clock
+        )
+        if undecided >= 0:
+            neuron = part.start + undecided
+            msg = f"flow must be decided, got events of neuron {neuron} with no time between them (ties)"
+            raise FloatingPointError(msg)
+        ends[:, part] = parameters[part] + readout[part, None] * (ways if basis is None else ways @ basis)
+        return np.asarray(events)
+
+    blocks = neurons_in_blocks(network.width, len(labels))
+    counts = np.sum(threads.run(follow_block, blocks), axis=0) if len(labels) else np.zeros(len(COUNTS))
+    if not len(labels):
+        ends[:] = parameters
+    trained = tuple(
+        Trained(
+            initial=network,
+            final=_network(network, end),
+            T=time,
+            num_steps=0,
+            learning_rate=0.0,
+            momentum=0.0,
+            loss="identity",
+            num_samples=len(X),
+            solver="flow",
+            sample_weights=np.full(len(X), time),
+        )
+        for time, end in zip(times, ends, strict=True)
+    )
+    return Flow(trained=trained, **dict(zip(COUNTS, map(int, counts), strict=True)), distinct=len(labels))
+
+
+def _parameters(network: TwoLayerNet) -> tuple[Array, Array]:
+    """Return (w, b), shape (m, d + 1), and the readout, in float64."""
+    weight, bias, readout = (
+        array.detach().cpu().numpy().astype(np.float64)
+        for array in (network.weight, network.bias, network.readout)
+    )
+    return np.column_stack([weight, bias]), readout
+
+
+def _network(network: TwoLayerNet, parameters: Array) -> TwoLayerNet:
+    values = torch.as_tensor(parameters).to(network.weight)
+    return TwoLayerNet(
+        values[:, :-1].contiguous(),
+        values[:, -1].contiguous(),
+        network.readout,
+        negative_slope=network.negative_slope,
+    )

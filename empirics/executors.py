@@ -1,0 +1,403 @@
+"""Where the tasks of a sweep run: this process, others on this machine, or a cluster.
+
+A task that ends its process (out of memory, a fault in a library) is told apart from the tasks that ran
+beside it: every task that was lost runs once more, alone in its pool, and only if that pool breaks too is
+it given up.  Tasks run on one thread each, wherever they run, so that sums are taken in one order.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from multiprocessing import get_context, parent_process
+from typing import Any, TypeVar
+
+import numba
+import torch
+from threadpoolctl import threadpool_limits
+
+from theory._validation import check_integer
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """A way to run tasks, opened when there are some and opened afresh when it broke."""
+
+    name: str
+    open: Callable[[int | None], AbstractContextManager[Executor]]  # with so many workers at most
+    window: int | None  # tasks handed over at a time; None: all
+    reopens: bool = True  # whether `open` gives a fresh executor after a worker died
+
+
+class WorkerDiedError(RuntimeError):
+    """A task ended the process it ran in, alone in a fresh pool as well."""
+
+
+def serial() -> Pool:
+    """Return a pool of this process: one task after the other, none survives what ends the process."""
+
+    @contextmanager
+    def open_(_workers: int | None) -> Iterator[Executor]:
+        with _one_thread():
+            yield _Serial()
+
+    return Pool(name="serial", open=open_, window=1)
+
+
+def processes(number: int | None = None) -> Pool:
+    """Return a pool of fresh processes on this machine, one thread each.
+
+    Parameters
+    ----------
+    number : int, optional
+        One for each core that this process may use, if absent.
+
+    Returns
+    -------
+    Pool
+
+    Raises
+    ------
+    ValueError
+        If the number is below 1.
+
+    Notes
+    -----
+    Functions and tasks travel by pickle, and a script that calls this needs ``if __name__ == "__main__"``.
+    The processes end with the one that started them, even if that one is killed.
+    """
+    workers = _cores() if number is None else check_integer("jobs", number, minimum=1)
+
+    @contextmanager
+    def open_(limit: int | None) -> Iterator[Executor]:
+        with _environment(dict.fromkeys(_THREADS, "1")):
+            executor = ProcessPoolExecutor(
+                min(workers, limit or workers), mp_context=get_context("spawn"), initializer=_start_worker
+            )
+            try:
+                try:
+                    executor.submit(_ping).result()
+                except BrokenExecutor as error:
+                    msg = "processes must be able to start, got one that ended before its first task"
+                    raise RuntimeError(msg) from error
+                yield executor
+            except BaseException:
+                running = list((executor._processes or {}).values())
+                executor.shutdown(wait=False, cancel_futures=True)
+                for process in running:
+                    process.terminate()
+                raise
+            finally:
+                executor.shutdown()
+
+    # No more than can run: those that wait would be lost with a worker that dies, and run alone.
+    return Pool(name="processes", open=open_, window=workers)
+
+
+def dask(address: str) -> Pool:
+    """Return a pool of the workers of a running Dask cluster, which may come and go.
+
+    Parameters
+    ----------
+    address : str
+        "dask://host:port" of the scheduler.
+
+    Returns
+    -------
+    Pool
+
+    Raises
+    ------
+    ValueError
+        If the address has another form or `distributed` is not installed.
+
+    Notes
+    -----
+    The scheduler itself repeats the tasks of a worker that was lost; a task that it gives up
+    (`distributed.scheduler.allowed-failures`) is handed to it once more.  Losing a worker is tested; a task
+    that ends every worker it meets is not: the scheduler may then wait for ever, with the sweep.  Interrupt
+    it; with processes, the same command tells which task it is.
+    """
+    if re.fullmatch(r"dask://[^\s/:]+:\d+|dask://\[[0-9a-fA-F:]+\]:\d+", address) is None:
+        msg = f"executor must be serial, processes or dask://host:port, got {address!r}"
+        raise ValueError(msg)
+    if find_spec("distributed") is None:
+        msg = f"executor {address!r} must have distributed installed: pip install 'perturblearn[cluster]'"
+        raise ValueError(msg)
+
+    @contextmanager
+    def open_(_workers: int | None) -> Iterator[Executor]:
+        from distributed import Client  # noqa: PLC0415  (an extra, and seconds to import)
+
+        try:
+            client = Client(address.replace("dask://", "tcp://", 1), timeout=_CONNECT_SECONDS)
+        except OSError as error:
+            msg = f"executor must be a scheduler that answers within {_CONNECT_SECONDS} s, got {address!r}"
+            raise OSError(msg) from error
+        try:
+            with _Cluster(client) as executor:
+                yield executor
+        finally:
+            client.close()
+
+    return Pool(name=address, open=open_, window=None)
+
+
+def given(executor: Executor) -> Pool:
+    """Return a pool around any executor of the caller's, which stays open.
+
+    If one of its workers dies the sweep stops with an error, as nothing here can start it afresh.  Its
+    processes keep to one thread from their first task on.
+    """
+
+    @contextmanager
+    def open_(_workers: int | None) -> Iterator[Executor]:
+        with _one_thread():
+            yield executor
+
+    return Pool(name=type(executor).__name__, open=open_, window=None, reopens=False)
+
+
+def parse(text: str, *, jobs: int | None = None) -> Pool:
+    """Return the pool of a name on the command line: serial, processes or dask://host:port.
+
+    Raises
+    ------
+    ValueError
+        If there is no such pool, or `jobs` is given to one that has no number of processes.
+    """
+    if text == "processes":
+        return processes(jobs)
+    if jobs is not None:
+        msg = f"jobs must be left out with executor {text!r}, got {jobs}"
+        raise ValueError(msg)
+    return serial() if text == "serial" else dask(text)
+
+
+def run_tasks(
+    pool: Pool, function: Callable[[_Task], _Result], tasks: Sequence[_Task]
+) -> Generator[tuple[int, _Result | BaseException]]:
+    """Run a function on tasks; yield the index of each with its result or exception, as they finish.
+
+    Close the generator to cancel what has not begun.  A task whose worker died twice, the second time alone,
+    comes with a `WorkerDiedError`.
+
+    Raises
+    ------
+    RuntimeError
+        If tasks are cancelled from outside, or the pool broke and cannot be opened afresh.
+    """
+    waiting = deque(range(len(tasks)))
+    while waiting:
+        lost: list[int] = []
+        with pool.open(None) as executor:
+            running: dict[Future[_Result], int] = {}
+            broken = False
+            try:
+                while running or (waiting and not broken):
+                    while waiting and not broken and len(running) < (pool.window or len(tasks)):
+                        try:
+                            running[executor.submit(_in_worker, function, tasks[waiting[0]])] = waiting[0]
+                        except BrokenExecutor:
+                            broken = True
+                        else:
+                            waiting.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        index = running.pop(future)
+                        error = _error(future)
+                        broken = broken or isinstance(error, BrokenExecutor)
+                        if error is not None and _died(error):
+                            lost.append(index)
+                        else:
+                            yield index, future.result() if error is None else error
+            finally:
+                for future in running:
+                    future.cancel()
+        if (lost or broken) and not pool.reopens:
+            msg = f"a worker of {pool.name} died, and only its owner can start a fresh one"
+            raise RuntimeError(msg)
+        yield from _one_by_one(pool, function, tasks, deque(sorted(lost)))
+
+
+def _one_by_one(
+    pool: Pool, function: Callable[[_Task], _Result], tasks: Sequence[_Task], lost: deque[int]
+) -> Generator[tuple[int, _Result | BaseException]]:
+    """Run tasks alone, in a pool that is fresh after each death: nothing else can be what ends a process."""
+    while lost:
+        with pool.open(1) as executor:
+            broken = False
+            while lost and not broken:
+                index = lost.popleft()
+                future = executor.submit(_in_worker, function, tasks[index])
+                wait([future])
+                error = _error(future)
+                broken = isinstance(error, BrokenExecutor)
+                if error is None:
+                    yield index, future.result()
+                elif _died(error):
+                    msg = "the process of this task ended twice, the second time alone"
+                    yield index, WorkerDiedError(msg)
+                else:
+                    yield index, error
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        msg = "tasks were cancelled from outside; is the executor still there?"
+        raise RuntimeError(msg) from error
+
+
+def _died(error: BaseException) -> bool:
+    """Whether an exception says that the worker went away, and not what its task did."""
+    scheduler = sys.modules.get("distributed.scheduler")
+    return isinstance(error, BrokenExecutor) or (
+        scheduler is not None and isinstance(error, scheduler.KilledWorker)
+    )
+
+
+class _Serial(Executor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class _Cluster(Executor):
+    """The executor of a Dask client.
+
+    Not the client's own (`get_executor`): a task of that one never ends if the worker that holds its finished
+    result dies, and the task is given up when it is repeated.
+    """
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401  (of an extra)
+        self._client = client
+        self._submitted: list[Any] = []
+        # Fetching a result that was lost waits until the task is repeated: others must not wait for it.
+        self._fetchers = ThreadPoolExecutor(16, thread_name_prefix="fetch")
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
+        future: Future[Any] = Future()
+        task = self._client.submit(fn, *args, **kwargs, pure=False)
+        self._submitted.append(task)
+        task.add_done_callback(lambda task: self._fetchers.submit(self._fetch, task, future))
+        return future
+
+    @staticmethod
+    def _fetch(task: Any, future: Future[Any]) -> None:  # noqa: ANN401
+        result, error = None, None
+        try:
+            result = task.result()
+        except BaseException as caught:
+            error = caught
+        if isinstance(error, (CancelledError, asyncio.CancelledError)):
+            future.cancel()
+        if not future.set_running_or_notify_cancel():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if not wait or cancel_futures:
+            self._client.cancel(self._submitted)
+        self._fetchers.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.shutdown(wait=kind is None, cancel_futures=kind is not None)
+
+
+# In workers -----------------------------------------------------------------------------------------------
+
+
+def _in_worker(function: Callable[[_Task], _Result], task: _Task) -> _Result:
+    _set_threads(1)
+    return function(task)
+
+
+def _ping() -> None:
+    """Do nothing: an answer shows that a process has started."""
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=partial(_end_with, parent), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:  # noqa: ANN401  (of a class that multiprocessing hides)
+    parent.join()
+    os._exit(1)
+
+
+# Threads --------------------------------------------------------------------------------------------------
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _set_threads(number: int) -> None:
+    """Let BLAS, torch and numba use so many threads in this process, from now on."""
+    # First, as numba sets the threads of OpenMP, which torch may share, to its own number when it starts.
+    numba.set_num_threads(number)
+    threadpool_limits(number)
+    torch.set_num_threads(number)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep this process on one thread for a while."""
+    of_torch, of_numba = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(of_torch)  # numba may have changed it, see above
+    with threadpool_limits(1):
+        try:
+            yield
+        finally:
+            torch.set_num_threads(of_torch)
+            numba.set_num_threads(of_numba)
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables that processes started meanwhile inherit."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,392 @@
+"""What a sweep consists of: blocks of configurations, written as a base and axes, and the identity of each.
+
+seeds = 10                       # an axis of every sweep that has no "seed" or "seeds" of its own
+[base]
+data = {source = "shifted-gaussian", dim = 100, num_train = 1000}
+width = 100
+[[sweep]]                        # a list is an axis, anything else takes the place of the base's value
+width = [10, 100, 1000]
+[[sweep]]                        # several axes are a product; fields joined by a comma go together
+"data.dim,epsilon" = [[10, 0.03], [100, 0.1]]
+T_f = [1, 10]
+"""
+
+import itertools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from empirics.config import ExperimentConfig
+from empirics.data import DataSource
+from empirics.outcome import RECORD_VERSION
+from empirics.store import digest, plain_numbers
+from theory._validation import check_integer
+
+_DATA = "data."
+# The name of a source, or of its class where each instance has a name of its own: "file", "idx".
+_SOURCES: dict[str, Any] = {
+    kind.name if isinstance(kind.name, str) else kind.__name__.removesuffix("Data").lower(): kind
+    for kind in get_args(DataSource)
+}
+_NAMES = {kind: name for name, kind in _SOURCES.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """Values that a field takes, or that several fields take together.
+
+    Fields are those of `ExperimentConfig`, and of its data as ``data.dim`` or ``data.source``.
+
+    Raises
+    ------
+    ValueError
+        On construction, without a field or a value, or if a value is not one for each field.
+    """
+
+    fields: tuple[str, ...]
+    values: tuple[tuple[Any, ...], ...]  # one entry a field
+
+    def __post_init__(self) -> None:
+        name = ",".join(self.fields)
+        if not name or len(set(self.fields)) < len(self.fields):
+            msg = f"axis must name each field once, got {name!r}"
+            raise ValueError(msg)
+        if not self.values:
+            msg = f"axis {name} must have values, got none"
+            raise ValueError(msg)
+        for value in self.values:
+            if len(value) != len(self.fields):
+                msg = f"axis {name} must have values of {len(self.fields)} numbers each, got {list(value)}"
+                raise ValueError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A product of axes, the last one varying fastest; fields not on an axis are those of the base."""
+
+    base: Mapping[str, Any]  # field to value
+    axes: tuple[Axis, ...] = ()
+
+    def __post_init__(self) -> None:
+        named = [name for axis in self.axes for name in axis.fields]
+        for name in named:
+            if named.count(name) > 1:
+                msg = f"field must be on one axis, got {name} on {named.count(name)}"
+                raise ValueError(msg)
+
+    def configs(self) -> list[ExperimentConfig]:
+        """Return the configurations; errors name the combination that is impossible."""
+        made = []
+        for values in itertools.product(*(axis.values for axis in self.axes)):
+            chosen = {
+                name: item
+                for axis, value in zip(self.axes, values, strict=True)
+                for name, item in zip(axis.fields, value, strict=True)
+            }
+            try:
+                made.append(config_of({**self.base, **chosen}))
+            except (ValueError, TypeError) as error:
+                shown = ", ".join(f"{name}={value}" for name, value in chosen.items())
+                msg = f"{error} (at {shown})" if shown else str(error)
+                raise type(error)(msg) from error
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The union of blocks, in order, without repetitions."""
+
+    blocks: tuple[Block, ...]
+
+    def configs(self) -> dict[str, ExperimentConfig]:
+        """Return the configurations by their hashes, each once, in the order of the blocks.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a field is unknown or a combination breaks a rule.
+        FileNotFoundError
+            If a file of data is missing.
+        """
+        found: dict[str, ExperimentConfig] = {}
+        contents: dict[DataSource, str] = {}
+        for block in self.blocks:
+            for config in block.configs():
+                found.setdefault(digest(identity(config, contents)), config)
+        if not found:
+            msg = "plan must have a configuration, got none"
+            raise ValueError(msg)
+        return found
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the blocks as plain JSON values, equal numbers in one form."""
+        blocks = [
+            {
+                "base": dict(block.base),
+                "axes": [{"fields": axis.fields, "values": axis.values} for axis in block.axes],
+            }
+            for block in self.blocks
+        ]
+        plain: list[dict[str, Any]] = plain_numbers(blocks)
+        return plain
+
+    @classmethod
+    def from_json(cls, blocks: Sequence[Mapping[str, Any]]) -> "Plan":
+        """Return the plan that `to_json` wrote."""
+        return cls(
+            blocks=tuple(
+                Block(
+                    base=block["base"],
+                    axes=tuple(
+                        Axis(fields=tuple(axis["fields"]), values=tuple(map(tuple, axis["values"])))
+                        for axis in block["axes"]
+                    ),
+                )
+                for block in blocks
+            )
+        )
+
+
+def plan(
+    base: ExperimentConfig, axes: Mapping[str, Sequence[Any]], *, seeds: int | Sequence[int] | None = None
+) -> Plan:
+    """Return the plan of one block.
+
+    Parameters
+    ----------
+    base : ExperimentConfig
+    axes : mapping
+        Field to values; "T_f,T_g" takes pairs.
+    seeds : int or sequence of int, optional
+        The last axis: their number, from 0, or the seeds themselves.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        As `Axis` and `Block`.
+    """
+    made = [axis_of(name, values) for name, values in axes.items()]
+    if seeds is not None:
+        made.append(seeds_axis(seeds))
+    return Plan(blocks=(Block(base=fields_of(base), axes=tuple(made)),))
+
+
+def axis_of(name: str, values: Sequence[Any]) -> Axis:
+    """Return the axis of a name, which may list several fields: "T_f,T_g" with pairs."""
+    names = tuple(part.strip() for part in name.split(","))
+    rows = [value if len(names) > 1 and isinstance(value, (list, tuple)) else (value,) for value in values]
+    return Axis(fields=names, values=tuple(map(tuple, rows)))
+
+
+def fields_of(config: ExperimentConfig) -> dict[str, Any]:
+    """Return the fields of a configuration under the names that axes use."""
+    shown = _shown(config)
+    data = shown.pop("data")
+    return {f"{_DATA}{name}": value for name, value in data.items()} | shown
+
+
+def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
+    """Return the configuration with the given fields.
+
+    Parameters
+    ----------
+    named : mapping
+        Field to value.  ``data.source`` is the name of a source, "file" or "idx" (with ``data.path`` and
+        ``data.folder``), or the path of a .npz or .csv file.
+
+    Returns
+    -------
+    ExperimentConfig
+        Real numbers as floats, whatever type they came in.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a field is unknown or missing, or breaks its rule.
+    """
+    source = named.get("data.source")
+    if isinstance(source, str) and source.endswith((".npz", ".csv")):
+        named = {**named, "data.source": "file", "data.path": source}
+        source = "file"
+    if source not in _SOURCES:
+        msg = f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got {source!r}"
+        raise ValueError(msg)
+    kind = _SOURCES[source]
+    possible = {f"{_DATA}{field.name}": field for field in fields(kind)}
+    possible |= {field.name: field for field in fields(ExperimentConfig) if field.name != "data"}
+    for name in named:
+        if name != "data.source" and name not in possible:
+            msg = f"field must be one of {', '.join(possible)} with data {source!r}, got {name!r}"
+            raise ValueError(msg)
+    for name, field in possible.items():
+        if name not in named and field.default is MISSING and field.default_factory is MISSING:
+            msg = f"{name} must be given with data {source!r}"
+            raise ValueError(msg)
+    data_hints, hints = _hints(kind), _hints(ExperimentConfig)
+    options, rest = {}, {}
+    for name, value in named.items():
+        if name.startswith(_DATA):
+            field_name = name.removeprefix(_DATA)
+            if field_name != "source":
+                options[field_name] = _typed(value, data_hints[field_name])
+        else:
+            rest[name] = _typed(value, hints[name])
+    return ExperimentConfig(data=kind(**options), **rest)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _typed(value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """Return equal values in one form: floats where reals are asked for, no -0.0, tuples for lists."""
+    value = plain_numbers(value)
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, int) and not isinstance(value, bool) and float in (hint, *get_args(hint)):
+        return float(value)
+    return value
+
+
+# Identity -------------------------------------------------------------------------------------------------
+
+
+def config_hash(config: ExperimentConfig) -> str:
+    """Return the SHA-256 of the identity of a configuration, in hexadecimal.
+
+    Equal fields give equal hashes, in whatever order and number type: 1, 1.0 and numpy's 1.
+
+    Raises
+    ------
+    OSError
+        If files of the data cannot be read.
+    """
+    return digest(identity(config))
+
+
+def identity(config: ExperimentConfig, contents: dict[DataSource, str] | None = None) -> dict[str, Any]:
+    """Return what a result is about: the fields, `RECORD_VERSION`, and the bytes of data that are read.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    contents : dict, optional
+        Content hashes of sources that were read before; added to.
+
+    Returns
+    -------
+    dict
+        Plain JSON values.
+    """
+    known = {} if contents is None else contents
+    content = None
+    if hasattr(config.data, "content_hash"):
+        if config.data not in known:
+            known[config.data] = config.data.content_hash()
+        content = known[config.data]
+    shown: dict[str, Any] = plain_numbers(_shown(config))
+    return {"config": shown, "content": content, "record_version": RECORD_VERSION}
+
+
+def _shown(config: ExperimentConfig) -> dict[str, Any]:
+    """Return the JSON of a configuration, with a name of its source that tells which class it is."""
+    shown = config.to_json()
+    return shown | {"data": shown["data"] | {"source": _NAMES[type(config.data)]}}
+
+
+# Text -----------------------------------------------------------------------------------------------------
+
+
+def plan_of_toml(text: str) -> Plan:
+    """Return the plan that a TOML text declares, as at the top of this file.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is not TOML, or has other tables than ``base``, ``seeds`` and ``sweep``.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"plan must be TOML, got an error in it: {error}"
+        raise ValueError(msg) from error
+    for name in tables:
+        if name not in {"base", "seeds", "sweep"}:
+            msg = f"plan must have base, seeds and sweep, got {name!r}"
+            raise ValueError(msg)
+    base, sweeps = tables.get("base", {}), tables.get("sweep", [{}])
+    if not isinstance(base, dict):
+        msg = f"base must be a table, got {base!r}"
+        raise TypeError(msg)
+    if not isinstance(sweeps, list) or not all(isinstance(sweep, dict) for sweep in sweeps):
+        msg = "sweep must be an array of tables, each under [[sweep]]"
+        raise TypeError(msg)
+    return Plan(blocks=tuple(_block(_flat(base), sweep, tables.get("seeds")) for sweep in sweeps))
+
+
+def seeds_axis(seeds: int | Sequence[int]) -> Axis:
+    """Return the axis of so many seeds from 0, or of the seeds listed."""
+    if isinstance(seeds, int):
+        return axis_of("seed", range(check_integer("seeds", seeds, minimum=1)))
+    return axis_of("seed", seeds)
+
+
+def axis_of_text(text: str) -> Axis:
+    """Return an axis from the command line: "width=10,100", "T_f,T_g=1:1,2:4", "data.classes=3:8,1:2".
+
+    Raises
+    ------
+    ValueError
+        If it has another form.
+    """
+    name, equals, values = text.partition("=")
+    if not equals or not name.strip() or not values.strip():
+        msg = f"axis must look like width=10,100 or T_f,T_g=1:1,2:4, got {text!r}"
+        raise ValueError(msg)
+    parts = values.split(",")
+    if "," in name:
+        return axis_of(name, [[value_of_text(item) for item in part.split(":")] for part in parts])
+    return axis_of(name, [value_of_text(part, pair=name.strip() == "data.classes") for part in parts])
+
+
+def value_of_text(text: str, *, pair: bool = False) -> Any:  # noqa: ANN401
+    """Return the number, truth value, None ("none") or text that a word stands for; a pair as "A:B"."""
+    text = text.strip()
+    if pair:
+        return text.split(":")
+    if text in {"none", "true", "false"}:
+        return {"none": None, "true": True, "false": False}[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _block(base: Mapping[str, Any], sweep: Mapping[str, Any], seeds: int | list[int] | None) -> Block:
+    entries = _flat(sweep)
+    seeds = entries.pop("seeds", seeds)
+    fixed = {name: value for name, value in entries.items() if not isinstance(value, list)}
+    axes = [axis_of(name, value) for name, value in entries.items() if isinstance(value, list)]
+    if seeds is not None and "seed" not in entries:
+        axes.append(seeds_axis(seeds))
+    if "data.source" in fixed:  # another source, to which the options of the base's do not apply
+        base = {name: value for name, value in base.items() if not name.startswith(_DATA)}
+    return Block(base={**base, **fixed}, axes=tuple(axes))
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries with those of ``data`` under dotted names; "data" as text is its source."""
+    entries = dict(table)
+    data = entries.pop("data", {})
+    if not isinstance(data, dict):
+        data = {"source": data}
+    return {f"{_DATA}{name}": value for name, value in data.items()} | entries

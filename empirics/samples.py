@@ -1,0 +1,41 @@
+"""The samples as solvers see them: equal ones merged, in as few coordinates as there are samples."""
+
+import numpy as np
+
+from theory._validation import Array
+from theory.kernel import threads
+
+
+def distinct(X: Array, y: Array) -> tuple[Array, Array]:
+    """Merge equal samples.
+
+    Returns
+    -------
+    inputs : array, shape (n, d + 1)
+        The x̃ = (x, 1) whose labels do not cancel.
+    labels : array, shape (n,)
+        Sum of their labels, over N.
+    """
+    points, where = np.unique(X + 0.0, axis=0, return_inverse=True)  # −0 becomes 0
+    total = np.bincount(where.ravel(), weights=y, minlength=len(points))
+    keep = total != 0
+    inputs = np.column_stack([points[keep], np.ones(keep.sum())])
+    return np.ascontiguousarray(inputs), total[keep] / len(X)
+
+
+def compressed(inputs: Array) -> tuple[Array | None, Array]:
+    """Return orthonormal rows B and coordinates L, inputs = L B, if those are fewer; else None and inputs."""
+    if inputs.shape[1] <= len(inputs):
+        return None, inputs
+    basis, triangle = np.linalg.qr(inputs.T)
+    return np.ascontiguousarray(basis.T), np.ascontiguousarray(triangle.T)
+
+
+# Pre-activations in one block: 16 MiB.
+_BLOCK = 1 << 21
+
+
+def neurons_in_blocks(width: int, num_samples: int) -> list[slice]:
+    """Return slices of neurons, at least one a thread, whose pre-activations at the samples stay small."""
+    size = max(1, min(_BLOCK // max(num_samples, 1), -(-width // threads.count())))
+    return [slice(start, min(start + size, width)) for start in range(0, width, size)]

@@ -1,0 +1,276 @@
+"""The command `perturblearn sweep`: many experiments, in a folder that any interruption leaves whole."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from empirics import executors
+from empirics.plan import Block, Plan, axis_of_text, plan_of_toml, seeds_axis, value_of_text
+from empirics.published import BLOCKS, SIZES, plan_of
+from empirics.studies import STUDIES
+from empirics.sweep import Summary, count_tasks, run_sweep
+from reports.sweep_page import read_parts, write_page, write_parts
+from reports.sweep_parts import Part
+from theory._validation import check_choice
+
+_EXAMPLE = (
+    "perturblearn sweep --data shifted-gaussian --set data.dim=20 --set data.num_train=200 --axis "
+    "width=10,100,1000 --seeds 10 --out my-sweep"
+)
+_MOMENTUM = 0.9
+# What --solver sets in a plan of fields.
+_SOLVERS: dict[str, dict[str, Any]] = {
+    "flow": {"solver": "flow"},
+    "gd": {"solver": "gd"},
+    "gd-momentum": {"solver": "gd", "momentum": _MOMENTUM},
+}
+_SEEDS = 10  # of published blocks and studies
+
+
+def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> None:  # noqa: ANN401
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "sweep",
+        help="run an experiment for many values of its fields; interrupted, the same command goes on",
+        description="Run an experiment for many values of its fields, and write one row for each. "
+        "Interrupted, killed or out of disk, the same command does what is missing. Without a plan or "
+        "fields: the plan of the folder. Ends with a page, report.html.",
+        epilog=f"example: {_EXAMPLE}",
+        formatter_class=formatter_class,
+    )
+    parser.add_argument(
+        "plan", type=Path, nargs="?", help=".toml file with base, seeds and [[sweep]] tables of axes"
+    )
+    parser.add_argument(
+        "--published", metavar="BLOCK", help=f"a block of the published grid: {', '.join(BLOCKS)}"
+    )
+    parser.add_argument("--study", metavar="NAME", help=f"a study: {', '.join(STUDIES)}")
+    parser.add_argument(
+        "--sweeps", metavar="S,S,...", help="some sweeps of a block (d, N, eps, m, ...) or study"
+    )
+    parser.add_argument(
+        "--solver",
+        metavar="NAME",
+        help="flow, gd or gd-momentum (.9); of a published block, whose optimiser has momentum: flow or gd",
+    )
+    parser.add_argument(
+        "--size",
+        metavar="SIZE",
+        help=f"of a published block: {' or '.join(SIZES)} (smaller data, same ratios) (default: full)",
+    )
+    parser.add_argument(
+        "--balanced",
+        action="store_true",
+        default=None,
+        help="of a published block: as many target labels +1 as −1",
+    )
+    parser.add_argument("--data", metavar="NAME", help="a source, or a .npz or .csv file")
+    parser.add_argument("--set", action="append", metavar="FIELD=VALUE", help="a field of all experiments")
+    parser.add_argument(
+        "--axis",
+        action="append",
+        metavar="FIELD=V,V,...",
+        help="values of a field, such as width or data.dim; several axes: their product; T_f,T_g=1:1,2:4 "
+        "for fields that go together",
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1 (blocks and studies: 10)")
+    parser.add_argument("--out", type=Path, default=Path("perturblearn-sweep"), help="folder of results")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda; one for all results of a folder")
+    parser.add_argument(
+        "--executor",
+        metavar="NAME",
+        help="serial, processes or dask://host:port (default: processes; serial on a GPU)",
+    )
+    parser.add_argument("--jobs", type=int, help="number of processes (default: one a core)")
+    parser.add_argument(
+        "--retry-failed", action="store_true", default=None, help="try failed experiments again"
+    )
+    parser.add_argument(
+        "--merge",
+        action="store_true",
+        default=None,
+        help="add the plan to the folder's, where it does not contain it",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", default=None, help="check the plan and count, run nothing"
+    )
+
+
+def sweep(options: argparse.Namespace, *, command: str) -> str:
+    """Run the command; return what to print.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError, RuntimeError
+        On bad input or a disk that takes no more, as one line.
+    KeyboardInterrupt
+        If interrupted; the message says how much is done.
+    """
+    part = _part(options)
+    plan = _plan(options) if part is None else plan_of(part.points())
+    name = options.executor or ("processes" if options.device == "cpu" else "serial")
+    pool = executors.parse(name, jobs=options.jobs)
+    if options.dry_run:
+        if plan is None:
+            msg = "plan must be given for a dry run"
+            raise ValueError(msg)
+        configs = plan.configs()
+        tasks = count_tasks(configs, import_module("empirics.families").family_key)
+        return f"{len(configs)} configurations in {tasks} tasks; nothing was run"
+    with _progress() as progress:
+        summary = run_sweep(
+            plan,
+            options.out,
+            pool=pool,
+            device=options.device,
+            retry_failed=bool(options.retry_failed),
+            merge=bool(options.merge),
+            progress=_noting(options, plan, part, progress),
+        )
+    return table(summary, page=write_page(options.out))
+
+
+def _noting(
+    options: argparse.Namespace, plan: Plan | None, part: Part | None, progress: Callable[[int, int], None]
+) -> Callable[[int, int], None]:
+    """Write down what the folder holds as soon as its plan is settled, for who goes on after an interruption.
+
+    `run_sweep` reports first then, while no one else may write there.
+    """
+    noted: list[bool] = []
+
+    def report(finished: int, total: int) -> None:
+        if not noted and plan is not None:
+            kept = read_parts(options.out) if options.merge else ()
+            if part is not None:
+                wider = part.configs()
+                kept = (*(old for old in kept if not old.configs() <= wider), part)
+            write_parts(options.out, kept)
+        noted.append(True)
+        progress(finished, total)
+
+    return report
+
+
+def table(summary: Summary, *, page: Path | None = None) -> str:
+    """Return a short table of what was done and where it is."""
+    rows: list[tuple[str, object]] = [
+        ("done", summary.done),
+        ("kept from before", summary.kept),
+        ("failed", summary.failed),
+        ("of", summary.total),
+    ]
+    if summary.strangers:
+        rows.append(("not of this plan", summary.strangers))
+    lines = [f"{label:<17} {count:>7}" for label, count in rows]
+    lines += [f"damaged, redone: {what}" for what in summary.damaged]
+    if page is not None:
+        lines.append(f"page:    {page}")
+    lines.append(f"results: {summary.folder / 'results.csv'} and .jsonl")
+    if summary.failed:
+        lines.append(f"errors:  {summary.folder / 'failures.json'}; --retry-failed tries again")
+    return "\n".join(lines)
+
+
+def _part(options: argparse.Namespace) -> Part | None:
+    """Return the published block or the study that was asked for, None if none was."""
+    _refuse_solver(options)
+    if options.published is None and options.study is None:
+        for flag in ("sweeps", "size", "balanced"):
+            if getattr(options, flag) is not None:
+                msg = f"--{flag} must come with --published{' or --study' if flag == 'sweeps' else ''}"
+                raise ValueError(msg)
+        return None
+    if (
+        options.plan is not None
+        or options.data is not None
+        or options.set
+        or options.axis
+        or None not in (options.published, options.study)
+    ):
+        msg = "sweep must be one of --published, --study, a plan file, or --data with --set and --axis"
+        raise ValueError(msg)
+    common: dict[str, Any] = {"seeds": _SEEDS if options.seeds is None else options.seeds}
+    if options.sweeps is not None:
+        common["sweeps"] = tuple(name.strip() for name in options.sweeps.split(","))
+    if options.study is not None:
+        for flag in ("solver", "size", "balanced"):
+            if getattr(options, flag) is not None:
+                msg = f"--{flag} must be left out with --study, which fixes it"
+                raise ValueError(msg)
+        return Part(kind="study", name=options.study, **common)
+    return Part(
+        kind="published",
+        name=options.published,
+        solver="flow" if options.solver == "flow" else "gd",
+        size=options.size or "full",
+        balanced=bool(options.balanced),
+        **common,
+    )
+
+
+def _refuse_solver(options: argparse.Namespace) -> None:
+    if options.solver is None:
+        return
+    check_choice("solver", options.solver, tuple(_SOLVERS))
+    if options.plan is not None:
+        msg = "plan must hold all fields: leave --solver out"
+        raise ValueError(msg)
+    if options.published is not None and options.solver == "gd-momentum":
+        msg = "solver must be flow or gd with --published: its gd has momentum .9 already"
+        raise ValueError(msg)
+
+
+def _plan(options: argparse.Namespace) -> Plan | None:
+    """Return what was declared, None if nothing was."""
+    named: dict[str, Any] = {} if options.data is None else {"data.source": options.data}
+    named |= _SOLVERS[options.solver] if options.solver is not None else {}
+    for text in options.set or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in named:
+            msg = f"set must look like width=100, each field once, got {text!r}"
+            raise ValueError(msg)
+        named[name] = value_of_text(value, pair=name == "data.classes")
+    axes = [axis_of_text(text) for text in options.axis or ()]
+    if options.seeds is not None:
+        axes.append(seeds_axis(options.seeds))
+    if options.plan is not None:
+        if named or axes:
+            msg = "plan must hold all fields and axes: leave --data, --set, --axis and --seeds out"
+            raise ValueError(msg)
+        return plan_of_toml(_read(options.plan))
+    if not named and not axes:
+        return None
+    return Plan(blocks=(Block(base=named, axes=tuple(axes)),))
+
+
+def _read(path: Path) -> str:
+    if not path.is_file():
+        msg = f"plan must be a file that exists, got {str(path)!r}"
+        raise FileNotFoundError(msg)
+    return path.read_text(encoding="utf-8")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """One line with the time left; silent when nobody watches."""
+    columns = (TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    watched = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not watched) as bar:
+        task = bar.add_task("sweep", total=None)
+        first: list[int] = []
+
+        def show(finished: int, total: int) -> None:
+            if not first:  # what was there before says nothing about the time left
+                first.append(finished)
+                bar.reset(task, total=total, completed=finished)
+            bar.update(task, completed=finished)
+
+        yield show

@@ -1,0 +1,239 @@
+"""Figures of the page of a sweep: functions of its JSON value only, each returning one inline SVG."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from reports.figures import _F, _G, _GRID, _INK, _SHADE, _THIRD, _power, _svg
+
+Json = Mapping[str, Any]
+
+# Key in the results, name on the page, colour, marker.
+SERIES = (
+    ("acc_f", "accuracy of f", _F, "o"),
+    ("acc_g", "accuracy of g", _G, "s"),
+    ("agreement", "agreement", _THIRD, "^"),
+)
+_MOST_TICKS = 12  # names under an axis that can be read
+
+
+def panel_figure(panel: Json, key: str) -> str | None:
+    """Accuracies and agreement over seeds, beside published values or, where there are none, predictions.
+
+    None where no seed has a value.
+
+    Parameters
+    ----------
+    panel : mapping
+        From `reports.reproduction.build`.
+    key : str
+        Unique on the page.
+
+    Returns
+    -------
+    str or None
+        Inline SVG.
+    """
+    points = panel["points"]
+    if all(point["metrics"][name]["mean"] is None for point in points for name, *_ in SERIES):
+        return None
+    beside = any(point["metrics"][name]["published"] is not None for point in points for name, *_ in SERIES)
+
+    def draw(axes: Axes) -> None:
+        for name, label, color, marker in SERIES:
+            cells = [point["metrics"][name] for point in points]
+            xs, mean, low, high, sd = _known(points, cells, ("mean", "min", "max", "sd"))
+            if not len(xs):
+                continue
+            sd = np.nan_to_num(sd)
+            axes.fill_between(xs, low, high, color=color, alpha=0.13, linewidth=0)
+            axes.fill_between(
+                xs,
+                np.maximum(mean - sd, low),
+                np.minimum(mean + sd, high),
+                color=color,
+                alpha=0.22,
+                linewidth=0,
+            )
+            axes.plot(xs, mean, color=color, linewidth=1.3, label=label)
+            if len(xs) == 1:
+                axes.plot(xs, mean, marker, color=color)
+            _beside(axes, points, name, color=color, marker=marker)
+        if beside:
+            axes.plot([], [], "o", color=_INK, mfc="none", markersize=4, label="published")
+        elif any(value is not None for point in points for value in point["predicted"].values()):
+            axes.plot([], [], ":", color=_INK, label="predicted")
+        axes.set(ylabel="share of points", ylim=(-0.03, 1.03))
+        _finish(axes, panel)
+
+    alt = (
+        f"Accuracy of f, of g and agreement against {panel['x_label']}: mean, deviation and range over seeds"
+    )
+    return _svg(draw, key, f"{alt}, {'published' if beside else 'predicted'} values beside")
+
+
+def regime_figure(panel: Json, key: str) -> str | None:
+    """Shares of free and flipped neurons and τ, means over runs; None where nothing of it is known.
+
+    Parameters
+    ----------
+    panel : mapping
+        From `reports.reproduction.build`.
+    key : str
+        Unique on the page.
+    """
+    rows = (
+        ("free_f", "free, f", _F, "-"),
+        ("flipped_f", "flipped, f", _F, "--"),
+        ("tau_f", "τ of f", _F, ":"),
+        ("free_g", "free, g", _G, "-"),
+        ("flipped_g", "flipped, g", _G, "--"),
+        ("tau_g", "τ of g", _G, ":"),
+    )
+    points = panel["points"]
+    known = {
+        name: [(p["x"], p["regime"][name]) for p in points if p["regime"][name]] for name, *_ in rows
+    }  # 0 has no place on a log axis
+    if not any(known.values()):
+        return None
+
+    def draw(axes: Axes) -> None:
+        for name, label, color, style in rows:
+            if known[name]:
+                xs, values = np.array(known[name], dtype=float).T
+                axes.plot(xs, values, style, color=color, linewidth=1.3, label=label)
+                if len(xs) == 1:
+                    axes.plot(xs, values, "o", color=color)
+        axes.axhline(1, color=_GRID, zorder=0)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(_power))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set(ylabel="share of neurons; τ")
+        _finish(axes, panel)
+
+    alt = f"Shares of free and flipped neurons of f and g and their τ against {panel['x_label']}"
+    return _svg(draw, key, alt)
+
+
+def overview_figure(section: Json, key: str) -> str | None:
+    """Agreement of all sweeps of a study in one figure, means over seeds; None for fewer than two.
+
+    Parameters
+    ----------
+    section : mapping
+        From `reports.reproduction.build`.
+    key : str
+        Unique on the page.
+    """
+    panels = section["panels"]
+    if len(panels) < 2:
+        return None
+    colors = (_F, _G, _THIRD, _SHADE)
+    # More sweeps than colours: sweeps come in pairs (two losses), one colour and two strokes each.
+    pairs = len(panels) > len(colors)
+
+    def draw(axes: Axes) -> None:
+        for index, panel in enumerate(panels):
+            cells = [point["metrics"]["agreement"] for point in panel["points"]]
+            xs, mean = _known(panel["points"], cells, ("mean",))
+            color = colors[(index // 2 if pairs else index) % len(colors)]
+            axes.plot(
+                xs,
+                mean,
+                "--" if pairs and index % 2 else "-",
+                marker=".",
+                color=color,
+                linewidth=1.2,
+                label=panel["sweep"],
+            )
+        axes.set(ylabel="agreement", ylim=(-0.03, 1.03))
+        _finish(axes, panels[0], columns=2)
+
+    return _svg(draw, key, f"Agreement against {panels[0]['x_label']} in all sweeps", size=(6.4, 4.4))
+
+
+def scatter_figure(comparison: Json, key: str) -> str | None:
+    """Measured against predicted, run by run, drawn to 1/100; None without a run."""
+    cells = comparison["scatter"]
+    if not cells:
+        return None
+
+    def draw(axes: Axes) -> None:
+        predicted, measured, counts = np.array(cells, dtype=float).T
+        low = min(predicted.min(), measured.min()) - 0.02
+        axes.plot([low, 1.02], [low, 1.02], "--", color=_INK, linewidth=0.9, label="measured = predicted")
+        size = 12 + 10 * np.sqrt(counts)
+        axes.scatter(predicted, measured, s=size, color=_SHADE, alpha=0.7, linewidths=0)
+        axes.set(xlabel="predicted", ylabel="measured", xlim=(low, 1.02), ylim=(low, 1.02))
+        axes.legend(loc="upper left")
+
+    return _svg(
+        draw, key, f"Measured against predicted {comparison['name']}, one mark for runs that fall together"
+    )
+
+
+# Helpers ---------------------------------------------------------------------------------------------------
+
+
+def _known(points: Sequence[Json], cells: Sequence[Json], names: Sequence[str]) -> list[np.ndarray]:
+    """Return x and columns of the points that have a mean."""
+    rows = [
+        (point["x"], *(np.nan if cell[name] is None else cell[name] for name in names))
+        for point, cell in zip(points, cells, strict=True)
+        if cell["mean"] is not None
+    ]
+    return list(np.array(rows, dtype=float).reshape(-1, 1 + len(names)).T)
+
+
+def _beside(axes: Axes, points: Sequence[Json], name: str, *, color: str, marker: str) -> None:
+    """Draw published values with their reading errors, or predictions where there are none."""
+    read = [
+        (point["x"], cell["published"], cell["error"])
+        for point in points
+        for cell in [point["metrics"][name]]
+        if cell["published"] is not None
+    ]
+    if read:
+        xs, values, errors = np.array(read, dtype=float).T
+        axes.errorbar(
+            xs,
+            values,
+            yerr=errors,
+            fmt=marker,
+            color=color,
+            mfc="none",
+            markersize=4,
+            linewidth=0.9,
+            capsize=1.5,
+        )
+        return
+    predicted = [(p["x"], p["predicted"][name]) for p in points if p["predicted"][name] is not None]
+    if predicted:
+        xs, values = np.array(predicted, dtype=float).T
+        axes.plot(xs, values, ":" if len(xs) > 1 else marker, color=color, mfc="none", linewidth=1.1)
+
+
+def _finish(axes: Axes, panel: Json, *, columns: int | None = None) -> None:
+    """Set the x axis, and the legend above the data."""
+    axes.set_xlabel(panel["x_label"])
+    if panel["log"]:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(_power))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    if panel["ticks"] is not None:
+        every = -(-len(panel["ticks"]) // _MOST_TICKS)
+        shown = range(0, len(panel["ticks"]), every)
+        names = [panel["ticks"][index].replace("$", r"\$") for index in shown]  # text, not TeX
+        axes.set_xticks(shown, names, rotation=30, ha="right")
+    handles = axes.get_legend_handles_labels()[0]
+    axes.legend(
+        ncols=columns or (4 if len(handles) <= 4 else 3),
+        fontsize=8.5,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        handlelength=1.5,
+        columnspacing=1.0,
+    )

@@ -1,0 +1,137 @@
+"""The published grid: its values, learning rates and flow times, and the readings beside it."""
+
+import math
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from empirics import published
+from empirics.plan import config_hash
+from empirics.published import BLOCKS, METRICS, Reading, block, plan_of, points, readings
+from theory import flow_time
+
+# Read off figures of cosines, which no block holds.
+COSINES = {"G T_f", "G d", "MNIST T_f", "MSG T_f", "MSG d"}
+
+
+def test_every_reading_is_a_point_of_its_block():
+    blocks = {block(name).figure: block(name) for name in BLOCKS if block(name).figure}
+    compared = 0
+    for figure, sweep, x, _series in readings():
+        if figure == "cossim":
+            assert sweep in COSINES
+            continue
+        assert x in blocks[figure].sweeps[sweep], (figure, sweep, x)
+        compared += 1
+    assert compared == 1041
+    assert blocks.keys() == {"MSG_a", "G_a", "MNIST_a"}
+
+
+def test_readings_parse():
+    found = readings()
+    assert found["MSG_a", "d", 10.0, "acc_f"] == Reading(0.836, 0.012)
+    assert found["MSG_a", "eps", 0.01, "acc_f"] == Reading(1.0, 0.014)  # written "~1.0"
+    assert found["MSG_a", "m", 2.0, "acc_g"] == Reading(None, 0.011)  # written "<0.4"
+    for (figure, _, x, series), reading in found.items():
+        assert math.isfinite(x)
+        assert 0 < reading.error < 0.1
+        assert reading.value is None or 0 <= reading.value <= 1
+        assert series in METRICS or figure == "cossim"
+
+
+@pytest.mark.parametrize("solver", ["gd", "flow"])
+def test_configurations_of_msg_a_are_460_a_seed(solver):
+    """Four pairs of learning rates at 110 points, two at the 10 of T_f, whose f has one rate."""
+    own = {"d": 9, "d_logistic": 9, "N": 31, "eps": 10, "m": 27, "slope": 4, "T_g": 19}  # without the base
+    made = points("msg-a", solver=solver, seeds=1)
+    hashes = {config_hash(config) for point in made for config in point.configs}
+    assert len(hashes) == 4 * (1 + sum(own.values())) + 2 * 10 == 460
+    assert len(plan_of(made).configs()) == len(hashes)
+
+
+def test_points_have_all_pairs_of_learning_rates_and_seeds():
+    (point,) = [p for p in points("msg-a", seeds=3, sweeps=["d"]) if p.x == 50]
+    assert len(point.configs) == 4 * 3
+    times = [flow_time(rate, 1000, momentum=0.9) for rate in (1.0, 0.1)]
+    for config in point.configs:
+        assert (config.data.dim, config.data.num_train, config.data.shift) == (50, 1000, 0.3)
+        assert (config.solver, config.momentum, config.num_steps, config.num_steps_g) == (
+            "gd",
+            0.9,
+            1000,
+            1000,
+        )
+        assert config.epsilon == pytest.approx(0.001 * math.sqrt(50), rel=1e-5)  # written with 6 digits
+    pairs = {(c.T_f, c.T_g, c.seed) for c in point.configs}
+    assert pairs == {(f, g, seed) for f in times for g in times for seed in range(3)}
+
+
+@pytest.mark.parametrize("solver", ["gd", "flow"])
+@pytest.mark.parametrize(
+    ("sweep", "rates_f", "rates_g"), [("T_f", [0.1], [1, 0.1]), ("T_g", [1, 0.1], [1, 0.1])]
+)
+def test_epochs_become_flow_times(solver, sweep, rates_f, rates_g):
+    for point in points("msg-a", solver=solver, seeds=1, sweeps=[sweep]):
+        epochs = {"T_f": 1000, "T_g": 1000} | {sweep: int(point.x)}
+        assert {c.T_f for c in point.configs} == {flow_time(r, epochs["T_f"], momentum=0.9) for r in rates_f}
+        assert {c.T_g for c in point.configs} == {flow_time(r, epochs["T_g"], momentum=0.9) for r in rates_g}
+        assert {c.momentum for c in point.configs} == {0.9 if solver == "gd" else 0.0}
+
+
+def test_flow_time_of_published_epochs():
+    """41.4, 910 and 9,910 per unit rate: the T of 10, 100 and 1000 epochs."""
+    values = [flow_time(1.0, epochs, momentum=0.9) for epochs in (10, 100, 1000)]
+    assert values == pytest.approx([41.4, 910, 9910], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("size", published.SIZES)
+def test_every_block_makes_points_of_both_sizes(name, size):
+    if name.startswith(("mnist", "fmnist")) and size == "full":
+        made = block(name, size=size)  # its data are not here, so no configuration is hashed
+        assert made.base.source["source"] in {"mnist", "fashion-mnist"}
+        return
+    made = points(name, size=size, seeds=1, solver="flow")
+    assert {point.sweep for point in made} == set(block(name, size=size).sweeps)
+    assert {point.block for point in made} == {name}
+
+
+def test_small_sizes_keep_ratios():
+    for name in ("g-a", "g-b"):
+        full, small = block(name).base, block(name, size="small").base
+        assert full.num_train / full.dim == small.num_train / small.dim
+        assert full.epsilon_per_root == small.epsilon_per_root
+    assert block("msg-b").base.num_train == block("msg-b", size="small").base.num_train
+
+
+def test_balanced_targets_are_asked_for():
+    made = points("msg-a", seeds=1, sweeps=["slope"], balanced=True)
+    assert {config.targets for point in made for config in point.configs} == {"balanced"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "msg-c"}, "block must be one of msg-a, .* got 'msg-c'"),
+        ({"name": "msg-a", "size": "tiny"}, "size must be one of full, small, got 'tiny'"),
+        ({"name": "msg-a", "solver": "adam"}, "solver must be one of gd, flow, got 'adam'"),
+        ({"name": "msg-a", "seeds": 0}, "seeds must be >= 1, got 0"),
+        ({"name": "msg-a", "sweeps": ["q"]}, "sweep must be one of d, d_logistic, .* got 'q'"),
+    ],
+)
+def test_points_reject(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        points(arguments.pop("name"), **arguments)
+
+
+def test_wheel_contains_the_readings():
+    """The build takes whole packages, and the file lies in one."""
+    root = Path(__file__).parents[2]
+    build = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"][
+        "wheel"
+    ]
+    assert "empirics" in build["packages"]
+    assert not any("csv" in pattern for pattern in build["exclude"])
+    assert resources.files("empirics").joinpath("published_curves.csv").is_file()

@@ -1,0 +1,243 @@
+"""The command that runs sweeps: what it declares, says and leaves, with tasks that cost nothing."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from empirics.outcome import Outcome
+from empirics.store import ResultFolder
+from empirics.sweep import Summary
+from reports.cli import main
+from reports.cli_sweep import table
+
+FIELDS = ["sweep", "--data", "gaussian", "--set", "data.dim=3", "--set", "data.num_train=4"]
+TINY = [*FIELDS, "--axis", "width=10,20", "--axis", "T_f,T_g=1:2,3:4", "--seeds", "2"]
+SERIAL = ["--executor", "serial"]
+
+
+@pytest.fixture
+def families(monkeypatch):
+    """Tasks that fail on demand; returns the configurations that they ran, and what makes them fail."""
+    module = types.ModuleType("empirics.families")
+    module.ran, module.fails = [], lambda config: None
+
+    def run_family(configs, *, device):
+        outcomes = []
+        for config in configs:
+            module.ran.append(config)
+            error = module.fails(config)
+            outcomes.append(Outcome(error=error) if error else Outcome(record={"value": config.width / 8}))
+        return outcomes
+
+    module.run_family = run_family
+    module.family_key = lambda config: f"{config.width} {config.T_f} {config.seed}"
+    monkeypatch.setitem(sys.modules, "empirics.families", module)
+    return module
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "made" / "sweep"
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_fields_and_axes_become_rows(families, out, capsys):
+    assert main([*TINY, "--set", "negative_slope=0.25", *SERIAL, "--out", str(out)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""  # no progress where nobody watches
+    found = [(row["width"], row["T_f"], row["T_g"], row["seed"], row["value"]) for row in rows(out)]
+    assert found == [(w, T, T + 1, s, w / 8) for w in (10, 20) for T in (1, 3) for s in (0, 1)]
+    assert {row["negative_slope"] for row in rows(out)} == {0.25}
+    lines = [line.split() for line in captured.out.splitlines()]
+    assert lines[:4] == [["done", "8"], ["kept", "from", "before", "0"], ["failed", "0"], ["of", "8"]]
+    assert captured.out.splitlines()[-1] == f"results: {out / 'results.csv'} and .jsonl"
+
+
+def test_plan_file_says_the_same_as_flags(families, out, tmp_path, capsys):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        "seeds = 2\n[base]\ndata = {source = 'gaussian', dim = 3, num_train = 4}\n"
+        "[[sweep]]\nwidth = [10, 20]\n'T_f,T_g' = [[1, 2], [3, 4]]\n",
+        encoding="utf-8",
+    )
+    assert main(["sweep", str(plan), *SERIAL, "--out", str(out)]) == 0
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    assert "kept from before        8" in capsys.readouterr().out
+    assert len(families.ran) == 8
+
+
+def test_own_file_and_classes(families, out, tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    path.write_text("1,a\n2,b\n", encoding="utf-8")
+    flags = ["--data", str(path), "--set", "data.classes=a:b", "--axis", "width=3"]
+    assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    (row,) = rows(out)
+    assert (row["data.source"], row["data.path"], row["data.classes"]) == ("file", str(path), ["a", "b"])
+
+
+def test_failures_are_counted_and_tried_again(families, out, capsys):
+    families.fails = lambda config: "ValueError: wide" if config.width == 20 else None
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "failed                  4" in said
+    assert f"errors:  {out / 'failures.json'}; --retry-failed tries again" in said
+    families.fails = lambda config: None
+    assert main(["sweep", *SERIAL, "--retry-failed", "--out", str(out)]) == 0  # the plan of the folder
+    said = capsys.readouterr().out
+    assert "done                    4" in said
+    assert "errors" not in said
+    assert len(families.ran) == 12
+
+
+def test_damage_and_strangers_are_told(families, out, capsys):
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    path = next((out / "results").glob("*.json"))
+    path.write_bytes(path.read_bytes()[:50])
+    (out / "results" / "other.json").write_text("{}", encoding="utf-8")
+    capsys.readouterr()
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"damaged, redone: {path.name} is not what was written" in said
+    assert "not of this plan        1" in said
+
+
+def test_interrupt_says_how_much_is_done(families, out, capsys):
+    def fails(config):
+        if len(families.ran) == 4:
+            raise KeyboardInterrupt
+
+    families.fails = fails
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 130
+    captured = capsys.readouterr()
+    said = f"perturblearn: interrupted, 3 of 8 results are in {out}; the same command does the others\n"
+    assert (captured.out, captured.err) == ("", said)
+    families.fails = lambda config: None
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    assert "kept from before        3" in capsys.readouterr().out
+
+
+def test_full_disk_is_one_line(families, out, capsys, monkeypatch):
+    calls, fsync = [], os.fsync
+
+    def full(handle):
+        calls.append(handle)
+        if len(calls) > 12:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(handle)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        assert main([*TINY, *SERIAL, "--out", str(out)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("perturblearn: error: [Errno 28] No space left on device; ")
+    assert said[0].endswith(f"of 8 results are in {out} and stay valid")
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+
+
+def test_second_writer_is_one_line(families, out, capsys):
+    with ResultFolder(out).locked():
+        assert main([*TINY, *SERIAL, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert f"result folder must have one writer, but process {os.getpid()} on " in said
+
+
+def test_dry_run_counts_and_writes_nothing(families, out, capsys):
+    assert main([*TINY, "--dry-run", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == "8 configurations in 8 tasks; nothing was run\n"
+    assert not out.exists()
+    assert main(["sweep", "--dry-run", "--out", str(out)]) == 2
+
+
+def test_other_plan_needs_to_be_merged(families, out, capsys):
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    other = [*FIELDS, "--axis", "width=30", *SERIAL, "--out", str(out)]
+    assert main(other) == 2
+    assert "plan must contain the one in" in capsys.readouterr().err
+    assert main([*other, "--merge"]) == 0
+    assert len(rows(out)) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "plan must be given, as there is none in"),
+        ([*FIELDS[1:]], "width must be given with data 'gaussian'"),
+        ([*FIELDS[1:], "--axis", "width=0"], "width must be >= 1, got 0 (at width=0)"),
+        ([*FIELDS[1:], "--axis", "depth=1"], "got 'depth'"),
+        ([*FIELDS[1:], "--axis", "width"], "axis must look like width=10,100"),
+        ([*FIELDS[1:], "--set", "width"], "set must look like width=100, each field once, got 'width'"),
+        ([*FIELDS[1:], "--set", "data.dim=5"], "each field once, got 'data.dim=5'"),
+        ([*FIELDS[1:], "--axis", "width=1", "--seeds", "0"], "seeds must be >= 1, got 0"),
+        (["plan.toml", "--seeds", "2"], "leave --data, --set, --axis and --seeds out"),
+        (["plan.toml"], "plan must be a file that exists, got 'plan.toml'"),
+        (["--data", "no.csv", "--axis", "width=1"], "data file must exist, got 'no.csv'"),
+        (["--executor", "threads"], "executor must be serial, processes or dask://host:port"),
+        (["--device", "tpu"], "device must be cpu, cuda or cuda:N, got 'tpu'"),
+        ([*TINY[1:], "--jobs", "0"], "jobs must be >= 1, got 0"),
+    ],
+)
+def test_bad_input_is_one_line_and_runs_nothing(families, out, capsys, arguments, message):
+    assert main(["sweep", *arguments, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert families.ran == []
+    assert not (out / "results").exists()
+
+
+def test_progress_is_shown_to_those_who_watch(families, out, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
+    assert "8/8" in capsys.readouterr().err
+
+
+def test_table_is_short():
+    summary = Summary(folder=Path("f"), total=3, done=1, kept=1, failed=1, damaged=(), strangers=0)
+    assert table(summary).splitlines() == [
+        "done                    1",
+        "kept from before        1",
+        "failed                  1",
+        "of                      3",
+        f"results: {Path('f/results.csv')} and .jsonl",
+        f"errors:  {Path('f/failures.json')}; --retry-failed tries again",
+    ]
+
+
+def test_cluster_that_does_not_answer_is_one_line(families, out, tmp_path):
+    """In a process of its own, as Dask logs."""
+    pytest.importorskip("distributed")
+    code = (
+        "import sys\nfrom empirics import executors\n"
+        "executors.dask.__globals__['_CONNECT_SECONDS'] = 0.2\n"
+        "from empirics.outcome import Outcome\nimport types\n"
+        "module = types.ModuleType('empirics.families')\n"
+        "module.run_family = module.family_key = str\n"
+        "sys.modules['empirics.families'] = module\n"
+        "from reports.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *TINY, "--executor", "dask://127.0.0.1:1", "--out", str(out)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert (
+        "executor must be a scheduler that answers within 0.2 s, got 'dask://127.0.0.1:1'; 0 of 8"
+        in (done.stderr.splitlines()[-1])
+    )

@@ -1,0 +1,418 @@
+"""The numbers of a sweep's page: maxima, spreads, comparisons, and what is left unknown."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from empirics import ShiftedGaussianData
+from empirics.config import ExperimentConfig
+from empirics.plan import Axis, Block, Plan, config_hash, fields_of, plan
+from empirics.published import METRICS, Reading, plan_of, points
+from reports.reproduction import build, per_seed, summary
+from reports.sweep_claims import claims
+from reports.sweep_parts import MOST_PANELS, Part, rest_panels
+from reports.sweep_statistics import at_most, comparison, like_one_more_seed
+
+PROVENANCE = {"device": "cpu", "versions": [{"record": 1}]}
+BASE = ExperimentConfig(data=ShiftedGaussianData(dim=2, num_train=4, num_test=3), width=5, solver="flow")
+D_SWEEP = Part(kind="published", name="msg-a", seeds=2, sweeps=("d",), solver="flow")
+
+
+def row_of(config, **columns):
+    return {"hash": config_hash(config), "status": "done", **fields_of(config), **columns}
+
+
+def record(value, **more):
+    return dict.fromkeys(METRICS.values(), value) | more
+
+
+def rows_of(part, value=lambda point, config: 0.5):
+    rows = {}
+    for point in part.points():
+        for config in point.configs:
+            columns = record(value(point, config)) if value(point, config) is not None else {}
+            made = row_of(config, **columns)
+            rows[made["hash"]] = made if columns else made | {"status": "failed"}
+    return list(rows.values())
+
+
+def built(part, rows):
+    return build(plan_of(part.points()), rows, [part], provenance=PROVENANCE)
+
+
+# Seeds -------------------------------------------------------------------------------------------------
+
+
+def test_value_of_a_seed_is_the_largest_over_its_runs():
+    rows = [(0, {"a": 0.2}), (1, {"a": 0.9}), (0, {"a": 0.7}), (1, None), (2, {"a": None}), (3, {"b": 1.0})]
+    assert per_seed(rows, "a") == {0: 0.7, 1: 0.9}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "inf", True, None])
+def test_what_is_not_a_finite_number_is_unknown(value):
+    assert per_seed([(0, {"a": value})], "a") == {}
+
+
+def test_each_metric_has_its_own_maximum_over_learning_rates():
+    """The best pair for f is the worst for g."""
+
+    def columns(config):
+        fast = config.T_f > 5000
+        return {"accuracy_f_train": 0.9 if fast else 0.6, "accuracy_g_train": 0.5 if fast else 0.8}
+
+    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
+    for point in built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"]:
+        assert point["runs"] == 8
+        assert point["metrics"]["acc_f"]["values"] == {"0": 0.9, "1": 0.9}
+        assert point["metrics"]["acc_g"]["values"] == {"0": 0.8, "1": 0.8}
+        assert point["metrics"]["agreement"]["n"] == 0
+        assert point["metrics"]["agreement"]["inside"] is None
+
+
+def test_summary_is_of_a_sample():
+    values = {0: 0.2, 1: 0.5, 4: 0.8}
+    made = summary(values, None)
+    assert (made["mean"], made["sd"]) == pytest.approx((0.5, 0.3), rel=1e-15)
+    assert (made["min"], made["max"], made["n"]) == (0.2, 0.8, 3)
+    assert made["values"] == {"0": 0.2, "1": 0.5, "4": 0.8}
+    assert (made["published"], made["inside"]) == (None, None)
+    assert summary({0: 0.2}, None)["sd"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "inside"),
+    [
+        (0.5, 0.01, True),
+        (0.85, 0.0625, True),  # the error reaches 0.8
+        (0.875, 0.0625, False),
+        (0.15, 0.0625, True),
+        (0.125, 0.0625, False),
+        (None, 0.1, None),
+    ],
+)
+def test_published_value_is_inside_if_its_interval_meets_the_range(value, error, inside):
+    assert summary({0: 0.2, 1: 0.8}, Reading(value, error))["inside"] is inside
+    assert summary({}, Reading(value, error))["inside"] is None
+
+
+# One more seed -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "chance"), [(1, 0.0), (5, 0.3), (40, 9 / 11), (400, 9 / 11)])
+def test_probability_of_equal_trials_is_binomial(n, chance):
+    # 400 products and sums of positive numbers: 400 roundings of 2⁻⁵³ each way, and scipy's own error.
+    for successes in {0, n // 3, n - 1, n}:
+        assert at_most(successes, [chance] * n) == pytest.approx(
+            stats.binom.cdf(successes, n, chance), rel=1e-11, abs=1e-300
+        )
+
+
+def test_probability_of_unequal_trials_is_the_sum_over_outcomes():
+    chances = [0.1, 0.5, 0.9, 0.3]
+    for most in range(5):
+        expected = sum(
+            math.prod(p if hit else 1 - p for p, hit in zip(chances, outcome, strict=True))
+            for outcome in itertools.product((0, 1), repeat=4)
+            if sum(outcome) <= most
+        )
+        assert at_most(most, chances) == pytest.approx(expected, rel=1e-14)
+
+
+def cell(inside, n, error=0.01):
+    return {"inside": inside, "n": n, "error": error}
+
+
+def test_one_more_seed_counts_expects_and_bounds():
+    cells = [cell(True, 10)] * 7 + [cell(False, 10)] * 3 + [cell(None, 10), cell(None, 0, None)]
+    made = like_one_more_seed(cells)
+    assert (made["count"], made["inside"], made["not_compared"]) == (10, 7, 1)
+    assert made["expected"] == pytest.approx(10 * 9 / 11, rel=1e-15)
+    assert made["p_value"] == pytest.approx(stats.binom.cdf(7, 10, 9 / 11), rel=1e-12)
+
+
+def test_nothing_to_compare_has_no_probability():
+    assert like_one_more_seed([cell(None, 3)])["p_value"] is None
+
+
+def test_one_more_seed_is_inside_as_often_as_claimed():
+    """(n − 1)/(n + 1) for continuous values; above it with ties.
+
+    40,000 draws of n + 1 = 6 normals, seed 1: standard error .0024; 5.5 of them fail with probability
+    below 4e-8 each way.
+    """
+    rng = np.random.default_rng(1)
+    for round_to, exact in ((None, True), (0, False)):
+        draws = rng.normal(size=(40_000, 6))
+        draws = draws if round_to is None else draws.round(round_to)
+        inside = [
+            summary(dict(enumerate(values[:5])), Reading(float(values[5]), 0.0))["inside"] for values in draws
+        ]
+        share, chance = np.mean(inside), 4 / 6
+        reach = 5.5 * math.sqrt(chance * (1 - chance) / len(draws))
+        assert share > chance - reach
+        assert not exact or share < chance + reach
+
+
+def test_published_comparison_of_a_section():
+    """Seeds at .5 and .6: inside where the reading meets [.5, .6]."""
+    results = built(D_SWEEP, rows_of(D_SWEEP, lambda _, config: 0.5 + 0.1 * config.seed))
+    (section,) = results["sections"]
+    compared = section["published"]
+    assert {name: row["count"] for name, row in compared["by_metric"].items()} == dict.fromkeys(METRICS, 10)
+    # Figure values at d = 10: acc g .510, agreement .511; at 20: .607 ± .011, .612 ± .011; others above.
+    assert [compared["by_metric"][name]["inside"] for name in METRICS] == [0, 2, 1]
+    assert compared["all"]["inside"] == compared["by_sweep"]["d"]["inside"] == 3
+    assert compared["all"]["expected"] == pytest.approx(30 / 3)
+    assert compared["all"]["p_value"] == pytest.approx(stats.binom.cdf(3, 30, 1 / 3), rel=1e-12)
+
+
+def test_axis_is_logarithmic_where_values_span_more_than_a_decade():
+    part = Part(kind="published", name="msg-a", seeds=1, solver="flow")
+    (section,) = built(part, [])["sections"]
+    logs = {panel["sweep"]: panel["log"] for panel in section["panels"]}
+    assert {sweep for sweep, log in logs.items() if log} == {"N", "m", "T_g"}
+    assert len(logs) == 8
+
+
+def test_regime_is_the_mean_over_runs_and_predictions_stand_beside():
+    def columns(config):
+        free = {"free_f": 0.25 if config.T_f > 5000 else 0.75, "tau_g": None}
+        return free | {"predicted_accuracy_g_train": 0.5 + 0.25 * config.seed}
+
+    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
+    for point in built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"]:
+        assert (point["regime"]["free_f"], point["regime"]["tau_g"]) == (0.5, None)
+        assert point["predicted"] == {"acc_f": None, "acc_g": 0.625, "agreement": None}
+
+
+# Failures ----------------------------------------------------------------------------------------------
+
+
+def test_failed_and_missing_runs_are_counted():
+    rows = rows_of(D_SWEEP, lambda point, config: None if point.x == 10 and config.seed else 0.5)
+    gone = config_hash(D_SWEEP.points()[1].configs[0])
+    results = built(D_SWEEP, [row for row in rows if row["hash"] != gone])
+    assert results["totals"] == {"configurations": 80, "done": 75, "failed": 4, "missing": 1}
+    first, second = results["sections"][0]["panels"][0]["points"][:2]
+    assert (first["failed"], first["missing"], first["metrics"]["acc_f"]["n"]) == (4, 0, 1)
+    assert (second["failed"], second["missing"], second["metrics"]["acc_f"]["n"]) == (0, 1, 2)
+    (line,) = [c for c in claims(results) if c["statement"] == "Runs without a result"]
+    assert line["measured"] == "4 failed, 1 missing, of 80"
+
+
+def test_all_failed_is_a_result():
+    results = built(D_SWEEP, rows_of(D_SWEEP, lambda *_: None))
+    json.dumps(results, allow_nan=False)
+    assert results["sections"][0]["published"]["all"]["p_value"] is None
+    assert [row["statement"] for row in claims(results)] == ["Runs without a result"]
+
+
+# Predictions -------------------------------------------------------------------------------------------
+
+
+def test_comparison_is_pearson_and_mean_absolute_error():
+    rng = np.random.default_rng(2)
+    predicted, measured = rng.uniform(size=(2, 30))
+    made = comparison(predicted, measured)
+    assert made["n"] == 30
+    assert made["correlation"] == pytest.approx(stats.pearsonr(predicted, measured).statistic, rel=1e-12)
+    assert made["mean_error"] == pytest.approx(np.abs(predicted - measured).mean(), rel=1e-15)
+    assert sum(count for *_, count in made["scatter"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "mean_error"),
+    [
+        ([], [], None),
+        ([0.5, 0.75], [0.5, 1.0], 0.125),
+        ([0.5] * 3, [0.25, 0.5, 0.75], 1 / 6),
+        ([0, 0.5, 1], [1, 1, 1], 0.5),
+    ],
+)
+def test_correlation_of_too_little_is_unknown(predicted, measured, mean_error):
+    made = comparison(np.array(predicted, dtype=float), np.array(measured, dtype=float))
+    assert made["correlation"] is None
+    assert made["mean_error"] == (None if mean_error is None else pytest.approx(mean_error))
+
+
+def test_scatter_puts_runs_together_that_fall_together():
+    made = comparison(np.array([0.501, 0.5, 0.8]), np.array([0.702, 0.698, 0.9]))
+    assert made["scatter"] == [[0.5, 0.7, 2], [0.8, 0.9, 1]]
+
+
+def test_runs_without_a_prediction_do_not_count():
+    part = Part(kind="study", name="lazy", seeds=1)
+    configs = [config for point in part.points() for config in point.configs]
+    columns = [
+        {"predicted_agreement_test": 0.9, "agreement_test": 0.8},
+        {"predicted_agreement_test": 0.5, "agreement_test": 0.5},
+        {"predicted_agreement_test": 0.7, "agreement_test": 0.6},
+        {"predicted_agreement_test": None, "agreement_test": 0.8},
+        {"agreement_test": 0.1},
+    ]
+    results = built(part, [row_of(c, **values) for c, values in zip(configs, columns, strict=True)])
+    (chosen,) = results["sections"][0]["explained"]
+    found = {row["name"]: row for row in chosen["predictions"]}
+    assert chosen["runs"] == "all runs"
+    assert found["agreement, wide limit"]["n"] == 3
+    assert found["agreement, wide limit"]["mean_error"] == pytest.approx(0.2 / 3)
+    assert found["accuracy of g, two-number rule"]["n"] == 0
+
+
+def test_a_point_shows_the_first_prediction_there_is():
+    part = Part(kind="study", name="lazy", seeds=1)
+    configs = [config for point in part.points() for config in point.configs]
+    columns = [
+        {"two_point_agreement_test": 0.9, "lazy_agreement_test": 0.8, "predicted_agreement_test": 0.7},
+        {"two_point_agreement_test": None, "lazy_agreement_test": 0.8, "predicted_agreement_test": 0.7},
+        {"predicted_agreement_test": 0.7},
+    ]
+    results = built(part, [row_of(c, **values) for c, values in zip(configs, columns, strict=False)])
+    points = results["sections"][0]["panels"][0]["points"]
+    assert [point["predicted"]["agreement"] for point in points[:3]] == [0.9, 0.8, 0.7]
+
+
+def test_simple_runs_of_msg_a_are_77_a_seed_and_58_with_long_training():
+    """Learning rates 1, m ≥ 30, N ≥ 100, identity loss: d 10, N 18, ε 10, m 16, γ 4; T_g 19 are shorter."""
+    part = Part(kind="published", name="msg-a", seeds=1, solver="flow")
+    rows = {}
+    for point in part.points():
+        for config in point.configs:
+            made = row_of(config, two_point_accuracy_g_train=0.5, accuracy_g_train=0.6, agreement_test=1.0)
+            rows[made["hash"]] = made
+    explained = built(part, list(rows.values()))["sections"][0]["explained"]
+    counts = {chosen["runs"]: chosen["predictions"][0]["n"] for chosen in explained}
+    simple = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
+    assert counts == {
+        "all runs": 460,
+        "logistic loss": 36,
+        "identity loss": 424,
+        simple: 77,
+        f"{simple}, all epochs of the base": 10 + 18 + 10 + 16 + 4,
+    }
+    assert list(counts)[1:3] == ["logistic loss", "identity loss"]  # what theory is about comes later
+
+
+# Studies -----------------------------------------------------------------------------------------------
+
+
+def reach_of(agreements):
+    """Return where agreement stays high, for rows of agreements at T = .5, 1, 2, 5, 10, one row a seed."""
+    part = Part(kind="study", name="lazy", seeds=len(agreements))
+    rows = [
+        row_of(config, agreement_test=value)
+        for index, point in enumerate(part.points())
+        for config in point.configs
+        for value in [agreements[config.seed][index]]
+    ]
+    return built(part, rows)["sections"][0]["panels"][0]["reach"]
+
+
+def test_reach_is_where_agreement_stays_high():
+    made = reach_of(
+        [[0.5, 0.8, 0.9, 0.95, 1.0], [0.95, 0.5, 0.6, 0.9, 1.0], [0.9] * 5, [0.9, 0.9, 0.9, 0.9, 0.89]]
+    )
+    assert made["seeds"] == {"0": 2.0, "1": 5.0, "2": 0.5, "3": None}
+    assert (made["reached"], made["n"], made["min"], made["median"], made["max"]) == (3, 4, 0.5, 3.5, None)
+
+
+def test_reach_of_seeds_that_lack_a_run_is_unknown():
+    made = reach_of([[0.5, None, 0.9, 0.95, 1.0], [0.9] * 5])
+    assert (made["seeds"], made["incomplete"]) == ({"1": 0.5}, 1)
+
+
+def test_reach_that_most_seeds_never_get_to_has_no_median():
+    made = reach_of([[0.5] * 5, [0.9] * 5, [0.4] * 5])
+    assert (made["reached"], made["median"], made["min"]) == (1, None, 0.5)
+
+
+# Other plans -------------------------------------------------------------------------------------------
+
+
+def test_plain_plan_has_a_panel_for_each_axis_and_combination_of_others():
+    axes = {"width": [10, 5], "T_f,T_g": [[1.0, 2.0], [3.0, 3.0]], "epsilon": [None, 0.5, 1.0]}
+    made = plan(BASE, axes, seeds=2)
+    panels, left_out = rest_panels(made, lambda _: True)
+    assert left_out == 0
+    assert len(panels) == 2 * 3 + 2 * 3 + 2 * 2
+    first = panels[0]
+    assert first.sweep == "width at T_f = 1.0, T_g = 2.0, epsilon = none"
+    assert [point.x for point in first.points] == [5, 10]
+    (times,) = {panel.ticks for panel in panels if panel.x_label == "T_f, T_g"}
+    assert times == ("1.0:2.0", "3.0:3.0")
+    (sizes,) = {panel.ticks for panel in panels if panel.x_label == "epsilon"}
+    assert sizes == ("none", "0.5", "1.0")
+    for panel in panels:
+        for point in panel.points:
+            assert [config.seed for config in point.configs] == [0, 1]
+    shown = {config_hash(c) for panel in panels for point in panel.points for c in point.configs}
+    assert shown == made.configs().keys()
+
+
+def test_panels_have_a_limit_that_is_told():
+    made = plan(BASE, {"T_f": [float(T) for T in range(1, 21)], "T_g": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    results = build(made, [], [], provenance=PROVENANCE)
+    (section,) = results["sections"]
+    assert len(section["panels"]) == MOST_PANELS
+    assert section["panels_left_out"] == 20 + 5 - MOST_PANELS
+
+
+def test_single_configuration_is_a_panel_of_one_point():
+    made = Plan(blocks=(Block(base=fields_of(BASE)),))
+    (panel,), _ = rest_panels(made, lambda _: True)
+    ((point,), (config,)) = (panel.points, panel.points[0].configs)
+    assert (point.x, config) == (5, BASE)
+
+
+def test_what_a_part_shows_is_not_shown_again():
+    mine = plan_of(D_SWEEP.points())
+    extra = Block(base=fields_of(BASE), axes=(Axis(fields=("width",), values=((7,), (8,))),))
+    alone = build(mine, [], [D_SWEEP], provenance=PROVENANCE)
+    both = build(Plan(blocks=(*mine.blocks, extra)), [], [D_SWEEP], provenance=PROVENANCE)
+    assert len(alone["sections"]) == 1
+    assert [section["title"] for section in both["sections"]][1:] == ["Other configurations of the plan"]
+    assert [panel["sweep"] for panel in both["sections"][1]["panels"]] == ["block 2: width"]
+
+
+def test_results_are_plain_json_and_a_function_of_rows_in_any_order():
+    rows = rows_of(D_SWEEP, lambda _, config: 0.5 + 0.1 * config.seed)
+    first = json.dumps(built(D_SWEEP, rows), allow_nan=False)
+    assert json.dumps(built(D_SWEEP, rows[::-1]), allow_nan=False) == first
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "block", "name": "msg-a"}, "kind must be one of published, study"),
+        ({"kind": "published", "name": "width"}, "block must be one of"),
+        ({"kind": "study", "name": "msg-a"}, "study must be one of"),
+        ({"kind": "study", "name": "lazy", "seeds": 0}, "seeds must be >= 1, got 0"),
+        ({"kind": "study", "name": "lazy", "sweeps": ()}, "sweeps must be names of sweeps"),
+        ({"kind": "published", "name": "msg-a", "size": "tiny"}, "size must be one of"),
+    ],
+)
+def test_part_rejects(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Part(**fields)
+
+
+def test_parts_are_written_and_read():
+    for part in (D_SWEEP, Part(kind="study", name="lazy"), Part(kind="published", name="g-b", balanced=True)):
+        assert Part.from_json(json.loads(json.dumps(part.to_json()))) == part
+
+
+def test_titles_tell_parts_apart():
+    options = [{}, {"solver": "flow"}, {"size": "small"}, {"balanced": True}]
+    titles = {
+        Part(kind="published", name="msg-a", seeds=1, sweeps=("slope",), **more).title for more in options
+    }
+    assert len(titles) == 4
+    assert "Published block msg-a, gradient flow" in titles
+
+
+def test_points_of_a_part_are_those_of_its_block():
+    assert D_SWEEP.points() == points("msg-a", solver="flow", seeds=2, sweeps=["d"])

@@ -1,0 +1,350 @@
+"""The page of a sweep: made by the command, equal to its numbers, whole on its own."""
+
+import json
+import re
+import sys
+import types
+
+import html5lib
+import pytest
+
+from empirics.outcome import Outcome
+from empirics.published import METRICS, readings
+from empirics.store import DamagedError
+from reports.cli import main
+from reports.sweep_page import PARTS, read_parts, render, write_page
+from reports.sweep_parts import Part
+
+SERIAL = ["--executor", "serial"]
+T_F = ["sweep", "--published", "msg-a", "--sweeps", "T_f", "--seeds", "2", "--solver", "flow", *SERIAL]
+FIELDS = ["sweep", "--data", "gaussian", "--set", "data.dim=3", "--set", "data.num_train=4"]
+HTML = "{http://www.w3.org/1999/xhtml}"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def families(monkeypatch):
+    """Tasks that cost nothing: accuracies from the fields; `stops` ends the sweep in their midst."""
+    module = types.ModuleType("empirics.families")
+    module.ran, module.stops, module.empty = 0, None, False
+
+    def run_family(configs, *, device):
+        outcomes = []
+        for config in configs:
+            module.ran += 1
+            if module.ran == module.stops:
+                raise KeyboardInterrupt
+            value = 0.5 + 0.01 * config.seed + min(config.T_f, 40) / 100
+            columns = [*METRICS.values(), *(f"predicted_{name}" for name in METRICS.values())]
+            record = dict.fromkeys(columns, value) | {"free_f": 0.3, "flipped_f": 0.1, "tau_f": 0.7}
+            outcomes.append(Outcome(record={"value": 1.0} if module.empty else record))
+        return outcomes
+
+    module.run_family = run_family
+    module.family_key = lambda config: f"{config.width} {config.T_f} {config.T_g} {config.seed}"
+    monkeypatch.setitem(sys.modules, "empirics.families", module)
+    return module
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "sweep"
+
+
+def numbers(folder):
+    return json.loads((folder / "report.json").read_text("utf-8"))
+
+
+def parsed(folder):
+    page = (folder / "report.html").read_text("utf-8")
+    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
+
+
+def text_of(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+# The command -------------------------------------------------------------------------------------------
+
+
+def test_published_block_becomes_results_and_a_page(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"page:    {out / 'report.html'}\n" in said
+    assert read_parts(out) == (Part(kind="published", name="msg-a", seeds=2, sweeps=("T_f",), solver="flow"),)
+    results = numbers(out)
+    (section,) = results["sections"]
+    (panel,) = section["panels"]
+    assert [point["x"] for point in panel["points"]] == list(range(1, 11))
+    assert results["totals"] == {"configurations": 40, "done": 40, "failed": 0, "missing": 0}
+    for point in panel["points"]:
+        assert point["runs"] == 4
+        for series, cell in point["metrics"].items():
+            reading = readings()["MSG_a", "T_f", point["x"], series]
+            assert (cell["published"], cell["error"]) == (reading.value, reading.error)
+
+
+def test_finished_folder_is_rebuilt_to_the_same_bytes(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    written = {name: (out / name).read_bytes() for name in ("report.html", "report.json", PARTS)}
+    (out / "report.html").unlink()
+    assert main(["sweep", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert {name: (out / name).read_bytes() for name in written} == written
+    assert families.ran == 40
+
+
+def test_study_is_remembered_through_an_interruption(families, out, capsys):
+    families.stops = 8
+    command = ["sweep", "--study", "lazy", "--seeds", "3", *SERIAL, "--out", str(out)]
+    assert main(command) == 130
+    assert not (out / "report.html").exists()
+    assert main(["sweep", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert [section["title"] for section in numbers(out)["sections"]] == ["Study lazy"]
+    assert families.ran == 8 + 15 - 7
+
+
+def test_parts_are_merged_like_plans(families, out, capsys):
+    lazy = ["sweep", "--study", "lazy", "--seeds", "1", *SERIAL, "--out", str(out)]
+    some = ["--sweeps", "shifted Gaussian", "--seeds", "1"]
+    other = ["sweep", "--study", "width", *some, *SERIAL, "--out", str(out)]
+    assert main(lazy) == 0
+    assert main(other) == 2
+    assert len(read_parts(out)) == 1  # a plan that is refused leaves no trace
+    assert main([*other, "--merge"]) == 0
+    assert [part.name for part in read_parts(out)] == ["lazy", "width"]
+    assert main([*FIELDS, "--axis", "width=3,4", "--merge", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    titles = [section["title"] for section in numbers(out)["sections"]]
+    assert titles == ["Study lazy", "Study width", "Other configurations of the plan"]
+
+
+@pytest.mark.parametrize("merge", [[], ["--merge"]])
+def test_more_seeds_take_the_place_of_fewer(families, out, capsys, merge):
+    assert main(["sweep", "--study", "lazy", "--seeds", "1", *SERIAL, "--out", str(out)]) == 0
+    assert main(["sweep", "--study", "lazy", "--seeds", "2", *merge, *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert read_parts(out) == (Part(kind="study", name="lazy", seeds=2),)
+
+
+def test_blocks_and_studies_have_ten_seeds(families, out, capsys):
+    assert main(["sweep", "--study", "lazy", *SERIAL, "--dry-run", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("50 configurations")
+
+
+@pytest.mark.parametrize(
+    ("solver", "fields"),
+    [("flow", ("flow", 0)), ("gd", ("gd", 0)), ("gd-momentum", ("gd", 0.9))],
+)
+def test_solver_sets_fields_of_a_plain_sweep(families, out, capsys, solver, fields):
+    assert main([*FIELDS, "--solver", solver, "--axis", "width=3", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    (row,) = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
+    assert (row["solver"], row["momentum"]) == fields
+
+
+@pytest.mark.parametrize(
+    ("flags", "solver"), [([], "gd"), (["--solver", "gd"], "gd"), (["--solver", "flow"], "flow")]
+)
+def test_solver_of_a_published_block(families, out, capsys, flags, solver):
+    command = ["sweep", "--published", "msg-a", "--sweeps", "slope", "--seeds", "1", "--balanced", *flags]
+    assert main([*command, *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
+    assert {(row["solver"], row["momentum"], row["targets"]) for row in rows} == {
+        (solver, 0.9 if solver == "gd" else 0, "balanced")
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--published", "msg-c"], "block must be one of msg-a"),
+        (["--published", "msg-a", "--sweeps", "q"], "sweep must be one of d, "),
+        (["--published", "msg-a", "--size", "tiny"], "size must be one of full, small, got 'tiny'"),
+        (
+            ["--published", "msg-a", "--solver", "adam"],
+            "solver must be one of flow, gd, gd-momentum, got 'adam'",
+        ),
+        (["--published", "msg-a", "--solver", "gd-momentum"], "its gd has momentum .9 already"),
+        (["--published", "msg-a", "--seeds", "0"], "seeds must be >= 1, got 0"),
+        (["--published", "msg-a", "--study", "lazy"], "sweep must be one of --published, --study"),
+        (["--study", "lazy", "--axis", "width=3"], "sweep must be one of --published, --study"),
+        (["plan.toml", "--study", "lazy"], "sweep must be one of --published, --study"),
+        (["--study", "lazy", "--solver", "flow"], "--solver must be left out with --study"),
+        (["--study", "lazy", "--balanced"], "--balanced must be left out with --study"),
+        (["--study", "depth"], "study must be one of dimension"),
+        (["--sweeps", "d"], "--sweeps must come with --published or --study"),
+        (["--size", "small"], "--size must come with --published"),
+        (["plan.toml", "--solver", "gd"], "leave --solver out"),
+        ([*FIELDS[1:], "--set", "solver=gd", "--solver", "flow"], "each field once, got 'solver=gd'"),
+    ],
+)
+def test_bad_input_is_one_line(families, out, capsys, arguments, message):
+    assert main(["sweep", *arguments, *SERIAL, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not (out / PARTS).exists()
+
+
+def test_damaged_parts_are_told(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    for content in (
+        "{",
+        "[]",
+        '{"parts": [{"kind": "study"}]}',
+        '{"parts": [{"kind": "study", "name": "q"}]}',
+    ):
+        (out / PARTS).write_text(content, encoding="utf-8")
+        with pytest.raises(DamagedError, match=f"{PARTS} is not what was written"):
+            read_parts(out)
+    assert main(["sweep", *SERIAL, "--out", str(out)]) == 2
+    assert "give --published or --study again" in capsys.readouterr().err
+    assert main([*T_F, "--out", str(out)]) == 0
+
+
+def test_page_needs_a_sweep(tmp_path):
+    with pytest.raises(ValueError, match="folder must hold a sweep"):
+        write_page(tmp_path)
+
+
+def test_real_networks_from_fields_to_page(out, capsys):
+    """The columns that a sweep records are those that the page reads."""
+    sizes = ["--set", "data.dim=3", "--set", "data.num_train=8", "--set", "data.num_test=20"]
+    axes = ["--axis", "width=8,16", "--seeds", "2", "--solver", "flow", "--set", "T_g=5"]
+    assert main(["sweep", "--data", "shifted-gaussian", *sizes, *axes, *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
+    results = numbers(out)
+    (panel,) = results["sections"][0]["panels"]
+    for point in panel["points"]:
+        for series, column in METRICS.items():
+            expected = {str(row["seed"]): row[column] for row in rows if row["width"] == point["x"]}
+            assert point["metrics"][series]["values"] == expected
+            assert point["predicted"][series] is not None
+        assert all(value is not None for value in point["regime"].values())
+    (chosen,) = results["sections"][0]["explained"]
+    assert [row["n"] for row in chosen["predictions"]] == [4] * 9
+
+
+# The page ----------------------------------------------------------------------------------------------
+
+
+def shown_numbers(text):
+    """Return numbers as (value, half a unit of the last digit shown)."""
+    found = []
+    for word in re.findall(r"−?\d+(?:\.\d+)?(?:e-?\d+)?", text):
+        digits, _, power = word.replace("−", "-").partition("e")
+        places = len(digits.partition(".")[2]) - int(power or 0)
+        found.append((float(word.replace("−", "-")), 0.5 * 10.0**-places))
+    return found
+
+
+def same(shown, expected):
+    known = [value for value in expected if value is not None]
+    assert len(shown) == len(known)
+    for (value, half), exact in zip(shown, known, strict=True):
+        assert abs(value - exact) <= half * (1 + 1e-9)
+
+
+def test_numbers_of_the_point_tables_are_those_of_the_file(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    capsys.readouterr()
+    (panel,) = numbers(out)["sections"][0]["panels"]
+    (table,) = [t for t in parsed(out).iter(f"{HTML}table") if t.get("class") == "points"]
+    rows = list(table.iter(f"{HTML}tr"))[1:]
+    assert len(rows) == len(panel["points"])
+    outside = 0
+    for row, point in zip(rows, panel["points"], strict=True):
+        head, *cells = [text_of(cell) for cell in row]
+        assert float(head) == point["x"]
+        for index, series in enumerate(METRICS):
+            cell = point["metrics"][series]
+            same(shown_numbers(cells[2 * index]), [cell[name] for name in ("mean", "sd", "min", "max")])
+            same(shown_numbers(cells[2 * index + 1]), [cell["published"], cell["error"]])
+            assert ("outside" in cells[2 * index + 1]) == (cell["inside"] is False)
+            outside += cell["inside"] is False
+        assert cells[-2:] == ["2", "0 of 4"]
+    assert outside > 0
+
+
+def test_numbers_of_the_other_tables_are_those_of_the_file(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    capsys.readouterr()
+    results = numbers(out)
+    (section,) = results["sections"]
+    tables = {text_of(next(t.iter(f"{HTML}th"))): t for t in parsed(out).iter(f"{HTML}table")}
+    compared = [[text_of(cell) for cell in row] for row in tables["values"].iter(f"{HTML}tr")][1:]
+    expected = [*section["published"]["by_metric"].values(), *section["published"]["by_sweep"].values()]
+    for (_, *cells), row in zip(compared, [*expected, section["published"]["all"]], strict=True):
+        columns = ("inside", "count", "expected", "p_value", "not_compared")
+        same(shown_numbers(" ".join(cells)), [row[name] for name in columns])
+    explained = [[text_of(cell) for cell in row] for row in tables["runs"].iter(f"{HTML}tr")][1:]
+    pairs = [(c["runs"], p) for c in section["explained"] for p in c["predictions"]]
+    for (runs, name, *cells), (label, row) in zip(explained, pairs, strict=True):
+        assert (runs, name) == (label, row["name"])
+        same(shown_numbers(" ".join(cells)), [row[key] for key in ("n", "correlation", "mean_error")])
+    claims = [[text_of(cell) for cell in row] for row in tables["Quantity"].iter(f"{HTML}tr")][1:]
+    assert claims == [
+        [f"{c['statement']} {c['section']}", c["measured"], c["basis"]] for c in results["claims"]
+    ]
+
+
+def test_page_is_whole_on_its_own(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    study = ["sweep", "--study", "training-time", "--sweeps", "digits (identity loss),digits (logistic loss)"]
+    assert main([*study, "--seeds", "2", "--merge", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    document = parsed(out)  # strict: any error of syntax raises
+    for name in ("script", "link", "img", "iframe", "object", "embed"):
+        assert not list(document.iter(f"{HTML}{name}"))
+    for element in document.iter():
+        for value in element.attrib.values():
+            assert not re.match(r"(https?:)?//", value)
+    identifiers = [element.get("id") for element in document.iter() if element.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    figures = list(document.iter(f"{HTML}figure"))
+    assert len(figures) == 2 * 3 + 1 + 2 * 2  # panels and regimes, an overview, scatters of both parts
+    for figure in figures:
+        (drawing,) = figure.iter(f"{SVG}svg")
+        assert drawing.get("role") == "img"
+        assert len(drawing.get("aria-label")) > 30
+        assert text_of(next(figure.iter(f"{HTML}figcaption")))
+    links = [link.get("href") for link in document.iter(f"{HTML}a")]
+    assert {link.removeprefix("#") for link in links} <= set(identifiers)
+
+
+def test_figures_have_published_values_or_predictions(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert ">published<" in (page := (out / "report.html").read_text("utf-8"))
+    assert ">predicted<" not in page.split("Predicted against measured")[0]
+    study = out.parent / "study"
+    assert main(["sweep", "--study", "lazy", "--seeds", "2", *SERIAL, "--out", str(study)]) == 0
+    page = (study / "report.html").read_text("utf-8").split("Predicted against measured")[0]
+    assert ">predicted<" in page
+    assert ">published<" not in page
+
+
+def test_records_without_accuracies_make_a_page_that_says_so(families, out, capsys):
+    families.empty = True
+    assert main([*FIELDS, "--axis", "width=3,4", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    body = text_of(parsed(out).find(f"{HTML}body"))
+    assert "Nothing to compare" in body
+    assert "Without accuracies or agreement so far, so not drawn: width" in body
+
+
+def test_text_from_the_plan_is_escaped(families, out, capsys):
+    assert main(["sweep", "--study", "lazy", "--seeds", "1", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    results = numbers(out)
+    results["sections"][0]["panels"][0]["sweep"] = "<b>wide</b>"
+    panel = results["sections"][0]["panels"][0]
+    panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", "4"]
+    page = render(results)
+    assert "<b>wide" not in page
+    assert "<i>x<" not in page
+    assert page.count("$\\wrong$") == 3  # two figures and the table, as they are
