@@ -23,7 +23,7 @@ from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
 
 # Samples at most, and columns of (x, 1) at least, for which descent follows the pre-activations at the
 # samples in place of products with the data.
-_FEW_SAMPLES = 3000
+_FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
 
 # ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
@@ -155,7 +155,7 @@ def train_path(
     FloatingPointError
         If a slope of the loss overflows, or a parameter is not finite at one of `steps`.
 
-    Notes ----- With the identity loss, up to 3000 samples in at least 15 dimensions and on the CPU, the
+    Notes ----- With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the
     same steps are taken in float64 by the Gram matrix of the samples (`empirics.steps`) and rounded to
     the network's dtype at the end; otherwise all is computed in that dtype.
     """

@@ -25,6 +25,9 @@ from theory.setting import LIPSCHITZ
 
 Record = Mapping[str, Cell]
 
+# Training points at which predictions are compared with labels; measurements take all.
+_MOST = 2000
+
 # Fields that f does not depend on; its stop enters by the learning rate.
 _OF_G = ("scenario", "epsilon", "T_g", "targets", "num_steps_g")
 _OF_STOP = ("T_f", "num_steps")
@@ -111,12 +114,18 @@ class _Family:
             results |= self.trained([stop], X, y, seed=seed)
         return results
 
+    @property
+    def points(self) -> Array:
+        """The points of predictions: of the training points at most `_MOST`, then the test points."""
+        return np.concatenate([self.dataset.X[:_MOST], self.dataset.X_test])
+
+    def _split(self, values: Array) -> tuple[Array, Array]:
+        return values[: -len(self.dataset.X_test)], values[-len(self.dataset.X_test) :]
+
     @cached_property
     def f_b(self) -> tuple[Array, Array]:
         """f_b at the training and the test points."""
-        both = np.concatenate([self.dataset.X, self.dataset.X_test])
-        values = theory.f_predict(both, *self.clean, negative_slope=self.slope)
-        return values[: len(self.dataset.X)], values[len(self.dataset.X) :]
+        return self._split(theory.f_predict(self.points, *self.clean, negative_slope=self.slope))
 
     @cached_property
     def gradient(self) -> Array:
@@ -153,9 +162,7 @@ class _Family:
 
     def g_b(self, X_adv: Array, y_adv: Array) -> tuple[Array, Array]:
         """Return g_b at the training and the test points."""
-        both = np.concatenate([self.dataset.X, self.dataset.X_test])
-        values = theory.g_predict(both, X_adv, y_adv, negative_slope=self.slope)
-        return values[: len(self.dataset.X)], values[len(self.dataset.X) :]
+        return self._split(theory.g_predict(self.points, X_adv, y_adv, negative_slope=self.slope))
 
     def wide_g_b(self, y_adv: Array, config: ExperimentConfig) -> tuple[Array, Array]:
         """Return g_b for perturbations along ∇f_b: nothing is trained."""
@@ -286,7 +293,7 @@ def _from_initial(
         if not isinstance(result, Exception):
             found[stop] = {}
             if config.loss == "identity":
-                start = evaluate(result.initial, dataset.X), evaluate(result.initial, dataset.X_test)
+                start = evaluate(result.initial, dataset.X[:_MOST]), evaluate(result.initial, dataset.X_test)
                 outputs = tuple(at_0 + stop.T * velocity for at_0, velocity in zip(start, g_b, strict=True))
                 found[stop] |= _foreseen("lazy", family, signs_f, *outputs)
     if config.scenario == "a":
@@ -294,14 +301,14 @@ def _from_initial(
         inputs = family.inputs(same, y_adv, config)
         for stop, result in family.trained(trained_g, inputs, y_adv, seed=family.g_seed).items():
             if stop in found and not isinstance(result, Exception):
-                outputs = evaluate(result.final, dataset.X), evaluate(result.final, dataset.X_test)
+                outputs = evaluate(result.final, dataset.X[:_MOST]), evaluate(result.final, dataset.X_test)
                 found[stop] |= _foreseen("two_point", family, signs_f, *outputs)
     return found
 
 
 def _foreseen(name: str, family: _Family, signs_f: Array, on_train: Array, on_test: Array) -> dict[str, Cell]:
     return {
-        f"{name}_accuracy_g_train": accuracy(on_train, family.dataset.y),
+        f"{name}_accuracy_g_train": accuracy(on_train, family.dataset.y[:_MOST]),
         f"{name}_accuracy_g_test": accuracy(on_test, family.dataset.y_test),
         f"{name}_agreement_test": agreement(signs_f, on_test),
     }
@@ -315,12 +322,12 @@ def _predicted(
     values: dict[str, Cell] = {"sign_match_f": agreement(f.on_test, family.f_b[1])}
     wide, given = family.wide_g_b(y_adv, config), family.g_b(X_adv, y_adv)
     values |= {
-        "predicted_accuracy_f_train": accuracy(family.f_b[0], dataset.y),
+        "predicted_accuracy_f_train": accuracy(family.f_b[0], dataset.y[:_MOST]),
         "predicted_accuracy_f_test": accuracy(family.f_b[1], dataset.y_test),
-        "predicted_accuracy_g_train": accuracy(wide[0], dataset.y),
+        "predicted_accuracy_g_train": accuracy(wide[0], dataset.y[:_MOST]),
         "predicted_accuracy_g_test": accuracy(wide[1], dataset.y_test),
         "predicted_agreement_test": agreement(family.f_b[1], wide[1]),
-        "given_f_accuracy_g_train": accuracy(given[0], dataset.y),
+        "given_f_accuracy_g_train": accuracy(given[0], dataset.y[:_MOST]),
         "given_f_accuracy_g_test": accuracy(given[1], dataset.y_test),
         "given_f_agreement_test": agreement(f.on_test, given[1]),
     }

@@ -120,7 +120,7 @@ class Part:
         if self.kind == "study":
             return studies.study(self.name).question
         trained = {
-            "flow": "gradient flow of the published flow times",
+            "flow": "gradient flow of the published flow times (logistic loss by the published optimiser)",
             "gd": "the published optimiser (descent with momentum .9)",
         }[self.solver]
         size = ", at sizes that need no GPU" if self.size == "small" else ""

@@ -4,7 +4,7 @@
 explicit constants.  Formulas live in `theory.expressions`, their derivations in `theory/DERIVATIONS.md`.
 """
 
-from theory import conditions, expressions
+from theory import conditions, expressions, orthogonal
 from theory.bounds import (
     Assumption,
     Bound,
@@ -150,6 +150,7 @@ __all__ = [
     "margin_thresholds",
     "ntk",
     "ntk_product",
+    "orthogonal",
     "perturbation_direction",
     "phi",
     "phi_code",

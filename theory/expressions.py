@@ -106,3 +106,14 @@ NEURON_MOMENT = (
 )
 r, t = sp.symbols("r t", positive=True)
 TAIL_FACTOR = ((r - 1) / r) ** r / (r - 1) * t ** (1 - r)  # C_r t^(1−r): (w − t)₊ ≤ C_r t^(1−r) w^r
+# 15. Mutually orthogonal samples, infinite time ------------------------------------------------------
+R_min, R_max = sp.symbols("R_min R_max", positive=True)  # extreme norms of the samples
+ALIGNED_MATRIX_SAME = (1 + gamma**2) / 2  # c_ik of M_ik = y_i y_k c_ik <x_i, x_k> for equal labels
+ALIGNED_MATRIX_DIFFERENT = gamma  # ... and for different ones
+ORTHOGONALITY_LHS = gamma**3 * R_min**4 / (3 * N * R_max**2)  # published: > max |<x_n, x_k>|
+ROW_SUM_LHS = gamma * (1 + gamma**2) / (1 + 2 * gamma + 3 * gamma**2)  # derived: > kappa
+MULTIPLIER_HIGH = 2 / (1 + gamma**2 - (1 + gamma) * kappa)  # K: limits of lambda_n ||x_n||^2
+MULTIPLIER_LOW = (2 - (1 + gamma) * kappa * MULTIPLIER_HIGH) / (1 + gamma**2)
+MULTIPLIER_INTERVAL = (1 / (2 * R_max**2), 3 / (2 * gamma**2 * R_min**2))  # published
+lam_n = sp.IndexedBase("lambda")
+LIMIT_BOUNDARY = sp.Sum(lam_n[n] * y[n] * G[n], (n, 1, N))

@@ -24,7 +24,7 @@ if find_spec("hypothesis") is None:
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from theory._validation import Array, check_choice, check_integer, check_probability
+from theory._validation import Array, check_choice, check_integer, check_probability, check_real
 from theory.setting import LOSSES, SCENARIOS, Setting
 
 Geometry = Literal[
@@ -124,6 +124,58 @@ def data_sets(
         dim = draw(st.integers(lowest, max_dim))
         X = _points(draw, geometry, N, dim, max_exponent)
         return X, draw(_arrays(len(X), elements=st.sampled_from([-1.0, 1.0])))
+
+    return draw_set()
+
+
+def orthogonal_sets(
+    *,
+    min_samples: int = 1,
+    max_samples: int = 6,
+    max_dim: int = 8,
+    max_share: float = 1.0,
+) -> st.SearchStrategy[tuple[Array, Array, float]]:
+    """Return a strategy for nearly orthogonal training sets (X, y) and a slope γ.
+
+    Rows n_k (q_k + η e_k) with orthonormal q_k, unit e_k, norms n_k within a factor of 2 of each other and
+    η = a γ³ n_min⁴/(12 N n_max⁴), a up to `max_share`.  For a ≤ 1 the published condition of
+    `theory.orthogonal.orthogonality` holds: |⟨x_n, x_k⟩| ≤ (2η + η²) n_max² ≤ 2.1 η n_max², and η ≤ 1/12.
+
+    Parameters
+    ----------
+    min_samples, max_samples : int
+        Range of N, at least 1.
+    max_dim : int
+        Largest d, at least `max_samples`.
+    max_share : float
+        Largest a, > 0; sets with a far above 1 are on both sides of the condition.
+
+    Returns
+    -------
+    SearchStrategy of (array, shape (N, d), array, shape (N,), float)
+        Points, labels −1 or +1 (one class alone included) and γ in [0.05, 0.99].
+
+    Raises
+    ------
+    ValueError
+        If a range is empty or `max_share` is not positive.
+    """
+    check_integer("min_samples", min_samples, minimum=1)
+    check_integer("max_samples", max_samples, minimum=min_samples)
+    check_integer("max_dim", max_dim, minimum=max_samples)
+    largest = check_real("max_share", max_share, minimum=0, exclusive=True)
+
+    @st.composite
+    def draw_set(draw: st.DrawFn) -> tuple[Array, Array, float]:
+        N = draw(st.integers(min_samples, max_samples))
+        dim = draw(st.integers(N, max_dim))
+        slope = draw(st.floats(0.05, 0.99))
+        norms = draw(_arrays((N, 1), elements=st.floats(1, 2))) * 10 ** draw(st.floats(-3, 3))
+        rows = _rotation(draw(st.integers(0, 2**32 - 1)), dim)[:N]
+        share = draw(st.floats(0, largest))
+        eta = share * slope**3 * float(norms.min() / norms.max()) ** 4 / (12 * N)
+        X = norms * (rows + eta * draw(_directions(N, dim)))
+        return np.asarray(X), draw(_arrays(N, elements=st.sampled_from([-1.0, 1.0]))), slope
 
     return draw_set()
 

@@ -180,9 +180,9 @@ def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: flo
     # The difference below has noise of 1e-16 over the sine.
     smooth = sine > NEAREST
     over_sine = np.divide(weights, sine, out=np.zeros_like(sine), where=smooth)
-    scale_x, scale_z = scales(X), scales(Z)[:, None]
-    towards_x = (over_sine / (dim * scale_x * scale_z)) @ X
-    towards_z = np.sum(over_sine * np.cos(theta), axis=1, keepdims=True) / (dim * scale_z**2) * Z
+    scale_z = scales(Z)[:, None]
+    towards_x = over_sine @ (X / scales(X)[:, None]) / (dim * scale_z)
+    towards_z = np.einsum("qn,qn->q", over_sine, np.cos(theta))[:, None] / (dim * scale_z**2) * Z
     return np.asarray((1 - negative_slope) ** 2 / (2 * np.pi) * (towards_x - towards_z))
 
 

@@ -1,0 +1,41 @@
+"""Networks without biases, trained to the limit of their direction on nearly orthogonal samples.
+
+The prior work's regime: any width, infinite time.  `theory.orthogonal` has its conditions and limits.
+"""
+
+from empirics.orthogonal.attacks import Attack, attack
+from empirics.orthogonal.config import OrthogonalConfig, draw
+from empirics.orthogonal.experiment import run_orthogonal
+from empirics.orthogonal.published import SweepPoint, published_sweep, readings
+from empirics.orthogonal.running import orthogonal_hash, records
+from empirics.orthogonal.studies import StudyPoint, orthogonality_study, turning_study
+from empirics.orthogonal.training import (
+    Convergence,
+    LimitTraining,
+    alignment,
+    boundary_direction,
+    initialise,
+    train_to_limit,
+)
+
+__all__ = [
+    "Attack",
+    "Convergence",
+    "LimitTraining",
+    "OrthogonalConfig",
+    "StudyPoint",
+    "SweepPoint",
+    "alignment",
+    "attack",
+    "boundary_direction",
+    "draw",
+    "initialise",
+    "orthogonal_hash",
+    "orthogonality_study",
+    "published_sweep",
+    "readings",
+    "records",
+    "run_orthogonal",
+    "train_to_limit",
+    "turning_study",
+]

@@ -1,0 +1,142 @@
+"""Many experiments of this package, run once each, in this process or in others, kept in a folder.
+
+`empirics.sweep.run_sweep` takes plans of `ExperimentConfig` alone, as a result there is filed under the
+content of its data source.  Experiments here draw their data from their fields, so that the fields are the
+whole identity; executors, files and checksums are the same.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from empirics.executors import Pool, run_tasks, serial
+from empirics.orthogonal.config import OrthogonalConfig
+from empirics.orthogonal.experiment import run_orthogonal
+from empirics.outcome import Cell, Outcome
+from empirics.store import DamagedError, ResultFolder, digest, plain_numbers
+
+# Part of the identity of every result: raise it when a record means something else than before.
+ORTHOGONAL_VERSION = 1
+
+Row = dict[str, Cell]
+
+
+def orthogonal_hash(config: OrthogonalConfig) -> str:
+    """Return the SHA-256 of the fields and `ORTHOGONAL_VERSION`, in hexadecimal."""
+    return digest(_identity(config))
+
+
+def records(
+    configs: Sequence[OrthogonalConfig],
+    *,
+    pool: Pool | None = None,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """Return a row for each configuration: its fields, ``error`` (None if there is none), and its record.
+
+    Parameters
+    ----------
+    configs : sequence of OrthogonalConfig
+        Equal ones are run once.
+    pool : Pool, optional
+        `empirics.executors.serial()` if absent.
+    folder : Path, optional
+        Where results are kept as they come, and read from the next time.  Results that are damaged or failed
+        are done again.
+    progress : callable, optional
+        Told how many configurations are finished, and of how many.
+
+    Returns
+    -------
+    list of dict
+        In the order of `configs`, whatever order they were run in.  A field of the record is absent where it
+        was not asked for.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to, or another process writes there.
+    """
+    wanted = {orthogonal_hash(config): config for config in configs}
+    if folder is None:
+        found = _run(wanted, {}, pool, None, progress)
+    else:
+        store = ResultFolder(folder)
+        with store.locked():
+            kept = {name: outcome for name in wanted if (outcome := _read(store, name, wanted[name]))}
+            found = _run(wanted, kept, pool, store, progress)
+            rows = [{"hash": name, **_row(config, found[name])} for name, config in wanted.items()]
+            store.write_tables(
+                [{key: _plain(value) for key, value in row.items()} for row in rows],
+                [{"hash": row["hash"], "error": row["error"]} for row in rows if row["error"]],
+            )
+    return [_row(config, found[orthogonal_hash(config)]) for config in configs]
+
+
+def _run(
+    wanted: Mapping[str, OrthogonalConfig],
+    kept: Mapping[str, Outcome],
+    pool: Pool | None,
+    store: ResultFolder | None,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Outcome]:
+    found = dict(kept)
+    # Those with much work first: the last ones to run are short, and no process idles for long.
+    missing = sorted((name for name in wanted if name not in found), key=lambda name: -_work(wanted[name]))
+    tasks = [wanted[name] for name in missing]
+    report = progress or (lambda _done, _total: None)
+    report(len(found), len(wanted))
+    with closing(run_tasks(pool or serial(), run_orthogonal, tasks)) as results:
+        for index, result in results:
+            name = missing[index]
+            found[name] = Outcome.failed(result) if isinstance(result, BaseException) else result
+            if store is not None:
+                store.write(name, {**_identity(wanted[name]), **_content(found[name])}, {})
+            report(len(found), len(wanted))
+    return found
+
+
+def _work(config: OrthogonalConfig) -> int:
+    counts = (config.num_train, config.num_adv)
+    return config.max_steps * config.width * sum(count * min(count, config.dim) for count in counts)
+
+
+def _identity(config: OrthogonalConfig) -> dict[str, Any]:
+    fields: dict[str, Any] = plain_numbers(config.to_json())
+    return {"config": fields, "record_version": ORTHOGONAL_VERSION}
+
+
+def _content(outcome: Outcome) -> dict[str, Any]:
+    if outcome.record is None:
+        return {"record": None, "error": outcome.error}
+    return {"record": {name: _plain(value) for name, value in outcome.record.items()}, "error": None}
+
+
+def _plain(value: Cell) -> Cell:
+    """Return what JSON can hold: text for what is not finite, told apart again by `_number`."""
+    if isinstance(value, float) and value - value != 0:
+        return "nan" if value != value else ("inf" if value > 0 else "-inf")  # noqa: PLR0124
+    return value
+
+
+def _number(value: Cell) -> Cell:
+    return float(value) if value in ("nan", "inf", "-inf") else value
+
+
+def _read(store: ResultFolder, name: str, config: OrthogonalConfig) -> Outcome | None:
+    """Return a sound result that is about this configuration, if there is one."""
+    try:
+        entry = store.read(name)
+    except DamagedError:
+        return None
+    if entry is None or entry.get("record") is None:
+        return None
+    if {part: entry.get(part) for part in _identity(config)} != _identity(config):
+        return None
+    return Outcome(record={key: _number(value) for key, value in entry["record"].items()})
+
+
+def _row(config: OrthogonalConfig, outcome: Outcome) -> Row:
+    return {**config.to_json(), "error": outcome.error, **(outcome.record or {})}

@@ -1,0 +1,300 @@
+"""Training without biases until the direction of the network converges, with the measures that say so.
+
+f(x) = Σ_i a_i φ(⟨w_i, x⟩), φ(s) = max(s, γ s), half of the a_i = 1/√m and half −1/√m, frozen.  Only the part
+of w_i in the span of the samples moves, so descent runs in as few coordinates as there are samples; all is
+computed in float64.  For the exponential and the logistic loss the weights grow without end while their
+direction tends to a point that meets the conditions of Karush, Kuhn and Tucker (KKT) for the problem
+
+    minimise ‖W‖²/2  subject to  y_n f(x_n; W) ≥ 1 for all n.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from empirics.model import TwoLayerNet
+from empirics.samples import compressed
+from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
+from theory.orthogonal.gram import check_open_slope
+
+LimitLoss = Literal["exponential", "logistic"]
+LIMIT_LOSSES = ("exponential", "logistic")
+
+# log |ℓ'| at the margins y_n f(x_n): finite for every finite margin, where |ℓ'| itself is 0 beyond 745.
+_LOG_SLOPE: dict[str, Callable[[Array], Array]] = {
+    "exponential": np.negative,
+    "logistic": lambda margins: -np.logaddexp(0.0, margins),
+}
+# Part of the step at which the weights q would begin to oscillate, if they stayed as they are.
+_STEP = 0.5
+_EVERY = 20  # steps between two looks at the measures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convergence:
+    """How far the direction of W is from a KKT point; nothing changes if W is scaled.
+
+    G = Σ_n b_n y_n ∇f(x_n) is the sum of the steps since an earlier look, after at most half as many steps,
+    and b_n the weight of sample n in it.  One gradient would not do: a neuron that stays at the kink of a
+    sample in the limit crosses it for ever, and what is in the subdifferential there is the mean.
+
+    Attributes
+    ----------
+    num_steps : int
+    margin : float
+        min_n y_n f(x_n)/‖W‖, units of the data; negative if a sample is misclassified.
+    stationarity : float
+        min over t ≥ 0 of ‖W − t G‖/‖W‖, in [0, 1]: the sine of the angle of W and G, 1 if that is obtuse.
+    slackness : float
+        Σ_n b_n (y_n f(x_n) − μ)/(μ Σ_n b_n), μ the smallest margin; infinity unless μ > 0.
+    turn : float
+        1 − cos(W, W at the earlier look).  The gradients in G are those of directions
+        between the two.
+    """
+
+    num_steps: int
+    margin: float
+    stationarity: float
+    slackness: float
+    turn: float
+
+    @property
+    def residual(self) -> float:
+        """The larger of stationarity and slackness."""
+        return max(self.stationarity, self.slackness)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitTraining:
+    """A network trained towards the limit of its direction, and how near it came.
+
+    Attributes
+    ----------
+    network : TwoLayerNet
+        float64, biases 0.
+    converged : bool
+        Whether the KKT residual fell to the tolerance within the steps allowed.
+    history : tuple of Convergence
+        Looks along the way, the last one at the end.
+    multipliers : array, shape (N,)
+        λ_n = t b_n/μ (see `Convergence`), of the W scaled to smallest margin 1; NaN unless μ > 0 and t > 0.
+    """
+
+    network: TwoLayerNet
+    converged: bool
+    history: tuple[Convergence, ...]
+    multipliers: Array
+
+    @property
+    def final(self) -> Convergence:
+        """The measures at the end."""
+        return self.history[-1]
+
+
+def initialise(dim: int, width: int, *, negative_slope: float, scale: float = 1.0, seed: int) -> TwoLayerNet:
+    """Draw weights uniform on ± scale/√d; biases 0, readout 1/√m (first half) and −1/√m.
+
+    Parameters
+    ----------
+    dim : int
+        d ≥ 1.
+    width : int
+        m ≥ 2, even.
+    negative_slope : float in (0, 1)
+    scale : float
+        > 0; 1 is the default initialisation of a linear layer.
+    seed : int
+
+    Returns
+    -------
+    TwoLayerNet
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    check_integer("dim", dim, minimum=1)
+    if check_integer("width", width, minimum=2) % 2:
+        msg = f"width must be even, half of the readouts are negative, got {width}"
+        raise ValueError(msg)
+    check_real("scale", scale, minimum=0, exclusive=True)
+    rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
+    weight = rng.uniform(-1.0, 1.0, size=(width, dim)) * (scale / math.sqrt(dim))
+    readout = np.where(np.arange(width) < width // 2, 1.0, -1.0) / math.sqrt(width)
+    return _network(weight, readout, check_open_slope(negative_slope))
+
+
+def train_to_limit(
+    network: TwoLayerNet,
+    X: Array,
+    y: Array,
+    *,
+    loss: LimitLoss = "exponential",
+    tolerance: float = 0.01,
+    max_steps: int = 20_000,
+) -> LimitTraining:
+    """Train the weights by full-batch descent until their direction is nearly that of a KKT point.
+
+    W ← W + η Σ_n q_n y_n ∇f(x_n), q_n = |ℓ'_n|/Σ_k |ℓ'_k|, ℓ'_n the slope of the loss at sample n.  This is
+    gradient descent whose learning rate is η over the sum of slopes, taken in logarithms, so that no margin
+    is too large; η = 1/(2 max_n q_n λ_max), λ_max the largest eigenvalue of (⟨x_i, x_k⟩), is half of the
+    inverse of what the curvature of log Σ exp(−y_n f(x_n)) is at most while signs of pre-activations last.
+
+    Parameters
+    ----------
+    network : TwoLayerNet
+        Biases 0, slope in (0, 1); left as it is.
+    X : array, shape (N, d)
+    y : array, shape (N,)
+        Labels, −1 or +1.
+    loss : {"exponential", "logistic"}
+    tolerance : float
+        Of the KKT residual (`Convergence.residual`), > 0.
+    max_steps : int
+        At least 1.
+
+    Returns
+    -------
+    LimitTraining
+        With `converged` False if the tolerance is not met after `max_steps`.
+
+    Raises
+    ------
+    ValueError
+        If a shape, label or argument breaks its rule.
+    FloatingPointError
+        If weights are no longer finite.
+
+    Notes
+    -----
+    The weights parallel to no sample stay as they were drawn; they count in ‖W‖, so in every measure.
+    """
+    X = as_points("X", X, dim=network.dim)
+    y = as_labels("y", y, length=len(X))
+    check_choice("loss", loss, LIMIT_LOSSES)
+    check_real("tolerance", tolerance, minimum=0, exclusive=True)
+    check_integer("max_steps", max_steps, minimum=1)
+    check_open_slope(network.negative_slope)
+    if bool(network.bias.any()):
+        msg = f"network must have no biases, got {int((network.bias != 0).sum())} that are not 0"
+        raise ValueError(msg)
+    if not X.any():
+        msg = f"X must have a row that is not 0, got {len(X)} zero rows"
+        raise ValueError(msg)
+    return _Descent(network, X, y, loss).run(tolerance, max_steps)
+
+
+class _Descent:
+    """The state W, of shape (m, r) in coordinates of the span of the samples, and what stays fixed."""
+
+    def __init__(self, network: TwoLayerNet, X: Array, y: Array, loss: LimitLoss) -> None:
+        self.start = network.weight.detach().cpu().double().numpy()
+        self.readout = network.readout.cpu().double().numpy()
+        self.gamma, self.y, self.log_slope = network.negative_slope, y, _LOG_SLOPE[loss]
+        self.basis, self.inputs = compressed(X)
+        self.W = self.start.copy() if self.basis is None else self.start @ self.basis.T
+        # What no sample sees; the difference of two squares may round below 0.
+        seen = float((self.W**2).sum())
+        self.outside = 0.0 if self.basis is None else max(float((self.start**2).sum()) - seen, 0.0)
+        self.top = float(np.linalg.norm(self.inputs, ord=2)) ** 2
+
+    def run(self, tolerance: float, max_steps: int) -> LimitTraining:
+        weights = np.zeros(len(self.y))  # Σ η q_n
+        looks = [(0, self.W.copy(), weights.copy())]
+        history: list[Convergence] = []
+        for step in range(max_steps + 1):
+            margins, q, G = self.gradient()
+            if step and (step % _EVERY == 0 or step == max_steps):
+                if not np.isfinite(self.W).all():
+                    msg = f"training diverged: weights not finite after {step} steps"
+                    raise FloatingPointError(msg)
+                while len(looks) > 1 and 2 * looks[1][0] <= step:
+                    looks.pop(0)
+                _, before, used = looks[0]
+                measures, multipliers = self.measure(step, margins, before, weights - used)
+                history.append(measures)
+                if measures.residual <= tolerance or step == max_steps:
+                    break
+                if 4 * step >= 5 * looks[-1][0]:
+                    looks.append((step, self.W.copy(), weights.copy()))
+            rate = _STEP / (float(q.max()) * self.top)
+            self.W += rate * G
+            weights += rate * q
+        return LimitTraining(
+            network=_network(self.weights(), self.readout, self.gamma),
+            converged=history[-1].residual <= tolerance,
+            history=tuple(history),
+            multipliers=multipliers,
+        )
+
+    def gradient(self) -> tuple[Array, Array, Array]:
+        """Return margins, normalised slopes q, and Σ_n q_n y_n ∇f(x_n)."""
+        U = self.W @ self.inputs.T
+        slopes = np.where(U > 0, 1.0, self.gamma)
+        slopes *= self.readout[:, None]
+        margins = self.y * (slopes * U).sum(axis=0)
+        logs = self.log_slope(margins)
+        q = np.exp(logs - logs.max())
+        q /= q.sum()
+        return margins, q, (slopes * (q * self.y)) @ self.inputs
+
+    def measure(self, step: int, margins: Array, before: Array, used: Array) -> tuple[Convergence, Array]:
+        """Return the measures now, and the multipliers; `used` are the b_n since W was `before`."""
+        G = self.W - before
+        length = math.sqrt(float((self.W**2).sum()) + self.outside)
+        square = float((G**2).sum())
+        t = max(float((self.W * G).sum()) / square, 0.0) if square else 0.0
+        # ‖W − tG‖ directly: 1 − cos² would lose half of the digits.
+        distance = math.sqrt(float(((self.W - t * G) ** 2).sum()) + self.outside)
+        lowest = float(margins.min())
+        inner = float((self.W * before).sum()) + self.outside
+        earlier = math.sqrt(float((before**2).sum()) + self.outside)
+        measures = Convergence(
+            num_steps=step,
+            margin=lowest / length,
+            stationarity=distance / length,
+            slackness=float(used @ (margins - lowest)) / (lowest * float(used.sum()))
+            if lowest > 0
+            else math.inf,
+            turn=1 - inner / (length * earlier),
+        )
+        known = lowest > 0 and t > 0
+        return measures, t * used / lowest if known else np.full(len(used), math.nan)
+
+    def weights(self) -> Array:
+        if self.basis is None:
+            return self.W
+        return np.asarray(self.start + (self.W - self.start @ self.basis.T) @ self.basis)
+
+
+def boundary_direction(network: TwoLayerNet) -> Array:
+    """Return Σ_i a_i w_i, shape (d,): proportional to v − u once positive and negative neurons are equal.
+
+    In the limit all neurons with positive readout are v, the others u, and sgn f(z) = sgn⟨v − u, z⟩.
+    """
+    return np.asarray((network.readout @ network.weight.detach()).cpu().double().numpy())
+
+
+def alignment(network: TwoLayerNet) -> float:
+    """Return the share of ‖W‖² in the two means v, u of neurons with readout of one sign, in [0, 1].
+
+    1 if and only if the network has at most two different neurons, as the limit has.
+    """
+    weight = network.weight.detach().double()
+    signs = network.readout > 0
+    parts = [part for part in (weight[signs], weight[~signs]) if len(part)]
+    means = sum(len(part) * float((part.mean(dim=0) ** 2).sum()) for part in parts)
+    total = float((weight**2).sum())
+    return means / total if total > 0 else math.nan
+
+
+def _network(weight: Array, readout: Array, gamma: float) -> TwoLayerNet:
+    tensor = torch.as_tensor(np.array(weight), dtype=torch.float64)
+    bias = torch.zeros(len(weight), dtype=torch.float64)
+    return TwoLayerNet(tensor, bias, torch.as_tensor(np.array(readout)), negative_slope=gamma)

@@ -1,0 +1,100 @@
+"""Perturbations of samples along a direction s: of given Euclidean, maximal or sparse size.
+
+x_n^adv = x_n + t_n ρ e with one unit vector e and one length ρ for all samples, t_n the target labels:
+
+    L2    ρ e = ε s/‖s‖
+    Linf  ρ e = ε sgn s                             (0 where s_i = 0)
+    L0    ρ e = A sgn s on the k = ⌈εd⌉ coordinates with the largest |s_i|, 0 elsewhere
+
+For L0 ε is the *share* of coordinates that may change, and A (1 by default) how much each of them changes.
+Of equal |s_i| the earlier coordinate comes first.
+"""
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theory._validation import Array, as_labels, as_points, as_real, check_choice, check_real
+
+Norm = Literal["L2", "Linf", "L0"]
+NORMS = ("L2", "Linf", "L0")
+
+
+def limit_perturbations(
+    base: ArrayLike,
+    direction: ArrayLike,
+    targets: ArrayLike,
+    *,
+    norm: Norm = "L2",
+    epsilon: float,
+    amplitude: float = 1.0,
+) -> Array:
+    """Return perturbed samples base_n + r_n, r_n = t_n ρ e; the perturbations are the result minus `base`.
+
+    Parameters
+    ----------
+    base : array, shape (N, d)
+        What is perturbed: natural samples or noise.  Zeros give the perturbations alone.
+    direction : array, shape (d,)
+        s, for example `limit_direction(X, y, ...)`; not 0.
+    targets : array, shape (N,)
+        t_n, −1 or +1.
+    norm : {"L2", "Linf", "L0"}
+    epsilon : float
+        L2, Linf: the norm of r_n, ≥ 0, in units of the data.  L0: the share of coordinates, in [0, 1].
+    amplitude : float
+        A ≥ 0, for L0 only: the change of each chosen coordinate, in units of the data.
+
+    Returns
+    -------
+    array, shape (N, d), float64
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, the direction is 0, or an argument is out of range.
+
+    Notes
+    -----
+    Source: published (prior work); the value of a changed coordinate for L0 is this package's convention.
+    Derivation 15, step 6.
+    """
+    base = as_points("base", base)
+    targets = as_labels("targets", targets, length=len(base))
+    unit, length = unit_step(direction, base.shape[1], norm=norm, epsilon=epsilon, amplitude=amplitude)
+    return np.asarray(base + targets[:, None] * (length * unit))
+
+
+def unit_step(
+    direction: ArrayLike, dim: int, *, norm: Norm, epsilon: float, amplitude: float = 1.0
+) -> tuple[Array, float]:
+    """Return e, a unit vector of shape (dim,) (or 0 if nothing may change), and ρ ≥ 0."""
+    s = as_real("direction", direction)
+    if s.shape != (dim,):
+        msg = f"direction must have shape ({dim},), one entry a coordinate, got {s.shape}"
+        raise ValueError(msg)
+    largest = float(np.abs(s).max())
+    if largest == 0:
+        msg = f"direction must not be 0, got {dim} zeros"
+        raise ValueError(msg)
+    check_choice("norm", norm, NORMS)
+    size = check_real("epsilon", epsilon, minimum=0)
+    s = np.ldexp(s, -int(np.frexp(largest)[1]))  # exact, and its norm cannot overflow
+    if norm == "L2":
+        return s / np.linalg.norm(s), size
+    signs = np.sign(s)
+    if norm == "L0":
+        if size > 1:
+            msg = f"epsilon must be <= 1 for L0, a share of coordinates, got {epsilon}"
+            raise ValueError(msg)
+        size, count = check_real("amplitude", amplitude, minimum=0), num_changed(size, dim)
+        signs[np.argsort(-np.abs(s), kind="stable")[count:]] = 0.0
+    number = math.sqrt(np.count_nonzero(signs))
+    return (signs / number if number else signs), size * number
+
+
+def num_changed(share: float, dim: int) -> int:
+    """Return k = ⌈share · d⌉, forgiving the rounding of the product: 0.07 of 100 coordinates are 7."""
+    return min(dim, math.ceil(share * dim * (1 - 1e-12)))
