@@ -10,6 +10,7 @@ OUT ?= reports/generated
 
 report: $(READY)
 	$(BIN)/perturblearn report --out $(OUT)
+	$(BIN)/perturblearn sweep --published msg-a --sweeps eps --solver flow --out $(OUT)/msg-a
 
 test: lint
 	$(BIN)/pytest

@@ -39,7 +39,7 @@ class ExperimentConfig:
     num_steps_g: int | None = None
     momentum: float = 0.0
     targets: Targets = "random"
-    precision: Precision = "float32"  # of the networks; the theory is evaluated in float64
+    precision: Precision = "float32"  # of the networks; flows, and descent at few samples, compute in float64
     seed: int = 0  # of data, both initialisations and target labels
 
     def __post_init__(self) -> None:

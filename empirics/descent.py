@@ -155,9 +155,11 @@ def train_path(
     FloatingPointError
         If a slope of the loss overflows, or a parameter is not finite at one of `steps`.
 
-    Notes ----- With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the
-    same steps are taken in float64 by the Gram matrix of the samples (`empirics.steps`) and rounded to
-    the network's dtype at the end; otherwise all is computed in that dtype.
+    Notes
+    -----
+    With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the same steps are
+    taken in float64 by the Gram matrix of the samples (`empirics.steps`; 800 MB at 10,000) and rounded to the
+    network's dtype at the end; otherwise all is computed in that dtype.
     """
     check_problem(network, X, y, loss)
     rate = check_real("learning_rate", learning_rate, minimum=0)

@@ -1,7 +1,8 @@
 """Experiments that share f: f is trained once, and each g along one trajectory for all its times.
 
-`run_family` measures what a sweep records: accuracies, agreement, cosines, the regime, and what the theory
-predicts of g without training anything.  `empirics.experiment.run` measures one experiment in more depth.
+`run_family` measures what a sweep records: accuracies, agreement, cosines, the regime, and predictions of g
+for which neither f nor its perturbations are trained.  `empirics.experiment.run` measures one experiment in
+more depth.
 """
 
 import json
@@ -18,6 +19,7 @@ from empirics.descent import Trained
 from empirics.measure import accuracy, agreement, cosines, count_neurons, evaluate
 from empirics.outcome import Cell, Outcome
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
+from empirics.quadratic import Integers
 from empirics.seeds import seeds_of
 from empirics.solvers import DTYPES, Stop, learning_rate, stop_f, stop_g, train_to
 from theory._validation import Array
@@ -116,16 +118,23 @@ class _Family:
 
     @property
     def points(self) -> Array:
-        """The points of predictions: of the training points at most `_MOST`, then the test points."""
-        return np.concatenate([self.dataset.X[:_MOST], self.dataset.X_test])
+        """The points of predictions: some training points, then the test points."""
+        return np.concatenate([self.dataset.X[self.shown], self.dataset.X_test])
 
-    def _split(self, values: Array) -> tuple[Array, Array]:
+    @cached_property
+    def shown(self) -> Integers:
+        """At most `_MOST` training points, evenly spaced: sorted data keep the shares of their classes."""
+        N = len(self.dataset.X)
+        return np.linspace(0, N - 1, min(N, _MOST)).astype(np.int64)
+
+    def split(self, values: Array) -> tuple[Array, Array]:
+        """Return values at `points` as those at training points and those at test points."""
         return values[: -len(self.dataset.X_test)], values[-len(self.dataset.X_test) :]
 
     @cached_property
     def f_b(self) -> tuple[Array, Array]:
         """f_b at the training and the test points."""
-        return self._split(theory.f_predict(self.points, *self.clean, negative_slope=self.slope))
+        return self.split(theory.f_predict(self.points, *self.clean, negative_slope=self.slope))
 
     @cached_property
     def gradient(self) -> Array:
@@ -162,7 +171,7 @@ class _Family:
 
     def g_b(self, X_adv: Array, y_adv: Array) -> tuple[Array, Array]:
         """Return g_b at the training and the test points."""
-        return self._split(theory.g_predict(self.points, X_adv, y_adv, negative_slope=self.slope))
+        return self.split(theory.g_predict(self.points, X_adv, y_adv, negative_slope=self.slope))
 
     def wide_g_b(self, y_adv: Array, config: ExperimentConfig) -> tuple[Array, Array]:
         """Return g_b for perturbations along ∇f_b: nothing is trained."""
@@ -293,7 +302,10 @@ def _from_initial(
         if not isinstance(result, Exception):
             found[stop] = {}
             if config.loss == "identity":
-                start = evaluate(result.initial, dataset.X[:_MOST]), evaluate(result.initial, dataset.X_test)
+                start = (
+                    evaluate(result.initial, dataset.X[family.shown]),
+                    evaluate(result.initial, dataset.X_test),
+                )
                 outputs = tuple(at_0 + stop.T * velocity for at_0, velocity in zip(start, g_b, strict=True))
                 found[stop] |= _foreseen("lazy", family, signs_f, *outputs)
     if config.scenario == "a":
@@ -301,14 +313,17 @@ def _from_initial(
         inputs = family.inputs(same, y_adv, config)
         for stop, result in family.trained(trained_g, inputs, y_adv, seed=family.g_seed).items():
             if stop in found and not isinstance(result, Exception):
-                outputs = evaluate(result.final, dataset.X[:_MOST]), evaluate(result.final, dataset.X_test)
+                outputs = (
+                    evaluate(result.final, dataset.X[family.shown]),
+                    evaluate(result.final, dataset.X_test),
+                )
                 found[stop] |= _foreseen("two_point", family, signs_f, *outputs)
     return found
 
 
 def _foreseen(name: str, family: _Family, signs_f: Array, on_train: Array, on_test: Array) -> dict[str, Cell]:
     return {
-        f"{name}_accuracy_g_train": accuracy(on_train, family.dataset.y[:_MOST]),
+        f"{name}_accuracy_g_train": accuracy(on_train, family.dataset.y[family.shown]),
         f"{name}_accuracy_g_test": accuracy(on_test, family.dataset.y_test),
         f"{name}_agreement_test": agreement(signs_f, on_test),
     }
@@ -322,12 +337,12 @@ def _predicted(
     values: dict[str, Cell] = {"sign_match_f": agreement(f.on_test, family.f_b[1])}
     wide, given = family.wide_g_b(y_adv, config), family.g_b(X_adv, y_adv)
     values |= {
-        "predicted_accuracy_f_train": accuracy(family.f_b[0], dataset.y[:_MOST]),
+        "predicted_accuracy_f_train": accuracy(family.f_b[0], dataset.y[family.shown]),
         "predicted_accuracy_f_test": accuracy(family.f_b[1], dataset.y_test),
-        "predicted_accuracy_g_train": accuracy(wide[0], dataset.y[:_MOST]),
+        "predicted_accuracy_g_train": accuracy(wide[0], dataset.y[family.shown]),
         "predicted_accuracy_g_test": accuracy(wide[1], dataset.y_test),
         "predicted_agreement_test": agreement(family.f_b[1], wide[1]),
-        "given_f_accuracy_g_train": accuracy(given[0], dataset.y[:_MOST]),
+        "given_f_accuracy_g_train": accuracy(given[0], dataset.y[family.shown]),
         "given_f_accuracy_g_test": accuracy(given[1], dataset.y_test),
         "given_f_agreement_test": agreement(f.on_test, given[1]),
     }

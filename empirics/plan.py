@@ -333,8 +333,9 @@ def plan_of_toml(text: str) -> Plan:
 
 def seeds_axis(seeds: int | Sequence[int]) -> Axis:
     """Return the axis of so many seeds from 0, or of the seeds listed."""
-    if isinstance(seeds, int):
-        return axis_of("seed", range(check_integer("seeds", seeds, minimum=1)))
+    if not isinstance(seeds, (list, tuple, range)):
+        count: Any = seeds  # whatever stood in a file
+        return axis_of("seed", range(check_integer("seeds", count, minimum=1)))
     return axis_of("seed", seeds)
 
 
@@ -373,10 +374,14 @@ def value_of_text(text: str, *, pair: bool = False) -> Any:  # noqa: ANN401
 
 def _block(base: Mapping[str, Any], sweep: Mapping[str, Any], seeds: int | list[int] | None) -> Block:
     entries = _flat(sweep)
+    own = {part.strip() for name in entries for part in name.split(",")}
+    if {"seed", "seeds"} <= own:
+        msg = f"sweep must have seed or seeds, got both: {entries['seeds']!r} seeds"
+        raise ValueError(msg)
     seeds = entries.pop("seeds", seeds)
     fixed = {name: value for name, value in entries.items() if not isinstance(value, list)}
     axes = [axis_of(name, value) for name, value in entries.items() if isinstance(value, list)]
-    if seeds is not None and "seed" not in entries:
+    if seeds is not None and "seed" not in own:
         axes.append(seeds_axis(seeds))
     if "data.source" in fixed:  # another source, to which the options of the base's do not apply
         base = {name: value for name, value in base.items() if not name.startswith(_DATA)}

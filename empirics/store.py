@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 _TEMPORARY = ".tmp"
 _TABLES = ("results.jsonl", "results.csv", "failures.json")
+_PAGES = ("report.html", "report.json")  # made from the tables
 _LOCK, _TIMINGS = ".lock", "timings.csv"
 
 
@@ -228,10 +229,10 @@ class ResultFolder:
         return _read_signed(self.path / "plan.json")
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
-        """Write the plan; tables of another plan go first, as they would not be its own."""
+        """Write the plan; tables and the page of another plan go first, as they would not be its own."""
         path, content = self.path / "plan.json", _signed(plan)[0]
         if not path.exists() or path.read_bytes() != content:
-            for name in _TABLES:
+            for name in (*_TABLES, *_PAGES):
                 (self.path / name).unlink(missing_ok=True)
             write_bytes(path, content)
 

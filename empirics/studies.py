@@ -64,7 +64,7 @@ def points(name: str, *, seeds: int = 10, sweeps: Iterable[str] | None = None) -
     chosen = study(name)
     check_integer("seeds", seeds, minimum=1)
     made = []
-    for sweep in chosen.sweeps if sweeps is None else sweeps:
+    for sweep in dict.fromkeys(chosen.sweeps if sweeps is None else sweeps):
         check_choice("sweep", sweep, tuple(chosen.sweeps))
         for x, fields in chosen.sweeps[sweep].items():
             configs = tuple(config_of({**fields, "seed": seed}) for seed in range(seeds))

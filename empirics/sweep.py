@@ -56,6 +56,7 @@ def run_sweep(
     retry_failed: bool = False,
     merge: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    finish: Callable[[Path], object] | None = None,
 ) -> Summary:
     """Do what is missing of a plan, and write the tables of all of it.
 
@@ -80,6 +81,8 @@ def run_sweep(
         Whether a plan that leaves out some of the folder's is added to it.
     progress : callable, optional
         Told how many configurations are finished, and of how many, whenever that changes.
+    finish : callable, optional
+        Told the folder when its tables are written, while nobody else may write there.
 
     Returns
     -------
@@ -131,6 +134,8 @@ def run_sweep(
                     store.log_time(*_timing(groups[index], result))
                     report(finished, len(configs))
             _write_tables(store, configs, entries)
+            if finish is not None:
+                finish(folder)
         except KeyboardInterrupt:
             msg = f"{finished} of {len(configs)} results are in {folder}; the same command does the others"
             raise KeyboardInterrupt(msg) from None

@@ -17,21 +17,18 @@ import sympy as sp
 import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
-from empirics.experiment import ExperimentResult, Points, run
-from empirics.measure import evaluate
-from reports import certified
-from reports.claims import claims
+from empirics.experiment import ExperimentResult, run
+from empirics.measure import agreement
+from reports import certified, choice, diagnosis, drawings, prior_work, simulated
+from reports.claims import claims, trends
 from reports.presets import Series
 from reports.statistics import summarise
 from theory import expressions as ex
-from theory._validation import Array
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 # Expected share of free neurons for which the section tabulates the width it takes.
 FREE_SHARE = 0.1
-_MAP_POINTS = 61  # per axis of the decision map
 _SEEDS_IN_HAND = 4  # seeds whose networks get a certificate of their own: seconds each
-_MAP_DATA = 150  # training points drawn on it
 
 Progress = Callable[[float, str], None]
 
@@ -79,6 +76,7 @@ def build(
             device,
             config.width == series.widths[-1] and config.seed in series.seeds[:_SEEDS_IN_HAND],
             config.width == series.widths[-1] and config.seed == series.seeds[0],
+            simulated.plan(series),
         )
         for series in all_series
         for config in series.configs()
@@ -91,7 +89,7 @@ def build(
     sections = []
     for series in all_series:
         runs: list[dict[str, Any]] = []
-        details: dict[str, Any] = {}
+        details: dict[str, Any] = {"simulated": None}
         for config in series.configs():
             progress(done / total, f"{config.data.name}: width {config.width:,}, seed {config.seed}")
             record, drawn = next(outcomes)
@@ -106,6 +104,7 @@ def build(
             "provenance": provenance | {"seconds": round(time.monotonic() - started, 1)},
             "phi": phi,
             "sections": sections,
+            "trends": trends(),
         }
     )
     results["claims"] = _plain([asdict(claim) for claim in claims(results)])
@@ -158,8 +157,8 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
         "curves": [
             {
                 "negative_slope": slope,
-                "rho": _rounded(axis),
-                "closed_form": _rounded(closed(axis, slope)),
+                "rho": drawings.rounded(axis),
+                "closed_form": drawings.rounded(closed(axis, slope)),
             }
             for slope in slopes
         ],
@@ -192,28 +191,50 @@ def _derivation(route: theory.Route) -> list[dict[str, Any]]:
 _Outcome = tuple[dict[str, Any], dict[str, Any]]
 
 
-def _measure(config: ExperimentConfig, device: str, in_hand: bool, detailed: bool) -> _Outcome:
+def _measure(
+    config: ExperimentConfig, device: str, in_hand: bool, detailed: bool, plan: simulated.Plan | None
+) -> _Outcome:
     """Run one experiment; return its numbers, and what is drawn of it if `detailed`."""
     result = run(config, device=device)
-    return _run_record(result, in_hand=in_hand), _details(result) if detailed else {}
+    record, details = _run_record(result, in_hand=in_hand), _details(result) if detailed else {}
+    if plan is not None and config.width == plan.width and config.seed in plan.seeds:
+        record["simulated"], drawn = simulated.simulate(result, plan)
+        details |= {"simulated": drawn} if drawn else {}
+    return record, details
 
 
 def _run_record(result: ExperimentResult, *, in_hand: bool) -> dict[str, Any]:
     return {
         "width": result.config.width,
         "seed": result.config.seed,
-        "f": asdict(result.f),
-        "g": asdict(result.g),
+        "f": asdict(result.f) | _errors(result, "f"),
+        "g": asdict(result.g) | _errors(result, "g"),
         "cosines": asdict(result.cosines),
         "agreement": asdict(result.agreement),
         "conditions": [asdict(counts) for counts in result.conditions],
         "zero_gradients": result.zero_gradients,
         "certificates": certified.counts(result, in_hand=in_hand),
+        "diagnosis": diagnosis.examine(result),
+    }
+
+
+def _errors(result: ExperimentResult, network: str) -> dict[str, float]:
+    """With another loss than identity, replace the errors of f_b by those of the lazy limit of that loss."""
+    if result.setting.loss == "identity":
+        return {}
+    points, T = drawings.points_of(result, network)
+    velocity = drawings.velocity(result, network, result.dataset.X_test)
+    measured = (points.final - points.initial) / T if T > 0 else np.full(len(velocity), np.nan)
+    return {
+        "error": float(np.sqrt(np.mean((measured - velocity) ** 2))),
+        "scale": float(np.sqrt(np.mean(velocity**2))),
+        "sign_match": agreement(points.final, velocity),
     }
 
 
 def _details(result: ExperimentResult) -> dict[str, Any]:
     dataset = result.dataset
+    curves = certified.curves(result)
     return {
         "name": dataset.name,
         "classes": list(dataset.classes),
@@ -223,16 +244,27 @@ def _details(result: ExperimentResult) -> dict[str, Any]:
         "setting": asdict(result.setting) | {"width": None},
         "width_bounds": _width_bounds(result),
         "scatter": {
-            "f": _scatter(result.points_f, result),
-            "g": _scatter(result.points_g, result, network="g"),
+            "f": drawings.scatter(result, "f"),
+            "g": drawings.scatter(result, "g"),
         },
-        "certificates": certified.curves(result),
-        "map": _decision_map(result),
+        "certificates": curves,
+        "beside": certified.beside(result, curves),
+        "map": drawings.decision_map(result),
+        "images": drawings.images(result),
+        "prior_work": prior_work.compare(result),
+        "feasibility": choice.feasibility(result),
     }
 
 
 def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
+    plan, drawn = simulated.plan(series), details["simulated"]
+    diagnosed = diagnosis.total(runs, series.widths)
+    for record in runs:  # summed up by now
+        del record["diagnosis"]["rows"]
     return details | {
+        "diagnosis": diagnosed,
+        "choice": _choice(series),
+        "simulated": simulated.total(plan, runs, drawn) if plan and drawn else None,
         "config": series.base.to_json() | {"width": None, "seed": None},
         "widths": list(series.widths),
         "seeds": list(series.seeds),
@@ -242,6 +274,28 @@ def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]
             _condition_totals([run for run in runs if run["width"] == series.widths[-1]])
         ),
         "condition_totals": _condition_totals([run for run in runs if run["width"] == series.widths[-1]]),
+    }
+
+
+def _choice(series: Series) -> dict[str, Any] | None:
+    """Return what was chosen from the data, and which of it these experiments have."""
+    if series.choice is None:
+        return None
+    base, chosen = series.base, series.choice
+    return chosen.to_json() | {
+        "applied": {
+            "T_f": base.T_f == chosen.T_f,
+            "T_g": base.T_g == chosen.T_g,
+            "epsilon": base.epsilon == chosen.epsilon,
+            "widths": series.widths == chosen.widths,
+        },
+        "shares": {
+            "initial": choice.INITIAL_SHARE,
+            "largest_initial": choice.LARGEST_INITIAL_SHARE,
+            "widest_free": choice.WIDEST_FREE_SHARE,
+            "capped_free": choice.CAPPED_FREE_SHARE,
+            "work": choice.MOST_WORK,
+        },
     }
 
 
@@ -339,68 +393,6 @@ def _width_bounds(result: ExperimentResult) -> dict[str, Any]:
         )
     published = theory.published_width(setting)
     return {"free_share": FREE_SHARE, "rows": rows, "published": published}
-
-
-def _scatter(points: Points, result: ExperimentResult, *, network: str = "f") -> dict[str, Any]:
-    T = result.setting.T_f if network == "f" else result.setting.T_g
-    measured = (points.final - points.initial) / T if T > 0 else np.full(len(points.final), np.nan)
-    return {
-        "width": result.config.width,
-        "seed": result.config.seed,
-        "predicted": _rounded(points.predicted),
-        "measured": _rounded(measured),
-    }
-
-
-def _decision_map(result: ExperimentResult) -> dict[str, Any] | None:
-    """Signs of f and g on a plane: the class-mean difference, and the main direction orthogonal to it.
-
-    The axes are orthonormal and pass through the training mean, so the data are drawn by orthogonal
-    projection.  None where there is no plane (d = 1, or equal class means).
-    """
-    dataset = result.dataset
-    X, y = dataset.X, dataset.y
-    centre = X.mean(axis=0)
-    if X.shape[1] < 2 or len(set(y.tolist())) < 2:
-        return None
-    first = X[y > 0].mean(axis=0) - X[y < 0].mean(axis=0)
-    if not np.linalg.norm(first) > 0:
-        return None
-    first /= np.linalg.norm(first)
-    rest = X - centre
-    rest = rest - np.outer(rest @ first, first)
-    if not np.linalg.norm(rest) > 1e-9 * np.linalg.norm(X - centre):  # all on one line
-        return None
-    second = np.linalg.svd(rest, full_matrices=False)[2][0]
-    second -= (second @ first) * first
-    second /= np.linalg.norm(second)
-    axes = np.stack([first, second])
-    data = (X - centre) @ axes.T
-    reach = 1.15 * float(np.abs(data).max())
-    ticks = np.linspace(-reach, reach, _MAP_POINTS)
-    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    points = centre + grid @ axes
-    slope = result.setting.negative_slope
-    chosen = slice(0, _MAP_DATA) if len(X) <= _MAP_DATA else np.linspace(0, len(X) - 1, _MAP_DATA).astype(int)
-    return {
-        "width": result.config.width,
-        "seed": result.config.seed,
-        "ticks": _rounded(ticks),
-        "f": _rounded(evaluate(result.trained_f.final, points)),
-        "g": _rounded(evaluate(result.trained_g.final, points)),
-        "f_hat": _rounded(theory.f_hat(points, X, y, negative_slope=slope)),
-        "g_hat": _rounded(theory.g_hat(points, X, y, result.X_adv, negative_slope=slope)),
-        "f_b": _rounded(theory.f_predict(points, X, y, negative_slope=slope)),
-        "g_b": _rounded(theory.g_predict(points, result.X_adv, result.y_adv, negative_slope=slope)),
-        "data": [_rounded(row) for row in data[chosen]],
-        "labels": y[chosen].astype(int).tolist(),
-        **certified.region(result, points),
-    }
-
-
-def _rounded(values: Array) -> list[float | None]:
-    """Return five significant digits: enough for a figure, and a smaller file."""
-    return [float(f"{value:.5g}") if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

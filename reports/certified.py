@@ -1,4 +1,7 @@
-"""What the certificates say about an experiment: counts to check them by, their claim, curves over width."""
+"""What the lazy certificates say about an experiment: counts to check them by, a claim, curves over width.
+
+Also the published form beside them.  Certificates by simulation of single neurons: `reports.simulated`.
+"""
 
 import math
 from dataclasses import replace
@@ -9,10 +12,13 @@ import numpy as np
 import theory
 from empirics.experiment import ExperimentResult
 from empirics.model import TwoLayerNet
+from empirics.neurons import SimulatedAgreement
 from reports import text
 from reports.statistics import mean_tail
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 from theory._validation import Array
+from theory.bounds.published import compare_published
+from theory.inverse import WIDEST
 
 # Probability that a certificate says something wrong about a point, over both initialisations.
 DELTA = 0.01
@@ -20,7 +26,7 @@ DELTA = 0.01
 SHARES = (0.5, 0.9)
 _WIDTHS = tuple(int(m) for m in np.geomspace(1e3, 1e9, 25))
 _COUNTS = ("points", "f", "f_wrong", "both", "both_wrong")
-_DYNAMICS: tuple[theory.Dynamics, ...] = ("descent", "flow")
+DYNAMICS: tuple[theory.Dynamics, ...] = ("descent", "flow")
 
 
 def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, dict[str, int]]:
@@ -39,15 +45,15 @@ def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, dict[str, in
     """
     signs = np.sign(result.points_f.final), np.sign(result.points_g.final)
     found: dict[str, dict[str, int]] = {
-        dynamics: _count(_agreement(result, result.dataset.X_test, result.setting, dynamics), signs)
-        for dynamics in _DYNAMICS
+        dynamics: count_points(lazy_proof(result, result.dataset.X_test, result.setting, dynamics), signs)
+        for dynamics in DYNAMICS
     }
     if in_hand:
         pair = theory.AgreementCertificate(
             _of_network(result, result.trained_f.initial, "f"),
             _of_network(result, result.trained_g.initial, "g"),
         )
-        found["in hand"] = _count(pair, signs)
+        found["in hand"] = count_points(pair, signs)
     return found
 
 
@@ -57,7 +63,7 @@ def curves(result: ExperimentResult) -> dict[str, Any]:
     X, y, perturbed = result.dataset.X, result.dataset.y, (result.X_adv, result.y_adv)
     shares: dict[str, dict[str, list[float]]] = {"f": {}, "both": {}}
     required: dict[str, dict[str, list[float]]] = {"f": {}, "both": {}}
-    for dynamics in _DYNAMICS:
+    for dynamics in DYNAMICS:
         for name, (X_adv, y_adv) in {"f": (None, None), "both": perturbed}.items():
             more: dict[str, Any] = {"X_adv": X_adv, "y_adv": y_adv, "dynamics": dynamics}
             shares[name][dynamics] = theory.certified_share(
@@ -98,8 +104,60 @@ def region(result: ExperimentResult, points: Array) -> dict[str, Any]:
     )
     if not math.isfinite(width):
         return {"certified": None, "certified_width": None}
-    both = _agreement(result, points, replace(result.setting, width=int(width)), "flow")
+    both = lazy_proof(result, points, replace(result.setting, width=int(width)), "flow")
     return {"certified": both.certified.astype(int).tolist(), "certified_width": width}
+
+
+def beside(result: ExperimentResult, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the published thresholds and widths beside ours, which `curves` has found.
+
+    Our thresholds are on the scale of f̂ and ĝ, medians over the test points; factors are ours / published.
+    """
+    data, setting = result.dataset, result.setting
+    kinds: dict[str, tuple[theory.Setting, theory.Dynamics]] = {
+        "descent": (setting, "descent"),
+        "flow": (setting, "flow"),
+        "limit": (replace(setting, width=WIDEST), "flow"),
+    }
+    compared = {
+        kind: compare_published(
+            data.X_test,
+            data.X,
+            data.y,
+            result.X_adv,
+            result.y_adv,
+            at,
+            DELTA,
+            dynamics=dynamics,
+            certifying_widths=dict(zip(SHARES, found["required"]["both"][dynamics], strict=True)),
+        )
+        for kind, (at, dynamics) in kinds.items()
+    }
+    one = compared["descent"]
+    networks = {
+        "f": (one.published.a, one.f_hat, {kind: (c.ours_f, c.ratio_f) for kind, c in compared.items()}),
+        "g": (one.published.b, one.g_hat, {kind: (c.ours_g, c.ratio_g) for kind, c in compared.items()}),
+    }
+    return {
+        "width": setting.width,
+        "wide": WIDEST,
+        "networks": {
+            name: {
+                "published": float(threshold.value),
+                "met": float(np.mean(np.abs(values) > threshold.value)),
+                "size": _median(np.abs(values)),
+                "ours": {kind: _median(limit) for kind, (limit, _) in ours.items()},
+                "factors": {kind: _median(ratio) for kind, (_, ratio) in ours.items()},
+                "proved": {kind: float(np.mean(np.abs(values) > limit)) for kind, (limit, _) in ours.items()},
+            }
+            for name, (threshold, values, ours) in networks.items()
+        },
+        "widths": {
+            "published": one.published_width,
+            "ours": {kind: list(compared[kind].certifying_widths.values()) for kind in DYNAMICS},
+            "factors": {kind: list(compared[kind].ratio_widths.values()) for kind in DYNAMICS},
+        },
+    }
 
 
 def claim(section: dict[str, Any]) -> Claim:
@@ -157,7 +215,7 @@ def _right(kinds: dict[str, list[dict[str, Any]]], delta: float) -> bool | None:
     if any(run["f_wrong"] or run["both_wrong"] for run in kinds["in hand"]):
         return False
     answers: list[bool | None] = []
-    for kind in _DYNAMICS:
+    for kind in DYNAMICS:
         seeds = sorted({run["seed"] for run in kinds[kind]})
         for name in ("f_wrong", "both_wrong"):
             shares = [
@@ -171,9 +229,13 @@ def _right(kinds: dict[str, list[dict[str, Any]]], delta: float) -> bool | None:
     return False if False in answers else None if None in answers else True
 
 
-def _agreement(
+# Helpers --------------------------------------------------------------------------------------------
+
+
+def lazy_proof(
     result: ExperimentResult, points: Array, setting: theory.Setting, dynamics: theory.Dynamics
 ) -> theory.AgreementCertificate:
+    """Return the certificate of agreement at these points, from the data and the perturbed set."""
     data = result.dataset
     return theory.certify_agreement(
         points, data.X, data.y, result.X_adv, result.y_adv, setting, DELTA, dynamics=dynamics
@@ -201,13 +263,24 @@ def _of_network(result: ExperimentResult, initial: TwoLayerNet, network: str) ->
     )
 
 
-def _count(both: theory.AgreementCertificate, signs: tuple[Array, Array]) -> dict[str, int]:
+def count_points(
+    both: theory.AgreementCertificate | SimulatedAgreement,
+    signs: tuple[Array, Array],
+    *,
+    given_f: bool = False,
+) -> dict[str, int]:
+    """Count points; with `given_f` also where g's sign, so agreement with an f in hand, is proved."""
     f, g = signs
     agree = both.f.signs * both.g.signs
-    return {
+    of_g = {"g": int(both.g.certified.sum()), "g_wrong": int((both.g.certified & (both.g.signs != g)).sum())}
+    return (of_g if given_f else {}) | {
         "points": len(f),
         "f": int(both.f.certified.sum()),
         "f_wrong": int((both.f.certified & (both.f.signs != f)).sum()),
         "both": int(both.certified.sum()),
         "both_wrong": int((both.certified & (agree != f * g)).sum()),
     }
+
+
+def _median(values: Array) -> float:
+    return math.nan if np.isnan(values).any() else float(np.median(values))

@@ -7,12 +7,12 @@ finite makes a claim unknown, never true.  Pure functions of results.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from scipy import stats
 
-from reports import certified, text
+from reports import certified, simulated, text
 from reports.statistics import CONFIDENCE, Summary, rates, summarise
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict, within
 
@@ -23,6 +23,36 @@ COSINE = 0.99
 AGREEMENT_MARGIN = 0.03
 _SEEDS_TO_JUDGE = 5
 _NORM_ROUNDING = 1e-9  # rows scaled to norm √d have it up to rounding
+# Widths of the published experiments, whose agreement rises with the width.
+_PUBLISHED_WIDTHS = (1, 1_000)
+# Anchor of the figure or table that shows each claim, after that of its section.
+EVIDENCE = {
+    "phi": "phi-evidence",
+    "free-share": "free",
+    "only-free-flip": "free",
+    "rate-f": "outputs",
+    "rate-g": "outputs",
+    "direction-gradient": "directions",
+    "direction-paper": "directions",
+    "kink-term": "directions",
+    "perturbation": "directions",
+    "agreement": "agreement",
+    "trend-width": "agreement",
+    "certificates": "certificates",
+    "certificates-simulated": "simulated",
+    "theorem-published": "conditions",
+    "theorem-scenario": "conditions",
+}
+# What the published conditions say about each quantity that a report holds fixed, and what varies it.
+TRENDS = (
+    ("d", "threshold (b) grows with d for ν = d/√N; |f̂(z)| is at most of order d", "--study dimension"),
+    ("ε", "threshold (b) falls like √d/ε", "--study perturbation-size"),
+    ("m", "the width condition m > C d² (T_f + T_g)² is met from some width on", "--study width"),
+    ("T_f, T_g", "thresholds fall like 1/T_f and 1/T_g, the width condition grows with T²", "--study lazy"),
+    ("T_g", "threshold (b) falls like (√d/ε)/T_g", "--study training-time"),
+    ("N", "threshold (b) falls like (√d/ε) d/√N", "--published msg-a --sweeps N"),
+    ("γ", "no condition contains it but through Φ in f̂ and ĝ", "--published msg-a --sweeps slope"),
+)
 
 Section = dict[str, Any]
 
@@ -50,13 +80,24 @@ def claims(results: dict[str, Any]) -> list[Claim]:
         _kink_term,
         _perturbation,
         _agreement,
+        _width_trend,
         certified.claim,
+        simulated.claim,
         lambda section: _theorem(section, "published"),
         lambda section: _theorem(section, "scenario"),
     )
     judged = [_phi(results["phi"])]
     judged += [judge(section) for section in results["sections"] for judge in about_sections]
-    return judged
+    command = str(results.get("provenance", {}).get("command", ""))
+    return [replace(claim, evidence=EVIDENCE[claim.key], command=command) for claim in judged]
+
+
+def trends() -> list[dict[str, str]]:
+    """Return what the published conditions say about what is held fixed here, and the command to vary it."""
+    return [
+        {"over": over, "says": says, "command": f"perturblearn sweep {chosen} --out my-sweep"}
+        for over, says, chosen in TRENDS
+    ]
 
 
 # Φ -------------------------------------------------------------------------------------------------
@@ -176,9 +217,8 @@ def _lazy(section: Section, *networks: str) -> tuple[bool | None, str]:
 
 def _rate(section: Section, network: str) -> Claim:
     widths = _lazy_widths(section, network)
-    identity = section["setting"]["loss"] == "identity"
-    enough = None if widths is None else len(widths) >= 3 and widths[-1] / widths[0] >= 10
-    met = False if not identity else enough
+    loss = section["setting"]["loss"]
+    met = enough = None if widths is None else len(widths) >= 3 and widths[-1] / widths[0] >= 10
     slope = None
     if widths and enough:
         errors = [
@@ -195,17 +235,21 @@ def _rate(section: Section, network: str) -> Claim:
     high = SLOPE + SLOPE_MARGIN  # an upper bound O(m^(−1/2)) is what is derived; steeper is within it
     symbol, predicted = (r"f(z; T_f)", r"f_b(z)") if network == "f" else (r"g(z; T_g)", r"g_b(z)")
     time = "T_f" if network == "f" else "T_g"
+    limit = f"{network}_b"
+    if loss != "identity":
+        limit = f"that of the lazy limit of {loss} loss"
+        predicted = rf"\frac{{1}}{{N {time}}} \sum_n \beta_n y_n \Theta(x_n, z)"
     return Claim(
         key=f"rate-{network}",
         section=section["name"],
         statement=(
-            f"The velocity of {network} tends to {network}_b, with an error that falls at least like 1/√m"
+            f"The velocity of {network} tends to {limit}, with an error that falls at least like 1/√m"
         ),
         formula=rf"\frac{{{symbol} - {network}(z; 0)}}{{{time}}} = {predicted} + O(m^{{-1/2}})",
         source="derived here",
         hypothesis=(
-            f"identity loss ({'yes' if identity else 'no'}); three lazy widths (expected free share ≤ "
-            f"{LAZY_FREE_SHARE}) over a decade: {_widths(widths)}"
+            f"{loss} loss; three lazy widths (expected free share ≤ {LAZY_FREE_SHARE}) over a decade: "
+            f"{_widths(widths)}"
         ),
         met=met,
         predicted="slope −1/2 or steeper",
@@ -360,6 +404,49 @@ def _agreement_holds(gaps: list[float], predicted: list[float], points: int) -> 
     if within(-AGREEMENT_MARGIN, AGREEMENT_MARGIN, (gap.mean - usual, gap.mean + usual)):
         return gap, True
     return gap, False if abs(gap.mean) - reach(FALSE_ALARM) > AGREEMENT_MARGIN else None
+
+
+def _width_trend(section: Section) -> Claim:
+    """Judge the slope of agreement against log₁₀ m, seed by seed, over the widths of the published range."""
+    low, high = _PUBLISHED_WIDTHS
+    widths = [width for width in section["widths"] if low <= width <= high]
+    met = len(widths) >= 3
+    chosen = widths if met else section["widths"]
+    slope, holds = None, None
+    if len(chosen) >= 2:
+        rows = [_by_seed(section, seed, chosen) for seed in section["seeds"]]
+        if all(all_finite(row) for row in rows):
+            decades = [math.log10(width) for width in chosen]
+            slope = summarise([stats.linregress(decades, row).slope for row in rows])
+            holds = within(0.0, None, (slope.low, slope.high))
+    first, last = (_mean_agreement(section, width) for width in (chosen[0], chosen[-1]))
+    return Claim(
+        key="trend-width",
+        section=section["name"],
+        statement="Agreement rises with the width",
+        formula=r"\frac{d}{d \log_{10} m} P(\operatorname{sgn} f = \operatorname{sgn} g) > 0",
+        source="published",
+        hypothesis=f"three widths in the published range, {low} to {high:,}: {_widths(widths)}",
+        met=met,
+        predicted="slope above 0",
+        measured=(
+            f"slope {_interval(slope)} a decade: {first} at m = {chosen[0]:,}, {last} at m = {chosen[-1]:,}"
+        ),
+        samples=f"{len(section['seeds'])} seeds × {section['num_test']} points at {len(chosen)} widths",
+        rule=f"{CONFIDENCE:.0%} interval of the slope over seeds above 0; below: fails",
+        verdict=verdict(met, holds),
+        numbers=_numbers(slope),
+    )
+
+
+def _by_seed(section: Section, seed: int, widths: list[int]) -> list[float]:
+    runs = {run["width"]: run for run in section["runs"] if run["seed"] == seed}
+    return [runs[width]["agreement"]["measured"] for width in widths]
+
+
+def _mean_agreement(section: Section, width: int) -> str:
+    (row,) = [row for row in section["by_width"] if row["width"] == width]
+    return _spread(row["agreement"]["measured"])
 
 
 def _theorem(section: Section, label_noise: str) -> Claim:

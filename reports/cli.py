@@ -1,33 +1,23 @@
 """The command `perturblearn`.
 
-Exit codes: 0 done (whatever the verdicts of a report); 2 bad input or no room, with one line saying what;
-130 interrupted.  In the last two cases nothing was written.
+Exit codes: 0 done (whatever the verdicts of a report); 2 bad input, a damaged file or no room, with one line
+saying what, and nothing written; 130 interrupted.  Then `report` leaves a partial report of what is done,
+`sweep` its results, and the others nothing.
 """
 
 import argparse
-import io
-import os
 import re
 import shlex
-import shutil
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from empirics import store
 from empirics.config import PRECISIONS
-from empirics.data.dataset import STANDARDISATIONS
 from empirics.data.file import read_points
-from empirics.experiment import load_data
+from empirics.data.images import IMAGE_PREPARATIONS
 from empirics.falsify import (
     Budget,
     Inequality,
@@ -37,48 +27,96 @@ from empirics.falsify import (
     published_form,
     write_counter_example,
 )
+from empirics.falsify.stated import margin_theorem
 from empirics.perturb import TARGETS
-from reports.build import build
-from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
-from reports.provenance import provenance
-from reports.render import render
+from reports import cli_report, terminal
+from reports.cli_sweep import add_parser as add_sweep_parser
+from reports.cli_sweep import sweep
+from reports.compare import ERROR_PROBABILITY
+from reports.formats import FORMATS
+from reports.presets import DEFAULT_DATA, PRESETS
+from reports.render import legible
 from theory import phi
 from theory._validation import Array
 from theory.setting import LOSSES, SCENARIOS
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# Neuron updates from which starting processes (seconds each) pays.
-_WORK_OF_A_PROCESS = 1 << 22
 # From a constant and a margin.
 _INEQUALITIES: dict[str, Callable[[float, float], Inequality]] = {
     "published": lambda constant, margin: published_form(constant=constant, margin=margin),
     "displacement": lambda constant, _: displacement_bound(factor=constant),
     "free-share": lambda constant, _: free_share_law(factor=constant),
+    "margin": lambda constant, _: margin_theorem(factor=constant),
 }
-_EXAMPLE = "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report"
+_EXAMPLES = {
+    "report": "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report",
+    "render": "perturblearn render my-report --format md",
+    "compare": "perturblearn compare my-report other-report --out comparison",
+    "index": "perturblearn index my-report other-report --out index.html",
+    "sweep": "perturblearn sweep --data shifted-gaussian --axis width=10,100,1000 --seeds 5 --out my-sweep",
+    "falsify": "perturblearn falsify published --constant 1 --margin 1 --out counter_example.py",
+    "phi": "perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",
+}
+_FORMAT_HELP = "of the report; results.json is written beside it; pdf: printed by Chromium"
+_EXIT_CODES = (
+    "exit codes: 0 done, whatever the verdicts; 2 bad input, a damaged file or no room, with one line saying "
+    "what; 130 interrupted (Ctrl-C)"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(typed)
-    run = {"report": _report, "phi": _phi, "falsify": _falsify}[options.command]
+    parser = _parser()
+    options = parser.parse_args(typed)
+    if options.command is None:
+        terminal.show(_overview(parser))
+        return 0
+    run = {
+        "report": _report,
+        "render": cli_report.run_render,
+        "compare": cli_report.run_compare,
+        "index": cli_report.run_index,
+        "phi": _phi,
+        "falsify": _falsify,
+        "sweep": _sweep,
+    }[options.command]
     try:
         printed = run(options, command=shlex.join(["perturblearn", *typed]))
     except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
-        # A large request fails in numpy (MemoryError) or torch (RuntimeError, over several lines).
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        print(f"perturblearn: error: {first}", file=sys.stderr)
+        # A large request fails in numpy (MemoryError) or torch (RuntimeError, over several lines).  A file
+        # that is missing comes with the commands that fetch it: all of their lines are shown.
+        missing = isinstance(error, (ConnectionError, FileNotFoundError))
+        lines = str(error).splitlines()[: None if missing else 1] or [type(error).__name__]
+        print(f"perturblearn: error: {chr(10).join(map(legible, lines))}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("perturblearn: interrupted, nothing written", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"perturblearn: interrupted, {legible(str(error)) or 'nothing written'}", file=sys.stderr)
         return 130
-    _print(printed)
+    terminal.show(printed)
     return 0
 
 
+def _overview(parser: argparse.ArgumentParser) -> str:
+    """Return what each command does, with one example."""
+    commands = _commands(parser)
+    lines = [str(parser.description), ""]
+    for name, example in _EXAMPLES.items():
+        lines += [f"{name:<8} {commands[name].description}", f"{'':8} {example}", ""]
+    return "\n".join([*lines, "perturblearn COMMAND --help shows the options.", _EXIT_CODES])
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    (action,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
 class _HelpFormatter(argparse.HelpFormatter):
-    """Shows a default where there is one."""
+    """Shows a default where there is one, and keeps the lines of what comes last."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(
+            super(_HelpFormatter, self)._fill_text(line, width, indent) for line in text.splitlines()
+        )
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.help is None or action.default in (None, argparse.SUPPRESS):
@@ -90,14 +128,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="perturblearn",
         description="Theory against experiment: learning from adversarial perturbations.",
-        epilog=f"example: {_EXAMPLE}",
+        epilog=_EXIT_CODES,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_report(commands)
+    _add_others(commands)
+    _add_phi(commands)
+    _add_falsify(commands)
+    add_sweep_parser(commands, _HelpFormatter)
+    for name, command in commands.choices.items():
+        command.epilog = f"example: {_EXAMPLES[name]}\n{_EXIT_CODES}"
+    return parser
+
+
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     report = commands.add_parser(
         "report",
         help="train networks, compare them with the theory, write an HTML page and results.json",
         description="Train networks, compare them with the theory, write an HTML page and results.json.",
-        epilog=f"example: {_EXAMPLE}",
         formatter_class=_HelpFormatter,
     )
     report.add_argument(
@@ -105,59 +153,110 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=list(DEFAULT_DATA),
         metavar="NAME",
-        help="digits, shifted-gaussian, gaussian, breast-cancer, or a .npz (arrays X, y) or .csv file "
-        "(label in the last column); one section each",
+        help="digits, shifted-gaussian, gaussian, breast-cancer, mnist, fashion-mnist, a .npz (arrays X, y) "
+        "or .csv file (label in the last column), or a folder of IDX files; one section each",
     )
     report.add_argument(
         "--preset", choices=PRESETS, default="quick", help="quick and lazy: wide; published: far from lazy"
     )
     report.add_argument("--seeds", type=int, help="number of seeds, at least 2 (default: the preset's)")
     report.add_argument("--out", type=Path, default=Path("perturblearn-report"), help="output folder")
+    report.add_argument("--format", choices=FORMATS, default="html", help=_FORMAT_HELP)
     report.add_argument("--device", default="cpu", help="cpu or cuda")
     report.add_argument("--jobs", type=int, help="processes (default: one a core for much work on the CPU)")
 
     data = report.add_argument_group("data")
     data.add_argument("--classes", metavar="A,B", help="two classes: A becomes +1, B becomes -1")
-    data.add_argument("--standardise", choices=STANDARDISATIONS, help="how features are prepared")
+    data.add_argument(
+        "--standardise",
+        choices=IMAGE_PREPARATIONS,
+        help="how features are prepared (scalar-mean: images only)",
+    )
     data.add_argument("--test-fraction", type=float, help="share of real data held out")
     data.add_argument("--dim", type=int, help="d of Gaussian data")
-    data.add_argument("--num-train", type=int, help="N of Gaussian data")
-    data.add_argument("--num-test", type=int, help="fresh points of Gaussian data")
+    data.add_argument("--num-train", type=int, help="N of Gaussian data and of images")
+    data.add_argument("--num-test", type=int, help="test points of Gaussian data and of images")
     data.add_argument("--shift", type=float, help="class means ±shift·1 of shifted Gaussian data")
 
     setting = report.add_argument_group("setting (default: the preset's)")
     setting.add_argument("--widths", metavar="M,M,...", help="increasing widths, separated by commas")
     setting.add_argument("--negative-slope", type=float, metavar="γ", help="of the leaky ReLU, in [0, 1)")
-    setting.add_argument("--loss", choices=LOSSES)
+    setting.add_argument("--loss", choices=LOSSES, help="that both networks are trained with")
     setting.add_argument("--scenario", choices=SCENARIOS, help="a: perturbations alone; b: added to samples")
     setting.add_argument("--epsilon", type=float, metavar="ε", help="L2 norm of perturbations (√d if absent)")
     setting.add_argument("--T-f", type=float, help="flow time of f; without momentum learning rate × steps")
-    setting.add_argument("--T-g", type=float, help="flow time of g")
+    setting.add_argument("--T-g", type=float, help="flow time of g, in the same unit")
     setting.add_argument("--num-steps", type=int, help="of gradient descent")
     setting.add_argument("--momentum", type=float, help="heavy-ball momentum, in [0, 1)")
     setting.add_argument("--targets", choices=TARGETS, help="target labels of perturbations")
     setting.add_argument("--precision", choices=PRECISIONS, help="of the networks")
 
+
+def _add_others(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    again = commands.add_parser(
+        "render",
+        help="make a report again from its results.json, in any format",
+        description="Make a report again from its results.json, in any format; nothing is computed.",
+        formatter_class=_HelpFormatter,
+    )
+    again.add_argument("results", type=Path, help="a results.json, or the folder of a report")
+    again.add_argument("--out", type=Path, metavar="DIR", help="output folder (default: that of the results)")
+    again.add_argument("--format", choices=FORMATS, default="html", help=_FORMAT_HELP)
+    beside = commands.add_parser(
+        "compare",
+        help="put two reports side by side: verdicts, settings and numbers that changed",
+        description="Put two reports side by side: verdicts, settings and numbers that changed.",
+        formatter_class=_HelpFormatter,
+    )
+    for name in ("a", "b"):
+        beside.add_argument(
+            name, type=Path, metavar=name.upper(), help="a results.json, or the folder of a report"
+        )
+    beside.add_argument("--out", type=Path, default=Path("perturblearn-compare"), help="output folder")
+    beside.add_argument(
+        "--error-probability",
+        type=float,
+        default=ERROR_PROBABILITY,
+        metavar="P",
+        help="that any number is called changed where none is, over all rows, in (0, 1)",
+    )
+    listing = commands.add_parser(
+        "index",
+        help="write a page that lists reports",
+        description="Write a page that lists reports, with links.",
+        formatter_class=_HelpFormatter,
+    )
+    listing.add_argument(
+        "folders", type=Path, nargs="+", metavar="DIR", help="a report's folder, or a folder of such folders"
+    )
+    listing.add_argument("--out", type=Path, default=Path("index.html"), help=".html file")
+
+
+def _add_phi(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     kernel = commands.add_parser(
         "phi",
         help="print the kernel matrix Φ of points in a file",
         description="Print the kernel matrix Φ of points in .npy or .csv files, or write it.",
-        epilog="example: perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",
         formatter_class=_HelpFormatter,
     )
     kernel.add_argument("points", type=Path, help="rows of Φ: .npy, or .csv of numbers")
     kernel.add_argument("others", type=Path, nargs="?", help="columns of Φ (the same points if absent)")
     kernel.add_argument("--negative-slope", type=float, default=0.0, metavar="γ", help="in [0, 1)")
-    kernel.add_argument("--weight-variance", type=float, default=1.0, metavar="σ_w²")
-    kernel.add_argument("--bias-variance", type=float, default=1.0, metavar="σ_b²")
+    kernel.add_argument(
+        "--weight-variance", type=float, default=1.0, metavar="σ_w²", help="of the weights, > 0"
+    )
+    kernel.add_argument(
+        "--bias-variance", type=float, default=1.0, metavar="σ_b²", help="of the biases, >= 0"
+    )
     kernel.add_argument("--out", type=Path, help=".npy or .csv file (printed if absent)")
 
+
+def _add_falsify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     search = commands.add_parser(
         "falsify",
         help="search for data at which an inequality fails, and write them as a Python file",
         description="Search for data, times and widths at which an inequality about trained networks fails; "
         "make what is found small, measure it again, and write it as a Python file that reproduces it.",
-        epilog="example: perturblearn falsify published --constant 1 --margin 1 --out counter_example.py",
         formatter_class=_HelpFormatter,
     )
     search.add_argument(
@@ -188,7 +287,16 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument(
         "--out", type=Path, default=Path("counter_example.py"), help=".py file, written if there is one"
     )
-    return parser
+
+
+def _report(options: argparse.Namespace, *, command: str) -> str:
+    _check_device(options.device)
+    return cli_report.run_report(options, command=command)
+
+
+def _sweep(options: argparse.Namespace, *, command: str) -> str:
+    _check_device(options.device)
+    return sweep(options, command=command)
 
 
 def _phi(options: argparse.Namespace, *, command: str) -> str:
@@ -239,121 +347,6 @@ def _falsify(options: argparse.Namespace, *, command: str) -> str:
     return f"{found}\ncounter-example: {options.out}"
 
 
-def _report(options: argparse.Namespace, *, command: str) -> str:
-    _check_device(options.device)
-    all_series = [_series(name, options) for name in options.data]
-    if len(set(options.data)) < len(options.data):
-        msg = f"data must name each set once, got {' '.join(options.data)}"
-        raise ValueError(msg)
-    # Bad data must be known before anything is trained.
-    for item in all_series:
-        for seed in item.seeds:
-            try:
-                item.base.setting(load_data(replace(item.base, seed=seed)))
-            except ValueError as error:
-                msg = f"{error} (data of seed {seed})" if seed != item.seeds[0] else str(error)
-                raise ValueError(msg) from error
-    store.check_directory(options.out)
-    with _workers(options, all_series) as executor:
-        results = build(
-            all_series,
-            provenance=provenance(command=command, device=options.device),
-            device=options.device,
-            progress=_progress,
-            executor=executor,
-        )
-    page = render(results)
-    folder = options.out
-    numbers = store.to_json(results)
-    store.write_together({folder / "results.json": numbers.encode(), folder / "report.html": page.encode()})
-    return _verdicts(results) + f"\npage:    {folder / 'report.html'}\nnumbers: {folder / 'results.json'}"
-
-
-def _series(name: str, options: argparse.Namespace) -> Series:
-    classes = None
-    if options.classes is not None:
-        parts = [part.strip() for part in options.classes.split(",")]
-        if len(parts) != 2 or not all(parts):
-            msg = f"classes must be two names separated by a comma, got {options.classes!r}"
-            raise ValueError(msg)
-        classes = (parts[0], parts[1])
-    data = source(
-        name,
-        preset=options.preset,
-        classes=classes,
-        dim=options.dim,
-        num_train=options.num_train,
-        num_test=options.num_test,
-        shift=options.shift,
-        standardise=options.standardise,
-        test_fraction=options.test_fraction,
-    )
-    chosen = series(data, preset=options.preset, num_seeds=options.seeds)
-    fields = (
-        "negative_slope",
-        "loss",
-        "scenario",
-        "epsilon",
-        "T_f",
-        "T_g",
-        "num_steps",
-        "momentum",
-        "targets",
-        "precision",
-    )
-    changes: dict[str, Any] = {
-        field: getattr(options, field) for field in fields if getattr(options, field) is not None
-    }
-    chosen = replace(chosen, base=replace(chosen.base, **changes))
-    if options.widths is not None:
-        chosen = replace(chosen, widths=_widths(options.widths))
-    return chosen
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        msg = f"widths must be integers separated by commas, got {text!r}"
-        raise ValueError(msg) from error
-
-
-@contextmanager
-def _workers(options: argparse.Namespace, all_series: list[Series]) -> Iterator[Executor | None]:
-    """One process a core, each on one thread: threads that wait for each other are slow on busy machines."""
-    if options.jobs is not None and options.jobs < 1:
-        msg = f"jobs must be >= 1, got {options.jobs}"
-        raise ValueError(msg)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = options.jobs or (cores if options.device == "cpu" else 1)
-    work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
-    if jobs == 1 or (options.jobs is None and work < _WORK_OF_A_PROCESS):
-        yield None
-        return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(max(1, cores // jobs))))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quiet)
-    try:
-        yield executor
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in list(executor._processes.values()):
-            process.terminate()
-        raise
-    finally:
-        executor.shutdown()
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _quiet() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _check_device(device: str) -> None:
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device)
     if match is None:
@@ -364,50 +357,3 @@ def _check_device(device: str) -> None:
             f"device must be present, got {device!r} but torch sees {torch.cuda.device_count()} such devices"
         )
         raise ValueError(msg)
-
-
-# Terminal ------------------------------------------------------------------------------------------
-
-_started = time.monotonic()
-
-
-def _progress(share: float, text: str) -> None:
-    """One line that is rewritten; silent when nobody watches."""
-    if not sys.stderr.isatty():
-        return
-    elapsed = time.monotonic() - _started
-    left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0.05 else ""
-    line = f"{share:4.0%} {text}{left}"[: shutil.get_terminal_size().columns - 1]
-    print(f"\r\x1b[K{line}" if share < 1 else "\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _print(text: str) -> None:
-    """Print what was done; a reader that has gone or a terminal without Greek does not undo it."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _verdicts(results: dict[str, Any]) -> str:
-    lines = []
-    width = max(60, min(shutil.get_terminal_size().columns, 110))
-    current = object()
-    for claim in results["claims"]:
-        if claim["section"] != current:
-            current = claim["section"]
-            lines.append(f"\n{current or 'Φ'}\n{'─' * width}")
-        lines.append(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
-        lines.append(f"{'':22}predicted {claim['predicted']}")
-        lines.append(f"{'':22}measured  {claim['measured']}")
-    return "\n".join([*lines, ""])
-
-
-def _mark(verdict: str) -> str:
-    text = f"{verdict:<20}"
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    color = {"holds": "32", "fails": "31", "unknown": "33"}.get(verdict, "2")
-    return f"\x1b[{color}m{text}\x1b[0m"

@@ -16,7 +16,7 @@ from empirics.plan import Block, Plan, axis_of_text, plan_of_toml, seeds_axis, v
 from empirics.published import BLOCKS, SIZES, plan_of
 from empirics.studies import STUDIES
 from empirics.sweep import Summary, count_tasks, run_sweep
-from reports.sweep_page import read_parts, write_page, write_parts
+from reports.sweep_page import PAGE, read_parts, write_page, write_parts
 from reports.sweep_parts import Part
 from theory._validation import check_choice
 
@@ -133,8 +133,9 @@ def sweep(options: argparse.Namespace, *, command: str) -> str:
             retry_failed=bool(options.retry_failed),
             merge=bool(options.merge),
             progress=_noting(options, plan, part, progress),
+            finish=write_page,
         )
-    return table(summary, page=write_page(options.out))
+    return table(summary, page=options.out / PAGE)
 
 
 def _noting(

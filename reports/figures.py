@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from reports import pictures
+
 Section = dict[str, Any]
 
 # Drawn colour → CSS variable of the page (templates/page.html).  Okabe–Ito, safe for colour blindness.
@@ -117,7 +119,8 @@ def error_figure(section: Section, key: str) -> str:
         for network in ("f", "g"):
             widths, error = _series(section, network, "relative_error")
             color = _COLORS[network]
-            label = f"{network}: ‖measured − {network}_b‖/‖{network}_b‖"
+            limit = _limit(section, network)
+            label = f"{network}: ‖measured − {limit}‖/‖{limit}‖"
             _points(axes, widths, error, color=color, marker=_MARKERS[network], label=label, line=True)
         anchor = section["by_width"][-1]["f"]["relative_error"]["mean"]
         if anchor:
@@ -150,7 +153,7 @@ def scatter_figure(section: Section, key: str, network: str) -> str:
         axes.axvline(0, color=_GRID)
         time = f"T_{network}"
         axes.set(
-            xlabel=f"predicted {network}_b(z)",
+            xlabel=f"predicted {_limit(section, network)}(z)",
             ylabel=f"measured ({network}(z; {time}) − {network}(z; 0))/{time}",
         )
         if pairs:
@@ -284,8 +287,8 @@ def map_figure(section: Section, key: str) -> str | None:
         lines = (
             (f, _F, "-", "f = 0"),
             (g, _G, "-", "g = 0"),
-            (f_b, _F, ":", "f_b = 0"),
-            (g_b, _G, ":", "g_b = 0"),
+            (f_b, _F, ":", f"{_limit(section, 'f')} = 0"),
+            (g_b, _G, ":", f"{_limit(section, 'g')} = 0"),
         )
         for values, color, style, label in lines:
             if values.min() < 0 < values.max():
@@ -309,6 +312,87 @@ def map_figure(section: Section, key: str) -> str | None:
     return _svg(draw, f"{key}-map", alt, size=(4.8, 4.9))
 
 
+def predictors_figure(section: Section, key: str) -> str | None:
+    """Error of the three predictors of the trained part, at the width where neurons are simulated."""
+    far = section["simulated"]
+    if far is None:
+        return None
+    kinds = (("published", "T f̂, T ĝ"), ("derived", "T f_b, T g_b"), ("simulated", "E f, E g"))
+
+    def draw(axes: Axes) -> None:
+        for network, offset in (("f", -0.12), ("g", 0.12)):
+            shown = [
+                (place + offset, far["error"][network][name])
+                for place, (name, _) in enumerate(kinds)
+                if (network, name) != ("g", "published")  # on another scale
+            ]
+            known = [(x, row) for x, row in shown if row["mean"] is not None]
+            axes.errorbar(
+                [x for x, _ in known],
+                [row["mean"] for _, row in known],
+                yerr=[min(row["sd"] or 0.0, 0.999 * abs(row["mean"])) for _, row in known],
+                fmt=_MARKERS[network],
+                color=_COLORS[network],
+                label=f"trained part of {network}",
+                capsize=2,
+            )
+        axes.set(ylabel="relative error", xlim=(-0.5, 2.5))
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(range(len(kinds)), [label for _, label in kinds])
+        axes.legend()
+
+    alt = "Relative error of the published, the lazy and the simulated prediction of the trained outputs"
+    return _svg(draw, f"{key}-predictors", alt)
+
+
+def causes_figure(section: Section, key: str) -> str | None:
+    """Share of test points where f and g differ, against width, stacked by cause; None if none differs."""
+    rows = section["diagnosis"]["by_width"]
+    totals: dict[str, int] = {}
+    for row in rows:
+        for cause, count in row["causes"].items():
+            totals[cause] = totals.get(cause, 0) + count
+    if not totals:
+        return None
+    ranked = sorted(totals, key=lambda cause: (-totals[cause], cause))
+    shown, others = ranked[:4], ranked[4:]
+    fills = ((_F, ""), (_G, "//"), (_THIRD, ".."), (_SHADE, "xx"))
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(rows))
+        base = np.zeros(len(rows))
+        layers = [([cause], cause, fill) for cause, fill in zip(shown, fills, strict=False)]
+        layers += [(others, "other causes", (_GRID, ""))] if others else []
+        for causes, label, (color, hatch) in layers:
+            heights = np.array([sum(row["causes"].get(c, 0) for c in causes) / row["points"] for row in rows])
+            axes.bar(places, heights, 0.6, bottom=base, color=color, edgecolor=_INK, label=label, hatch=hatch)
+            base += heights
+        axes.set_xticks(places, [f"{row['width']:,}" for row in rows])
+        axes.set(xlabel="width m", ylabel="share of points that differ", ylim=(0, 1.7 * base.max()))
+        axes.legend(fontsize=9, loc="upper right")
+
+    alt = "Share of test points where the signs of f and g differ, against width, stacked by cause"
+    return _svg(draw, f"{key}-causes", alt)
+
+
+def section_figures(section: Section, key: str) -> dict[str, str | None]:
+    """Return every figure of a data set by name; None where the results have nothing to draw."""
+    return {
+        "free": free_figure(section, key),
+        "error": error_figure(section, key),
+        "scatter_f": scatter_figure(section, key, "f"),
+        "scatter_g": scatter_figure(section, key, "g"),
+        "cosine": cosine_figure(section, key),
+        "agreement": agreement_figure(section, key),
+        "certified": certified_figure(section, key),
+        "terms": terms_figure(section, key),
+        "map": map_figure(section, key),
+        "predictors": predictors_figure(section, key),
+        "causes": causes_figure(section, key),
+        "images": pictures.images_figure(section, key),
+    }
+
+
 def standalone(svg: str) -> str:
     """Return a figure that needs no page: literal colours on white."""
     for color, variable in _VARIABLES.items():
@@ -323,6 +407,11 @@ def standalone(svg: str) -> str:
 
 
 # Helpers -------------------------------------------------------------------------------------------
+
+
+def _limit(section: Section, network: str) -> str:
+    """Name the predicted velocity: f_b, or that of `theory.lazy_predict` for another loss than identity."""
+    return f"{network}_b" if section["setting"]["loss"] == "identity" else f"{network}_lazy"
 
 
 def _series(section: Section, group: str, name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -1,8 +1,9 @@
 """What a report runs: series of experiments over widths and seeds, by data set and preset."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from empirics.config import ExperimentConfig
@@ -10,10 +11,16 @@ from empirics.data import (
     BreastCancerData,
     DataSource,
     DigitsData,
+    FashionMnistData,
     FileData,
     GaussianData,
+    IdxData,
+    MnistData,
     ShiftedGaussianData,
 )
+from empirics.data.idx import FILES, find_file
+from empirics.experiment import load_data
+from reports.choice import Choice, choose
 from theory._validation import check_choice, check_integer
 from theory.setting import flow_time
 
@@ -31,6 +38,7 @@ class Series:
     base: ExperimentConfig  # its width and seed are replaced
     widths: tuple[int, ...]  # increasing
     seeds: tuple[int, ...]
+    choice: Choice | None = None  # how times, ε and widths follow from the data, where they do
 
     def __post_init__(self) -> None:
         if not self.widths or not self.seeds:
@@ -57,8 +65,9 @@ _QUICK_WIDTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
 _LAZY_WIDTHS = (3_000, 10_000, 30_000, 100_000, 300_000)
 _PUBLISHED_WIDTHS = (30, 100, 300)
 # Flow times at which the quick widths reach the lazy regime (expected free share of a few percent at the
-# largest one), while both networks learn.  Other data get 1.
+# largest one), while both networks learn.  Other bundled data get 1; for others see `reports.choice`.
 _QUICK_TIMES = {"digits": (1.0, 2.0), "shifted-gaussian": (2.0, 2.0)}
+_BUNDLED = (BreastCancerData, DigitsData, GaussianData, ShiftedGaussianData)
 
 
 def source(
@@ -78,9 +87,11 @@ def source(
     Parameters
     ----------
     name : str
-        "digits", "shifted-gaussian", "gaussian", "breast-cancer", or a path ending in .npz or .csv.
+        "digits", "shifted-gaussian", "gaussian", "breast-cancer", "mnist", "fashion-mnist", a path ending
+        in .npz or .csv, or a folder of four IDX files (or the path of one of them).
     preset : {"quick", "lazy", "published"}
-        Decides the default sizes of synthetic data.
+        Decides the default sizes of synthetic data; of images also the preparation: all points of the two
+        classes and a scalar mean for "published", else 200 and 300 points with rows scaled to √d.
     classes, dim, num_train, num_test, shift, standardise, test_fraction
         Options of the source; those that do not apply to it are an error.
 
@@ -108,7 +119,11 @@ def source(
     sizes: dict[str, Any] = (
         {"dim": 100, "num_train": 1000} if preset == "published" else {"dim": 40, "num_train": 200}
     )
+    small: dict[str, Any] = (
+        {} if preset == "published" else {"num_train": 200, "num_test": 300, "standardise": "center"}
+    )
     real = {"standardise", "test_fraction"}
+    images = {"classes", "num_train", "num_test", "standardise"}
     build: Callable[..., DataSource]
     if name in {"gaussian", "shifted-gaussian"}:
         shifted = name == "shifted-gaussian"
@@ -121,8 +136,16 @@ def source(
         build, allowed, defaults = BreastCancerData, real, {}
     elif name.endswith((".npz", ".csv")):
         build, allowed, defaults = FileData, real | {"classes"}, {"path": name}
+    elif name in {"mnist", "fashion-mnist"}:
+        build = MnistData if name == "mnist" else FashionMnistData
+        allowed, defaults = images, small
+    elif (folder := _idx_folder(name)) is not None:
+        build, allowed, defaults = IdxData, images, {"folder": folder} | small
     else:
-        known = "digits, shifted-gaussian, gaussian, breast-cancer, or a .npz or .csv file"
+        known = (
+            "digits, shifted-gaussian, gaussian, breast-cancer, mnist, fashion-mnist, a .npz or .csv file, "
+            "or a folder of IDX files"
+        )
         msg = f"data must be {known}, got {name!r}"
         raise ValueError(msg)
     for key, value in options.items():
@@ -132,12 +155,26 @@ def source(
     return build(**(defaults | options))
 
 
-def series(data: DataSource, *, preset: str = "quick", num_seeds: int | None = None) -> Series:
+def _idx_folder(name: str) -> str | None:
+    """Return the folder that a name means, if it is the path of an IDX file or of a folder that has one."""
+    if name.endswith(("-ubyte", "-ubyte.gz")):
+        return str(Path(name).parent)
+    return name if any(find_file(Path(name), file) for file in FILES) else None
+
+
+def series(
+    data: DataSource,
+    *,
+    preset: str = "quick",
+    num_seeds: int | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Series:
     """Return the experiments of a preset on one data set.
 
     ``quick``: the regime where the theory applies, in a few minutes.  ``lazy``: the same, wider.
     ``published``: schedules of the published experiments (heavy-ball momentum, widths around 100), which
-    are far from that regime.
+    are far from that regime.  Flow times, ε and widths of data that are not bundled are chosen from the data
+    (of the first seed) with `reports.choice.choose`, for ``quick`` and ``lazy``.
 
     Parameters
     ----------
@@ -145,6 +182,8 @@ def series(data: DataSource, *, preset: str = "quick", num_seeds: int | None = N
     preset : {"quick", "lazy", "published"}
     num_seeds : int, optional
         At least 2, so that there is a spread; the preset's own if absent.
+    fields : mapping, optional
+        Fields of the experiment that replace the preset's; the choice from the data is made for them.
 
     Returns
     -------
@@ -152,18 +191,31 @@ def series(data: DataSource, *, preset: str = "quick", num_seeds: int | None = N
 
     Raises
     ------
-    ValueError
-        If the preset is unknown or there are too few seeds.
+    ValueError, FileNotFoundError
+        If the preset is unknown, there are too few seeds, or data to choose from cannot be loaded.
     """
     check_choice("preset", preset, PRESETS)
     if num_seeds is None:
         num_seeds = 10 if preset == "published" else 16
     seeds = tuple(range(check_integer("seeds", num_seeds, minimum=2)))
+    changes = dict(fields or {})
     if preset == "published":
-        return Series(base=_published(data), widths=_PUBLISHED_WIDTHS, seeds=seeds)
+        return Series(base=replace(_published(data), **changes), widths=_PUBLISHED_WIDTHS, seeds=seeds)
     T_f, T_g = _QUICK_TIMES.get(data.name, (1.0, 1.0))
-    base = ExperimentConfig(data=data, width=1, T_f=T_f, T_g=T_g, num_steps=10)
-    return Series(base=base, widths=_QUICK_WIDTHS if preset == "quick" else _LAZY_WIDTHS, seeds=seeds)
+    base = replace(ExperimentConfig(data=data, width=1, T_f=T_f, T_g=T_g, num_steps=10), **changes)
+    widths = _QUICK_WIDTHS if preset == "quick" else _LAZY_WIDTHS
+    if isinstance(data, _BUNDLED):
+        return Series(base=base, widths=widths, seeds=seeds)
+    choice = choose(
+        load_data(replace(base, seed=seeds[0])),
+        negative_slope=base.negative_slope,
+        scenario=base.scenario,
+        largest_width=widths[-1],
+    )
+    if choice is None:
+        return Series(base=base, widths=widths, seeds=seeds)
+    chosen = {"T_f": choice.T_f, "T_g": choice.T_g, "epsilon": choice.epsilon}
+    return Series(base=replace(base, **(chosen | changes)), widths=choice.widths, seeds=seeds, choice=choice)
 
 
 def _published(data: DataSource) -> ExperimentConfig:
@@ -177,6 +229,8 @@ def _published(data: DataSource) -> ExperimentConfig:
     T = flow_time(rate, steps, momentum=0.9)
     if isinstance(data, (GaussianData, ShiftedGaussianData)):
         epsilon = 0.001 * math.sqrt(data.dim)
+    elif isinstance(data, (MnistData, FashionMnistData)):
+        epsilon = 0.005 * math.sqrt(data.dim)
     else:
         epsilon = 0.005 * math.sqrt(data.load(0).X.shape[1])
     return ExperimentConfig(data=data, width=1, T_f=T, T_g=T, num_steps=steps, momentum=0.9, epsilon=epsilon)

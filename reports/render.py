@@ -1,6 +1,9 @@
 """The page of a report: one self-contained HTML file made from results alone."""
 
 import re
+import unicodedata
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -10,6 +13,23 @@ from markupsafe import Markup
 
 from reports import figures, text
 
+_MATHML = "{http://www.w3.org/1998/Math/MathML}"
+# What formulas are made of.  Links, styles and HTML within text are refused: results may come from anyone.
+_ELEMENTS = set(
+    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mstyle "  # noqa: SIM905
+    "mtable mtr mtd mpadded mphantom menclose".split()
+)
+_ATTRIBUTES = set(
+    "display stretchy mathvariant fence form separator accent accentunder linethickness width height depth "  # noqa: SIM905
+    "lspace rspace minsize maxsize columnalign rowspacing columnspacing displaystyle scriptlevel largeop "
+    "movablelimits symmetric notation align".split()
+)
+# They change the order or the look of other text; marks within a word (U+200C, U+200D) are left alone.
+_BIDI = frozenset(
+    chr(code)
+    for code in (0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+)
+
 
 def render(results: dict[str, Any]) -> str:
     """Return the HTML page of a report.
@@ -17,7 +37,7 @@ def render(results: dict[str, Any]) -> str:
     Parameters
     ----------
     results : dict
-        From `reports.build`.
+        From `reports.build`, or read by `reports.schema.read`.
 
     Returns
     -------
@@ -25,22 +45,41 @@ def render(results: dict[str, Any]) -> str:
         Works offline: no script, font, image or style from elsewhere.  The same results give the same
         text; nothing is computed here beyond formatting.
     """
-    environment = jinja2.Environment(
+    return filled(results, environment(), Markup)
+
+
+def filled(results: Mapping[str, Any], templates: jinja2.Environment, place: Callable[[str], Markup]) -> str:
+    """Return the page with each figure as `place` puts it there."""
+    shown = legible(results)
+    sections = [
+        _drawn(section, f"s{index}", place) for index, section in enumerate(shown["sections"], start=1)
+    ]
+    phi_figures = [
+        place(figures.phi_figure(shown["phi"])),
+        place(figures.monte_carlo_figure(shown["phi"])),
+    ]
+    page = templates.get_template("page.html").render(
+        results=shown, sections=sections, phi_figures=phi_figures
+    )
+    return _with_partial_note(page, shown)
+
+
+def environment(math: Callable[[str], Markup] | None = None) -> jinja2.Environment:
+    """Return the templates with their filters; text is escaped, a name that is missing is an error."""
+    made = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(_template),
     )
-    environment.filters |= {"math": mathml, "number": text.number, "spread": _spread, "count": text.count}
-    sections = [_drawn(section, f"s{index}") for index, section in enumerate(results["sections"], start=1)]
-    phi_figures = [
-        Markup(figures.phi_figure(results["phi"])),
-        Markup(figures.monte_carlo_figure(results["phi"])),
-    ]
-    return environment.get_template("page.html").render(
-        results=results, sections=sections, phi_figures=phi_figures
-    )
+    made.filters |= {
+        "math": math or mathml,
+        "number": text.number,
+        "spread": _spread,
+        "count": text.count,
+    }
+    return made
 
 
 def mathml(tex: str, *, display: bool = False) -> Markup:
@@ -49,35 +88,101 @@ def mathml(tex: str, *, display: bool = False) -> Markup:
     Raises
     ------
     ValueError
-        If a command is not understood: it would be printed as it is.
+        If a command is not understood (it would be printed as it is), or makes more than a formula.
     """
     converted = convert(tex, display="block" if display else "inline")
     if "\\" in re.sub(r"<[^>]*>", "", converted):
         msg = f"TeX must be convertible to MathML, got {tex!r}"
         raise ValueError(msg)
+    try:
+        elements = list(ET.fromstring(converted).iter())
+    except ET.ParseError as error:
+        msg = f"TeX must be convertible to MathML, got {tex!r}"
+        raise ValueError(msg) from error
+    names = {element.tag.removeprefix(_MATHML) for element in elements} - _ELEMENTS
+    names |= {name for element in elements for name in element.attrib} - _ATTRIBUTES
+    if names:
+        msg = f"TeX must be a plain formula, got {', '.join(sorted(names))} in {tex!r}"
+        raise ValueError(msg)
     return Markup(converted)
+
+
+def legible(value: Any) -> Any:  # noqa: ANN401
+    """Return results with each character that cannot be seen, or reorders others, written as ⟨U+202E⟩.
+
+    Characters of control, of direction and of lines, lone surrogates and noncharacters; tab and line feed
+    become spaces.  Names of classes and files may hold them.
+    """
+    if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return value
+        return "".join(map(_legible_character, value))
+    if isinstance(value, Mapping):
+        return {legible(key): legible(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [legible(item) for item in value]
+    return value
+
+
+def _legible_character(character: str) -> str:
+    if character in "\t\n":
+        return " "
+    code = ord(character)
+    nothing = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    if nothing or character in _BIDI or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+        return f"⟨U+{code:04X}⟩"
+    return character
+
+
+def partial_note(results: Mapping[str, Any]) -> str | None:
+    """Return what a report that was interrupted says of itself; None for a whole one.
+
+    Reads ``partial``: done and planned (numbers of runs), sections (name, widths and seeds in the report,
+    planned_widths and planned_seeds), missing (names of data sets without a section).
+    """
+    partial = results.get("partial")
+    if partial is None:
+        return None
+    parts = [
+        f"{item['name']}: widths {_listed(item['widths'])} of {_listed(item['planned_widths'])}, "
+        f"{len(item['seeds'])} of {len(item['planned_seeds'])} seeds"
+        for item in partial["sections"]
+    ]
+    parts += [f"{name}: nothing" for name in partial["missing"]]
+    return (
+        f"Partial report: interrupted after {partial['done']} of {partial['planned']} runs. In it are "
+        + "; ".join(parts)
+        + ". Every claim is judged on these alone, as in a report that asked for no more."
+    )
+
+
+def _with_partial_note(page: str, results: Mapping[str, Any]) -> str:
+    """Return a page with the note of a partial report before its first part."""
+    note = partial_note(results)
+    if note is None:
+        return page
+    if page.count("<main>") != 1:
+        raise AssertionError
+    banner = Markup(
+        '<aside class="partial" style="margin:1rem 0;padding:.3rem 1rem;'
+        'border:2px solid var(--bad);border-radius:6px"><p><strong>{}</strong></p></aside>\n'
+    ).format(note)
+    page = page.replace("<title>", "<title>Partial: ", 1)
+    return page.replace("<main>", f"<main>\n{banner}", 1)
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(text.count, numbers))
 
 
 def _spread(summary: dict[str, Any]) -> str:
     return text.spread(summary["mean"], summary["sd"])
 
 
-def _drawn(section: dict[str, Any], key: str) -> dict[str, Any]:
-    drawn_map = figures.map_figure(section, key)
-    return section | {
-        "key": key,
-        "figures": {
-            "free": Markup(figures.free_figure(section, key)),
-            "error": Markup(figures.error_figure(section, key)),
-            "scatter_f": Markup(figures.scatter_figure(section, key, "f")),
-            "scatter_g": Markup(figures.scatter_figure(section, key, "g")),
-            "cosine": Markup(figures.cosine_figure(section, key)),
-            "agreement": Markup(figures.agreement_figure(section, key)),
-            "certified": Markup(figures.certified_figure(section, key)),
-            "terms": Markup(figures.terms_figure(section, key)),
-            "map": None if drawn_map is None else Markup(drawn_map),
-        },
-    }
+def _drawn(section: dict[str, Any], key: str, place: Callable[[str], Markup]) -> dict[str, Any]:
+    drawn = figures.section_figures(section, key)
+    placed = {name: None if svg is None else place(svg) for name, svg in drawn.items()}
+    return section | {"key": key, "figures": placed}
 
 
 def _template(name: str) -> str:

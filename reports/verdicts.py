@@ -32,6 +32,8 @@ class Claim:
     rule: str  # how the verdict was reached
     verdict: Outcome
     numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
+    evidence: str = ""  # anchor on the page of the figure or table that shows it, after that of the section
+    command: str = ""  # that reproduces the numbers
 
 
 def verdict(met: bool | None, holds: bool | None) -> Outcome:

@@ -177,3 +177,12 @@ def test_two_samples_stand_for_all_small_perturbations():
     assert np.ptp(measured) > 0.1  # there is something to explain
     assert np.abs(two - measured).mean() <= 0.01
     assert np.abs(two - measured).mean() < np.abs(wide - measured).mean() / 3
+
+
+def test_predictions_of_many_sorted_samples_are_about_both_classes():
+    """Samples of synthetic data come class by class; predictions look at 2000 of them."""
+    data = ShiftedGaussianData(dim=10, num_train=4500, num_test=50, shift=0.3)
+    config = ExperimentConfig(data=data, width=30, epsilon=0.03, T_f=10.0, T_g=10.0, solver="flow", seed=1)
+    record = _records([config])[0]
+    assert record["two_point_accuracy_g_train"] == pytest.approx(record["accuracy_g_train"], abs=0.03)
+    assert record["predicted_accuracy_f_train"] == pytest.approx(record["accuracy_f_train"], abs=0.03)

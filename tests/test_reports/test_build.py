@@ -13,6 +13,7 @@ from scipy import stats
 import theory
 from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
 from empirics.data import FileData
+from empirics.measure import cosines
 from reports import SCHEMA_VERSION, Series, build, claims
 
 # A few roundings in means over three seeds.
@@ -63,7 +64,7 @@ def test_results_survive_json_unchanged(tiny_results):
 
 
 def test_results_carry_version_provenance_and_sections(tiny_results, tiny_provenance, tiny_series):
-    assert set(tiny_results) == {"schema_version", "provenance", "phi", "sections", "claims"}
+    assert set(tiny_results) == {"schema_version", "provenance", "phi", "sections", "claims", "trends"}
     assert tiny_results["schema_version"] == SCHEMA_VERSION
     seconds = tiny_results["provenance"]["seconds"]
     assert tiny_results["provenance"] == tiny_provenance | {"seconds": seconds}
@@ -83,7 +84,7 @@ def test_same_plan_gives_the_same_results(tiny_results, tiny_series, tiny_proven
 
 
 def test_claims_follow_from_the_rest(tiny_results):
-    rest = json.loads(json.dumps({key: tiny_results[key] for key in ("phi", "sections")}))
+    rest = json.loads(json.dumps({key: tiny_results[key] for key in ("provenance", "phi", "sections")}))
     assert [dataclasses.asdict(claim) for claim in claims(rest)] == tiny_results["claims"]
 
 
@@ -246,6 +247,48 @@ def test_one_dimension_has_no_map(build_section):
 def test_one_class_has_no_map(build_section):
     built, _ = build_section(GaussianData(dim=2, num_train=1, num_test=4))
     assert built["map"] is None
+
+
+def test_pictures_are_the_perturbations_of_the_first_seed(tiny_results, tiny_series):
+    assert tiny_results["sections"][0]["images"] is None  # no pixels
+    data, base = tiny_results["sections"][1]["images"], tiny_series[1].base
+    result = run(replace(base, width=256, seed=0))
+    assert (data["width"], data["seed"], data["side"]) == (256, 0, 8)
+    chosen = [int(index) for label in (-1, 1) for index in np.flatnonzero(result.dataset.y == label)[:2]]
+    assert data["classes"] == [result.dataset.classes[int(result.dataset.y[n] > 0)] for n in chosen]
+    expected = {
+        "sample": result.dataset.X,
+        "perturbation": result.y_adv[:, None] * result.X_adv,  # scenario (a)
+        **{
+            kind: theory.perturbation_direction(result.dataset.X, result.dataset.y, kind=kind)
+            for kind in ("gradient", "paper")
+        },
+    }
+    for name, rows in expected.items():
+        for picture, n in zip(data["pictures"][name], chosen, strict=True):
+            np.testing.assert_allclose(picture, rows[n] / np.abs(rows[n]).max(), atol=2e-3)
+    for name in ("gradient", "paper"):
+        exact = cosines(expected["perturbation"][chosen], expected[name][chosen])
+        np.testing.assert_allclose(data["cosines"][name], exact, rtol=1e-9)
+
+
+def test_diagnosis_counts_the_points_that_differ(tiny_results):
+    for section in tiny_results["sections"]:
+        for row in section["diagnosis"]["by_width"]:
+            runs = [run for run in section["runs"] if run["width"] == row["width"]]
+            agreeing = sum(run["agreement"]["measured"] for run in runs) * section["num_test"]
+            assert row["points"] == section["num_test"] * len(runs)
+            assert row["points"] - row["differ"] == pytest.approx(agreeing)
+            assert sum(row["causes"].values()) == row["differ"]
+            assert all(row["enough"].get(cause, 0) <= count for cause, count in row["causes"].items())
+            assert set(row["sizes"]) == (set(section["diagnosis"]["terms"]) if row["differ"] else set())
+        assert "rows" not in section["runs"][0]["diagnosis"]
+    widest = tiny_results["sections"][0]["diagnosis"]["by_width"][-1]
+    conditions = {row["name"]: row for row in tiny_results["sections"][0]["condition_rows"]}
+    assert widest["unmet"]["a"] == conditions["(a), ν = d/√N"]["fails_differ"]
+    assert widest["unmet"]["b"] == conditions["(b), ν = d/√N"]["fails_differ"]
+    assert widest["unmet"]["b, scenario"] == conditions["(b), ν = 1/√N in (a)"]["fails_differ"]
+    assert widest["unmet"]["c"] == conditions["(c), ν = d/√N"]["fails_differ"]
 
 
 # Without training -------------------------------------------------------------------------------------

@@ -4,10 +4,14 @@ import copy
 import itertools
 import json
 import math
+import shlex
 
 import pytest
 from scipy import stats
 
+from empirics.published import block
+from empirics.studies import STUDIES
+from reports import cli
 from reports.claims import (
     COSINE,
     FALSE_ALARM,
@@ -15,6 +19,7 @@ from reports.claims import (
     SLOPE,
     SLOPE_MARGIN,
     claims,
+    trends,
     verdict,
     within,
 )
@@ -31,7 +36,9 @@ SECTION_KEYS = [
     "kink-term",
     "perturbation",
     "agreement",
+    "trend-width",
     "certificates",
+    "certificates-simulated",
     "theorem-published",
     "theorem-scenario",
 ]
@@ -64,12 +71,15 @@ def make_holding(light_results):
             run[network]["free_pvalue"], run[network]["flipped_not_free"] = 0.5, 0
         counts = {"points": 100, "f": 50, "f_wrong": 0, "both": 20, "both_wrong": 0}
         run["certificates"] = {"descent": counts, "flow": dict(counts), "in hand": dict(counts)}
+        if "simulated" in run:
+            run["simulated"]["counts"]["simulation"] = counts | {"g": 30, "g_wrong": 0}
         for count in run["conditions"]:
             count.update(width="holds", met_agree=4, met_differ=0, unmet_agree=1, unmet_differ=1)
     for name in COSINES.values():
         _set_cosine(section, name, 0.995)
     _set_gain(section, 0.002)
     _set_agreement(section, 0.0)
+    _set_trend(section, 0.1)
     text = json.dumps(results)
     return lambda: json.loads(text)
 
@@ -102,6 +112,20 @@ def _set_agreement(section, difference, spread=0.001, predicted=0.9):
     for run in _widest(section):
         run["agreement"]["predicted"] = predicted
         run["agreement"]["measured"] = predicted + difference + spread * (run["seed"] - 1)
+
+
+def _set_trend(section, slope, spread=0.001):
+    """Agreement with this slope a decade below the widest network, slopes that differ by `spread`."""
+    for run in section["runs"]:
+        last = next(r for r in _widest(section) if r["seed"] == run["seed"])["agreement"]["measured"]
+        own = slope + spread * (run["seed"] - 1)
+        run["agreement"]["measured"] = last + own * math.log10(run["width"] / section["widths"][-1])
+
+
+def _wider_than_published(s):
+    s["widths"] = [100 * width for width in s["widths"]]
+    for row in s["by_width"] + s["runs"]:
+        row["width"] *= 100
 
 
 def _widest(section):
@@ -236,6 +260,29 @@ def _nothing_certified(s):
         _certificates(kind, f=0, both=0)(s)
 
 
+def _simulated(**counts):
+    def change(s):
+        for run in _widest(s):
+            run["simulated"]["counts"]["simulation"].update(counts)
+
+    return change
+
+
+def _one_seed_wrong(s):
+    _widest(s)[0]["simulated"]["counts"]["simulation"].update(f_wrong=4)  # 4/300 of the points
+
+
+def _flow(s):
+    s["config"]["solver"] = "flow"
+
+
+def _not_simulated(s):
+    s["simulated"] = None
+    for run in _widest(s):
+        del run["simulated"]
+
+
+WRONG = ("f_wrong", "g_wrong", "both_wrong")
 STEEP, FLAT = SLOPE - 2 * SLOPE_MARGIN, SLOPE + 2 * SLOPE_MARGIN
 CASES = [
     ("free-share", "fails", _free_share_too_small),
@@ -246,7 +293,7 @@ CASES = [
     ("rate-f", "unknown", _rate("f", SLOPE, spread=0.5)),
     ("rate-f", "unknown", _no_error("f", None)),
     ("rate-f", "unknown", _no_error("f", 0.0)),
-    ("rate-f", "hypothesis not met", _logistic),
+    ("rate-f", "holds", _logistic),  # whose own lazy limit is predicted
     ("rate-f", "hypothesis not met", _never_lazy),
     ("rate-f", "hypothesis not met", _only_two_lazy_widths),
     ("rate-f", "hypothesis not met", _less_than_a_decade),
@@ -255,7 +302,7 @@ CASES = [
     ("rate-g", "holds", _rate("g", STEEP)),  # an upper bound: faster is as claimed
     ("rate-g", "unknown", _rate("g", SLOPE, spread=0.5)),
     ("rate-g", "unknown", _no_error("g", None)),
-    ("rate-g", "hypothesis not met", _logistic),
+    ("rate-g", "holds", _logistic),
     ("rate-g", "hypothesis not met", _never_lazy),
     *[
         (key, outcome, change)
@@ -286,6 +333,14 @@ CASES = [
     ("agreement", "unknown", _no_share("g")),
     ("agreement", "hypothesis not met", _logistic),
     ("agreement", "hypothesis not met", _only_g_not_lazy),
+    ("trend-width", "fails", lambda s: _set_trend(s, -0.1)),
+    ("trend-width", "unknown", lambda s: _set_trend(s, 0.0)),
+    ("trend-width", "unknown", lambda s: _set_trend(s, 0.0, spread=0.0)),  # the same everywhere
+    ("trend-width", "unknown", lambda s: _set_trend(s, 0.1, spread=0.2)),
+    ("trend-width", "unknown", _no_run_value("agreement", "measured")),
+    ("trend-width", "holds", _logistic),  # an observation, of any loss
+    ("trend-width", "hypothesis not met", _wider_than_published),
+    ("trend-width", "hypothesis not met", _no_width_at_all),
     ("certificates", "fails", _certificates("in hand", f_wrong=1)),
     ("certificates", "fails", _certificates("in hand", both_wrong=1)),
     ("certificates", "fails", _certificates("flow", both_wrong=90)),  # of 100, with 3 seeds
@@ -294,6 +349,17 @@ CASES = [
     ("certificates", "unknown", _certificates("flow", f_wrong=2)),
     ("certificates", "hypothesis not met", _nothing_certified),
     ("certificates", "hypothesis not met", _logistic),
+    *[("certificates-simulated", "fails", _simulated(**{name: 90})) for name in WRONG],
+    ("certificates-simulated", "unknown", _simulated(both_wrong=50)),  # exp(−3 KL) = .008: chance may
+    ("certificates-simulated", "unknown", _one_seed_wrong),
+    ("certificates-simulated", "holds", _simulated(g_wrong=1)),  # δ itself
+    ("certificates-simulated", "holds", _simulated(f=0, both=0)),  # g is something
+    ("certificates-simulated", "hypothesis not met", _simulated(f=0, g=0, both=0)),
+    ("certificates-simulated", "hypothesis not met", _logistic),
+    ("certificates-simulated", "hypothesis not met", _flow),
+    ("certificates-simulated", "unknown", lambda s: s["simulated"].update(delta=None)),
+    ("certificates-simulated", "unknown", _simulated(both_wrong=None)),
+    ("certificates-simulated", "hypothesis not met", _not_simulated),
     *[
         (f"theorem-{noise}", outcome, change)
         for noise in ("published", "scenario")
@@ -417,6 +483,7 @@ def _all_failing(results):
     _set_gain(section, -0.002)
     _set_agreement(section, -0.99, predicted=0.995)
     _certificates("in hand", f_wrong=1)(section)
+    _simulated(f_wrong=90)(section)
     _theorem_differs("published")(section)
     _theorem_differs("scenario")(section)
 
@@ -574,6 +641,33 @@ def test_sections_are_judged_one_by_one(light_results):
     ]
 
 
+def test_slope_of_agreement_is_that_of_the_runs(make_holding):
+    numbers = _judge(make_holding())["trend-width"].numbers
+    assert numbers["mean"] == pytest.approx(0.1, abs=1e-12)  # a few roundings of numbers below 1
+    assert numbers["sd"] == pytest.approx(0.001, abs=1e-12)
+
+
+def test_every_claim_names_its_evidence_and_command(make_holding):
+    results = make_holding()
+    for claim in claims(results):
+        assert claim.evidence
+        assert claim.command == results["provenance"]["command"]
+    assert {claim.command for claim in claims(results | {"provenance": {}})} == {""}
+
+
+def test_trends_name_commands_that_the_program_understands():
+    parser = cli._parser()
+    assert [row["over"] for row in trends()] == ["d", "ε", "m", "T_f, T_g", "T_g", "N", "γ"]
+    for row in trends():
+        words = shlex.split(row["command"])
+        assert words[0] == "perturblearn"
+        options = parser.parse_args(words[1:])
+        if options.study is not None:
+            assert options.study in STUDIES
+        else:
+            assert options.sweeps in block(options.published).sweeps
+
+
 def test_claim_says_what_was_counted(make_holding):
     results = make_holding()
     section = results["sections"][0]
@@ -598,6 +692,23 @@ def test_claims_keep_the_numbers_that_their_texts_round(make_holding):
     assert judged["rate-f"].numbers["mean"] == pytest.approx(SLOPE, abs=1e-12)
     assert judged["free-share"].numbers["smallest_pvalue_times_tests"] >= 0.5
     assert judged["phi"].numbers["largest_difference"] == 1e-15
+
+
+def test_limit_of_wrong_seeds_is_the_exact_binomial_one(make_holding):
+    """At the limit, so few seeds or fewer have a probability of 5 %."""
+    results = make_holding()
+    section = results["sections"][0]
+    clean = _judge(results)["certificates-simulated"].numbers
+    assert clean["wrong_seeds"] == 0
+    assert (1 - clean["wrong_seeds_limit"]) ** 3 == pytest.approx(0.05, rel=1e-9)
+    _one_seed_wrong(section)
+    claim = _judge(results)["certificates-simulated"]
+    assert claim.numbers["wrong_seeds"] == 1
+    limit = claim.numbers["wrong_seeds_limit"]
+    assert stats.binom.cdf(1, 3, limit) == pytest.approx(0.05, rel=1e-9)
+    assert "seeds with a wrong one: 1 of 3, so at most 0.86 of all seeds" in claim.measured
+    _simulated(g_wrong=2)(section)
+    assert _judge(results)["certificates-simulated"].numbers["wrong_seeds_limit"] == 1.0
 
 
 def test_an_empty_set_proves_nothing(make_holding):

@@ -1,11 +1,16 @@
-"""The command: a report from start to end, and one line for every bad input."""
+"""The command: reports from start to end, again, compared and listed; one line for every bad input."""
 
+import argparse
+import copy
 import errno
 import io
 import json
+import multiprocessing
 import os
 import re
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +19,9 @@ import numpy as np
 import pytest
 import torch
 
-from reports import build, render
-from reports.cli import main
+from reports import build, cli_report, formats, render, schema, terminal
+from reports.cli import _EXAMPLES, _commands, _parser, main
+from reports.partial import Recorder, smaller
 
 TINY = ["report", "--data", "shifted-gaussian", "--dim", "3", "--num-train", "8", "--num-test", "6"]
 FAST = ["--widths", "16,64", "--seeds", "2", "--num-steps", "3"]
@@ -30,7 +36,7 @@ def quick_phi(tiny_results, monkeypatch):
 @pytest.fixture
 def no_page(monkeypatch):
     """Draw nothing, for tests of what else the command does."""
-    monkeypatch.setitem(main.__globals__, "render", lambda results: f"page of {len(results)} parts")
+    monkeypatch.setattr(formats, "render", lambda results: f"page of {len(results)} parts")
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def no_build(monkeypatch):
     def refuse(*_, **__):
         pytest.fail("bad input reached the experiments")
 
-    monkeypatch.setitem(main.__globals__, "build", refuse)
+    monkeypatch.setattr(cli_report, "build", refuse)
 
 
 # Good input -------------------------------------------------------------------------------------------
@@ -177,7 +183,7 @@ def files(tmp_path):
 SYNTHETIC = "--data shifted-gaussian"
 BAD = [
     # arguments, where {files} is a folder and {out} the output; then rule and value as the line says them
-    ("--data mnist", "data must be digits, shifted-gaussian, gaussian, breast-cancer, or", "'mnist'"),
+    ("--data minst", "data must be digits, shifted-gaussian, gaussian, breast-cancer, mnist", "'minst'"),
     ("--data mnist.txt", "data must be digits", "'mnist.txt'"),
     ("--data digits digits", "data must name each set once", "digits digits"),
     ("--data digits --classes one", "classes must be two names separated by a comma", "'one'"),
@@ -263,13 +269,16 @@ def test_output_folder_without_permission_is_refused(tmp_path, capsys, monkeypat
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("", "COMMAND"),
         ("reprot", "'reprot'"),
         ("report --preset slow", "'slow'"),
         ("report --seeds many", "'many'"),
         ("report --loss hinge", "'hinge'"),
         ("report --data", "--data"),
         ("report --colour red", "--colour"),
+        ("report --format tex", "'tex'"),
+        ("render", "results"),
+        ("compare one", "B"),
+        ("index", "DIR"),
     ],
 )
 def test_arguments_that_do_not_parse_exit_with_two(line, named, capsys):
@@ -330,6 +339,314 @@ def test_diverging_training_is_one_line(out, capsys):
     )
     assert error.count("\n") == 1
     assert not out.parent.exists()
+
+
+# A report of what is done ----------------------------------------------------------------------------
+
+
+class _Interrupting:
+    """`empirics.run`, but Ctrl-C comes as a real signal when it is called for the time after `calls`."""
+
+    def __init__(self, run, calls):
+        self.run, self.left = run, calls
+
+    def __call__(self, *args, **kwargs):
+        if self.left == 0:
+            self.left = -1
+            os.kill(os.getpid(), signal.SIGINT)
+        self.left -= self.left > 0
+        return self.run(*args, **kwargs)
+
+
+def _interrupt(monkeypatch, calls):
+    monkeypatch.setitem(build.__globals__, "run", _Interrupting(build.__globals__["run"], calls))
+
+
+GRID = [*TINY, "--widths", "16,64,128", "--seeds", "3", "--num-steps", "3"]
+
+
+@pytest.mark.usefixtures("quick_phi")
+def test_partial_report_is_the_report_of_a_smaller_grid(out, tmp_path, capsys, monkeypatch):
+    _interrupt(monkeypatch, calls=7)  # two widths of three seeds, and one run more
+    assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
+    captured = capsys.readouterr()
+    assert captured.err == (
+        "perturblearn: interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)\n"
+        f"perturblearn: interrupted, partial report of 7 of 9 runs: {out}\n"
+    )
+    assert "Partial report: interrupted after 7 of 9 runs." in captured.out
+    results = schema.read(out)
+    name = results["sections"][0]["name"]
+    assert results.pop("partial") == {
+        "done": 7,
+        "planned": 9,
+        "sections": [
+            {
+                "name": name,
+                "widths": [16, 64],
+                "planned_widths": [16, 64, 128],
+                "seeds": [0, 1, 2],
+                "planned_seeds": [0, 1, 2],
+            }
+        ],
+        "missing": [],
+    }
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<title>Partial: " in page
+    assert f"{name}: widths 16, 64 of 16, 64, 128, 3 of 3 seeds. Every claim" in page
+    monkeypatch.undo()
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: results["phi"])
+    small = [*TINY, "--widths", "16,64", "--seeds", "3", "--num-steps", "3", "--jobs", "1"]
+    assert main([*small, "--out", str(tmp_path / "small")]) == 0
+    expected = schema.read(tmp_path / "small")
+    # All numbers; commands and seconds differ, as they must.
+    assert results["sections"] == expected["sections"]
+    verdicts = [[(c["key"], c["verdict"], c["numbers"]) for c in r["claims"]] for r in (results, expected)]
+    assert verdicts[0] == verdicts[1]
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_partial_report_has_seeds_of_the_first_width_where_no_width_is_done(out, capsys, monkeypatch):
+    _interrupt(monkeypatch, calls=2)
+    assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
+    capsys.readouterr()
+    (section,) = schema.read(out)["sections"]
+    assert (section["widths"], section["seeds"]) == ([16], [0, 1])
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_partial_report_names_the_data_that_it_lacks(out, capsys, monkeypatch):
+    _interrupt(monkeypatch, calls=4)
+    both = [*FAST, "--jobs", "1", "--out", str(out)]
+    assert main(["report", "--data", "shifted-gaussian", "gaussian", *TINY[3:], *both]) == 130
+    assert "gaussian: nothing. Every claim" in capsys.readouterr().out
+    partial = schema.read(out)["partial"]
+    assert (partial["done"], partial["planned"], partial["missing"]) == (4, 8, ["gaussian"])
+
+
+@pytest.mark.usefixtures("quick_phi")
+def test_one_seed_is_no_report(out, capsys, monkeypatch):
+    _interrupt(monkeypatch, calls=1)
+    assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
+    error = capsys.readouterr().err
+    assert error.endswith("perturblearn: interrupted, nothing written: fewer than two seeds are done\n")
+    assert not out.parent.exists()
+
+
+@pytest.mark.usefixtures("quick_phi")
+def test_second_interruption_writes_nothing(out, capsys, monkeypatch):
+    _interrupt(monkeypatch, calls=7)
+    monkeypatch.setattr(cli_report, "build_partial", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
+    assert capsys.readouterr().err.endswith("perturblearn: interrupted, nothing written\n")
+    assert not out.parent.exists()
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_interruption_between_two_files_leaves_both(out, capsys, monkeypatch):
+    replace, moved = Path.replace, []
+
+    def interrupted(self, target):
+        moved.append(target)
+        os.kill(os.getpid(), signal.SIGINT)  # after the first file has its name, and before the second has
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    assert main([*TINY, *FAST, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert sorted(path.name for path in moved) == ["report.html", "results.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["report.html", "results.json"]
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_partial_report_is_beside_a_report_that_is_there(out, capsys, monkeypatch):
+    assert main([*TINY, *FAST, "--out", str(out)]) == 0
+    whole = (out / "results.json").read_bytes()
+    _interrupt(monkeypatch, calls=3)
+    assert main([*TINY, *FAST, "--jobs", "1", "--out", str(out)]) == 130
+    capsys.readouterr()
+    assert (out / "results.json").read_bytes() == whole
+    assert schema.read(out / "partial")["partial"]["done"] == 3
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_interruption_while_drawing_keeps_the_numbers(out, capsys, monkeypatch):
+    monkeypatch.setattr(formats, "render", lambda _: os.kill(os.getpid(), signal.SIGINT))
+    assert main([*TINY, *FAST, "--out", str(out)]) == 130
+    assert f"perturblearn render {out / 'results.json'}" in capsys.readouterr().err
+    assert "partial" not in schema.read(out)
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_interrupted_processes_end_and_their_results_are_kept(out, capsys, monkeypatch):
+    calls = []
+
+    def progress(share, text):
+        calls.append(text)
+        if "width" in text and sum("width" in call for call in calls) == 5:  # four runs are in
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(terminal, "progress", progress)
+    assert (
+        main([*TINY, *FAST, "--widths", "16,64,100000", "--num-steps", "9", "--jobs", "2", "--out", str(out)])
+        == 130
+    )
+    capsys.readouterr()
+    results = schema.read(out)
+    assert results["partial"]["done"] >= 4
+    assert results["sections"][0]["widths"][:2] == [16, 64]
+    assert not multiprocessing.active_children()
+
+
+def test_outcomes_are_given_again_and_no_task_runs_twice(tiny_series):
+    config = tiny_series[0].configs()[0]
+    ran = []
+    first = Recorder()
+    assert list(first.map(lambda c, k: ran.append(k) or k, [config, config], [1, 2])) == [1, 2]
+    again = Recorder(first.outcomes)
+    assert list(again.map(lambda c, k: ran.append(k) or k, [config, config], [2, 3])) == [2, 3]
+    assert ran == [1, 2, 3]
+
+
+def test_first_part_of_a_series_is_whole_widths_or_two_seeds(tiny_series):
+    series = tiny_series[0]  # widths 16, 64, 256; seeds 0, 1, 2
+    configs = series.configs()
+    grids = {0: None, 1: None, 2: ([16], [0, 1]), 3: ([16], [0, 1, 2]), 8: ([16, 64], [0, 1, 2])}
+    for count, expected in grids.items():
+        part = smaller(series, configs[:count])
+        assert (part if part is None else (list(part.widths), list(part.seeds))) == expected
+    assert smaller(series, configs) == series
+    assert smaller(series, [*configs[:2], *configs[3:]]).seeds == (0, 1)  # a hole ends it
+
+
+# Again, compared, listed ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tiny_results, tmp_path_factory):
+    """Folders of two reports: the tiny one, and one that differs from it in a verdict and a number."""
+    folder = tmp_path_factory.mktemp("made")
+    other = copy.deepcopy(tiny_results)
+    other["claims"][1]["verdict"] = "fails" if other["claims"][1]["verdict"] == "holds" else "holds"
+    for run in other["sections"][0]["runs"]:
+        run["agreement"]["measured"] += 1e3 + run["seed"]
+    formats.write(folder / "one", formats.files(tiny_results))
+    formats.write(folder / "other", formats.files(other, "json"))
+    return folder
+
+
+def test_rendering_again_gives_the_same_bytes(made, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cli_report, "build", lambda *_, **__: pytest.fail("rendering computes nothing"))
+    assert main(["render", str(made / "one" / "results.json"), "--out", str(tmp_path)]) == 0
+    for name in ("report.html", "results.json"):
+        assert (tmp_path / name).read_bytes() == (made / "one" / name).read_bytes()
+    assert capsys.readouterr().out == (
+        f"page:    {tmp_path / 'report.html'}\nnumbers: {tmp_path / 'results.json'}\n"
+    )
+
+
+@pytest.mark.usefixtures("no_page")
+def test_rendering_beside_the_results_leaves_them_as_they_are(made, tmp_path, capsys):
+    path = tmp_path / "mine.json"
+    path.write_bytes((made / "one" / "results.json").read_bytes())
+    shutil.copy(path, tmp_path / "results.json")
+    before = (tmp_path / "results.json").stat().st_mtime_ns
+    assert main(["render", str(tmp_path)]) == 0
+    assert (tmp_path / "results.json").stat().st_mtime_ns == before
+    assert capsys.readouterr().out == f"page:    {tmp_path / 'report.html'}\n"
+
+
+def test_results_that_lack_what_the_page_shows_are_one_line(made, tmp_path, capsys):
+    results = schema.read(made / "one")
+    del results["sections"][0]["beside"]["networks"]
+    path = tmp_path / "results.json"
+    path.write_text(schema.written(results), encoding="utf-8")
+    assert main(["render", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"perturblearn: error: {path} must hold all that the page shows, but ")
+    assert error.count("\n") == 1
+    assert [item.name for item in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_comparison_prints_verdicts_first_and_writes_page_and_numbers(made, tmp_path, capsys):
+    out = tmp_path / "compared"
+    assert main(["compare", str(made / "one"), str(made / "other"), "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.index("Verdicts that changed: 1") < shown.index("Settings that differ: 0")
+    assert shown.index("Settings that differ: 0") < shown.index("beyond their spread")
+    assert "agreement.measured, m = 16: " in shown
+    numbers = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    assert numbers["counts"]["beyond"] == shown.count("agreement.measured") == 3
+    assert sorted(path.name for path in out.iterdir()) == ["compare.html", "compare.json"]
+
+
+def test_index_links_to_reports_relative_to_its_place(made, capsys):
+    out = made / "pages" / "index.html"
+    assert main(["index", str(made), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"page:    {out}\n"
+    links = re.findall(r'href="([^"]*)"', out.read_text(encoding="utf-8"))
+    assert links == ["../one/report.html", "../other/results.json"]
+    assert all((out.parent / link).is_file() for link in links)
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("render {here}/absent.json", "results must be a file that exists"),
+        ("render {here}", "results must be a file that exists"),
+        ("compare {made}/one {here}/absent.json --out {here}/c", "results must be a file that exists"),
+        (
+            "compare {made}/one {made}/other --error-probability 1 --out {here}/c",
+            "error_probability must lie",
+        ),
+        ("index {here} --out {here}/index.html", "folder must have a report"),
+        ("index {made} --out {here}/index.txt", "out must end in .html"),
+    ],
+)
+def test_bad_files_are_one_line_and_nothing_is_written(line, rule, made, tmp_path, capsys):
+    assert main(line.format(here=tmp_path, made=made).split()) == 2
+    captured = capsys.readouterr()
+    assert rule in captured.err
+    assert captured.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("no_build")
+def test_pdf_without_a_browser_is_refused_before_anything_runs(out, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main([*TINY, *FAST, "--format", "pdf", "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "one of chromium, chromium-browser, google-chrome must be on the PATH, got none" in error
+    assert not out.parent.exists()
+
+
+# Help -------------------------------------------------------------------------------------------------
+
+
+def test_alone_it_tells_what_it_can_do_with_an_example_each(capsys):
+    assert main([]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    for name, command in _commands(_parser()).items():
+        assert f"{name:<8} {command.description}\n{'':9}{_EXAMPLES[name]}\n" in captured.out
+    assert "exit codes: 0 done" in captured.out
+
+
+@pytest.mark.parametrize("name", _EXAMPLES)
+def test_help_has_every_option_its_default_and_the_exit_codes(name):
+    command = _commands(_parser())[name]
+    shown = " ".join(command.format_help().split())
+    assert f"example: {_EXAMPLES[name]}"[:60] in shown
+    assert "exit codes: 0 done, whatever the verdicts; 2 bad input" in shown
+    for action in command._actions:
+        assert action.help, action.dest
+        if action.default not in (None, argparse.SUPPRESS) and not isinstance(action.default, list):
+            assert f"(default: {action.default})" in shown, action.dest
+
+
+@pytest.mark.parametrize("name", _EXAMPLES)
+def test_examples_parse(name):
+    assert _parser().parse_args(shlex.split(_EXAMPLES[name])[1:]).command == name
 
 
 # Progress ---------------------------------------------------------------------------------------------

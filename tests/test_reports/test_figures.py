@@ -5,9 +5,11 @@ import xml.etree.ElementTree as ET
 from functools import partial
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 from reports import figures
+from reports.pictures import images_figure
 
 SECTION_FIGURES = {
     "free": figures.free_figure,
@@ -17,6 +19,9 @@ SECTION_FIGURES = {
     "cosine": figures.cosine_figure,
     "agreement": figures.agreement_figure,
     "map": figures.map_figure,
+    "predictors": figures.predictors_figure,
+    "causes": figures.causes_figure,
+    "images": images_figure,
 }
 
 
@@ -25,7 +30,9 @@ def _draw_all(results):
     drawn["monte-carlo"] = figures.monte_carlo_figure(results["phi"])
     for index, section in enumerate(results["sections"], start=1):
         for name, figure in SECTION_FIGURES.items():
-            drawn[f"s{index}-{name}"] = figure(section, f"s{index}")
+            svg = figure(section, f"s{index}")
+            if svg is not None:
+                drawn[f"s{index}-{name}"] = svg
     return drawn
 
 
@@ -63,7 +70,7 @@ def test_identifiers_are_unique_across_the_page_and_resolve(drawn):
     for name, svg in drawn.items():
         own = set(re.findall(r'\sid="([^"]*)"', svg))
         used = set(re.findall(r"url\(#([^)]*)\)", svg)) | set(re.findall(r'href="#([^"]*)"', svg))
-        assert used, name
+        assert used or name.endswith("images"), name  # pictures share no parts
         assert used <= own, name
 
 
@@ -82,7 +89,7 @@ def test_standalone_figure_has_its_own_colours_and_parses(drawn):
         assert root.tag == "{http://www.w3.org/2000/svg}svg", name
         assert root[0].get("fill") == "#ffffff"
         assert "var(" not in alone
-        assert re.search(r"stroke: #[0-9a-f]{6}", alone), name
+        assert re.search(r"(stroke|fill): #[0-9a-f]{6}", alone), name
 
 
 def test_legends_name_what_is_drawn(drawn):
@@ -147,6 +154,79 @@ def test_map_is_shaded_where_signs_differ(fresh_results, f, g, shaded):
     for name, value in (("f", f), ("g", g)):
         section["map"][name] = [value] * len(section["map"][name])
     assert ("var(--shade)" in figures.map_figure(section, "s1")) is shaded
+
+
+# Causes, predictors, pictures ---------------------------------------------------------------------------
+
+
+def test_causes_are_stacked_to_the_share_that_differs(fresh_results):
+    section = fresh_results["sections"][0]
+    found = section["diagnosis"]["by_width"]
+    names = ("g: flips", "f: flips", "g: other bias", "condition (c)", "f: other bias", "unknown")
+    for row in found:
+        row.update(points=100, causes={name: 6 - place for place, name in enumerate(names)})
+    shown = _text(figures.causes_figure(section, "s1"))
+    for name in (*names[:4], "other causes"):
+        assert name in shown
+    assert names[4] not in shown
+    for row in found:
+        row["causes"] = {}
+    assert figures.causes_figure(section, "s1") is None
+
+
+def test_width_without_a_difference_is_drawn_empty(fresh_results):
+    section = fresh_results["sections"][0]
+    section["diagnosis"]["by_width"][0]["causes"] = {}
+    ET.fromstring(figures.causes_figure(section, "s1"))
+
+
+@pytest.mark.parametrize("missing", [None, 0.0])
+def test_predictors_cope_with_errors_that_are_none(fresh_results, missing):
+    section = fresh_results["sections"][0]
+    for network in ("f", "g"):
+        for summary in section["simulated"]["error"][network].values():
+            summary.update(mean=missing, sd=missing)
+    svg = figures.predictors_figure(section, "s1")
+    ET.fromstring(svg)
+    assert not re.search(r"\bnan\b", svg)
+    section["simulated"] = None
+    assert figures.predictors_figure(section, "s1") is None
+
+
+def test_pixels_have_the_place_and_sign_of_the_results(fresh_results):
+    section = fresh_results["sections"][1]
+    for name in ("sample", "perturbation", "gradient", "paper"):
+        section["images"]["pictures"][name] = [[0.0] * 64 for _ in range(4)]
+    section["images"]["pictures"]["gradient"][1][8 * 2 + 5] = 0.5
+    section["images"]["pictures"]["paper"][2][8 * 7] = -1.0
+    svg = images_figure(section, "s2")
+    filled = [path for path in ET.fromstring(svg).iter("path") if "fill-opacity" in path.get("style")]
+    assert [(path.get("d"), path.get("style")) for path in sorted(filled, key=lambda p: p.get("style"))] == [
+        ("M5 2h1v1h-1z", "fill: var(--f); fill-opacity: 0.5"),
+        ("M0 7h1v1h-1z", "fill: var(--g); fill-opacity: 1"),
+    ]
+
+
+def test_pictures_of_28_by_28_pixels_are_small(fresh_results):
+    """Noise, which has no equal neighbours: 16 pictures of 784 squares."""
+    section = fresh_results["sections"][1]
+    rng = np.random.default_rng(0)
+    for rows in section["images"]["pictures"].values():
+        rows[:] = [np.round(rng.uniform(-1, 1, 784), 3).tolist() for _ in rows]
+    section["images"]["side"] = 28
+    assert len(images_figure(section, "s2")) < 300_000
+
+
+def test_data_without_pixels_have_no_pictures(tiny_results):
+    assert images_figure(tiny_results["sections"][0], "s1") is None
+    assert tiny_results["sections"][1]["images"] is not None
+
+
+def test_section_figures_are_all_of_them(tiny_results):
+    names = {"free", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified", "terms", "map"}
+    drawn = figures.section_figures(tiny_results["sections"][1], "s2")
+    assert set(drawn) == names | {"predictors", "causes", "images"}
+    assert None not in drawn.values()
 
 
 def test_no_plane_means_no_map(fresh_results):

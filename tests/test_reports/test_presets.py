@@ -15,6 +15,8 @@ from empirics import (
     GaussianData,
     ShiftedGaussianData,
 )
+from empirics.data import FashionMnistData, IdxData, MnistData
+from empirics.data.idx import FILES
 from reports.presets import DEFAULT_DATA, PRESETS, Series, series, source
 
 OPTIONS = {
@@ -27,6 +29,7 @@ OPTIONS = {
     "test_fraction": 0.5,
 }
 SYNTHETIC, REAL = {"dim", "num_train", "num_test"}, {"standardise", "test_fraction"}
+IMAGES = {"classes", "num_train", "num_test", "standardise"}
 APPLY = {
     "digits": (DigitsData, REAL | {"classes"}),
     "shifted-gaussian": (ShiftedGaussianData, SYNTHETIC | {"shift"}),
@@ -34,7 +37,11 @@ APPLY = {
     "breast-cancer": (BreastCancerData, REAL),
     "some/file.csv": (FileData, REAL | {"classes"}),
     "some/file.npz": (FileData, REAL | {"classes"}),
+    "mnist": (MnistData, IMAGES),
+    "fashion-mnist": (FashionMnistData, IMAGES),
+    "some/train-images-idx3-ubyte.gz": (IdxData, IMAGES),
 }
+IMAGE_SETS = ("mnist", "fashion-mnist")
 
 
 @pytest.fixture
@@ -45,10 +52,26 @@ def data_file(tmp_path):
     return path
 
 
+@pytest.fixture
+def image_folder(tmp_path, monkeypatch):
+    """Return a folder of generated images in the place of the public ones."""
+    rng = np.random.default_rng(0)
+    for name in IMAGE_SETS:
+        (tmp_path / name).mkdir()
+        for file, size in zip(FILES, (1_200, 1_200, 1_600, 1_600), strict=True):
+            pixels = rng.integers(0, 256, size=(size, 28, 28), dtype=np.uint8)
+            content = (np.arange(size) % 10).astype(np.uint8) if "labels" in file else pixels
+            sizes = np.array(content.shape, dtype=">u4").tobytes()
+            (tmp_path / name / file).write_bytes(bytes([0, 0, 8, content.ndim]) + sizes + content.tobytes())
+    monkeypatch.setenv("PERTURBLEARN_DATA", str(tmp_path))
+    return tmp_path / "mnist"
+
+
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", [*list(APPLY)[:4], "own file"])
-def test_every_preset_runs_every_source(preset, name, data_file):
-    data = source(str(data_file) if name == "own file" else name, preset=preset)
+@pytest.mark.parametrize("name", [*list(APPLY)[:4], *IMAGE_SETS, "own file", "own images"])
+def test_every_preset_runs_every_source(preset, name, data_file, image_folder):
+    path = {"own file": str(data_file), "own images": str(image_folder)}.get(name, name)
+    data = source(path, preset=preset, classes=("1", "2") if name == "own images" else None)
     chosen = series(data, preset=preset)
     assert len(chosen.seeds) >= 2
     assert chosen.base.data == data
@@ -80,9 +103,11 @@ def test_option_is_used_or_refused(name, option):
             source(name, **{option: value})
 
 
-def test_unknown_names_are_refused_with_those_that_exist():
-    with pytest.raises(ValueError, match=r"data must be digits, .*, got 'mnist'"):
-        source("mnist")
+def test_unknown_names_are_refused_with_those_that_exist(tmp_path):
+    with pytest.raises(ValueError, match=r"data must be digits, .*, mnist, .*, got 'minst'"):
+        source("minst")
+    with pytest.raises(ValueError, match=r"or a folder of IDX files, got '.*'"):
+        source(str(tmp_path))  # a folder without any
     with pytest.raises(ValueError, match="preset must be one of quick, lazy, published, got 'slow'"):
         source("digits", preset="slow")
     with pytest.raises(ValueError, match="preset must be one of quick, lazy, published, got 'slow'"):
@@ -136,3 +161,28 @@ def test_published_schedule_of_images_has_its_own_rate_and_epsilon():
     base = series(source("digits", preset="published"), preset="published").base
     assert base.T_f == pytest.approx(theory.flow_time(0.01, 100, momentum=0.9))
     assert base.epsilon == pytest.approx(0.005 * math.sqrt(64))
+
+
+def test_published_images_are_the_whole_sets_in_the_published_preparation(image_folder):
+    assert source("mnist", preset="published") == MnistData()
+    assert source("fashion-mnist", preset="published") == FashionMnistData()
+    base = series(source("mnist", preset="published"), preset="published").base
+    assert (base.num_steps, base.momentum) == (100, 0.9)
+    assert base.epsilon == pytest.approx(0.14)
+
+
+@pytest.mark.parametrize("preset", ["quick", "lazy"])
+def test_other_presets_take_few_images_of_norm_root_d(preset, image_folder):
+    for name in (*IMAGE_SETS, str(image_folder)):
+        data = source(name, preset=preset, classes=("0", "9")).load(0)
+        assert (data.X.shape, data.X_test.shape) == ((200, 784), (300, 784))
+        # The sum of 784 squares and its root: each step within a rounding.
+        np.testing.assert_allclose(np.linalg.norm(data.X, axis=1), 28, rtol=790 * np.finfo(float).eps)
+
+
+def test_folder_or_one_of_its_files_names_images(image_folder):
+    expected = source(str(image_folder), classes=("3", "4"))
+    assert isinstance(expected, IdxData)
+    for file in FILES:
+        assert source(str(image_folder / file), classes=("3", "4")) == expected
+        assert source(str(image_folder / f"{file}.gz"), classes=("3", "4")) == expected

@@ -13,8 +13,9 @@ import html5lib
 import pytest
 
 from empirics import ExperimentConfig, FileData
-from reports import Series, build, render
-from reports.render import mathml
+from reports import Series, build, render, text
+from reports.figures import section_figures
+from reports.render import legible, mathml, partial_note
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -25,6 +26,13 @@ NOT_TEXT = {f"{HTML}{name}" for name in ("head", "script", "style", "code")}
 def _parse(page):
     """Parse as browsers do; any error in the HTML raises."""
     return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
+
+
+def _drawings(results):
+    """Count what there is to draw: two figures of Φ, and those of each data set."""
+    sections = enumerate(results["sections"])
+    drawn = [svg for index, section in sections for svg in section_figures(section, f"s{index}").values()]
+    return 2 + sum(svg is not None for svg in drawn)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +119,7 @@ def test_every_table_has_header_cells_with_a_scope(document):
 
 def test_every_drawing_is_described(document, tiny_results):
     drawings = list(document.iter(f"{SVG}svg"))
-    assert len(drawings) == 2 + 9 * len(tiny_results["sections"])
+    assert len(drawings) == _drawings(tiny_results)
     assert all(drawing.get("aria-label") and drawing.get("role") == "img" for drawing in drawings)
     assert all(_content(figure) for figure in document.iter(f"{HTML}figcaption"))
 
@@ -201,6 +209,95 @@ def test_provenance_and_setting_are_shown(visible, document, tiny_results):
         assert section["preparation"] in visible
 
 
+def _rows(document, name):
+    """Cells of the rows of all tables of a class, table by table, header cells of rows included."""
+    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == name]
+    return [
+        [[_content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:]  # without the head
+        for table in tables
+    ]
+
+
+def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_results):
+    tables = _rows(document, "beside")
+    assert len(tables) == 2 * len(tiny_results["sections"])
+    for section, thresholds, widths in zip(tiny_results["sections"], tables[::2], tables[1::2], strict=True):
+        beside = section["beside"]
+        expected = []
+        for name, label in (("f", "(a) |f̂(z)|"), ("g", "(b) |ĝ(z)|")):
+            row = beside["networks"][name]
+            kinds = ("descent", "flow", "limit")
+            numbers = [f"{text.number(row['ours'][k])} (× {text.number(row['factors'][k])})" for k in kinds]
+            expected.append([label, text.number(row["size"]), text.number(row["published"]), *numbers])
+            shares = [row["met"], *(row["proved"][kind] for kind in kinds)]
+            expected.append(["points above it", "", *(f"{text.number(100 * share)} %" for share in shares)])
+        assert thresholds == expected
+        assert widths == [
+            [
+                f"agreement at {text.number(100 * share)} % of the points",
+                text.count(beside["widths"]["published"]),
+                *(
+                    f"{text.count(beside['widths']['ours'][kind][index])} "
+                    f"(× {text.number(beside['widths']['factors'][kind][index])})"
+                    for kind in ("descent", "flow")
+                ),
+            ]
+            for index, share in enumerate(section["certificates"]["shares_wanted"])
+        ]
+        assert all(cell != "—" for row in thresholds for cell in row[:3])  # something is shown
+
+
+def test_simulated_neurons_are_shown_as_in_the_results(document, visible, tiny_results):
+    tables = _rows(document, "far")
+    assert len(tables) == 3 * len(tiny_results["sections"])
+    for index, section in enumerate(tiny_results["sections"]):
+        predictors, certified, scanned = tables[3 * index : 3 * index + 3]
+        far = section["simulated"]
+
+        def spread(group, network, name, far=far):
+            summary = far[group][network][name]
+            return text.spread(summary["mean"], summary["sd"])
+
+        assert [row[1:] for row in predictors] == [
+            [
+                spread("sign_match", "f", name),
+                spread("error", "f", name),
+                spread("sign_match", "g", name),
+                "other scale" if name == "published" else spread("error", "g", name),
+            ]
+            for name in ("published", "derived", "simulated")
+        ]
+        assert [row[1:5] for row in certified] == [
+            [
+                *(text.count(far["totals"][kind][name]) for name in ("f", "both", "g")),
+                ", ".join(text.count(far["totals"][kind][f"{name}_wrong"]) for name in ("f", "both", "g")),
+            ]
+            for kind in ("simulation", "descent", "flow")
+        ]
+        assert certified[0][5] == "initialisation and simulation"
+        assert {row[5] for row in certified[1:]} == {"initialisation alone"}
+        assert [row[1:] for row in scanned] == [
+            [f"{text.number(100 * row[name])} %" for row in far["scan"]] for name in ("f", "both", "g")
+        ]
+        required = section["certificates"]["required"]
+        for sentence in (
+            f"so {text.count(far['num_neurons'])} of them, trained in the same steps",
+            f"At m = {text.count(far['width'])}, {len(far['seeds'])} seeds with data and perturbations of "
+            f"their own, {far['num_points']} test points each",
+            f"relative standard error of {spread('error', 'f', 'sampling')} and "
+            f"{spread('error', 'g', 'sampling')}.",
+            f"≤ δ = {text.number(far['delta'])} at a point, δ/2 for each network",
+            f"misleads at a point with probability at most {text.number(far['misled'])};",
+            f"with probability at most {text.number(far['failure']['f'])} for f and "
+            f"{text.number(far['failure']['g'])} for g (the largest over points and seeds)",
+            f"for half of the points {text.count(required['f']['descent'][0])} (descent) or "
+            f"{text.count(required['f']['flow'][0])} (flow) for f, "
+            f"{text.count(required['both']['descent'][0])} or {text.count(required['both']['flow'][0])} "
+            "for agreement",
+        ):
+            assert sentence in visible
+
+
 def test_same_results_give_the_same_bytes(tiny_results, tiny_page):
     assert render(json.loads(json.dumps(tiny_results))) == tiny_page  # the file is as good as the value
 
@@ -218,7 +315,7 @@ def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
     page = render(one_section)
     assert "No decision map: the data do not span a plane." in page
-    assert len(list(_parse(page).iter(f"{SVG}svg"))) == 10
+    assert len(list(_parse(page).iter(f"{SVG}svg"))) == _drawings(one_section)
 
 
 # Hostile text -----------------------------------------------------------------------------------------
@@ -241,10 +338,78 @@ def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
     document = _parse(page)
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
     assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
-    assert len(list(document.iter(f"{SVG}svg"))) == 11
+    assert len(list(document.iter(f"{SVG}svg"))) == _drawings(results)
     text = "".join("".join(document.itertext()))
     for shown in (f"{other}, {SCRIPT}", path.stem, f"perturblearn {SCRIPT}"):
         assert shown in text
+
+
+NAMES = (
+    "'; DROP\x00 \x1b[31m red",  # control characters
+    "\u202egnp.exe \u2066 \u200f \ufeff",  # change the direction of what follows
+    "שלום $\\frac{1}{2}$ {{ 7*7 }} {% raw %}",  # written from right to left; TeX; templates
+    "\udc80 \ufffe \u2028 &lt;b&gt; <!-- --> ]]>",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hostile_names_stay_text_that_can_be_seen(one_section, name):
+    section = one_section["sections"][0]
+    for claim in one_section["claims"]:
+        claim["section"] = claim["section"] and name
+    section["name"], section["classes"], section["preparation"] = name, [name, SCRIPT], f"{name}\"'>"
+    page = render(one_section)
+    document = _parse(page)  # strict: no control character, no noncharacter
+    assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}b"))
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\u200f\ufeff\u2028\ud800-\udfff]", page
+    )
+    assert f"{legible(name)}, {SCRIPT}" in "".join(document.itertext())
+    assert page.encode()
+
+
+def test_what_cannot_be_seen_is_named():
+    assert legible("a\x00b\u202ec\udc80") == "a⟨U+0000⟩b⟨U+202E⟩c⟨U+DC80⟩"
+    assert legible("tab\tand\nline") == "tab and line"
+    plain = "Größe ≤ 3 · f̂ שלום नमस्ते\u200d 👩\u200d🔬"
+    assert legible({"x": [plain, 1.5, None, True]}) == {"x": [plain, 1.5, None, True]}
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\text{<script>alert(1)</script>}",
+        r"\text{<img src=x onerror=alert(1)>}",
+        r"\text{</math><b>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\style{position:fixed}{x}",
+        r"\class{badge holds}{x}",
+    ],
+)
+def test_formulas_of_results_are_formulas_only(one_section, tex):
+    one_section["claims"][0]["formula"] = tex
+    with pytest.raises(ValueError, match="TeX must be"):
+        render(one_section)
+
+
+def test_partial_report_says_so_first(one_section):
+    assert partial_note(one_section) is None
+    name = one_section["sections"][0]["name"]
+    part = {
+        "name": name,
+        "widths": [16],
+        "planned_widths": [16, 64],
+        "seeds": [0, 1],
+        "planned_seeds": [0, 1, 2],
+    }
+    one_section["partial"] = {"done": 2, "planned": 6, "sections": [part], "missing": [SCRIPT]}
+    document = _parse(render(one_section))
+    (note,) = document.iter(f"{HTML}aside")
+    (main,) = document.iter(f"{HTML}main")
+    assert next(iter(main)) is note
+    assert _content(note) == " ".join(partial_note(one_section).split())
+    assert f"{name}: widths 16 of 16, 64, 2 of 3 seeds; {SCRIPT}: nothing." in _content(note)
+    assert next(document.iter(f"{HTML}title")).text.startswith("Partial: ")
 
 
 # TeX --------------------------------------------------------------------------------------------------
@@ -311,7 +476,7 @@ def test_browser_shows_the_table_of_verdicts(browser, page_file, tiny_results, t
     badges = re.findall(r'<span class="badge [a-z-]*">([a-z ]*)</span>', shown)
     # Twice each: at a glance, and with its numbers.
     assert sorted(badges) == sorted(2 * [claim["verdict"] for claim in tiny_results["claims"]])
-    assert shown.count("<svg") == 2 + 9 * len(tiny_results["sections"])
+    assert shown.count("<svg") == _drawings(tiny_results)
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])

@@ -1,0 +1,294 @@
+"""The commands about reports: `report`, `render`, `compare` and `index`."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from empirics import store
+from empirics.experiment import load_data
+from reports import formats, schema, terminal
+from reports.build import build
+from reports.compare import compare
+from reports.partial import Recorder, build_partial
+from reports.presets import Series, series, source
+from reports.provenance import provenance
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Neuron updates from which starting processes (seconds each) pays.
+_WORK_OF_A_PROCESS = 1 << 22
+
+
+def run_report(options: argparse.Namespace, *, command: str) -> str:
+    """Train, compare with the theory, write the report; return what to print.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError, RuntimeError
+        On bad input or a disk that takes no more; nothing is written then.
+    KeyboardInterrupt
+        If interrupted; the message says what was written.
+    """
+    all_series = [_series(name, options) for name in options.data]
+    if len(set(options.data)) < len(options.data):
+        msg = f"data must name each set once, got {' '.join(options.data)}"
+        raise ValueError(msg)
+    if options.format == "pdf":
+        formats.find_browser()
+    _check_data(all_series)
+    store.check_directory(options.out)
+    origin = provenance(command=command, device=options.device)
+    recorder = Recorder()
+    try:
+        with _workers(options, all_series) as executor:
+            recorder.inner = executor
+            results = build(
+                all_series,
+                provenance=origin,
+                device=options.device,
+                progress=terminal.progress,
+                executor=recorder,
+            )
+    except KeyboardInterrupt:
+        _write_partial(options, all_series, recorder, origin)
+    try:
+        contents = formats.files(results, options.format)
+    except KeyboardInterrupt:
+        _write(options.out, formats.files(results, "json"))
+        numbers = options.out / schema.RESULTS
+        msg = f"{numbers} is whole; for the page: perturblearn render {numbers}"
+        raise KeyboardInterrupt(msg) from None
+    _write(options.out, contents)
+    return f"{terminal.verdicts(results)}\n{_places(options.out, contents)}"
+
+
+def _check_data(all_series: list[Series]) -> None:
+    """Bad data must be known before anything is trained."""
+    for item in all_series:
+        for seed in item.seeds:
+            try:
+                item.base.setting(load_data(replace(item.base, seed=seed)))
+            except ValueError as error:
+                msg = f"{error} (data of seed {seed})" if seed != item.seeds[0] else str(error)
+                raise ValueError(msg) from error
+
+
+def _write_partial(
+    options: argparse.Namespace, all_series: list[Series], recorder: Recorder, origin: dict[str, Any]
+) -> None:
+    """Write the report of what is done, and go on with the interruption.
+
+    Beside a report that is there already, not over it.
+    """
+    if not recorder.started:
+        raise KeyboardInterrupt
+    print(
+        "perturblearn: interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)",
+        file=sys.stderr,
+        flush=True,
+    )
+    try:
+        results = build_partial(
+            all_series, recorder, provenance=origin, device=options.device, progress=terminal.progress
+        )
+        contents = None if results is None else formats.files(results, options.format)
+    except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
+        msg = f"nothing written: no report can be made of what is done ({error})"
+        raise KeyboardInterrupt(msg) from error
+    if results is None or contents is None:
+        msg = "nothing written: fewer than two seeds are done"
+        raise KeyboardInterrupt(msg)
+    folder = options.out / "partial" if (options.out / schema.RESULTS).exists() else options.out
+    _write(folder, contents)
+    terminal.show(f"{terminal.verdicts(results)}\n{_places(folder, contents)}")
+    partial = results["partial"]
+    msg = f"partial report of {partial['done']} of {partial['planned']} runs: {folder}"
+    raise KeyboardInterrupt(msg)
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files that belong together; Ctrl-C does not come between, so that none is missing."""
+    with _undisturbed():
+        formats.write(folder, contents)
+
+
+def _places(folder: Path, contents: dict[str, bytes]) -> str:
+    labels = {schema.RESULTS: "numbers"}
+    named = sorted(contents, key=lambda name: name == schema.RESULTS)  # the page first
+    return "\n".join(f"{labels.get(name, 'page') + ':':<8} {folder / name}" for name in named)
+
+
+def run_render(options: argparse.Namespace, *, command: str) -> str:
+    """Make a report again from its results, in any format; return what to print.
+
+    Raises
+    ------
+    ValueError, OSError
+        If they are damaged or of another version, or nothing can be written.
+    """
+    results = schema.read(options.results)
+    file = options.results / schema.RESULTS if options.results.is_dir() else options.results
+    folder = file.parent if options.out is None else options.out
+    store.check_directory(folder)
+    try:
+        contents = formats.files(results, options.format)
+    except (jinja2.TemplateError, LookupError, TypeError, ValueError, AttributeError) as error:
+        msg = f"{file} must hold all that the page shows, but {type(error).__name__}: {error}"
+        raise schema.SchemaError(msg) from error
+    if (
+        (folder / schema.RESULTS).exists()
+        and (folder / schema.RESULTS).samefile(file)
+        and options.format != "json"
+    ):
+        del contents[schema.RESULTS]  # what one reads from stays as it is
+    _write(folder, contents)
+    return _places(folder, contents)
+
+
+def run_compare(options: argparse.Namespace, *, command: str) -> str:
+    """Put two reports side by side; return what to print.
+
+    Raises
+    ------
+    ValueError, OSError
+        If one is damaged or of an unknown version, or nothing can be written.
+    """
+    store.check_directory(options.out)
+    pair = (options.a, options.b)
+    a, b = (schema.read(path, oldest=schema.OLDEST) for path in pair)
+    compared = formats.plain(
+        compare(a, b, names=(str(pair[0]), str(pair[1])), error_probability=options.error_probability)
+    )
+    _write(
+        options.out,
+        {
+            "compare.html": formats.compare_page(compared).encode(),
+            "compare.json": store.to_json(compared).encode(),
+        },
+    )
+    page, numbers = (options.out / f"compare.{ending}" for ending in ("html", "json"))
+    return f"{terminal.comparison(compared)}\n\npage:    {page}\nnumbers: {numbers}"
+
+
+def run_index(options: argparse.Namespace, *, command: str) -> str:
+    """Write a page that lists reports; return what to print.
+
+    Raises
+    ------
+    ValueError, OSError
+        If a folder has no report, one is damaged, or nothing can be written.
+    """
+    if options.out.suffix != ".html":
+        msg = f"out must end in .html, got {str(options.out)!r}"
+        raise ValueError(msg)
+    store.check_directory(options.out.parent)
+    page = formats.index_page(options.folders, options.out)
+    _write(options.out.parent, {options.out.name: page.encode()})
+    return f"page:    {options.out}"
+
+
+def _series(name: str, options: argparse.Namespace) -> Series:
+    classes = None
+    if options.classes is not None:
+        parts = [part.strip() for part in options.classes.split(",")]
+        if len(parts) != 2 or not all(parts):
+            msg = f"classes must be two names separated by a comma, got {options.classes!r}"
+            raise ValueError(msg)
+        classes = (parts[0], parts[1])
+    data = source(
+        name,
+        preset=options.preset,
+        classes=classes,
+        dim=options.dim,
+        num_train=options.num_train,
+        num_test=options.num_test,
+        shift=options.shift,
+        standardise=options.standardise,
+        test_fraction=options.test_fraction,
+    )
+    names = (
+        "negative_slope",
+        "loss",
+        "scenario",
+        "epsilon",
+        "T_f",
+        "T_g",
+        "num_steps",
+        "momentum",
+        "targets",
+        "precision",
+    )
+    fields = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    chosen = series(data, preset=options.preset, num_seeds=options.seeds, fields=fields)
+    if options.widths is not None:
+        chosen = replace(chosen, widths=_widths(options.widths))
+    return chosen
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"widths must be integers separated by commas, got {text!r}"
+        raise ValueError(msg) from error
+
+
+@contextmanager
+def _workers(options: argparse.Namespace, all_series: list[Series]) -> Iterator[Executor | None]:
+    """One process a core, each on one thread: threads that wait for each other are slow on busy machines."""
+    if options.jobs is not None and options.jobs < 1:
+        msg = f"jobs must be >= 1, got {options.jobs}"
+        raise ValueError(msg)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jobs = options.jobs or (cores if options.device == "cpu" else 1)
+    work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
+    if jobs == 1 or (options.jobs is None and work < _WORK_OF_A_PROCESS):
+        yield None
+        return
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(max(1, cores // jobs))))
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quiet)
+    try:
+        yield executor
+    except BaseException:
+        with _undisturbed():
+            # A task may take minutes; the list of processes is gone after a shutdown.
+            for process in list((executor._processes or {}).values()):
+                process.terminate()
+        raise
+    finally:
+        with _undisturbed():
+            executor.shutdown(cancel_futures=True)
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait for a moment, and then do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _quiet() -> None:
+    """Leave Ctrl-C to the parent, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

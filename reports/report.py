@@ -1,0 +1,90 @@
+"""A report as an object: results, rows, figures, files, and itself in a notebook."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from empirics import store
+from reports import figures, formats, schema
+from reports.render import legible, render
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Report:
+    """A report made from results.
+
+    Attributes
+    ----------
+    results : mapping
+        From `reports.build`; checked when the object is made.
+
+    Raises
+    ------
+    reports.schema.SchemaError
+        On construction, if they are no results.
+    """
+
+    results: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        schema.check(dict(self.results))
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Report":
+        """Return the report of a results.json, or of the folder it lies in; raises as `schema.read`."""
+        return cls(results=schema.read(Path(path)))
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One row for each claim: data, claim, source, hypothesis, met, predicted, measured, n, verdict."""
+        return [
+            {
+                "data": claim["section"],
+                "claim": claim["statement"],
+                "source": claim["source"],
+                "hypothesis": claim["hypothesis"],
+                "met": claim["met"],
+                "predicted": claim["predicted"],
+                "measured": claim["measured"],
+                "n": claim["samples"],
+                "verdict": claim["verdict"],
+            }
+            for claim in self.results["claims"]
+        ]
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """SVG texts that need no page, by name: "phi", "monte-carlo", and "DATA: NAME" for each data set."""
+        phi = self.results["phi"]
+        drawn: dict[str, str | None] = {
+            "phi": figures.phi_figure(phi),
+            "monte-carlo": figures.monte_carlo_figure(phi),
+        }
+        for index, section in enumerate(self.results["sections"], start=1):
+            parts = figures.section_figures(legible(section), f"s{index}")
+            drawn |= {f"{section['name']}: {name}": svg for name, svg in parts.items()}
+        return {name: figures.standalone(svg) for name, svg in drawn.items() if svg is not None}
+
+    def write(self, folder: Path | str, format: formats.Format = "html") -> list[Path]:
+        """Write results.json and, except for "json", the report in this format; return the paths.
+
+        Raises as `reports.formats.files`, and OSError if nothing can be written; all are written, or none.
+        """
+        store.check_directory(Path(folder))
+        contents = formats.files(self.results, format)
+        formats.write(Path(folder), contents)
+        return [Path(folder) / name for name in contents]
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, which a notebook's styles do not reach, nor it theirs."""
+        page = html.escape(render(dict(self.results)))
+        style = "width:100%;height:800px;border:0"
+        return f'<iframe sandbox srcdoc="{page}" title="report" style="{style}"></iframe>'
+
+    def __repr__(self) -> str:
+        verdicts = [claim["verdict"] for claim in self.results["claims"]]
+        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in schema.VERDICTS if v in verdicts)
+        names = ", ".join(legible(section["name"]) for section in self.results["sections"])
+        return f"Report of {names}: {counts}"

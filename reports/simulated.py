@@ -1,0 +1,284 @@
+"""Certificates by simulation of single neurons, which need no lazy training, and E f(z; T) as a predictor.
+
+With the identity loss the neurons of a network are independent given the data, at every time and width.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from empirics.experiment import ExperimentResult, Points
+from empirics.measure import agreement
+from empirics.neurons import Schedule, SimulatedAgreement, simulate_neurons
+from reports import text
+from reports.certified import DELTA, DYNAMICS, count_points, lazy_proof
+from reports.presets import Series
+from reports.statistics import CONFIDENCE, mean_tail, summarise
+from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+from theory._validation import Array
+from theory.bounds import IndependentCertificate, certify_independent, neuron_envelope, truncation_risk
+
+_NETWORKS: tuple[Literal["f", "g"], ...] = ("f", "g")
+# By simulation: networks as wide as their neurons are many, or less, so narrower than the lazy ones.
+_SIMULATED_WIDTH = 1_000  # the largest width of the series up to this one is taken
+_SIMULATED_POINTS = 60  # test points, at most
+_SCANNED_WIDTHS = (30, 100, 300, 1_000)
+_NEURONS, _FEWER_NEURONS = 3_000, 1_000
+_WORK = 1_000_000  # neurons × steps of the simulations of one section, about
+_SIMULATED_COUNTS = ("points", "f", "f_wrong", "g", "g_wrong", "both", "both_wrong")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Which networks of a series are also simulated, neuron by neuron."""
+
+    width: int
+    seeds: tuple[int, ...]
+    num_neurons: int  # n of each simulation
+    scan: bool  # also other widths, on the data of the first seed
+
+
+def plan(series: Series) -> Plan | None:
+    """Return what to simulate within `_WORK`; None for another loss than identity, where neurons interact."""
+    base = series.base
+    if base.loss != "identity":
+        return None
+    steps = base.num_steps + (base.num_steps_g or base.num_steps)  # of f and g
+    num_neurons = _NEURONS if _NEURONS * steps <= _WORK else _FEWER_NEURONS
+    count = max(1, _WORK // (num_neurons * steps))
+    narrow = [width for width in series.widths if width <= _SIMULATED_WIDTH]
+    return Plan(
+        width=narrow[-1] if narrow else series.widths[0],
+        seeds=series.seeds[:count],
+        num_neurons=num_neurons,
+        scan=len(_SCANNED_WIDTHS) * num_neurons * steps <= _WORK,
+    )
+
+
+def simulate(result: ExperimentResult, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Simulate the neurons of f and g; count what that certifies, and what the lazy theory does there.
+
+    E f(z; T), T f_b(z) and T f̂(z) are also compared with the trained networks.  The second value, of the
+    first seed only, has the shares that are certified at other widths.
+    """
+    chosen = _some(len(result.dataset.X_test))
+    f, g = (_by_simulation(result, name, result.setting.width, plan.num_neurons) for name in _NETWORKS)
+    measured = {"f": result.points_f, "g": result.points_g}
+    times = {"f": result.setting.T_f, "g": result.setting.T_g}
+    final = {name: points.final[chosen] for name, points in measured.items()}
+    change = {name: final[name] - points.initial[chosen] for name, points in measured.items()}
+    predicted = {
+        name: _predictors(measured[name], times[name], one.mean, chosen) for name, one in (("f", f), ("g", g))
+    }
+    signs = np.sign(final["f"]), np.sign(final["g"])
+    counted = {"simulation": count_points(SimulatedAgreement(f=f.proof, g=g.proof), signs, given_f=True)}
+    for dynamics in DYNAMICS:
+        lazy = lazy_proof(result, result.dataset.X_test[chosen], result.setting, dynamics)
+        counted[dynamics] = count_points(lazy, signs, given_f=True)
+    record = {
+        "counts": counted,
+        "sign_match": {
+            name: {key: agreement(final[name], value) for key, value in values.items()}
+            for name, values in predicted.items()
+        },
+        "error": {
+            name: {key: _relative(change[name] - value, change[name]) for key, value in values.items()}
+            | {"sampling": _relative(one.standard_error, change[name])}  # of E f, part of its error
+            for (name, values), one in zip(predicted.items(), (f, g), strict=True)
+        },
+        # P(wrong sign) over the initialisation alone, unless the simulation misled.
+        "failure": {name: _largest_failure(one.proof) for name, one in (("f", f), ("g", g))},
+        "misled": float(np.max(f.proof.failure.terms["simulation"])),
+    }
+    if result.config.seed != plan.seeds[0]:
+        return record, {}
+    scanned = []
+    for width in _SCANNED_WIDTHS if plan.scan else ():
+        pair = [_by_simulation(result, name, width, plan.num_neurons).proof for name in _NETWORKS]
+        both = SimulatedAgreement(f=pair[0], g=pair[1])
+        scanned.append({"width": width, "f": both.f.share, "g": both.g.share, "both": both.share})
+    return record, {"num_points": len(chosen), "scan": scanned}
+
+
+def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
+    """Add up the simulations of a section over its seeds."""
+    records = [run["simulated"] for run in runs if "simulated" in run]
+    failures = {name: [record["failure"][name] for record in records] for name in ("f", "g")}
+    return details | {
+        "width": plan.width,
+        "num_neurons": plan.num_neurons,
+        "seeds": list(plan.seeds),
+        "delta": DELTA,
+        "totals": {
+            kind: {
+                name: sum(record["counts"][kind][name] for record in records) for name in _SIMULATED_COUNTS
+            }
+            for kind in ("simulation", *DYNAMICS)
+        },
+        "failure": {
+            name: max((value for value in values if not math.isnan(value)), default=math.nan)
+            for name, values in failures.items()
+        },
+        "misled": records[0]["misled"],
+        **{
+            group: {
+                network: {
+                    name: asdict(summarise([record[group][network][name] for record in records]))
+                    for name in records[0][group][network]
+                }
+                for network in ("f", "g")
+            }
+            for group in ("sign_match", "error")
+        },
+    }
+
+
+def claim(section: dict[str, Any]) -> Claim:
+    """Judge certificates by simulation by their errors, seed by seed."""
+    found = section["simulated"]
+    counted = [run["simulated"]["counts"]["simulation"] for run in section["runs"] if "simulated" in run]
+    delta: float | None = found["delta"] if found else None
+    known = bool(counted) and all_finite([delta, *(value for run in counted for value in run.values())])
+    identity, steps = section["setting"]["loss"] == "identity", section["config"]["solver"] == "gd"
+    said = any(run[name] for run in counted for name in ("f", "g"))
+    names = ("f_wrong", "g_wrong", "both_wrong")
+    wrong = sum(any(run[name] for name in names) for run in counted) if known else None
+    limit = None if wrong is None else _at_most(wrong, len(counted))
+    totals = {name: sum(run[name] for run in counted) if known else None for name in _SIMULATED_COUNTS}
+    answers: list[bool | None] = [None]
+    if known and delta is not None:
+        answers = [_share_is_right([run[name] / run["points"] for run in counted], delta) for name in names]
+    right = False if False in answers else None if None in answers else True
+    return Claim(
+        key="certificates-simulated",
+        section=section["name"],
+        statement="Signs and agreement that are certified by simulated neurons are right, lazy or not",
+        formula=r"P(\operatorname{sgn} f \ne s) \le P(\text{out of limits}) + (E\, e^{-\lambda s X})^m",
+        source="derived here",
+        hypothesis=(
+            f"identity loss ({'yes' if identity else 'no'}), descent in the steps simulated "
+            f"({'yes' if steps else 'no'}); something is certified"
+        ),
+        met=identity and steps and said,
+        predicted=f"certified and wrong: at most δ = {text.number(delta)} of the points"
+        if identity
+        else "nothing",
+        measured=(
+            f"f {text.count(totals['f'])}, agreement {text.count(totals['both'])}, agreement with f in hand "
+            f"{text.count(totals['g'])} of {text.count(totals['points'])} points; "
+            f"{', '.join(text.count(totals[name]) for name in ('f_wrong', 'both_wrong', 'g_wrong'))} wrong; "
+            f"seeds with a wrong one: {text.count(wrong)} of {len(counted)}, so at most "
+            f"{text.number(limit, 2)} of all seeds"
+            if counted
+            else "not simulated"
+        ),
+        samples=(
+            f"{len(counted)} seeds × {found['num_points']} points at m = {found['width']:,}, "
+            f"n = {found['num_neurons']:,} simulated neurons for each network"
+            if found
+            else "none"
+        ),
+        rule=(
+            "wrong share of the points, a mean over seeds, at most δ; fails if Chernoff's bound says so with "
+            f"false alarm {FALSE_ALARM:g}. The last number is the exact binomial limit, {CONFIDENCE:.0%}"
+        ),
+        verdict=verdict(identity and steps and said, right),
+        numbers={**totals, "wrong_seeds": wrong, "wrong_seeds_limit": limit},
+    )
+
+
+def _at_most(count: int, of: int) -> float:
+    """Return the exact (Clopper–Pearson) upper limit of a probability, one-sided."""
+    return 1.0 if count == of else float(stats.beta.ppf(CONFIDENCE, count + 1, of - count))
+
+
+def _share_is_right(shares: list[float], delta: float) -> bool | None:
+    """Whether numbers in [0, 1], one a seed, can have a mean of at most δ; three tests share the risk."""
+    mean = float(np.mean(shares))
+    if mean <= delta:
+        return True
+    return False if mean_tail(mean, delta, len(shares)) < FALSE_ALARM / 3 else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Simulated:
+    """One network by its neurons: what is proved, E f(z; T), and the standard error of that."""
+
+    proof: IndependentCertificate
+    mean: Array
+    standard_error: Array
+
+
+def _by_simulation(
+    result: ExperimentResult, network: Literal["f", "g"], width: int, num_neurons: int
+) -> _Simulated:
+    """As `certify_agreement_by_simulation` does it for one of its two networks, with the same neurons.
+
+    E f(z; 0) = 0, so that E f(z; T) is m times the mean change of a neuron's output: less noise.
+    """
+    data, setting, config = result.dataset, result.setting, result.config
+    Z = data.X_test[_some(len(data.X_test))]
+    first, second = (int(word) for word in np.random.SeedSequence(config.seed).generate_state(2))
+    X, y, T, steps, seed = data.X, data.y, setting.T_f, config.num_steps, first
+    if network == "g":
+        X, y, T, seed = result.X_adv, result.y_adv, setting.T_g, second
+        steps = config.num_steps_g or config.num_steps
+    neurons = simulate_neurons(
+        X,
+        y,
+        Z,
+        width=width,
+        schedule=Schedule(T=T, num_steps=steps, momentum=config.momentum),
+        negative_slope=setting.negative_slope,
+        num_neurons=num_neurons,
+        seed=seed,
+    )
+    envelope = neuron_envelope(
+        Z,
+        X,
+        y,
+        width=width,
+        negative_slope=setting.negative_slope,
+        T=T,
+        num_steps=steps,
+        momentum=config.momentum,
+        truncation=truncation_risk(DELTA / 2, len(Z), simultaneous=False),
+    )
+    proof = certify_independent(
+        neurons.outputs, neurons.initial, neurons.readouts, neurons.norms, envelope, delta=DELTA / 2
+    )
+    active = np.maximum(neurons.initial, setting.negative_slope * neurons.initial)
+    change = neurons.outputs - neurons.readouts[:, None] / math.sqrt(width) * active
+    return _Simulated(
+        proof=proof,
+        mean=width * change.mean(axis=0),
+        standard_error=width * change.std(axis=0, ddof=1) / math.sqrt(num_neurons),
+    )
+
+
+def _some(count: int) -> Array:
+    """Return indices of the test points that simulation is asked about, evenly spread."""
+    number = min(count, _SIMULATED_POINTS)
+    return np.linspace(0, count - 1, number).astype(int)
+
+
+def _predictors(points: Points, T: float, mean: Array, chosen: Array) -> dict[str, Array]:
+    """Return E f(z; T), T f_b(z), T f̂(z), which predict f(z; T) − f(z; 0)."""
+    return {
+        "simulated": mean,
+        "derived": T * points.predicted[chosen],
+        "published": T * points.published[chosen],
+    }
+
+
+def _largest_failure(proof: IndependentCertificate) -> float:
+    certified = proof.certified
+    return float(proof.failure_given_simulation[certified].max()) if certified.any() else math.nan
+
+
+def _relative(error: Array, size: Array) -> float:
+    scale = float(np.sqrt(np.mean(size**2)))
+    return float(np.sqrt(np.mean(error**2))) / scale if scale else math.nan

@@ -1,0 +1,187 @@
+"""Files of a report: the same bytes from the same results, every table in Markdown, a PDF from Chromium."""
+
+import copy
+import json
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import html5lib
+import numpy as np
+import pytest
+
+from reports import compare, formats, schema
+from reports.report import Report
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+HOSTILE = "<script>alert(1)</script> | [x](y) `c` \"'> \u202e \x00 *b* _i_"
+
+
+def _parse(page):
+    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
+
+
+@pytest.fixture(scope="module")
+def markdown(tiny_results):
+    return formats.markdown(tiny_results)
+
+
+@pytest.fixture
+def hostile(fresh_results):
+    section = fresh_results["sections"][0]
+    for claim in fresh_results["claims"]:
+        claim["section"] = HOSTILE if claim["section"] == section["name"] else claim["section"]
+    section["name"], section["classes"] = HOSTILE, [HOSTILE, "$x$"]
+    fresh_results["provenance"]["command"] = f"perturblearn report --preset published --data '{HOSTILE[:9]}'"
+    return fresh_results
+
+
+# Files ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("format_", "names"), [("html", 2), ("json", 1), ("md", 2)])
+def test_same_results_give_the_same_files(tiny_results, format_, names):
+    contents = formats.files(tiny_results, format_)
+    assert len(contents) == names
+    read = json.loads(contents["results.json"])
+    assert formats.files({key: read[key] for key in read if key != "sha256"}, format_) == contents
+
+
+def test_unknown_format_is_refused(tiny_results):
+    with pytest.raises(ValueError, match="format must be one of html, json, md, pdf, got 'tex'"):
+        formats.files(tiny_results, "tex")
+
+
+def test_names_of_files_that_are_no_text_can_be_written(fresh_results):
+    fresh_results["sections"][0]["preparation"] = "file \udcff.csv"
+    assert "file ⟨U+DCFF⟩.csv".encode() in formats.files(fresh_results, "json")["results.json"]
+
+
+# Markdown ---------------------------------------------------------------------------------------------
+
+
+def test_markdown_has_every_table_of_the_page(markdown, tiny_page):
+    tables = re.findall(r"(?:^\|.*\|\n)+", markdown + "\n", flags=re.MULTILINE)
+    rows = [len(list(table.iter(f"{HTML}tr"))) for table in _parse(tiny_page).iter(f"{HTML}table")]
+    assert [len(table.splitlines()) - 1 for table in tables] == [count for count in rows if count]
+    for table in tables:  # one number of cells in each row
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_markdown_says_what_the_results_say(markdown, tiny_results):
+    for claim in tiny_results["claims"]:
+        assert claim["verdict"] in markdown
+        assert formats._escaped(claim["measured"]).strip() in markdown
+        formula = claim["formula"].replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+        assert f"`{' '.join(formula.split())}`" in markdown
+    assert not re.search(r"\b(NaN|nan|None|undefined)\b", markdown)
+    assert "<" not in re.sub(r"`[^`]*`|\\<", "", markdown)
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", markdown, flags=re.MULTILINE)]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_markdown_escapes_text_of_the_data(hostile):
+    shown = formats.markdown(hostile)
+    assert r"\<script\>alert(1)\</script\> \| \[x\](y) \`c\`" in shown
+    assert r"⟨U+202E⟩ ⟨U+0000⟩ \*b\* \_i\_" in shown
+    assert "\u202e" not in shown
+    assert r"\$x\$" in shown
+
+
+# PDF --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not any(map(shutil.which, formats.BROWSERS)), reason="no Chromium on this machine")
+def test_pdf_is_printed_with_the_same_bytes(tiny_page):
+    first = formats.pdf(tiny_page)
+    assert first.startswith(b"%PDF-")
+    assert len(first) > 100_000
+    assert len(re.findall(rb"/Type\s*/Page\b", first)) > 3
+    assert formats.pdf(tiny_page) == first
+
+
+def test_browser_that_prints_nothing_is_one_error(tmp_path, monkeypatch):
+    fake = tmp_path / "chromium"
+    fake.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(RuntimeError, match="must print the page as PDF, got 0 bytes"):
+        formats.pdf("<p>page</p>")
+
+
+# Pages of comparisons and of many reports -------------------------------------------------------------
+
+
+def test_comparison_page_is_valid_and_escapes(tiny_results, hostile):
+    hostile["sections"] = hostile["sections"][:1]
+    one = tiny_results | {"sections": tiny_results["sections"][:1]}
+    hostile["sections"][0]["runs"] = copy.deepcopy(hostile["sections"][0]["runs"])
+    for run in hostile["sections"][0]["runs"]:
+        run["f"]["mean_tau"] += 10 + 1e-4 * run["seed"]
+    compared = compare.compare(one, hostile, names=("one", HOSTILE))
+    page = formats.compare_page(json.loads(json.dumps(compared)))
+    assert page == formats.compare_page(compared)
+    document = _parse(page)
+    assert not list(document.iter(f"{HTML}script"))
+    shown = "".join(document.itertext())
+    assert "<script>alert(1)</script>" in shown
+    assert "\u202e" not in page
+    assert not re.search(r"\b(NaN|nan|None|undefined)\b", shown)
+    assert shown.count("f.mean_tau") == 2 * compared["counts"]["beyond"] == 6  # at a glance, and among all
+    headings = [
+        element.tag.removeprefix(HTML) for element in document.iter() if re.search("}h[1-6]$", element.tag)
+    ]
+    assert headings[0] == "h1"
+
+
+def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path):
+    formats.write(tmp_path / "a", formats.files(tiny_results, "json"))
+    formats.write(tmp_path / '<b> "%":', formats.files(hostile, "json"))
+    folders = [tmp_path / "a", tmp_path / '<b> "%":']
+    page = formats.index_page([*folders, folders[0]], tmp_path / "index.html")
+    document = _parse(page)
+    rows = [
+        [" ".join("".join(cell.itertext()).split()) for cell in row] for row in document.iter(f"{HTML}tr")
+    ][1:]
+    assert [row[0] for row in rows] == ["a", '<b> "%":']
+    verdicts = [claim["verdict"] for claim in tiny_results["claims"]]
+    assert rows[0][1:5] == [str(verdicts.count(verdict)) for verdict in schema.VERDICTS]
+    assert [row[6] for row in rows] == ["quick", "published"]
+    links = [element.get("href") for element in document.iter(f"{HTML}a")]
+    assert links == ["a/results.json", "./%3Cb%3E%20%22%25%22%3A/results.json"]
+    assert page == formats.index_page(folders, tmp_path / "index.html")
+
+
+# From Python ------------------------------------------------------------------------------------------
+
+
+def test_report_is_an_object_with_rows_figures_and_files(tiny_results, tiny_page, tmp_path):
+    report = Report(results=tiny_results)
+    assert [row["verdict"] for row in report.table] == [claim["verdict"] for claim in tiny_results["claims"]]
+    written = report.write(tmp_path / "made")
+    assert sorted(path.name for path in written) == ["report.html", "results.json"]
+    assert (tmp_path / "made" / "report.html").read_text(encoding="utf-8") == tiny_page
+    assert Report.read(tmp_path / "made").results == json.loads(json.dumps(tiny_results))
+    figures = report.figures
+    assert len(figures) == tiny_page.count("<svg ")
+    assert all(svg.startswith("<svg xmlns=") and "var(--" not in svg for svg in figures.values())
+    assert repr(report).startswith("Report of shifted-gaussian, digits")
+    frame = next(_parse(f"<!doctype html><title>x</title>{report._repr_html_()}").iter(f"{HTML}iframe"))
+    assert frame.get("srcdoc") == tiny_page
+    assert frame.get("sandbox") == ""
+
+
+def test_report_refuses_what_is_no_results(tmp_path):
+    with pytest.raises(schema.SchemaError, match="must have schema_version"):
+        Report(results={})
+    with pytest.raises(FileNotFoundError, match="results must be a file that exists"):
+        Report.read(Path(tmp_path))
+
+
+def test_numbers_are_as_they_were_after_writing(tiny_results):
+    value = float(np.nextafter(0.1, 1))
+    results = copy.deepcopy(tiny_results)
+    results["provenance"]["seconds"] = value
+    assert json.loads(formats.files(results, "json")["results.json"])["provenance"]["seconds"] == value

@@ -1,0 +1,302 @@
+"""The content of the page: what it says is what results.json says, and one can read it.
+
+Colours, links and tables are checked in the file; what is shown, asked for and complained about in a browser.
+That the page fits a phone is checked in `test_render.py`.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from itertools import pairwise
+
+import html5lib
+import pytest
+
+from reports import figures, text
+
+HTML, SVG = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/2000/svg}"
+PATIENCE = 120  # seconds until a browser that says nothing counts as hung
+# WCAG 2.1, level AA: normal text, and graphics.
+TEXT_CONTRAST, GRAPHIC_CONTRAST = 4.5, 3.0
+LARGEST_PAGE = 3_000_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def page(tiny_page):
+    return tiny_page
+
+
+@pytest.fixture(scope="module")
+def document(page):
+    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
+
+
+def _content(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+def _rows(document, name):
+    """Cells of the rows of each table of a class, without the head."""
+    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == name]
+    return [[[_content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:] for table in tables]
+
+
+# Links ------------------------------------------------------------------------------------------------
+
+
+def test_every_claim_leads_to_its_evidence_and_command(document, tiny_results):
+    by_id = {element.get("id"): element for element in document.iter() if element.get("id")}
+    keys = {section["name"]: f"s{n}-" for n, section in enumerate(tiny_results["sections"], start=1)}
+    for claim in tiny_results["claims"]:
+        place = keys.get(claim["section"], "")
+        row = by_id[f"{place}claim-{claim['key']}"]
+        links = [link.get("href") for link in row.iter(f"{HTML}a")]
+        assert links == [f"#{place}{claim['evidence']}", "#command"]
+        assert f"{place}{claim['evidence']}" in by_id
+    assert _content(by_id["command"]).removeprefix("command") == tiny_results["provenance"]["command"]
+
+
+def test_glance_leads_to_the_rule_and_the_evidence(document, tiny_results):
+    (table,) = [table for table in document.iter(f"{HTML}table") if table.get("class") == "glance"]
+    links = {link.get("href") for link in table.iter(f"{HTML}a")}
+    for claim in tiny_results["claims"]:
+        if claim["section"] is None:
+            assert f"#{claim['evidence']}" in links
+            continue
+        number = [section["name"] for section in tiny_results["sections"]].index(claim["section"]) + 1
+        assert {f"#s{number}-claim-{claim['key']}", f"#s{number}-{claim['evidence']}"} <= links
+
+
+def test_tally_counts_the_verdicts(document, tiny_results):
+    (tally,) = [item for item in document.iter(f"{HTML}ul") if item.get("class") == "tally"]
+    for item, section in zip(tally, tiny_results["sections"], strict=True):
+        own = [claim["verdict"] for claim in tiny_results["claims"] if claim["section"] == section["name"]]
+        shown = [_content(span) for span in item.iter(f"{HTML}span")]
+        names = {"holds": "hold", "fails": "fail"}
+        order = ("holds", "fails", "hypothesis not met", "unknown")
+        assert shown == [f"{own.count(v)} {names.get(v, v)}" for v in order if v in own]
+
+
+# Tables -----------------------------------------------------------------------------------------------
+
+
+def test_diagnosis_is_shown_as_in_the_results(document, tiny_results):
+    sections = tiny_results["sections"]
+    for section, causes, unmet, sizes in zip(
+        sections, *(_rows(document, name) for name in ("causes", "unmet", "sizes")), strict=True
+    ):
+        found = section["diagnosis"]
+        rows = found["by_width"]
+
+        def counted(group, name, rows=rows):
+            return [
+                f"{text.count(row[group][name])} ({text.number(100 * row[group][name] / row['differ'])} %)"
+                if row["differ"] and name in row[group]
+                else ""
+                for row in rows
+            ]
+
+        assert causes[:-2] == [[cause, *counted("causes", cause)] for cause in found["causes"]]
+        assert causes[-2][1:] == [
+            f"{text.count(row['differ'])} of {text.count(row['points'])}" for row in rows
+        ]
+        assert causes[-1][1:] == [text.count(sum(row["enough"].values())) for row in rows]
+        names = ("width", "a", "b", "b, scenario", "c", "none", "none, scenario")
+        assert [row[1:] for row in unmet] == [counted("unmet", name) for name in names]
+        assert sizes == [
+            [name, *(text.number(row["sizes"][name]) if row["sizes"] else "" for row in rows)]
+            for name in found["terms"]
+        ]
+
+
+def test_failed_runs_are_listed(document, tiny_results):
+    expected = [section["diagnosis"]["failed"] for section in tiny_results["sections"]]
+    assert any(expected)
+    shown = _rows(document, "failed")
+    for rows, runs in zip(shown, [runs for runs in expected if runs], strict=True):
+        assert [row[:4] for row in rows] == [
+            [text.count(run["width"]), str(run["seed"]), text.number(run["agreement"]), run["cause"]]
+            for run in runs
+        ]
+
+
+def test_hypotheses_and_prior_work_are_shown_as_in_the_results(document, tiny_results):
+    said, names = {True: "yes", False: "no", None: "not known"}, ("hypothesis", "asked", "here")
+    for section, feasible, prior, ratios in zip(
+        tiny_results["sections"],
+        *(_rows(document, name) for name in ("feasibility", "prior", "prior-ratios")),
+        strict=True,
+    ):
+        assert feasible == [
+            [*(" ".join(row[n].split()) for n in names), said[row["met"]], " ".join(row["remedy"].split())]
+            for row in section["feasibility"]
+        ]
+        found = section["prior_work"]
+        fields = ("label", "wide", "wide_verdict", "orthogonal", "orthogonal_verdict")
+        assert prior[:-1] == [[" ".join(row[name].split()) for name in fields] for row in found["rows"]]
+        assert prior[-1] == [
+            "all of them", "", found["verdicts"]["wide"], "", found["verdicts"]["orthogonal"]
+        ]  # fmt: skip
+        sizes = (found["ratios"]["samples"], found["ratios"]["inputs_of_g"])
+        assert ratios[0][1:] == [text.number(found["ratios"]["width"])]
+        for row, name in ((ratios[1], "ratio"), (ratios[2], "best_ratio")):
+            assert row[1:] == [text.number(size[name]) for size in sizes]
+        assert ratios[3][1:] == [f"{text.number(s['p_max'])}; {text.number(s['R_max'])}" for s in sizes]
+
+
+def test_warning_names_what_no_width_meets(document, tiny_results):
+    boxes = [element for element in document.iter(f"{HTML}div") if element.get("class") == "warning"]
+    expected = [
+        [row["hypothesis"] for row in section["feasibility"] if row["met"] is False and not row["reachable"]]
+        for section in tiny_results["sections"]
+    ]
+    assert any(expected)
+    for box, names in zip(boxes, [names for names in expected if names], strict=True):
+        items = [_content(item) for item in box.iter(f"{HTML}li")]
+        assert [item.split(":")[0] for item in items] == names
+
+
+def test_cosines_and_means_by_width_are_those_of_the_results(document, tiny_results):
+    names = ("trained_paper", "trained_gradient", "between", "perturbation_paper", "perturbation_gradient")
+    for section, rows in zip(tiny_results["sections"], _rows(document, "cosines"), strict=True):
+        assert rows == [
+            [
+                text.count(row["width"]),
+                *(text.spread(row["cosines"][name]["mean"], row["cosines"][name]["sd"]) for name in names),
+            ]
+            for row in section["by_width"]
+        ]
+
+
+def test_trends_are_listed_with_their_commands(document, tiny_results):
+    (rows,) = _rows(document, "trends")
+    assert rows == [[row["over"], row["says"], row["command"]] for row in tiny_results["trends"]]
+
+
+# Reading it -------------------------------------------------------------------------------------------
+
+
+def test_every_figure_of_the_results_is_on_the_page(document, tiny_results):
+    labels = {svg.get("aria-label") for svg in document.iter(f"{SVG}svg")}
+    for number, section in enumerate(tiny_results["sections"], start=1):
+        for name, svg in figures.section_figures(section, f"s{number}").items():
+            if svg is not None:
+                assert re.search(r'aria-label="([^"]*)"', svg)[1] in labels, name
+    assert all(len(label) > 20 for label in labels)
+
+
+def test_headings_never_skip_a_level(document):
+    levels = [int(e.tag[-1]) for e in document.iter() if re.fullmatch(rf"{HTML}h[1-6]", e.tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_page_is_small(page):
+    assert len(page.encode()) < LARGEST_PAGE
+
+
+def _palettes(page):
+    """Variables of each scheme; dark and print replace some of those of light."""
+    blocks = re.findall(r":root\s*\{([^}]*)\}", page)
+    light, dark, printed = [dict(re.findall(r"--(\w+):\s*(#[0-9a-f]{3,6})", block)) for block in blocks]
+    return {"light": light, "dark": light | dark, "print": light | printed}
+
+
+def _luminance(color):
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(first, second):
+    low, high = sorted((_luminance(first), _luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_is_that_of_the_standard():
+    assert _contrast("#000", "#ffffff") == pytest.approx(21)
+    assert _contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=1e-3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark", "print"])
+def test_text_and_graphics_can_be_told_from_their_background(page, scheme):
+    colors = _palettes(page)[scheme]
+    for name in ("ink", "muted", "link", "good", "bad", "open", "none"):
+        for ground in ("paper", "soft"):
+            assert _contrast(colors[name], colors[ground]) >= TEXT_CONTRAST, (name, ground)
+    for name in ("f", "g", "third"):
+        assert _contrast(colors[name], colors["paper"]) >= GRAPHIC_CONTRAST, name
+
+
+def test_no_text_has_a_colour_of_its_own(page):
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    outside = re.sub(r":root\s*\{[^}]*\}", "", style)
+    used = re.findall(r"(?<![-\w])color:\s*([^;}]*)", outside)
+    variables = {"var(--ink)", "var(--muted)", "var(--link)", "var(--good)", "var(--bad)", "var(--open)"}
+    assert set(used) <= variables | {"var(--none)"}
+
+
+# In a browser -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rendered(page, tmp_path_factory):
+    """The document as a browser has it, and what it says on its error stream."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    log = folder / "net.json"
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr")
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+    done = subprocess.run(
+        [
+            path, *options, *quiet, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}",
+            "--dump-dom", (folder / "page.html").as_uri(),
+        ],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )  # fmt: skip
+    return done.stdout.decode(), done.stderr.decode(errors="replace"), log.read_text(errors="replace")
+
+
+def test_browser_shows_every_table_and_drawing(rendered, page):
+    shown, _, _ = rendered
+    for tag in ("<svg", "<table", "<tr", "<math", "<details"):
+        assert shown.count(tag) == page.count(tag), tag
+
+
+def test_browser_reports_no_error_on_the_page(rendered):
+    _, errors, _ = rendered
+    assert "CONSOLE" not in errors
+
+
+def test_page_asks_for_nothing_from_elsewhere(rendered, page):
+    """The browser's network log may hold requests of its own start, but none for an address on the page."""
+    _, _, log = rendered
+    assert not re.findall(r"""(?:src|href|srcset)\s*=\s*["'](?!#)|url\(\s*["']?(?!#)|@import""", page)
+    addresses = re.findall(r"(?:https?|ftp|wss?)://[^\s\"'<>)]*", page)
+    asked = re.findall(r'"url":"([^"]*)"', log)
+    assert not [url for url in asked if any(url.startswith(address) for address in addresses)]
+
+
+def test_no_missing_number_or_raw_tex_is_shown(rendered):
+    shown, _, _ = rendered
+    visible = re.sub(r"<(style|head|code|annotation)\b.*?</\1>", " ", shown, flags=re.DOTALL)
+    visible = re.sub(r"<[^>]*>", " ", visible)
+    assert not re.search(r"\b(NaN|nan|None|undefined|inf)\b", visible)
+    assert "\\" not in visible
+    assert "racT" not in visible  # \frac with its backslash lost in a template
+
+
+def test_hostile_class_names_stay_text_in_pictures(tiny_results):
+    section = json.loads(json.dumps(tiny_results["sections"][1]))
+    section["images"]["classes"] = ["<script>alert(1)</script>"] * 4
+    svg = figures.section_figures(section, "s1")["images"]
+    assert "<script" not in svg
+    assert svg.count("&lt;script&gt;") == 4
