@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= reports/generated
+# Tests on all cores; empty for one after the other.
+PARALLEL ?= -n logical --dist worksteal
 
 .PHONY: report test test-all bench lint coverage clean
 
@@ -13,10 +15,10 @@ report: $(READY)
 	$(BIN)/perturblearn sweep --published msg-a --sweeps eps --solver flow --out $(OUT)/msg-a
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 test-all: lint
-	$(BIN)/pytest -m "slow or not slow"
+	$(BIN)/pytest $(PARALLEL) -m "slow or not slow"
 
 bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean
