@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from empirics.descent import Trained
+from empirics.descent import Trained, parameters_of, with_parameters
 from empirics.events import COUNTS, follow_all
 from empirics.model import TwoLayerNet
 from empirics.samples import compressed, distinct, neurons_in_blocks
@@ -82,7 +82,9 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
         msg = f"times must be at least one and increase, got {given}"
         raise ValueError(msg)
     inputs, labels = distinct(X, y)
-    parameters, readout = _parameters(network)
+    parameters, readout = (
+        values.detach().cpu().double().numpy() for values in (parameters_of(network), network.readout)
+    )
     with np.errstate(over="ignore", invalid="ignore"):
         longest = np.sqrt((inputs**2).sum(axis=1)).max(initial=0.0)
         reach = (
@@ -114,7 +116,7 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     trained = tuple(
         Trained(
             initial=network,
-            final=_network(network, end),
+            final=with_parameters(network, torch.as_tensor(end).to(network.weight)),
             T=time,
             num_steps=0,
             learning_rate=0.0,
@@ -127,22 +129,3 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
         for time, end in zip(times, ends, strict=True)
     )
     return Flow(trained=trained, **dict(zip(COUNTS, map(int, counts), strict=True)), distinct=len(labels))
-
-
-def _parameters(network: TwoLayerNet) -> tuple[Array, Array]:
-    """Return (w, b), shape (m, d + 1), and the readout, in float64."""
-    weight, bias, readout = (
-        array.detach().cpu().numpy().astype(np.float64)
-        for array in (network.weight, network.bias, network.readout)
-    )
-    return np.column_stack([weight, bias]), readout
-
-
-def _network(network: TwoLayerNet, parameters: Array) -> TwoLayerNet:
-    values = torch.as_tensor(parameters).to(network.weight)
-    return TwoLayerNet(
-        values[:, :-1].contiguous(),
-        values[:, -1].contiguous(),
-        network.readout,
-        negative_slope=network.negative_slope,
-    )

@@ -203,10 +203,12 @@ class _Network:
         if np.isfinite(LIPSCHITZ[trained.loss]):
             kappa = theory.kappa(Z, self._inputs)
             counts = count_neurons(trained, Z, kappa)
-            tau = LIPSCHITZ[trained.loss] * trained.T * kappa / theory.preactivation_scale(Z) / np.sqrt(width)
+            L, s = LIPSCHITZ[trained.loss], theory.preactivation_scale(Z)
+            free = theory.free_fraction(T=trained.T, kappa=kappa, s=s, width=width, lipschitz=L)
+            tau = L * trained.T * kappa / (s * np.sqrt(width))
             values |= {
                 f"tau_{name}": float(tau.mean()),
-                f"free_predicted_{name}": float((2 / np.pi * np.arctan(tau)).mean()),
+                f"free_predicted_{name}": float(free.mean()),
                 f"free_{name}": float(counts.free.mean() / width),
             }
         else:
