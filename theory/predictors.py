@@ -15,11 +15,13 @@ from scipy import special
 
 from theory._validation import Array, as_labels, as_points, check_choice, check_real, check_slope
 from theory.geometry import preactivation_scale
+from theory.kernel import threads
 from theory.kernel.arrays import weighted_gradient
+from theory.kernel.gram import unit_rows
 from theory.kernel.products import MEMORY_BUDGET, product
 
-# Entries of a (queries × samples) block: 32 MiB in float64.
-_BLOCK = 1 << 22
+# Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
+_BLOCK = 1 << 19
 
 
 def f_hat(
@@ -199,7 +201,7 @@ def perturbation_direction(
     y: ArrayLike,
     *,
     at: ArrayLike | None = None,
-    kind: Literal["paper", "gradient"] = "gradient",
+    kind: Literal["paper", "gradient", "kink"] = "gradient",
     negative_slope: float = 0.0,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Array:
@@ -207,8 +209,8 @@ def perturbation_direction(
 
     ``"paper"``: u(x) = (1/N) Σ_k Φ(x_k, x) y_k x_k, "a weighted sum of training samples".
     ``"gradient"``: ∇f_b(x) = u(x) + (1/N) Σ_k y_k k(x_k, x) ∇_x Φ(x_k, x), k(x, z) = ⟨x, z⟩ + 1: the wide
-    limit of the trained part of the input gradient, (∇f(x; T) − ∇f(x; 0))/T.  The second term is the
-    kinks moving, and does not vanish with width.
+    limit of the trained part of the input gradient, (∇f(x; T) − ∇f(x; 0))/T.
+    ``"kink"``: the second term of that alone, the kinks moving, which does not vanish with width.
 
     Parameters
     ----------
@@ -218,8 +220,8 @@ def perturbation_direction(
         Their labels, −1 or +1.
     at : array, shape (Q, d), optional
         Where; the training points if absent.
-    kind : {"paper", "gradient"}
-        Which of the two.
+    kind : {"paper", "gradient", "kink"}
+        Which of them; "gradient" is the sum of the other two.
     negative_slope : float in [0, 1)
         The paper's γ.
     memory_budget : int
@@ -239,15 +241,28 @@ def perturbation_direction(
     Source: Derivations 3 ("paper", published) and 4 ("gradient", derived).  At a training point the
     gradient of that point's own Φ is 0 by symmetry.
     """
-    check_choice("kind", kind, ("paper", "gradient"))
+    check_choice("kind", kind, ("paper", "gradient", "kink"))
     Z, X, y, slope = _checked(X if at is None else at, X, y, negative_slope, query_name="at")
+    if kind == "kink":
+        return _kink_term(Z, X, y, slope)
     result = product(Z, X, y[:, None] * X, slope, None, memory_budget)
     result /= len(X)
     if kind == "gradient":
-        for part in _parts(len(Z), len(X)):
-            weights = (Z[part] @ X.T + 1) * (y / len(X))
-            result[part] += weighted_gradient(Z[part], X, weights, negative_slope=slope)
+        result += _kink_term(Z, X, y, slope)
     return result
+
+
+def _kink_term(Z: Array, X: Array, y: Array, slope: float) -> Array:
+    """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z."""
+    V = unit_rows(X)
+
+    def work(part: slice) -> Array:
+        weights = Z[part] @ X.T
+        weights += 1
+        weights *= y / len(X)
+        return weighted_gradient(Z[part], V, weights, negative_slope=slope)
+
+    return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
 
 
 def initial_deviation(Z: ArrayLike, *, negative_slope: float = 0.0) -> Array:

@@ -15,6 +15,15 @@ def test_kappa_and_scale_by_hand():
     assert preactivation_scale(Z)[0] == pytest.approx(float(exact), rel=1e-15)
 
 
+def test_kappa_in_blocks_is_that_of_one_block(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, Z = rng.normal(size=(20, 3)), rng.normal(size=(7, 3))
+    whole = np.abs(augmented_inner(Z, X)).mean(axis=1)
+    for entries in (1, 40, 1 << 19):
+        monkeypatch.setattr("theory.geometry._BLOCK", entries)
+        np.testing.assert_allclose(kappa(Z, X), whole, rtol=1e-14)  # tens of roundings
+
+
 def test_scale_does_not_overflow():
     assert preactivation_scale([[1e200]])[0] == 1e200
     assert preactivation_scale([[0.0]])[0] == 1

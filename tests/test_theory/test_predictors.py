@@ -91,6 +91,16 @@ def test_published_kink_free_form_misses_the_second_term():
     np.testing.assert_array_equal(both[0], both[1])
 
 
+def test_gradient_direction_is_the_sum_of_its_two_terms(data):
+    X, y, Z, _, _ = data
+    paper, kink, both = (
+        theory.perturbation_direction(X, y, at=Z, kind=kind, negative_slope=SLOPE)
+        for kind in ("paper", "kink", "gradient")
+    )
+    assert np.linalg.norm(kink) > 0.01 * np.linalg.norm(paper)
+    np.testing.assert_array_equal(both, paper + kink)
+
+
 def test_blocks_do_not_change_the_result(data, monkeypatch):
     X, y, Z, X_adv, _ = data
     calls = [

@@ -145,7 +145,7 @@ def angles(X: Array, Z: Array | None = None) -> Array:
 
 def angles_of_units(U: Array, V: Array | None) -> Array:
     """Return the angle between unit rows for all pairs."""
-    return gram.gram(U, V, scale=-1.0, offset=math.pi / 2, near=lambda theta: theta)
+    return gram.gram(U, V, far=gram.arcsine(-1.0, math.pi / 2), near=lambda theta: theta)
 
 
 def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
@@ -153,8 +153,7 @@ def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
     return gram.gram(
         U,
         V,
-        scale=(1 - negative_slope) ** 2 / (2 * math.pi),
-        offset=(1 + negative_slope) ** 2 / 4,
+        far=gram.arcsine((1 - negative_slope) ** 2 / (2 * math.pi), (1 + negative_slope) ** 2 / 4),
         near=lambda theta: phi_of_angle(theta, negative_slope),
     )
 
@@ -163,8 +162,10 @@ def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
 NEAREST = 1e-10
 
 
-def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: float) -> Array:
+def weighted_gradient(Z: Array, V: Array, weights: Array, *, negative_slope: float) -> Array:
     """Return Σ_n weights[q, n] ∇_z Φ(x_n, z_q), shape (Q, d), without forming the (Q, N, d) array.
+
+    V are the unit rows of the x_n, from `gram.unit_rows`.
 
     At z = x_n, where Φ has a cone point, the gradient of that term is taken as 0, the symmetric choice.
     Pairs at an angle of sine up to 1e-10 count as coinciding: nearer than that rounding exceeds the
@@ -172,18 +173,31 @@ def weighted_gradient(Z: Array, X: Array, weights: Array, *, negative_slope: flo
 
     Notes
     -----
+    With u, v the unit vectors along (z/√d, 1) and (x/√d, 1), ∇_u θ = −(v − ⟨u, v⟩ u)/sin θ: one product, then
+    the part across u, which has noise of 1e-16 over the sine.
     Source: `expressions.GRADIENT_X`, `expressions.GRADIENT_Z`; Derivation 2.
     """
-    dim = X.shape[1]
-    theta = angles(Z, X)
+    U = gram.unit_rows(Z)
+    shares = gram.gram(U, V, far=_far_inverse_sine, near=_near_inverse_sine)
+    shares *= weights
+    pull = shares @ V
+    pull -= np.einsum("qj,qj->q", pull, U)[:, None] * U
+    pull *= (1 - negative_slope) ** 2 / (2 * np.pi * np.sqrt(Z.shape[1])) / scales(Z)[:, None]
+    return np.asarray(pull[:, :-1])
+
+
+def _far_inverse_sine(k: Array) -> None:
+    """Turn ρ into (1 − ρ²)^(−1/2), in place."""
+    np.multiply(k, k, out=k)
+    np.subtract(1, k, out=k)
+    np.sqrt(k, out=k)
+    np.reciprocal(k, out=k)
+
+
+def _near_inverse_sine(theta: Array) -> Array:
+    """Return 1/sin θ, 0 where the points coincide."""
     sine = np.sin(theta)
-    # The difference below has noise of 1e-16 over the sine.
-    smooth = sine > NEAREST
-    over_sine = np.divide(weights, sine, out=np.zeros_like(sine), where=smooth)
-    scale_z = scales(Z)[:, None]
-    towards_x = over_sine @ (X / scales(X)[:, None]) / (dim * scale_z)
-    towards_z = np.einsum("qn,qn->q", over_sine, np.cos(theta))[:, None] / (dim * scale_z**2) * Z
-    return np.asarray((1 - negative_slope) ** 2 / (2 * np.pi) * (towards_x - towards_z))
+    return np.divide(1.0, sine, out=np.zeros_like(sine), where=sine > NEAREST)
 
 
 # Libraries -----------------------------------------------------------------------------------------

@@ -82,8 +82,7 @@ def _angles(U: Any, V: Any) -> Any:  # noqa: ANN401
         K = gram.gram(
             U.detach().numpy(),
             None if same else V.detach().numpy(),
-            scale=-1.0,
-            offset=math.pi / 2,
+            far=gram.arcsine(-1.0, math.pi / 2),
             near=lambda theta: theta,
         )
         return torch.from_numpy(K)

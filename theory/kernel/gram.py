@@ -1,6 +1,7 @@
 """Matrices of angles between unit vectors, fast and to the last digits, on numpy arrays.
 
-Most entries come from one matrix product, arcsin ρ, whose error is that of ρ divided by cos(arcsin ρ).
+Most entries come from one matrix product, as a function of ρ such as arcsin ρ, whose error is that of ρ
+divided by cos(arcsin ρ).
 *Near* pairs, |ρ| > 1 − `NEAR`, would lose digits, up to half of them, and are computed again:
 
 - few of them: one by one, θ = 2·atan2(‖u − v‖, ‖u + v‖) (W. Kahan);
@@ -78,15 +79,25 @@ def _unit_rows(X: Floats, U: Floats, weight_variance: float, bias_variance: floa
     U /= np.sqrt(squares)[:, None]
 
 
+def arcsine(scale: float, offset: float) -> Callable[[Floats], None]:
+    """Return the function ρ ↦ offset + scale · arcsin ρ = offset + scale · (π/2 − θ), in place."""
+
+    def far(k: Floats) -> None:
+        np.arcsin(k, out=k)
+        np.multiply(k, k.dtype.type(scale), out=k)
+        np.add(k, k.dtype.type(offset), out=k)
+
+    return far
+
+
 def gram(
     U: Floats,
     V: Floats | None,
     *,
-    scale: float,
-    offset: float,
+    far: Callable[[Floats], None],
     near: Callable[[Floats], Floats],
 ) -> Floats:
-    """Return offset + scale · arcsin⟨u, v⟩ for all pairs of rows, near pairs as near(θ).
+    """Return a function of the angle θ between all pairs of rows, from ρ = ⟨u, v⟩ or, near pairs, from θ.
 
     Parameters
     ----------
@@ -94,29 +105,30 @@ def gram(
         Unit rows.
     V : array, shape (Q, D), or None
         Other unit rows; None: `U` itself, the result symmetric and its diagonal exactly near(0).
-    scale, offset : float
+    far : callable
+        Turns ρ, |ρ| ≤ 1 − `NEAR`, into the result, in place; see `arcsine`.
     near : callable
-        The same function of the angle, offset + scale · (π/2 − θ), in a form that is accurate there.
+        The same function of the angle, in a form that is accurate there.
 
     Returns
     -------
     array, shape (N, Q), dtype of `U`
     """
     if V is None:
-        return _symmetric(U, scale, offset, near)
+        return _symmetric(U, far, near)
     K = np.empty((len(U), len(V)), dtype=U.dtype)
     height = max(_FEWEST, math.ceil(len(U) / threads.count()))
 
     def work(start: int) -> None:
         rows = slice(start, start + height)
         np.matmul(U[rows], V.T, out=K[rows])
-        _finish(K[rows], U[rows], V, scale, offset, near)
+        _finish(K[rows], U[rows], V, far, near)
 
     threads.run(work, range(0, len(U), height))
     return K
 
 
-def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]) -> Floats:
+def _symmetric(U: Floats, far: Callable[[Floats], None], near: Callable[[Floats], Floats]) -> Floats:
     N = len(U)
     K = np.empty((N, N), dtype=U.dtype)
     diagonal = near(np.zeros(1, dtype=U.dtype))[0]
@@ -129,7 +141,7 @@ def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], 
         np.matmul(U[rows], U[right].T, out=K[rows, right])
         square = K[rows, rows]
         np.fill_diagonal(square, 0)  # known: keeps it from being found near, row by row
-        _finish(K[rows, right], U[rows], U[right], scale, offset, near)
+        _finish(K[rows, right], U[rows], U[right], far, near)
         np.fill_diagonal(square, diagonal)
         np.copyto(square, square.T.copy(), where=below[: len(square), : len(square)])
         for left in range(bottom, N, _PANEL):
@@ -141,20 +153,20 @@ def _symmetric(U: Floats, scale: float, offset: float, near: Callable[[Floats], 
 
 
 def _finish(
-    K: Floats, U: Floats, V: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]
+    K: Floats, U: Floats, V: Floats, far: Callable[[Floats], None], near: Callable[[Floats], Floats]
 ) -> None:
     """Turn a panel of correlations into the result, in place, a group of rows after the other."""
     rows = max(1, _GROUP // K.shape[1])
     for start in range(0, len(K), rows):
         group = slice(start, start + rows)
-        _finish_group(K[group], U[group], V, scale, offset, near)
+        _finish_group(K[group], U[group], V, far, near)
 
 
 def _finish_group(
-    K: Floats, U: Floats, V: Floats, scale: float, offset: float, near: Callable[[Floats], Floats]
+    K: Floats, U: Floats, V: Floats, far: Callable[[Floats], None], near: Callable[[Floats], Floats]
 ) -> None:
     height = max(1, _CHUNK // K.shape[1])
-    parts = [_chunk(K[start : start + height], start, scale, offset) for start in range(0, len(K), height)]
+    parts = [_chunk(K[start : start + height], start, far) for start in range(0, len(K), height)]
     found = [part for part in parts if part is not None]
     if not found:
         return
@@ -164,16 +176,15 @@ def _finish_group(
     K[i, j] = near(_near_angles(U, V, i, j, opposite))
 
 
-def _chunk(k: Floats, start: int, scale: float, offset: float) -> tuple[Indices, Indices, Floats] | None:
+def _chunk(k: Floats, start: int, far: Callable[[Floats], None]) -> tuple[Indices, Indices, Floats] | None:
+    """Turn correlations into the result, in place, but for the near pairs, which are returned."""
     limit = 1 - NEAR
     found = None
     if k.max() > limit or k.min() < -limit:
         i, j = np.nonzero(np.abs(k) > limit)
         found = (i + start, j, k[i, j])
-        np.clip(k, -1, 1, out=k)
-    np.arcsin(k, out=k)
-    np.multiply(k, k.dtype.type(scale), out=k)
-    np.add(k, k.dtype.type(offset), out=k)
+        np.clip(k, -limit, limit, out=k)
+    far(k)
     return found
 
 

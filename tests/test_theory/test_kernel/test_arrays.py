@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from theory import phi
 from theory.kernel.arrays import weighted_gradient
+from theory.kernel.gram import unit_rows
 
 SLOPES = st.floats(0, 0.999)
 # Coordinates of ordinary size, or spread over 300 orders of magnitude, or equal to each other.
@@ -142,7 +143,7 @@ def test_phi_rejects_bad_input(arguments, options, error, match):
 def test_weighted_gradient_matches_differences_at_high_precision():
     rng = np.random.default_rng(0)
     X, Z, weights = rng.normal(size=(3, 2)), rng.normal(size=(2, 2)), rng.normal(size=(2, 3))
-    gradient = weighted_gradient(Z, X, weights, negative_slope=0.2)
+    gradient = weighted_gradient(Z, unit_rows(X), weights, negative_slope=0.2)
     for q in range(2):
         for j in range(2):
             with mp.workdps(50):
@@ -168,7 +169,7 @@ def _phi_mp(x, z):
 def test_gradient_is_zero_at_the_cone_point_and_finite_beside_it():
     x = np.array([[0.3, -1.2, 2.0]])
     near = x * (1 + 1e-15)
-    gradient = weighted_gradient(np.concatenate([x, near]), x, np.ones((2, 1)), negative_slope=0.0)
+    gradient = weighted_gradient(np.concatenate([x, near]), unit_rows(x), np.ones((2, 1)), negative_slope=0.0)
     assert (gradient[0] == 0).all()
     # |∇_z Φ| = (1 − γ)²/(2π) · |d(direction)/dz| ≤ 1/(2π √d s(z)) ≤ 1/(2π).
     assert np.linalg.norm(gradient[1]) <= 1 / (2 * np.pi) * 1.5  # direction itself has lost its digits
