@@ -8,7 +8,7 @@ OUT ?= reports/generated
 # Tests on all cores; empty for one after the other.
 PARALLEL ?= -n logical --dist worksteal
 
-.PHONY: report test test-all bench lint coverage clean
+.PHONY: report test test-all bench costs lint coverage clean
 
 report: $(READY)
 	$(BIN)/perturblearn report --out $(OUT)
@@ -22,6 +22,9 @@ test-all: lint
 
 bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean
+
+costs: $(READY)
+	$(BIN)/python -m reports.costs --out $(OUT)/costs
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

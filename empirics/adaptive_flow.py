@@ -109,8 +109,8 @@ def smooth_flow(
     ValueError
         If shapes disagree or an argument is out of range.
     FloatingPointError
-        If an initial slope of the loss overflows (exponential: from e^300), or a time is not reached within
-        `max_evaluations` or with steps that float64 can tell.
+        If the squared norm of a sample or an initial slope of the loss overflows (exponential: from e^300),
+        or a time is not reached within `max_evaluations` or with steps that float64 can tell.
 
     Notes
     -----
@@ -157,7 +157,11 @@ class _Problem:
         self.inputs, self.merged = np.unique(augmented(X).cpu().double().numpy(), axis=0, return_inverse=True)
         self.labels: Array = y.cpu().double().numpy()
         self.gamma, self.loss = network.negative_slope, loss
-        self.squares: Array = (self.inputs**2).sum(axis=1)  # k(x_n, x_n) ≥ 1
+        with np.errstate(over="ignore"):
+            self.squares: Array = (self.inputs**2).sum(axis=1)  # k(x_n, x_n) ≥ 1
+        if not np.isfinite(self.squares).all():
+            msg = f"the {loss} flow overflows: samples with entries up to {np.abs(self.inputs).max():g}"
+            raise FloatingPointError(msg)
         self.layer = 0.0, 0.0  # rtol, atol of the layer around a kink
         self._one_pass = self.inputs.shape[0] * len(self.readout) <= _MOST_KEPT
 

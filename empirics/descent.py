@@ -5,9 +5,12 @@ identity loss neurons do not interact, and a block is trained to the end before 
 other losses every step needs the outputs of the whole network first.
 """
 
+import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from torch import Tensor
 
 from empirics.config import Solver
 from empirics.model import TwoLayerNet, activation_slopes, blocks, threads_for
-from empirics.samples import compressed, distinct, neurons_in_blocks
+from empirics.samples import compressed, distinct, merged, neurons_in_blocks
 from empirics.steps import descend_all
 from theory._validation import Array, check_choice, check_integer, check_real, check_slope
 from theory.kernel import threads
@@ -25,6 +28,11 @@ from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
 # samples in place of products with the data.
 _FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
+# Where a container says how much memory it may use.
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+# Share of this machine's memory that the Gram matrices of one process a core may take together: a process
+# that is killed for memory records nothing.
+_GRAM_SHARE = 0.25
 
 # ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -159,7 +167,10 @@ def train_path(
     -----
     With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the same steps are
     taken in float64 by the Gram matrix of the samples (`empirics.steps`; 800 MB at 10,000) and rounded to the
-    network's dtype at the end; otherwise all is computed in that dtype.
+    network's dtype at the end; otherwise all is computed in that dtype.  On a machine with M bytes of memory
+    and c cores the Gram matrix of N samples is used if 8 N² ≤ M/(4c), so that one process a core has room:
+    with 4 GiB and 2 cores up to 8,192 samples.  It does not depend on what is free, so that one machine
+    always gives one result.
     """
     check_problem(network, X, y, loss)
     rate = check_real("learning_rate", learning_rate, minimum=0)
@@ -206,6 +217,10 @@ def train_path(
 
 def check_problem(network: TwoLayerNet, X: Tensor, y: Tensor, loss: str) -> None:
     """Refuse data that a network cannot be trained on: shapes, labels, values, dtype, loss."""
+    for name, given in (("X", X), ("y", y)):
+        if not isinstance(given, Tensor):
+            msg = f"{name} must be a tensor, got {type(given).__name__}"
+            raise TypeError(msg)
     if X.ndim != 2 or X.shape[1] != network.dim or y.shape != X.shape[:1] or len(X) == 0:
         msg = (
             f"X, y must have shapes (N, {network.dim}), (N,) with N >= 1, "
@@ -256,7 +271,25 @@ def _at_samples_pays(inputs: Tensor) -> bool:
 
     Independent of the number of steps, so that a network after k steps is the same whatever comes after.
     """
-    return inputs.device.type == "cpu" and len(inputs) <= _FEW_SAMPLES and inputs.shape[1] >= _MANY_FEATURES
+    few = len(inputs) <= _FEW_SAMPLES and 8 * len(inputs) ** 2 <= _gram_bytes()
+    return inputs.device.type == "cpu" and few and inputs.shape[1] >= _MANY_FEATURES
+
+
+def _gram_bytes() -> float:
+    """Return how large the Gram matrix of one process may be; no limit where the system does not say."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+    return _GRAM_SHARE * _limited(memory) / (os.cpu_count() or 1)
+
+
+def _limited(memory: int) -> int:
+    """Return the memory of a container, if that is less than the machine's."""
+    try:
+        return min(memory, int(_CONTAINER.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or "max"
+        return memory
 
 
 def _at_samples(
@@ -305,7 +338,7 @@ def _independent(
         done = 0
         for snapshot, count in zip(snapshots, schedule.counts, strict=True):
             for _ in range(count - done):
-                slopes = activation_slopes(inputs @ block.T, network.negative_slope)
+                slopes = activation_slopes(inputs @ block.T, network.negative_slope, inplace=True)
                 velocity.mul_(schedule.momentum).add_(slopes.T @ weighted)
                 block.addcmul_(readout, velocity, value=schedule.rate)
             done = count
@@ -316,7 +349,14 @@ def _independent(
 def _coupled(
     parameters: Tensor, network: TwoLayerNet, inputs: Tensor, y: Tensor, schedule: _Schedule, loss: Loss
 ) -> tuple[list[Tensor], list[Array]]:
-    """Other losses: sample n weighs ℓ'(−y_n f(x_n)), in float64; return snapshots and sample weights."""
+    """Other losses: sample n weighs ℓ'(−y_n f(x_n)), in float64; return snapshots and sample weights.
+
+    Equal samples with equal labels have equal weights: each is followed once.
+    """
+    N = len(y)
+    first, where = merged(torch.cat([inputs, y[:, None]], dim=1).cpu().numpy())
+    inputs, y = inputs[first], y[first]
+    shares = torch.as_tensor(np.bincount(where) / N).to(y)
     velocity = torch.zeros_like(parameters)
     slope = network.negative_slope
     snapshots: list[Tensor] = []
@@ -324,14 +364,15 @@ def _coupled(
     # How much of |ℓ'| a step adds, and what was added: the recursion of the parameters, sample by sample.
     pull = torch.zeros(len(y), dtype=torch.float64, device=y.device)
     total = torch.zeros_like(pull)
+    parts = list(blocks(network.width, len(inputs)))
     for step in range(schedule.counts[-1] + 1):
         if step == schedule.counts[len(snapshots)]:
             snapshots.append(parameters.clone())
-            totals.append(total.cpu().numpy().copy())
+            totals.append(total.cpu().numpy()[where])
         if step == schedule.counts[-1]:
             break
         outputs = torch.zeros_like(pull)
-        for part in blocks(network.width, len(inputs)):
+        for part in parts:
             hidden = torch.nn.functional.leaky_relu(inputs @ parameters[part].T, slope, inplace=True)
             outputs += (hidden @ network.readout[part]).double()
         slopes_of_loss = SLOPES[loss](-y * outputs)
@@ -344,9 +385,11 @@ def _coupled(
         pull.mul_(schedule.momentum).add_(slopes_of_loss.abs())
         total.add_(pull, alpha=schedule.rate)
         weights = y * slopes_of_loss.to(y.dtype)
-        weighted = inputs * (weights / len(y))[:, None]
-        for part in blocks(network.width, len(inputs)):
-            slopes = activation_slopes(inputs @ parameters[part].T, slope)
+        weighted = inputs * (weights * shares)[:, None]
+        for part in parts:
+            if len(parts) > 1:  # else it is at hand, with the signs of the pre-activations
+                hidden = inputs @ parameters[part].T
+            slopes = activation_slopes(hidden, slope, inplace=True)
             velocity[part] = schedule.momentum * velocity[part] + slopes.T @ weighted
             parameters[part].addcmul_(network.readout[part, None], velocity[part], value=schedule.rate)
     return snapshots, totals

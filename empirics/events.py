@@ -1,6 +1,6 @@
-"""The event loop of exact gradient flow for one neuron, compiled.
+"""The event loop of exact gradient flow, compiled; each neuron has events of its own.
 
-At n distinct samples the neuron has the pre-activations p_k = u(x_k), which move with velocity ṗ = L v, v
+At n distinct samples a neuron has the pre-activations p_k = u(x_k), which move with velocity ṗ = L v, v
 = Lᵀ ξ, ξ_k = c_k s_k.  L is the matrix of the x̃ = (x, 1) in some orthonormal basis, c_k the weight of a
 sample (the sum of its labels over N, times the sign of the readout), s_k = φ'(p_k) ∈ {γ, 1}, or some
 value of [γ, 1] while p_k stays 0.  Time is r = |a| t.  Derivation 14.
@@ -32,16 +32,26 @@ _SAME = 64 * np.finfo(np.float64).eps
 _SLOWEST = 1e-9
 # Samples followed between two looks, over √n; the count of kinks that it slides on is added.
 _NEAR = 2.0
+# Neurons that look together.
+_GROUP = 16
+# Looks of one neuron after which twice as many samples are followed, in the end all of them.  Most problems
+# take fewer; norms that spread over 16 decades took more than 20,000 looks without it.
+_PATIENCE = 256
+# Up to so many samples their inner products are kept (128 MiB); for more they are computed when needed.
+_HELD = 4096
 
 COUNTS = ("crossings", "stops", "departures", "looks")
 _CROSSINGS, _STOPS, _DEPARTURES, _LOOKS = range(4)
+
+# How the path of a neuron ends; what follows after either of the last two is not known.
+DECIDED, STUCK, UNSOLVED = range(3)
 
 
 @compiled
 def follow_all(
     inputs: Array, labels: Array, slope: float, starts: Array, readouts: Array, times: Array
-) -> tuple[Array, Integers, int]:
-    """Follow neurons one after the other.
+) -> tuple[Array, Integers, int, int]:
+    """Follow neurons, some at a time.
 
     Parameters
     ----------
@@ -66,99 +76,126 @@ def follow_all(
         Over all neurons, in the order of `COUNTS`: kinks crossed, kinks stopped at, kinks left after sliding,
         looks at all samples.
     undecided : int
-        The first neuron whose events piled up without time between them, or −1; the rest is not followed.
+        The first neuron whose path is not known to the end, or −1; the rest is not followed.
+    why : int
+        `STUCK`: its events piled up without time between them.  `UNSOLVED`: no shortest velocity was found on
+        the kinks where it was.  `DECIDED` if there is none.
     """
-    ways = np.zeros((len(times), len(readouts), inputs.shape[1]))
+    q, dim = len(readouts), inputs.shape[1]
+    ways = np.zeros((len(times), q, dim))
     gram = np.dot(inputs, inputs.T) if len(inputs) <= _FEW else np.empty((0, 0))
     counts = np.zeros(4, dtype=np.int64)
-    for i in range(len(readouts)):
-        size = abs(readouts[i])
-        if size == 0:
-            continue
-        sign = np.sign(readouts[i])
-        reached, decided = _follow(inputs, gram, sign * labels, slope, starts[i], size * times, counts)
-        if not decided:
-            return ways, counts, i
-        for index in range(len(times)):
-            for j in range(inputs.shape[1]):
-                ways[index, i, j] = reached[index, j] * sign / size
-    return ways, counts, -1
+    for first in range(0, q, _GROUP):
+        group = slice(first, min(first + _GROUP, q))
+        reached, undecided, why = _follow(
+            inputs, gram, labels, slope, starts[group], readouts[group], times, counts
+        )
+        if undecided >= 0:
+            return ways, counts, first + undecided, why
+        for i in range(len(reached)):
+            if readouts[first + i] != 0:
+                for index in range(len(times)):
+                    for j in range(dim):
+                        ways[index, first + i, j] = reached[i, index, j] / readouts[first + i]
+    return ways, counts, -1, DECIDED
 
 
 @compiled
 def _follow(
-    inputs: Array, gram: Array, weights: Array, slope: float, start: Array, times: Array, counts: Integers
-) -> tuple[Array, bool]:
-    """Return the way Σ_k c_k L_k ∫ s_k dr up to each time, shape (K, D), and whether all was decided."""
-    n, dim = inputs.shape
-    p = start.copy()
-    side = np.where(p > 0, 1.0, -1.0)  # 0 while sliding
-    s = np.where(p > 0, 1.0, slope)
+    inputs: Array,
+    gram: Array,
+    labels: Array,
+    slope: float,
+    starts: Array,
+    readouts: Array,
+    times: Array,
+    counts: Integers,
+) -> tuple[Array, int, int]:
+    """Follow some neurons; return the ways Σ_k c_k L_k ∫ s_k dr up to each time, shape (q, K, D).
+
+    They look at all samples together, which are then read once for all; neurons at their end look on, so that
+    the rounding of one does not depend on where another ends.
+    """
+    (q, n), dim = starts.shape, inputs.shape[1]
+    side = np.where(starts > 0, 1.0, -1.0)  # 0 while sliding
+    s = np.where(starts > 0, 1.0, slope)
     lengths = np.empty(n)
     for k in range(n):
         lengths[k] = np.sqrt(np.sum(inputs[k] ** 2))
-    tolerance = _ROUNDING * lengths * np.sum(np.abs(weights) * lengths)
-    way, ways = np.zeros(dim), np.empty((len(times), dim))
-    now, index, straying, slowest = 0.0, 0, 0.0, 0.0
-    while index < len(times):
-        velocity = np.dot(weights * s, inputs)
-        rate = np.dot(inputs, velocity)
-        if now > 0:
-            p = start + np.dot(inputs, way)
-        else:
-            slowest = _SLOWEST * np.sum(np.abs(weights) * lengths)
-            straying = np.sqrt(np.sum(velocity**2)) + slowest
-        counts[_LOOKS] += 1
-        if len(gram):
-            horizon, members, near, products = np.inf, np.arange(n), inputs, gram
-        else:
-            # What clock and positions cannot tell apart is followed together: a look ahead by less would be
-            # repeated for ever.
-            far = np.max(np.abs(start) / lengths) + np.sqrt(np.sum(way**2))
-            fastest = straying + np.sqrt(np.sum(velocity**2))
-            horizon, members = _near(p, side, rate, lengths, straying, _SAME * max(now, far / fastest))
-            near = inputs[members]
-            products = np.dot(near, near.T)
-        before = now
-        now, index, stray, decided = _window(
-            near,
-            products,
-            weights[members],
-            slope,
-            p[members],
-            side,
-            s,
-            rate[members],
-            members,
-            tolerance[members],
-            velocity,
-            way,
-            ways,
-            now,
-            times,
-            index,
-            horizon,
-            straying * horizon,
-            counts,
-        )
-        if not decided:
-            return ways, False
-        # The next line will be left about as fast as this one was.
-        straying = max(2 * stray / (now - before), straying / 4, slowest) if now > before else 2 * straying
-    return ways, True
+    fastest = np.sum(np.abs(labels) * lengths)
+    tolerance, slowest = _ROUNDING * lengths * fastest, _SLOWEST * fastest
+    way, ways = np.zeros((q, dim)), np.empty((q, len(times), dim))
+    now, straying, index = np.zeros(q), np.zeros(q), np.where(readouts == 0, len(times), 0)
+    looks, share = 0, _NEAR
+    while index.min() < len(times):
+        velocity = np.dot(labels * s, inputs)
+        for i in range(q):
+            velocity[i] *= np.sign(readouts[i])
+        rate = np.dot(velocity, inputs.T)
+        p = starts + np.dot(way, inputs.T)
+        looks += 1
+        if looks % _PATIENCE == 0:
+            share *= 2
+        for i in range(q):
+            if index[i] == len(times):
+                continue
+            counts[_LOOKS] += 1
+            speed = np.sqrt(np.sum(velocity[i] ** 2))
+            if looks == 1:
+                straying[i] = speed + slowest
+            if len(gram):
+                horizon, members, near, products = np.inf, np.arange(n), inputs, gram
+            else:
+                # What clock and positions cannot tell apart is followed together: a look ahead by less would
+                # be repeated for ever.
+                far = np.max(np.abs(starts[i]) / lengths) + np.sqrt(np.sum(way[i] ** 2))
+                least = _SAME * max(now[i], far / (straying[i] + speed))
+                horizon, members = _near(p[i], side[i], rate[i], lengths, straying[i], least, share)
+                near = inputs[members]
+                products = np.dot(near, near.T) if len(near) <= _HELD else np.empty((0, 0))
+            before = now[i]
+            now[i], index[i], stray, ended = _window(
+                near,
+                products,
+                np.sign(readouts[i]) * labels[members],
+                slope,
+                p[i, members],
+                side[i],
+                s[i],
+                rate[i, members],
+                members,
+                tolerance[members],
+                velocity[i],
+                way[i],
+                ways[i],
+                before,
+                abs(readouts[i]) * times,
+                index[i],
+                horizon,
+                straying[i] * horizon,
+                counts,
+            )
+            if ended != DECIDED:
+                return ways, i, ended
+            # The next line will be left about as fast as this one was.
+            if now[i] > before:
+                straying[i] = max(2 * stray / (now[i] - before), straying[i] / 4, slowest)
+            else:
+                straying[i] *= 2
+    return ways, -1, DECIDED
 
 
 @compiled
 def _near(
-    p: Array, side: Array, rate: Array, lengths: Array, straying: float, least: float
+    p: Array, side: Array, rate: Array, lengths: Array, straying: float, least: float, share: float
 ) -> tuple[float, Integers]:
-    """Return for how long no other sample can meet its kink, and the samples to follow until then.
+    """Return for how long no other sample can meet its kink, and the samples to follow, about `share` √n.
 
     Safe for as long as the neuron strays from its line by at most `straying` times that time, which is above
     `least`.
     """
     n = len(p)
-    most = int(_NEAR * np.sqrt(n)) + np.sum(side == 0)
+    most = int(share * np.sqrt(n)) + np.sum(side == 0)
     soonest = np.empty(n)
     for k in range(n):
         speed = straying * lengths[k] + max(-side[k] * rate[k], 0.0)
@@ -192,11 +229,11 @@ def _window(
     horizon: float,
     room: float,
     counts: Integers,
-) -> tuple[float, int, float, bool]:
+) -> tuple[float, int, float, int]:
     """Follow some samples for the time `horizon`, to the last time, or until the neuron strays by `room`.
 
     Updates the state, fills `ways` as times are met, and returns the time, the index of the next one, how far
-    the neuron strayed from its line, and whether all events were decided.
+    the neuron strayed from its line, and how it ended.
     """
     line, here, begin = velocity.copy(), way.copy(), now
     n = len(weights)
@@ -213,7 +250,7 @@ def _window(
         sliding = _settle(
             inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
         )
-    decided, finished = True, False
+    ended, finished = UNSOLVED if sliding < 0 else DECIDED, sliding < 0
     while not finished:
         step, event = _next(p, side, rate, weights, tolerance, begin + horizon - now, pause > n)
         if horizon < np.inf:
@@ -237,16 +274,19 @@ def _window(
             continue
         pause = pause + 1 if step == 0 else 0
         if pause > _STUCK * (n + 1):
-            decided = False
+            ended = STUCK
             break
         sliding = _meet(
             event, inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
         )
+        if sliding < 0:
+            ended = UNSOLVED
+            break
     for k in range(n):
         all_sides[members[k]] = side[k]
         all_slopes[members[k]] = s[k]
     stray = np.sqrt(np.sum((way - here - (now - begin) * line) ** 2))
-    return now, index, stray, decided
+    return now, index, stray, ended
 
 
 @compiled
@@ -304,6 +344,22 @@ def add(total: Array, factor: float, row: Array) -> None:
 
 
 @compiled
+def _product(gram: Array, inputs: Array, k: int, j: int) -> float:
+    """Return ⟨L_k, L_j⟩, kept or not."""
+    return float(gram[k, j] if len(gram) else np.sum(inputs[k] * inputs[j]))
+
+
+@compiled
+def _push(rate: Array, velocity: Array, change: float, gram: Array, inputs: Array, k: int) -> None:
+    """Change the force of sample k: rates and velocity in place."""
+    if len(gram):
+        add(rate, change, gram[k])
+    else:
+        add(rate, change, np.dot(inputs, inputs[k]))
+    add(velocity, change, inputs[k])
+
+
+@compiled
 def _meet(
     event: int,
     inputs: Array,
@@ -320,15 +376,14 @@ def _meet(
     tolerance: Array,
     counts: Integers,
 ) -> int:
-    """Cross the kink of sample `event` or begin to slide on it; return on how many kinks it slides."""
+    """Cross the kink of sample `event` or begin to slide on it; return what `_settle` does."""
     p[event] = 0.0
     change = (slope - 1) * side[event]
-    beyond = rate[event] + weights[event] * change * gram[event, event]
+    beyond = rate[event] + weights[event] * change * _product(gram, inputs, event, event)
     if weights[event] > 0 or (sliding == 0 and beyond * side[event] < -tolerance[event]):
         s[event] += change
         side[event] = -side[event]
-        add(rate, weights[event] * change, gram[event])
-        add(velocity, weights[event] * change, inputs[event])
+        _push(rate, velocity, weights[event] * change, gram, inputs, event)
         counts[_CROSSINGS] += 1
     else:
         kinks[sliding] = event
@@ -358,7 +413,8 @@ def _settle(
 ) -> int:
     """Choose s on the convex kinks at which the neuron is: the velocity of least norm.
 
-    Updates the state and returns the number of kinks that it slides on, which are then first in `kinks`.
+    Updates the state and returns the number of kinks that it slides on, which are then first in `kinks`; −1
+    if that velocity was not found, and the state is of no use.
     """
     members = kinks[:count].copy()
     local = np.empty((count, count))
@@ -367,18 +423,19 @@ def _settle(
     for i in range(count):
         k = members[i]
         for j in range(count):
-            local[i, j] = gram[k, members[j]]
+            local[i, j] = _product(gram, inputs, k, members[j])
         force[i] = weights[k] * s[k]
         place[i] = -side[k]
         base[i] = rate[k]
     base -= local @ force
-    chosen = least_norm(local, base, force.copy(), ends, slope * ends, place, tolerance[members])
+    chosen, optimal = least_norm(local, base, force.copy(), ends, slope * ends, place, tolerance[members])
+    if not optimal:
+        return -1
     left = 0
     for i in range(count):
         k = members[i]
         if chosen[i] != force[i]:
-            add(rate, chosen[i] - force[i], gram[k])
-            add(velocity, chosen[i] - force[i], inputs[k])
+            _push(rate, velocity, chosen[i] - force[i], gram, inputs, k)
         slid = side[k] == 0
         if place[i] == 0:
             s[k] = chosen[i] / weights[k]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from empirics.descent import Trained, parameters_of, with_parameters
-from empirics.events import COUNTS, follow_all
+from empirics.events import COUNTS, STUCK, follow_all
 from empirics.model import TwoLayerNet
 from empirics.samples import compressed, distinct, neurons_in_blocks
 from theory._validation import Array, as_labels, as_points, check_real
@@ -71,8 +71,9 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     ValueError
         If shapes disagree or the times do not increase.
     FloatingPointError
-        If a pre-activation or an inner product can leave float64, or events pile up without time between
-        them, which only ties between samples can cause.
+        If a pre-activation or an inner product can leave float64, events pile up without time between them,
+        which only ties between samples can cause, or the velocity on the kinks where a neuron is was not
+        found.
     """
     X = as_points("X", X, dim=network.dim)
     y = as_labels("y", y, length=len(X))
@@ -99,12 +100,17 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
 
     def follow_block(part: slice) -> np.ndarray:
         starts = parameters[part] @ inputs.T
-        ways, events, undecided = follow_all(
+        ways, events, undecided, why = follow_all(
             coordinates, labels, network.negative_slope, starts, readout[part], clock
         )
         if undecided >= 0:
             neuron = part.start + undecided
-            msg = f"flow must be decided, got events of neuron {neuron} with no time between them (ties)"
+            what = (
+                f"events of neuron {neuron} with no time between them (ties)"
+                if why == STUCK
+                else f"neuron {neuron} on kinks where no shortest velocity was found"
+            )
+            msg = f"flow must be decided, got {what}"
             raise FloatingPointError(msg)
         ends[:, part] = parameters[part] + readout[part, None] * (ways if basis is None else ways @ basis)
         return np.asarray(events)

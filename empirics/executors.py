@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
@@ -23,7 +24,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -40,6 +41,9 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _CONNECT_SECONDS = 10
+# For how long a cluster may be without workers.  One that is restarted took up to 15 s on a busy machine.
+_ALONE_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,10 @@ class Pool:
 
 class WorkerDiedError(RuntimeError):
     """A task ended the process it ran in, alone in a fresh pool as well."""
+
+
+class NoWorkersError(RuntimeError):
+    """A cluster has had no workers for too long: the end of a sweep, not the result of a task."""
 
 
 def serial() -> Pool:
@@ -137,9 +145,11 @@ def dask(address: str) -> Pool:
     Notes
     -----
     The scheduler itself repeats the tasks of a worker that was lost; a task that it gives up
-    (`distributed.scheduler.allowed-failures`) is handed to it once more.  Losing a worker is tested; a task
-    that ends every worker it meets is not: the scheduler may then wait for ever, with the sweep.  Interrupt
-    it; with processes, the same command tells which task it is.
+    (`distributed.scheduler.allowed-failures`, 3 by default) is handed to it once more, alone, and is then
+    given up here.  So where workers are started again, as by a nanny, a task that ends every worker it meets
+    costs 2 (allowed failures + 1) of them and fails.  Where they are not, no worker is left: after 60 s
+    without one the sweep stops with a `NoWorkersError`, and with processes the same command tells which task
+    it is.
     """
     if re.fullmatch(r"dask://[^\s/:]+:\d+|dask://\[[0-9a-fA-F:]+\]:\d+", address) is None:
         msg = f"executor must be serial, processes or dask://host:port, got {address!r}"
@@ -208,7 +218,8 @@ def run_tasks(
     Raises
     ------
     RuntimeError
-        If tasks are cancelled from outside, or the pool broke and cannot be opened afresh.
+        If tasks are cancelled from outside, the pool broke and cannot be opened afresh, or a cluster has had
+        no workers for a minute.
     """
     waiting = deque(range(len(tasks)))
     while waiting:
@@ -266,10 +277,13 @@ def _one_by_one(
 
 def _error(future: Future[Any]) -> BaseException | None:
     try:
-        return future.exception()
-    except CancelledError as error:
+        error = future.exception()
+    except CancelledError as cancelled:
         msg = "tasks were cancelled from outside; is the executor still there?"
-        raise RuntimeError(msg) from error
+        raise RuntimeError(msg) from cancelled
+    if isinstance(error, NoWorkersError):
+        raise error
+    return error
 
 
 def _died(error: BaseException) -> bool:
@@ -300,25 +314,49 @@ class _Cluster(Executor):
     def __init__(self, client: Any) -> None:  # noqa: ANN401  (of an extra)
         self._client = client
         self._submitted: list[Any] = []
+        self._pending: set[Future[Any]] = set()
+        self._closed = threading.Event()
         # Fetching a result that was lost waits until the task is repeated: others must not wait for it.
         self._fetchers = ThreadPoolExecutor(16, thread_name_prefix="fetch")
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
         future: Future[Any] = Future()
         task = self._client.submit(fn, *args, **kwargs, pure=False)
         self._submitted.append(task)
-        task.add_done_callback(lambda task: self._fetchers.submit(self._fetch, task, future))
+        self._pending.add(future)
+        task.add_done_callback(lambda task: self._begin(task, future))
         return future
 
-    @staticmethod
-    def _fetch(task: Any, future: Future[Any]) -> None:  # noqa: ANN401
-        result, error = None, None
+    def _begin(self, task: Any, future: Future[Any]) -> None:  # noqa: ANN401
+        with suppress(RuntimeError) if self._closed.is_set() else nullcontext():
+            self._fetchers.submit(self._fetch, task, future)
+
+    def _watch(self) -> None:
+        """End what is pending once there were no workers for too long: the scheduler would wait for ever."""
+        alone_since = None
+        while not self._closed.wait(_LOOK_SECONDS):
+            try:
+                alone = not self._client.scheduler_info()["workers"]
+            except Exception:  # no scheduler: its client cancels the tasks
+                return
+            now = time.monotonic()
+            alone_since = (alone_since or now) if alone and self._pending else None
+            if alone_since is not None and now - alone_since >= _ALONE_SECONDS:
+                msg = (
+                    f"cluster must have workers, got none for {_ALONE_SECONDS:g} s; if tasks end them, "
+                    "--executor processes tells which"
+                )
+                for future in list(self._pending):
+                    self._settle(future, NoWorkersError(msg))
+                return
+
+    def _settle(self, future: Future[Any], error: BaseException | None, result: Any = None) -> None:  # noqa: ANN401
+        """Give a future its end, unless it has one."""
         try:
-            result = task.result()
-        except BaseException as caught:
-            error = caught
-        if isinstance(error, (CancelledError, asyncio.CancelledError)):
-            future.cancel()
+            self._pending.remove(future)  # whoever removes it, ends it
+        except KeyError:
+            return
         if not future.set_running_or_notify_cancel():
             return
         if error is None:
@@ -326,7 +364,18 @@ class _Cluster(Executor):
         else:
             future.set_exception(error)
 
+    def _fetch(self, task: Any, future: Future[Any]) -> None:  # noqa: ANN401
+        result, error = None, None
+        try:
+            result = task.result()
+        except BaseException as caught:
+            error = caught
+        if isinstance(error, (CancelledError, asyncio.CancelledError)):
+            future.cancel()
+        self._settle(future, error, result)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._closed.set()
         if not wait or cancel_futures:
             self._client.cancel(self._submitted)
         self._fetchers.shutdown(wait=wait, cancel_futures=cancel_futures)

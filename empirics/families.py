@@ -1,4 +1,4 @@
-"""Experiments that share f: f is trained once, and each g along one trajectory for all its times.
+"""Experiments that share data and initial f: each f is trained once, each g along one trajectory.
 
 `run_family` measures what a sweep records: accuracies, agreement, cosines, the regime, and predictions of g
 for which neither f nor its perturbations are trained.  `empirics.experiment.run` measures one experiment in
@@ -30,22 +30,21 @@ Record = Mapping[str, Cell]
 # Training points at which predictions are compared with labels; measurements take all.
 _MOST = 2000
 
-# Fields that f does not depend on; its stop enters by the learning rate.
+# Fields that neither the data nor the initial f depends on.
 _OF_G = ("scenario", "epsilon", "T_g", "targets", "num_steps_g")
 _OF_STOP = ("T_f", "num_steps")
 
 
 def family_key(config: ExperimentConfig) -> str:
-    """Return text that is the same for experiments whose f lie on one trajectory."""
+    """Return text that is the same for experiments with the same data, initial f and optimiser."""
     fields = config.to_json() | {"kind": type(config.data).__name__}
     for name in (*_OF_G, *_OF_STOP):
         del fields[name]
-    fields["learning_rate_f"] = learning_rate(config, stop_f(config))
     return json.dumps(fields, sort_keys=True)
 
 
 def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> list[Outcome]:
-    """Run experiments that share f.
+    """Run experiments of one family: each f is trained once, and what theory says is computed once.
 
     Parameters
     ----------
@@ -65,14 +64,18 @@ def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> l
         If the configurations are of several families, or their data cannot be loaded.
     """
     if len({family_key(config) for config in configs}) != 1:
-        msg = f"configs must share f, got {len({family_key(config) for config in configs})} families"
+        msg = f"configs must be of one family, got {len({family_key(config) for config in configs})}"
         raise ValueError(msg)
     family = _Family(configs[0], device)
     outcomes: dict[int, Outcome] = {}
-    of_f = defaultdict(list)
+    of_f, trajectories = defaultdict(list), defaultdict(list)
     for index, config in enumerate(configs):
-        of_f[stop_f(config)].append(index)
-    trained_f = family.trained(of_f, *family.clean, seed=family.f_seed)
+        stop = stop_f(config)
+        of_f[stop].append(index)
+        trajectories[learning_rate(config, stop)].append(stop)
+    trained_f: dict[Stop, Trained | Exception] = {}
+    for stops in trajectories.values():
+        trained_f |= family.trained(stops, *family.clean, seed=family.f_seed)
     for stop, indices in of_f.items():
         f = trained_f[stop]
         if isinstance(f, Exception):
@@ -105,7 +108,7 @@ class _Family:
         self, stops: Iterable[Stop], X: Array, y: Array, *, seed: int
     ) -> dict[Stop, Trained | Exception]:
         """Train along one trajectory; where it breaks down, each stop by itself."""
-        stops = list(stops)
+        stops = list(dict.fromkeys(stops))
         try:
             return dict(train_to(stops, X, y, self.config, seed=seed, device=self.device))
         except (ArithmeticError, ValueError, MemoryError, RuntimeError) as error:
@@ -139,7 +142,8 @@ class _Family:
     @cached_property
     def gradient(self) -> Array:
         """∇f_b at the training points."""
-        return theory.perturbation_direction(*self.clean, kind="gradient", negative_slope=self.slope)
+        kink = theory.perturbation_direction(*self.clean, kind="kink", negative_slope=self.slope)
+        return self.published_direction + kink
 
     @cached_property
     def published_direction(self) -> Array:

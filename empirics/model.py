@@ -131,9 +131,9 @@ class TwoLayerNet(nn.Module):
         return total
 
 
-def activation_slopes(preactivations: Tensor, negative_slope: float) -> Tensor:
-    """Return φ'(u): 1 above 0, γ elsewhere (φ'(0) = γ, as in torch)."""
-    slopes = (preactivations > 0).to(preactivations.dtype)
+def activation_slopes(preactivations: Tensor, negative_slope: float, *, inplace: bool = False) -> Tensor:
+    """Return φ'(u): 1 above 0, γ elsewhere (φ'(0) = γ, as in torch); `inplace` takes the memory of u."""
+    slopes = (preactivations if inplace else preactivations.clone()).gt_(0)
     return slopes if negative_slope == 0 else slopes.mul_(1 - negative_slope).add_(negative_slope)
 
 

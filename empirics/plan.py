@@ -16,10 +16,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
+from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
+from empirics.data.dataset import class_name
 from empirics.outcome import RECORD_VERSION
 from empirics.store import digest, plain_numbers
 from theory._validation import check_integer
@@ -234,10 +236,20 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
         if name.startswith(_DATA):
             field_name = name.removeprefix(_DATA)
             if field_name != "source":
-                options[field_name] = _typed(value, data_hints[field_name])
+                options[field_name] = _typed(name, value, data_hints[field_name])
         else:
-            rest[name] = _typed(value, hints[name])
+            rest[name] = _typed(name, value, hints[name])
     return ExperimentConfig(data=kind(**options), **rest)
+
+
+@cache
+def _kinds(name: str) -> set[Any]:
+    """Return the types that a field has in any source of data, none if there is no such field."""
+    if name == "data.source":
+        return {str}
+    owners = _SOURCES.values() if name.startswith(_DATA) else (ExperimentConfig,)
+    hints = [_hints(owner).get(name.removeprefix(_DATA)) for owner in owners]
+    return {kind for hint in hints if hint is not None for kind in get_args(hint) or (hint,)}
 
 
 @cache
@@ -245,14 +257,31 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _typed(value: Any, hint: Any) -> Any:  # noqa: ANN401
-    """Return equal values in one form: floats where reals are asked for, no -0.0, tuples for lists."""
+def _typed(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """Return equal values in one form: floats where reals are asked for, no -0.0, tuples for lists.
+
+    Classes may be numbers: they are the names "1" and "2", whichever the source.
+    """
     value = plain_numbers(value)
+    if name == f"{_DATA}classes" and value is not None:
+        return _classes(value)
     if isinstance(value, list):
         return tuple(value)
+    if str in (hint, *get_args(hint)) and not isinstance(value, (str, NoneType)):
+        msg = f"{name} must be text, got {value!r}"
+        raise TypeError(msg)
     if isinstance(value, int) and not isinstance(value, bool) and float in (hint, *get_args(hint)):
         return float(value)
     return value
+
+
+def _classes(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    if not isinstance(value, list) or not all(
+        isinstance(item, (str, int, float)) and not isinstance(item, bool) for item in value
+    ):
+        msg = f"data.classes must be two names, as [1, 2] (on an axis: [[1, 2], [3, 8]]), got {value!r}"
+        raise TypeError(msg)
+    return tuple(map(class_name, value))
 
 
 # Identity -------------------------------------------------------------------------------------------------
@@ -353,15 +382,27 @@ def axis_of_text(text: str) -> Axis:
         raise ValueError(msg)
     parts = values.split(",")
     if "," in name:
-        return axis_of(name, [[value_of_text(item) for item in part.split(":")] for part in parts])
-    return axis_of(name, [value_of_text(part, pair=name.strip() == "data.classes") for part in parts])
+        names = name.split(",")
+        rows = [part.split(":") for part in parts]
+        # A row of another length is refused as such: its values need no type.
+        return axis_of(
+            name, [list(map(value_of_text, row, names)) if len(row) == len(names) else row for row in rows]
+        )
+    return axis_of(name, [value_of_text(part, name) for part in parts])
 
 
-def value_of_text(text: str, *, pair: bool = False) -> Any:  # noqa: ANN401
-    """Return the number, truth value, None ("none") or text that a word stands for; a pair as "A:B"."""
-    text = text.strip()
-    if pair:
+def value_of_text(text: str, name: str) -> Any:  # noqa: ANN401
+    """Return what a word stands for as the value of a field.
+
+    Text, where no source of data has a number or a truth value in this field ("1e5" is a path); two names
+    written "A:B", for data.classes; else None for "none", a truth value, a number, or text that is neither.
+    """
+    text, name = text.strip(), name.strip()
+    kinds = _kinds(name)
+    if name == f"{_DATA}classes" and text != "none":
         return text.split(":")
+    if kinds and not kinds & {int, float, bool}:
+        return None if text == "none" and NoneType in kinds else text
     if text in {"none", "true", "false"}:
         return {"none": None, "true": True, "false": False}[text]
     for kind in (int, float):

@@ -18,7 +18,7 @@ _DEPENDENT = 1e-13
 @compiled
 def least_norm(
     gram: Array, base: Array, force: Array, low: Array, high: Array, place: Array, tolerance: Array
-) -> Array:
+) -> tuple[Array, bool]:
     """Minimise ½ ξᵀ G ξ + ξᵀ base over low ≤ ξ ≤ high by an active-set method (Stark, Parker 1995).
 
     Parameters
@@ -36,8 +36,11 @@ def least_norm(
 
     Returns
     -------
-    array, shape (k,)
+    force : array, shape (k,)
         The minimiser.
+    optimal : bool
+        Whether the conditions of optimality hold.  If not, after 20 (k + 1) changes of the active set or
+        where a number is not finite, `force` is of no use.
     """
     count = len(force)
     free = np.empty(count, dtype=np.int64)
@@ -68,10 +71,12 @@ def least_norm(
                 gradient = base[i]
                 for j in range(count):
                     gradient += gram[i, j] * force[j]
+                if not np.isfinite(gradient):
+                    return force, False
                 if place[i] * gradient > worst * tolerance[i]:
                     worst, which = place[i] * gradient / tolerance[i], i
         if which < 0:
-            break
+            return force, bool(np.all(np.isfinite(force)))
         sign = -place[which]
         place[which] = 0.0
         free[num] = which
@@ -80,7 +85,7 @@ def least_norm(
         if _span(gram, free, num, way, factor) <= _DEPENDENT * gram[which, which]:
             way[:num] *= sign
             num, _ = _move(force, low, high, place, free, num, way, np.inf)
-    return force
+    return force, False
 
 
 @compiled

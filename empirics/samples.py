@@ -2,8 +2,17 @@
 
 import numpy as np
 
+from empirics.quadratic import Integers
 from theory._validation import Array
 from theory.kernel import threads
+
+
+def merged(rows: Array) -> tuple[Integers, Integers]:
+    """Return where each distinct row comes first, and for every row which of those it is."""
+    seen: dict[bytes, int] = {}
+    rows = np.ascontiguousarray(rows + 0.0)  # −0 becomes 0
+    where = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows], dtype=np.int64)
+    return np.unique(where, return_index=True)[1], where
 
 
 def distinct(X: Array, y: Array) -> tuple[Array, Array]:
@@ -16,10 +25,10 @@ def distinct(X: Array, y: Array) -> tuple[Array, Array]:
     labels : array, shape (n,)
         Sum of their labels, over N.
     """
-    points, where = np.unique(X + 0.0, axis=0, return_inverse=True)  # −0 becomes 0
-    total = np.bincount(where.ravel(), weights=y, minlength=len(points))
+    first, where = merged(X)
+    total = np.bincount(where, weights=y, minlength=len(first))
     keep = total != 0
-    inputs = np.column_stack([points[keep], np.ones(keep.sum())])
+    inputs = np.column_stack([X[first[keep]], np.ones(keep.sum())])
     return np.ascontiguousarray(inputs), total[keep] / len(X)
 
 

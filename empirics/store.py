@@ -65,9 +65,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write files that belong together: all are on the disk before the first takes its name.
+    """Write files that belong together: the contents of all are on the disk before the first takes its name.
 
-    If one of them cannot be written, none is; a folder that was missing is created, and removed again then.
+    If one of them cannot be written, no name is taken; a folder that was missing is created, and removed
+    again then.  The names are taken one after the other, in the given order: if one cannot be taken, or the
+    process is killed in between, the first files are the new ones and the others those that were there
+    before.  After a power loss it may be any of them, as file systems order names their own way.  Each file
+    is whole in any case.
     """
     temporaries: dict[Path, Path] = {}
     created: list[Path] = []

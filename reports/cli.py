@@ -1,8 +1,9 @@
 """The command `perturblearn`.
 
-Exit codes: 0 done (whatever the verdicts of a report); 2 bad input, a damaged file or no room, with one line
-saying what, and nothing written; 130 interrupted.  Then `report` leaves a partial report of what is done,
-`sweep` its results, and the others nothing.
+Exit codes: 0 done (whatever the verdicts of a report, and if some runs of a sweep failed); 1 a sweep of which
+every run failed, with the table on stdout and the errors in its folder; 2 bad input, a damaged file or no
+room, with one line saying what, and nothing written; 130 interrupted.  Then `report` leaves a partial report
+of what is done, `sweep` its results, and the others nothing.
 """
 
 import argparse
@@ -30,8 +31,8 @@ from empirics.falsify import (
 from empirics.falsify.stated import margin_theorem
 from empirics.perturb import TARGETS
 from reports import cli_report, terminal
+from reports.cli_sweep import AllFailedError, sweep
 from reports.cli_sweep import add_parser as add_sweep_parser
-from reports.cli_sweep import sweep
 from reports.compare import ERROR_PROBABILITY
 from reports.formats import FORMATS
 from reports.presets import DEFAULT_DATA, PRESETS
@@ -58,8 +59,8 @@ _EXAMPLES = {
 }
 _FORMAT_HELP = "of the report; results.json is written beside it; pdf: printed by Chromium"
 _EXIT_CODES = (
-    "exit codes: 0 done, whatever the verdicts; 2 bad input, a damaged file or no room, with one line saying "
-    "what; 130 interrupted (Ctrl-C)"
+    "exit codes: 0 done, whatever the verdicts; 1 every run of a sweep failed; 2 bad input, a damaged file "
+    "or no room, with one line saying what; 130 interrupted (Ctrl-C)"
 )
 
 
@@ -82,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }[options.command]
     try:
         printed = run(options, command=shlex.join(["perturblearn", *typed]))
+    except AllFailedError as error:
+        terminal.show(str(error))
+        return 1
     except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
         # A large request fails in numpy (MemoryError) or torch (RuntimeError, over several lines).  A file
         # that is missing comes with the commands that fetch it: all of their lines are shown.

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from empirics import executors
 from empirics.plan import Block, Plan, axis_of_text, plan_of_toml, seeds_axis, value_of_text
 from empirics.published import BLOCKS, SIZES, plan_of
+from empirics.store import DamagedError
 from empirics.studies import STUDIES
 from empirics.sweep import Summary, count_tasks, run_sweep
 from reports.sweep_page import PAGE, read_parts, write_page, write_parts
@@ -32,6 +33,10 @@ _SOLVERS: dict[str, dict[str, Any]] = {
     "gd-momentum": {"solver": "gd", "momentum": _MOMENTUM},
 }
 _SEEDS = 10  # of published blocks and studies
+
+
+class AllFailedError(RuntimeError):
+    """Every configuration of a sweep failed; the text is the table that would have been printed."""
 
 
 def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> None:  # noqa: ANN401
@@ -108,6 +113,8 @@ def sweep(options: argparse.Namespace, *, command: str) -> str:
 
     Raises
     ------
+    AllFailedError
+        If the sweep ran to its end, and no configuration has a result.
     ValueError, TypeError, OSError, RuntimeError
         On bad input or a disk that takes no more, as one line.
     KeyboardInterrupt
@@ -125,6 +132,7 @@ def sweep(options: argparse.Namespace, *, command: str) -> str:
         tasks = count_tasks(configs, import_module("empirics.families").family_key)
         return f"{len(configs)} configurations in {tasks} tasks; nothing was run"
     with _progress() as progress:
+        note = _Note(options, plan, part, progress)
         summary = run_sweep(
             plan,
             options.out,
@@ -132,36 +140,56 @@ def sweep(options: argparse.Namespace, *, command: str) -> str:
             device=options.device,
             retry_failed=bool(options.retry_failed),
             merge=bool(options.merge),
-            progress=_noting(options, plan, part, progress),
+            progress=note.report,
             finish=write_page,
         )
-    return table(summary, page=options.out / PAGE)
+    printed = table(summary, page=options.out / PAGE, damaged=note.damaged)
+    if summary.failed == summary.total:
+        raise AllFailedError(printed)
+    return printed
 
 
-def _noting(
-    options: argparse.Namespace, plan: Plan | None, part: Part | None, progress: Callable[[int, int], None]
-) -> Callable[[int, int], None]:
-    """Write down what the folder holds as soon as its plan is settled, for who goes on after an interruption.
+class _Note:
+    """Writes down what the folder holds as soon as its plan is settled, for who goes on after an interrupt.
 
-    `run_sweep` reports first then, while no one else may write there.
+    `run_sweep` reports for the first time then, while no one else may write there.
     """
-    noted: list[bool] = []
 
-    def report(finished: int, total: int) -> None:
-        if not noted and plan is not None:
-            kept = read_parts(options.out) if options.merge else ()
-            if part is not None:
-                wider = part.configs()
-                kept = (*(old for old in kept if not old.configs() <= wider), part)
-            write_parts(options.out, kept)
-        noted.append(True)
-        progress(finished, total)
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        plan: Plan | None,
+        part: Part | None,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._out: Path = options.out
+        self._merge = bool(options.merge)
+        self._plan, self._part = plan, part
+        self._progress = progress
+        self._written = plan is None  # the folder goes on with what it holds
+        self.damaged: str | None = None  # what was wrong with the file before
 
-    return report
+    def report(self, finished: int, total: int) -> None:
+        """Take the reports of `run_sweep`."""
+        if not self._written:
+            self._write()
+            self._written = True
+        self._progress(finished, total)
+
+    def _write(self) -> None:
+        try:
+            kept = read_parts(self._out) if self._merge else ()
+        except DamagedError as error:
+            # Which others it held is known to nobody; the results of all are in the plan, and stay.
+            self.damaged, kept = str(error), ()
+        if self._part is not None:
+            wider = self._part.configs()
+            kept = (*(old for old in kept if not old.configs() <= wider), self._part)
+        write_parts(self._out, kept)
 
 
-def table(summary: Summary, *, page: Path | None = None) -> str:
-    """Return a short table of what was done and where it is."""
+def table(summary: Summary, *, page: Path | None = None, damaged: str | None = None) -> str:
+    """Return a short table of what was done and where it is, and what else was damaged."""
     rows: list[tuple[str, object]] = [
         ("done", summary.done),
         ("kept from before", summary.kept),
@@ -172,6 +200,8 @@ def table(summary: Summary, *, page: Path | None = None) -> str:
         rows.append(("not of this plan", summary.strangers))
     lines = [f"{label:<17} {count:>7}" for label, count in rows]
     lines += [f"damaged, redone: {what}" for what in summary.damaged]
+    if damaged is not None:
+        lines.append(f"damaged, written again: {damaged}")
     if page is not None:
         lines.append(f"page:    {page}")
     lines.append(f"results: {summary.folder / 'results.csv'} and .jsonl")
@@ -238,7 +268,7 @@ def _plan(options: argparse.Namespace) -> Plan | None:
         if not equals or not name or name in named:
             msg = f"set must look like width=100, each field once, got {text!r}"
             raise ValueError(msg)
-        named[name] = value_of_text(value, pair=name == "data.classes")
+        named[name] = value_of_text(value, name)
     axes = [axis_of_text(text) for text in options.axis or ()]
     if options.seeds is not None:
         axes.append(seeds_axis(options.seeds))
@@ -266,11 +296,12 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     watched = sys.stderr.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not watched) as bar:
         task = bar.add_task("sweep", total=None)
-        first: list[int] = []
+        begun = False
 
         def show(finished: int, total: int) -> None:
-            if not first:  # what was there before says nothing about the time left
-                first.append(finished)
+            nonlocal begun
+            if not begun:  # what was there before says nothing about the time left
+                begun = True
                 bar.reset(task, total=total, completed=finished)
             bar.update(task, completed=finished)
 

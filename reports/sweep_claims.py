@@ -1,11 +1,14 @@
 """What a sweep shows, in a few lines with numbers: pure functions of its JSON value."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from reports import text
+from reports.sweep_explained import RULE_RUNS
 
 Json = Mapping[str, Any]
+_SERIES = {"agreement": "agreement", "acc_g": "accuracy of g"}
 
 
 def claims(results: Json) -> list[dict[str, str]]:
@@ -18,47 +21,106 @@ def claims(results: Json) -> list[dict[str, str]]:
     """
     made = []
     for section in results["sections"]:
-        rows = [*_published(section), *_reached(section), *_explained(section), *_failures(section)]
+        rows = [row for lines in _LINES for row in lines(section)]
         made += [{"section": section["title"], **row} for row in rows]
     return made
 
 
 def _published(section: Json) -> list[dict[str, str]]:
     compared = section["published"]
-    if compared is None or not compared["all"]["count"]:
+    if compared is None:
         return []
-    whole = compared["all"]
+    made = []
     parts = ", ".join(
         f"{name.replace('_', ' ')} {row['inside']} of {row['count']}"
         for name, row in compared["by_metric"].items()
     )
+    if compared["all"]["count"]:
+        made.append(_within("Published values", compared["all"], parts))
+    cosines = compared["cosines"]["cosine_published"]
+    if cosines["count"]:
+        difference = text.number(compared["cosine_difference"]["cosine_published"], 2)
+        made.append(_within("Published cosines with u", cosines, f"mean difference {difference}"))
+    return made
+
+
+def _within(what: str, row: Json, more: str) -> dict[str, str]:
+    return {
+        "statement": f"{what} within the range of our seeds, up to their reading errors",
+        "measured": f"{row['inside']} of {row['count']} ({more}); one more seed: "
+        f"{text.number(row['expected'])} or more expected, P(so few) {_probability(row['p_value'])}",
+        "basis": "as if points were independent; they share seeds, so the probability is a guide only"
+        + (f"; {row['not_compared']} more could not be compared" if row["not_compared"] else ""),
+    }
+
+
+def _trends(section: Json) -> list[dict[str, str]]:
+    found = section["trends"]
+    rows = [] if found is None else [row for row in found["rows"] if row["basis"] is not None and row["n"]]
+    if not rows:
+        return []
+    counts = Counter(row["verdict"] for row in rows)
+    failing = ", ".join(
+        f"{_SERIES[row['series']]} over {row['sweep']}" for row in rows if row["verdict"] == "fails"
+    )
     return [
         {
-            "statement": "Published values within the range of our seeds, up to their reading errors",
-            "measured": f"{whole['inside']} of {whole['count']} ({parts}); one more seed: "
-            f"{text.number(whole['expected'])} or more expected, P(so few) {_probability(whole['p_value'])}",
-            "basis": "as if points were independent; they share seeds, so the probability is a guide only"
-            + (f"; {whole['not_compared']} more could not be compared" if whole["not_compared"] else ""),
+            "statement": "Agreement and accuracy of g rise where the published conditions become easier to "
+            "meet",
+            "measured": f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
+            f"{counts['unknown']} of {len(rows)} rows" + (f"; fails: {failing}" if failing else ""),
+            "basis": f"signs of rank correlations over seeds, each row at level "
+            f"{text.number(found['level'], 2)}",
         }
     ]
 
 
 def _explained(section: Json) -> list[dict[str, str]]:
+    """Return a line a predictor: the widest set, and beside it the subset of the two-number rule."""
     made = []
     chosen = section["explained"][section["explained_shown"]]
     study = section["part"] is not None and section["part"]["kind"] == "study"
-    for row in chosen["predictions"]:
+    special = [one for one in section["explained"] if one["runs"] == RULE_RUNS]
+    for index, row in enumerate(chosen["predictions"]):
         if row["n"] and (not study or row["name"].startswith("agreement")):  # what studies are about
-            correlation = "not defined" if row["correlation"] is None else text.number(row["correlation"])
+            subset = special[0]["predictions"][index] if special else {"n": 0}
+            of_subset = f"; of the subset {_quality(subset)}" if subset["n"] else ""
             made.append(
                 {
                     "statement": f"Predicted {row['name']}",
-                    "measured": f"mean absolute error {text.number(row['mean_error'])}, "
-                    f"correlation {correlation}, {text.count(row['n'])} runs",
-                    "basis": f"run by run; {chosen['runs']}",
+                    "measured": f"{_quality(row)}{of_subset}",
+                    "basis": f"run by run; {chosen['runs']}"
+                    + (f"; subset: {RULE_RUNS}" if of_subset else ""),
                 }
             )
     return made
+
+
+def _quality(row: Json) -> str:
+    correlation = "not defined" if row["correlation"] is None else text.number(row["correlation"], 4)
+    return (
+        f"mean absolute error {text.number(row['mean_error'])}, correlation {correlation}, "
+        f"{text.count(row['n'])} runs"
+    )
+
+
+def _criterion(section: Json) -> list[dict[str, str]]:
+    found = section["criterion"]
+    if found is None or not found["rows"]:
+        return []
+    names = {
+        verdict: [row["name"].partition(", ")[2] for row in found["rows"] if row["verdict"] == verdict]
+        for verdict in ("holds", "fails", "unknown")
+    }
+    return [
+        {
+            "statement": f"Accuracy of g predicted with correlation ≥ {found['correlation']:g} and mean "
+            f"absolute error ≤ {found['mean_error']:g}",
+            "measured": "; ".join(f"{verdict}: {', '.join(some)}" for verdict, some in names.items() if some),
+            "basis": f"{text.count(found['total'])} runs: {found['runs']}"
+            + ("" if found["whole"] else "; unknown without all sweeps of the block"),
+        }
+    ]
 
 
 def _reached(section: Json) -> list[dict[str, str]]:
@@ -100,3 +162,6 @@ def _failures(section: Json) -> list[dict[str, str]]:
 
 def _probability(value: float) -> str:
     return text.number(value, 2) if value >= 1e-12 else "below 1e-12"
+
+
+_LINES = (_published, _trends, _reached, _explained, _criterion, _failures)

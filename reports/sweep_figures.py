@@ -75,6 +75,55 @@ def panel_figure(panel: Json, key: str) -> str | None:
     return _svg(draw, key, f"{alt}, {'published' if beside else 'predicted'} values beside")
 
 
+def cosine_figure(panel: Json, key: str) -> str | None:
+    """Mean |cos| of perturbations with u and with ∇f_b over seeds, beside published values.
+
+    None where no published cosine was read off, or no seed has a value.
+
+    Parameters
+    ----------
+    panel : mapping
+        From `reports.reproduction.build`.
+    key : str
+        Unique on the page.
+    """
+    points = panel["points"]
+    cells = [point["cosines"]["cosine_published"] for point in points]
+    if all(c["published"] is None for c in cells) or all(c["mean"] is None for c in cells):
+        return None
+
+    def draw(axes: Axes) -> None:
+        xs, mean, low, high = _known(points, cells, ("mean", "min", "max"))
+        axes.fill_between(xs, low, high, color=_F, alpha=0.2, linewidth=0)
+        axes.plot(xs, mean, color=_F, linewidth=1.3, label="with u")
+        others = [point["cosines"]["cosine_derived"] for point in points]
+        xs, mean = _known(points, others, ("mean",))
+        axes.plot(xs, mean, "--", color=_G, linewidth=1.3, label="with ∇f_b")
+        read = [
+            (p["x"], c["published"], c["error"])
+            for p, c in zip(points, cells, strict=True)
+            if c["published"] is not None
+        ]
+        xs, values, errors = np.array(read, dtype=float).T
+        axes.errorbar(
+            xs,
+            values,
+            yerr=errors,
+            fmt="o",
+            color=_F,
+            mfc="none",
+            markersize=4,
+            linewidth=0.9,
+            capsize=1.5,
+            label="published, with u",
+        )
+        axes.set(ylabel="mean |cos|")
+        _finish(axes, panel)
+
+    alt = f"Mean cosine of perturbations with u and with the gradient of f_b against {panel['x_label']}"
+    return _svg(draw, key, f"{alt}: mean and range over seeds, published values beside")
+
+
 def regime_figure(panel: Json, key: str) -> str | None:
     """Shares of free and flipped neurons and τ, means over runs; None where nothing of it is known.
 

@@ -37,7 +37,10 @@ def read_parts(folder: Path) -> tuple[Part, ...]:
             Part.from_json(fields) for fields in json.loads(path.read_text(encoding="utf-8"))["parts"]
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = f"{PARTS} is not what was written ({error}); give --published or --study again"
+        msg = (
+            f"{PARTS} is not what was written ({error}): give --published or --study again, once for each "
+            "that the folder holds, with --merge if those are several"
+        )
         raise DamagedError(msg) from error
 
 
@@ -124,11 +127,13 @@ def _drawn(section: Mapping[str, Any], key: str) -> dict[str, Any]:
     for index, panel in enumerate(section["panels"]):
         drawn = sweep_figures.panel_figure(panel, f"{key}-{index}")
         regime = sweep_figures.regime_figure(panel, f"{key}-{index}-regime")
+        cosine = sweep_figures.cosine_figure(panel, f"{key}-{index}-cosine")
         panels.append(
             {
                 **panel,
                 "figure": None if drawn is None else Markup(drawn),
                 "regime_figure": None if regime is None else Markup(regime),
+                "cosine_figure": None if cosine is None else Markup(cosine),
             }
         )
     study = section["part"] is not None and section["part"]["kind"] == "study"

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from theory._validation import Array
 
+_STEPS = 1000  # a rank correlation is rounded to 1/_STEPS before signs are flipped
 _CELLS = 100  # a scatter is drawn to 1/_CELLS, pairs that fall together as one
 
 
@@ -56,6 +58,44 @@ def at_most(successes: int, chances: Sequence[float]) -> float:
     for chance in chances:
         distribution = np.append(distribution * (1 - chance), 0.0) + np.append(0.0, distribution * chance)
     return min(1.0, float(distribution[: successes + 1].sum()))
+
+
+def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
+    """Return Spearman's rank correlation; 0 where one side is constant, which is no trend.
+
+    Parameters
+    ----------
+    xs, values : sequence of float, at least 2
+    """
+    if len(set(xs)) < 2 or len(set(values)) < 2:
+        return 0.0
+    return float(stats.spearmanr(xs, values).statistic)
+
+
+def sign_flip(correlations: Sequence[float]) -> float:
+    """Return the two-sided p-value of numbers in [−1, 1] that are as likely negative as positive.
+
+    P(|Σ ±r_s| ≥ |Σ r_s|) for independent fair signs, exactly, for the numbers rounded to 1/1000.  A test of
+    any size for independent numbers each of which is symmetric about 0, whatever their distributions.
+
+    Parameters
+    ----------
+    correlations : sequence of float
+
+    Returns
+    -------
+    float
+        At least 2^(1−n), n the numbers that are not 0; 1 if all are.
+    """
+    rounded = [round(abs(value) * _STEPS) for value in correlations]
+    reach = sum(rounded)
+    distribution = np.zeros(2 * reach + 1)  # of Σ ±r, from −reach to reach
+    distribution[reach] = 1.0
+    for size in rounded:
+        distribution = (np.roll(distribution, size) + np.roll(distribution, -size)) / 2
+    observed = abs(sum(round(value * _STEPS) for value in correlations))
+    sums = np.abs(np.arange(-reach, reach + 1))
+    return min(1.0, float(distribution[sums >= observed].sum()))
 
 
 def comparison(predicted: Array, measured: Array) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from empirics.data.dataset import Dataset, check_preparation, split, two_classes
+from empirics.data.dataset import Dataset, check_classes, check_preparation, split, two_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class DigitsData:
 
     def __post_init__(self) -> None:
         check_preparation(self.test_fraction, self.standardise)
+        check_classes(self.classes)
 
     def load(self, seed: int) -> Dataset:
         """Split with `seed`."""

@@ -56,6 +56,27 @@ def check_preparation(test_fraction: float, standardise: str) -> None:
     check_choice("standardise", standardise, STANDARDISATIONS)
 
 
+def check_classes(classes: tuple[str, str] | None) -> None:
+    """Check the form of the names of two classes; numbers are refused, as 1 is the class "1".
+
+    Raises
+    ------
+    TypeError
+        If they are not a tuple of text.
+    ValueError
+        If they are not two.
+    """
+    if classes is None:
+        return
+    if not isinstance(classes, tuple) or not all(isinstance(name, str) for name in classes):
+        msg = f"classes must be a tuple of two names, such as ('1', '2'), got {classes!r}"
+        raise TypeError(msg)
+    count = len(classes)
+    if count != 2:
+        msg = f"classes must be two, got {count}: {', '.join(classes)}"
+        raise ValueError(msg)
+
+
 def two_classes(
     X: Array, labels: np.ndarray, classes: tuple[str, str] | None, *, source: str
 ) -> tuple[Array, Array, tuple[str, str]]:
@@ -82,7 +103,7 @@ def two_classes(
     ValueError
         If a class does not occur, or no classes are named and labels are not ±1.
     """
-    names = np.array([_class_name(label) for label in labels.tolist()])
+    names = np.array([class_name(label) for label in labels.tolist()])
     present = sorted(set(names.tolist()))
     if classes is None:
         if present != ["-1", "1"]:
@@ -182,7 +203,8 @@ def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array,
     return parts[0], parts[1]
 
 
-def _class_name(label: object) -> str:
+def class_name(label: object) -> str:
+    """Return the name of a class, "1" for 1 and 1.0."""
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return str(label)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from empirics.data.dataset import Dataset, check_preparation, split, two_classes
+from empirics.data.dataset import Dataset, check_classes, check_preparation, split, two_classes
 from theory._validation import Array, as_points
 
 
@@ -42,6 +42,7 @@ class FileData:
 
     def __post_init__(self) -> None:
         check_preparation(self.test_fraction, self.standardise)
+        check_classes(self.classes)
         if Path(self.path).suffix not in {".npz", ".csv"}:
             msg = f"data file must end in .npz or .csv, got {self.path!r}"
             raise ValueError(msg)

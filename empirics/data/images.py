@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from empirics.data.dataset import Dataset, _standardise, two_classes
+from empirics.data.dataset import Dataset, _standardise, check_classes, two_classes
 from empirics.data.idx import FILES, IdxFile, content_hash, find_file, read_split
 from theory._validation import Array, check_choice, check_integer
 
@@ -211,6 +211,7 @@ def _check(config: ImageData, published: _Published | None) -> None:
         if value is not None:
             check_integer(name, value, minimum=1)
     check_choice("standardise", config.standardise, IMAGE_PREPARATIONS)
+    check_classes(config.classes)
     if published is not None and config.classes is not None:
         positive, negative = (_label(name, published) for name in config.classes)
         if positive == negative:

@@ -384,6 +384,13 @@ def test_a_neuron_that_stops_does_so_beyond_its_kink():
     assert -1e-2 < preactivation(flow.trained[0].final, x) <= 0
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_samples_whose_norm_overflows_are_an_error_and_no_warning(loss):
+    network, X, y = random_problem(1, num_points=6, dim=3, width=9, slope=0.0)
+    with pytest.raises(FloatingPointError, match=f"the {loss} flow overflows: samples with entries up to"):
+        smooth_flow(network, X * 1e160, y, times=[1.0], loss=loss)
+
+
 def test_work_is_capped():
     network, X, y = random_problem(1, num_points=6, dim=3, width=9, slope=0.0)
     message = r"squared flow was not solved to T = 9 in max_evaluations: t = 0\.\d+ reached"

@@ -1,11 +1,13 @@
 """Executors: one thread a task, an answer for every task, whatever its process does."""
 
 import os
+import subprocess
 import sys
 import threading
 import types
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import numba
 import pytest
@@ -125,6 +127,116 @@ def test_tasks_cancelled_from_outside_stop_with_an_error():
     with pytest.raises(RuntimeError, match="tasks were cancelled from outside") as caught:
         dict(run_tasks(executors.given(Cancelling()), square, [1]))
     assert isinstance(caught.value.__cause__, CancelledError)
+
+
+# A cluster without workers, then with two, each started again after its death.  The third task ends whatever
+# runs it.  Dask logs to stderr as it likes.
+CLUSTER = """
+import os
+import subprocess
+import sys
+
+import dask
+from distributed import LocalCluster
+from empirics import executors
+
+
+def run(task):
+    if task == 2:
+        os._exit(1)
+    return task
+
+
+def results(cluster):
+    pool = executors.dask(cluster.scheduler_address.replace("tcp", "dask"))
+    return list(executors.run_tasks(pool, run, range(4)))
+
+
+if __name__ == "__main__":
+    # Only the task that ends a worker is to be blamed for it: one task a worker, none queued there.
+    dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    dask.config.set({"distributed.scheduler.worker-saturation": 1.0})
+    small = dict(threads_per_worker=1, dashboard_address=None, host="127.0.0.1")
+    if sys.argv[1] == "none":
+        executors._ALONE_SECONDS = 1.0
+        with LocalCluster(n_workers=0, **small) as cluster:
+            try:
+                results(cluster)
+            except executors.NoWorkersError as error:
+                print(error)
+    else:
+        with LocalCluster(n_workers=2, **small) as cluster:
+            found = dict(results(cluster))
+            print(found.pop(2))
+            print(sorted(found.items()))
+"""
+
+
+def on_cluster(workers, tmp_path):
+    """Return what a process of its own prints, which must end by itself."""
+    script = tmp_path / "cluster.py"
+    script.write_text(CLUSTER, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script), workers],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_cluster_without_workers_is_an_error_and_not_a_wait_for_ever(tmp_path):
+    said = (
+        "cluster must have workers, got none for 1 s; if tasks end them, --executor processes tells which\n"
+    )
+    assert on_cluster("none", tmp_path) == said
+
+
+@pytest.mark.slow
+def test_task_that_ends_every_worker_of_a_cluster_is_given_up(tmp_path):
+    lines = on_cluster("two", tmp_path).splitlines()
+    assert lines == [
+        "the process of this task ended twice, the second time alone",
+        "[(0, 0), (1, 1), (3, 3)]",
+    ]
+
+
+class FakeClient:
+    """A client of a scheduler whose tasks never end."""
+
+    def __init__(self, workers):
+        self.workers, self.cancelled = workers, []
+
+    def submit(self, *_arguments, **_options):
+        return types.SimpleNamespace(add_done_callback=lambda _: None)
+
+    def scheduler_info(self):
+        return {"workers": self.workers}
+
+    def cancel(self, tasks):
+        self.cancelled += tasks
+
+
+@pytest.mark.parametrize("workers", [{}, {"one": 1}])
+def test_wait_for_workers_ends(monkeypatch, workers):
+    monkeypatch.setattr(executors, "_ALONE_SECONDS", 0.05)
+    monkeypatch.setattr(executors, "_LOOK_SECONDS", 0.01)
+    client = FakeClient(workers)
+    with executors._Cluster(client) as executor:
+        future = executor.submit(abs, 1)
+        if workers:  # they may be at work for as long as they like
+            assert not wait([future], timeout=0.3).done
+            executor.shutdown(wait=False)
+        else:
+            assert wait([future], timeout=10).done
+            with pytest.raises(executors.NoWorkersError, match="cluster must have workers, got none for"):
+                executors._error(future)
 
 
 def test_killed_worker_of_a_cluster_is_a_death(monkeypatch):

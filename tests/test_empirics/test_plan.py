@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from empirics import DigitsData, ExperimentConfig, FileData, GaussianData, ShiftedGaussianData
-from empirics.data import IdxData, MnistData
+from empirics.data import FashionMnistData, IdxData, MnistData
 from empirics.plan import (
     Axis,
     Block,
@@ -131,12 +131,79 @@ def test_axis_of_the_command_line(text, expected):
     assert axis_of_text(text) == expected
 
 
+@pytest.mark.parametrize("name", ["width", "T_f", "epsilon", "data.num_train", "no_such_field"])
 @pytest.mark.parametrize("text", ["12", "1.5", "1e3", "none", "true", "a", "logistic", "own.csv", "1_0"])
-def test_words_of_the_command_line_have_the_type_they_look_like(text):
+def test_words_of_the_command_line_have_the_type_they_look_like(text, name):
     known = {"12": 12, "1.5": 1.5, "1e3": 1e3, "none": None, "true": True, "1_0": 10}
-    value = value_of_text(text)
+    value = value_of_text(text, name)
     assert value == known.get(text, text)
     assert type(value) is type(known.get(text, text))
+
+
+@pytest.mark.parametrize(
+    "name", ["data.path", "data.source", "data.standardise", "loss", "precision", "solver"]
+)
+def test_fields_that_are_text_stay_text(name):
+    for text in ("123", "1e5", "nan", "true", "none"):
+        assert value_of_text(text, name) == text
+    assert axis_of_text(f"{name}=1e5,7").values == (("1e5",), ("7",))
+    assert axis_of_text(f"T_f,{name}=1:1e5").values == ((1, "1e5"),)
+
+
+def test_a_folder_may_be_absent_and_may_have_a_number_for_a_name():
+    assert value_of_text("none", "data.folder") is None
+    assert value_of_text("1e5", "data.folder") == "1e5"
+
+
+# Every source with classes, whatever it is called on disk.
+WITH_CLASSES = [
+    (DigitsData, "data = {source = 'digits', classes = %s}"),
+    (MnistData, "data = {source = 'mnist', classes = %s}"),
+    (FashionMnistData, "data = {source = 'fashion-mnist', classes = %s}"),
+    (FileData, "data = {source = 'file', path = 'own.csv', classes = %s}"),
+    (IdxData, "data = {source = 'idx', folder = 'images', classes = %s}"),
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), WITH_CLASSES)
+def test_classes_that_are_numbers_are_names_in_every_source(kind, text):
+    for classes in ("[3, 4]", "[3.0, '4']", "['3', '4']"):
+        (block,) = plan_of_toml(f"[base]\nwidth = 1\n{text % classes}").blocks
+        (config,) = block.configs()
+        assert isinstance(config.data, kind)
+        assert config.data.classes == ("3", "4")
+
+
+@pytest.mark.parametrize(("kind", "text"), WITH_CLASSES)
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("3", r"data.classes must be two names, as \[1, 2\] .*, got 3"),
+        ("'3:4'", "data.classes must be two names"),
+        ("[true, false]", "data.classes must be two names"),
+        ("[[3, 4], [1, 2]]", "data.classes must be two names"),
+        ("['3', '4', '5']", "classes must be two, got 3"),
+        ("[3]", "classes must be two, got 1"),
+    ],
+)
+def test_other_classes_are_refused_at_once(kind, text, classes, message):
+    (block,) = plan_of_toml(f"[base]\nwidth = 1\n{text % classes}").blocks
+    with pytest.raises((TypeError, ValueError), match=message):
+        block.configs()
+
+
+@pytest.mark.parametrize(("kind", "text"), WITH_CLASSES)
+def test_sources_refuse_classes_that_are_numbers(kind, text):
+    needed = {FileData: {"path": "own.csv"}, IdxData: {"folder": "images"}}.get(kind, {})
+    for classes in ((1, 2), ["1", "2"], "12"):
+        with pytest.raises(TypeError, match="classes must be a tuple of two names, such as"):
+            kind(**needed, classes=classes)
+
+
+def test_a_number_for_a_path_is_refused():
+    (block,) = plan_of_toml("[base]\nwidth = 1\ndata = {source = 'file', path = 5}").blocks
+    with pytest.raises(TypeError, match=r"data\.path must be text, got 5"):
+        block.configs()
 
 
 # Refusals ---------------------------------------------------------------------------------------------------

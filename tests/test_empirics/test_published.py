@@ -5,14 +5,15 @@ import tomllib
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from empirics import published
+from empirics import GaussianData, ShiftedGaussianData, published
+from empirics.measure import cosines
 from empirics.plan import config_hash
-from empirics.published import BLOCKS, METRICS, Reading, block, plan_of, points, readings
-from theory import flow_time
+from empirics.published import BLOCKS, METRICS, Reading, block, cosine_reading, plan_of, points, readings
+from theory import flow_time, perturbation_direction, phi
 
-# Read off figures of cosines, which no block holds.
 COSINES = {"G T_f", "G d", "MNIST T_f", "MSG T_f", "MSG d"}
 
 
@@ -27,6 +28,68 @@ def test_every_reading_is_a_point_of_its_block():
         compared += 1
     assert compared == 1041
     assert blocks.keys() == {"MSG_a", "G_a", "MNIST_a"}
+
+
+def test_every_published_cosine_is_found_at_a_point_of_its_block():
+    found = [
+        cosine_reading(chosen.figure, sweep, x)
+        for chosen in map(block, BLOCKS)
+        for sweep, experiments in chosen.sweeps.items()
+        for x in experiments
+    ]
+    published_ones = [key for key in readings() if key[3] == "cosine_similarity"]
+    assert sum(reading is not None for reading in found) == len(published_ones) == 77
+    assert cosine_reading("MSG_a", "T_f", 3) == Reading(0.5, 0.006)
+    assert cosine_reading("MSG_a", "N", 10) is cosine_reading("", "d", 100) is None
+
+
+def test_cosines_and_accuracies_were_published_of_the_same_experiments():
+    """Accuracies of f in both figures agree up to the reading errors of both, at all 77 points."""
+    found = readings()
+    figures = {name: figure for figure, name in published.COSINE_FIGURES.items()}
+    apart = []
+    for (figure, sweep, x, series), reading in found.items():
+        if figure == "cossim" and series == "acc_f":
+            name, _, axis = sweep.partition(" ")
+            other = found[figures[name], axis, x, "acc_f"]
+            apart.append(abs(reading.value - other.value) - reading.error - other.error)
+    assert len(apart) == 77
+    assert max(apart) <= 0
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["draws shared by all pairs", "draws of each pair"])
+@pytest.mark.parametrize(
+    ("data", "largest"),
+    [
+        (ShiftedGaussianData(dim=30, num_train=400, num_test=1, shift=0.3), 6e-5),
+        (GaussianData(dim=400, num_train=400, num_test=1), 1.2e-3),
+    ],
+    ids=["shifted", "random labels"],
+)
+def test_monte_carlo_kernel_lowers_a_cosine_by_half_the_squared_error_across(data, largest, shared):
+    """1000 draws; R deviates from u by a random part. Measured: 1e-5 to 3e-5, 3.7e-4, 1.04e-3.
+
+    Fixed seeds; over draws the difference to the formula has a deviation of up to 3e-5 (measured).
+    """
+    dataset, rng, draws = data.load(seed=0), np.random.default_rng(0), 1000
+    X, y = dataset.X, dataset.y
+    N, dim = X.shape
+    u = perturbation_direction(X, y, kind="paper", negative_slope=0.0)
+    units = u / np.linalg.norm(u, axis=1, keepdims=True)
+    if shared:
+        active = (X @ rng.normal(size=(dim, draws)) / math.sqrt(dim) + rng.normal(size=draws) > 0) * 1.0
+        sampled = active @ active.T / draws
+    else:
+        sampled = rng.binomial(draws, phi(X, negative_slope=0.0)) / draws
+    u_hat = (sampled * y) @ X / N
+    R = units + 0.3 * rng.normal(size=X.shape) / math.sqrt(dim)
+    share = 1 - np.abs(cosines(R, u_hat)).mean() / np.abs(cosines(R, u)).mean()
+    error = u_hat - u
+    across = error - (error * units).sum(axis=1, keepdims=True) * units
+    formula = ((across**2).sum(axis=1) / (2 * (u**2).sum(axis=1))).mean()
+    assert abs(share - formula) < 1.5e-4
+    assert formula > (1e-6 if largest < 1e-3 else 2e-4)  # the noise is there
+    assert max(share, formula) < largest < min(r.error for k, r in readings().items() if k[0] == "cossim")
 
 
 def test_readings_parse():
@@ -104,6 +167,32 @@ def test_small_sizes_keep_ratios():
         assert full.num_train / full.dim == small.num_train / small.dim
         assert full.epsilon_per_root == small.epsilon_per_root
     assert block("msg-b").base.num_train == block("msg-b", size="small").base.num_train
+
+
+def test_logistic_sweep_of_msg_b_has_five_rates_each():
+    for size in published.SIZES:
+        chosen = block("msg-b", size=size)
+        assert chosen.sweeps["d_logistic"].keys() == chosen.sweeps["d"].keys()
+    made = points("msg-b", size="small", solver="flow", seeds=1, sweeps=["d_logistic"])
+    rates = (10, 5, 1, 0.1, 0.01)
+    times = {flow_time(rate, 1000, momentum=0.9) for rate in rates}
+    for point in made:
+        assert {(c.T_f, c.T_g) for c in point.configs} == {(f, g) for f in times for g in times}
+        assert {(c.loss, c.solver, c.scenario) for c in point.configs} == {("logistic", "gd", "b")}
+        assert all(c.epsilon == pytest.approx(0.01 * math.sqrt(point.x), rel=1e-5) for c in point.configs)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fmnist"])
+def test_logistic_epsilon_of_images_goes_to_1_4_in_scenario_b_only(name):
+    for scenario, largest in (("a", 0.14), ("b", 1.4)):
+        sweep = block(f"{name}-{scenario}").sweeps["eps_logistic"]
+        assert list(sweep) == [pytest.approx(largest * i / 10) for i in range(11)]
+        assert {experiment.loss for experiment in sweep.values()} == {"logistic"}
+        for x, experiment in sweep.items():
+            assert experiment.epsilon_per_root * 28 == pytest.approx(x)
+        # The small size keeps ε over the norm of a sample: three times as much per √d.
+        small = block(f"{name}-{scenario}", size="small").sweeps["eps_logistic"]
+        assert max(small) == pytest.approx(3 * largest / 28 * 8)
 
 
 def test_balanced_targets_are_asked_for():

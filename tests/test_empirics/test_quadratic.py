@@ -1,5 +1,6 @@
 """The velocity of a sliding neuron: against scipy, conditions of optimality, ends of intervals, mutants."""
 
+import math
 import re
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def solve(inputs, rest, low, high, place, function=least_norm):
     tolerance = 1024 * EPS * lengths * scale
     force = np.where(place < 0, low, np.where(place > 0, high, (low + high) / 2))
     place = place.astype(float)
-    found = function(inputs @ inputs.T, inputs @ rest, force, low, high, place, tolerance)
+    found, optimal = function(inputs @ inputs.T, inputs @ rest, force, low, high, place, tolerance)
+    assert optimal
     return found, place, tolerance
 
 
@@ -95,7 +97,8 @@ def test_one_sample_by_hand(base, force, end):
     # ½ · 2 ξ² + ξ base over [−1, −.2]: ξ = −base/2 within, else the nearer end.
     place = np.array([1.0])
     one = np.array([1.0])
-    found = least_norm(2 * np.eye(1), base * one, -0.2 * one, -one, -0.2 * one, place, 1e-12 * one)
+    found, optimal = least_norm(2 * np.eye(1), base * one, -0.2 * one, -one, -0.2 * one, place, 1e-12 * one)
+    assert optimal
     assert found == pytest.approx([force], abs=4 * EPS)
     assert end is None or place[0] == end
 
@@ -104,9 +107,31 @@ def test_equal_samples_share_a_force_that_one_alone_cannot_give():
     # Two times the same sample, ‖x̃‖ = 1: −3/2 in all, each in [−1, 0].
     gram, ones = np.ones((2, 2)), np.ones(2)
     place = ones.copy()
-    found = least_norm(gram, 1.5 * ones, 0 * ones, -ones, 0 * ones, place, 1e-12 * ones)
+    found, optimal = least_norm(gram, 1.5 * ones, 0 * ones, -ones, 0 * ones, place, 1e-12 * ones)
+    assert optimal
     assert found.sum() == pytest.approx(-1.5, abs=8 * EPS)
     assert (place == 0).sum() <= 1
+
+
+@pytest.mark.parametrize(
+    ("gram", "base"), [(math.nan, 1.0), (1.0, math.nan), (1.5e308, 0.0), (math.inf, 1.0)]
+)
+def test_what_is_not_finite_is_not_called_optimal(gram, base):
+    # Two samples at −1: their gradient base − 2 gram leaves float64.
+    ones = np.ones(2)
+    _, optimal = least_norm(
+        np.full((2, 2), gram), base * ones, -ones, -ones, 0 * ones, -ones.copy(), 1e-12 * ones
+    )
+    assert not optimal
+
+
+def test_a_cap_that_is_reached_is_told():
+    names = interpreted([("range(20 * count + 20)", "range(1)")])
+    inputs, rest, low, high = problem(0, count=12, dim=4, kind="in balance")
+    ends, place = np.ones(12), np.ones(12)
+    gram = inputs @ inputs.T
+    _, optimal = names["least_norm"](gram, inputs @ rest, high.copy(), low, high, place, 1e-12 * ends)
+    assert not optimal
 
 
 def test_scales():
@@ -125,12 +150,16 @@ MUTANTS = {
     "stays at the wrong end": ("place[k] = 1.0 if way[hit] > 0", "place[k] = 1.0 if way[hit] < 0"),
     "stops at the first end": ("finished = finished or num == 0", "finished = True"),
     "base forgotten": ("way[i] = -base[free[i]]", "way[i] = 0.0"),
+    "gives up": (
+        "which < 0:\n            return force, bool(",
+        "which < 0:\n            return force, not bool(",
+    ),
     "half a back substitution": ("right[row] -= factor[k, row] * right[k]", "pass"),
 }
 
 
-def is_right(changes):
-    """Whether the source after changes solves 40 problems; a wrong mutant may leave the interval or raise."""
+def interpreted(changes):
+    """Return the names of the source run by the interpreter, after changes that each fit exactly once."""
     source = Path(empirics.quadratic.__file__).read_text()
     source = re.sub(r"^from empirics\.compiled .*$", "", source, flags=re.MULTILINE)
     for old, new in changes:
@@ -138,6 +167,12 @@ def is_right(changes):
         source = source.replace(old, new)
     names = {"compiled": lambda function: function}
     exec(compile(source, "mutant", "exec"), names)
+    return names
+
+
+def is_right(changes):
+    """Whether the source after changes solves 40 problems; a wrong mutant may leave the interval or raise."""
+    names = interpreted(changes)
     rounds = iter(range(3000))
     move = names["_move"]
 

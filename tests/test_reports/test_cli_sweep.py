@@ -99,6 +99,54 @@ def test_failures_are_counted_and_tried_again(families, out, capsys):
     assert len(families.ran) == 12
 
 
+def test_sweep_in_which_everything_failed_is_no_success(families, out, capsys):
+    families.fails = lambda config: "ValueError: wide"
+    for _ in range(2):  # and again, where all of it is kept
+        assert main([*TINY, *SERIAL, "--out", str(out)]) == 1
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        assert "failed                  8" in captured.out
+        assert f"errors:  {out / 'failures.json'}; --retry-failed tries again" in captured.out
+    families.fails = lambda config: None if config.width == 20 and config.seed and config.T_f == 1 else "no"
+    assert main([*TINY, *SERIAL, "--retry-failed", "--out", str(out)]) == 0
+    assert "done                    1" in capsys.readouterr().out
+
+
+def test_paths_that_look_like_numbers_are_paths(families, out, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "--data", "123", "--set", "width=3", *SERIAL, "--out", str(out)]) == 2
+    assert "got '123'" in capsys.readouterr().err
+    flags = ["--data", "file", "--set", "data.path=1e5", "--set", "width=3"]
+    assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 2
+    assert "data file must end in .npz or .csv, got '1e5'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", '{"parts": [{"kind": "study"}]}'])
+def test_damaged_list_of_parts_can_be_written_again(families, out, capsys, content):
+    """A folder of two blocks, merged: each is given again with --merge, nothing runs twice."""
+    small = ["--size", "small", "--seeds", "1", "--solver", "flow", *SERIAL, "--out", str(out)]
+    first = ["sweep", "--published", "msg-a", "--sweeps", "eps", *small]
+    second = ["sweep", "--published", "msg-a", "--sweeps", "d", *small]
+    assert main(first) == 0
+    assert main([*second, "--merge"]) == 0
+    whole, ran = (out / "parts.json").read_bytes(), len(families.ran)
+    page = (out / "report.html").read_bytes()
+    (out / "parts.json").write_text(content, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["sweep", *SERIAL, "--out", str(out)]) == 2
+    advice = (
+        "give --published or --study again, once for each that the folder holds, with --merge if those are"
+    )
+    assert advice in capsys.readouterr().err
+    assert main([*first, "--merge"]) == 0
+    assert "damaged, written again: parts.json is not what was written" in capsys.readouterr().out
+    assert main([*second, "--merge"]) == 0
+    assert "damaged, " not in capsys.readouterr().out
+    assert (out / "parts.json").read_bytes() == whole
+    assert (out / "report.html").read_bytes() == page
+    assert len(families.ran) == ran
+
+
 def test_damage_and_strangers_are_told(families, out, capsys):
     assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
     path = next((out / "results").glob("*.json"))

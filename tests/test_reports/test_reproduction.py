@@ -11,7 +11,7 @@ from scipy import stats
 from empirics import ShiftedGaussianData
 from empirics.config import ExperimentConfig
 from empirics.plan import Axis, Block, Plan, config_hash, fields_of, plan
-from empirics.published import METRICS, Reading, plan_of, points
+from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
 from reports.reproduction import build, per_seed, summary
 from reports.sweep_claims import claims
 from reports.sweep_parts import MOST_PANELS, Part, rest_panels
@@ -181,7 +181,7 @@ def test_axis_is_logarithmic_where_values_span_more_than_a_decade():
 def test_regime_is_the_mean_over_runs_and_predictions_stand_beside():
     def columns(config):
         free = {"free_f": 0.25 if config.T_f > 5000 else 0.75, "tau_g": None}
-        return free | {"predicted_accuracy_g_train": 0.5 + 0.25 * config.seed}
+        return free | {"predicted_accuracy_g_train": 0.5 + 0.25 * config.seed, "accuracy_g_train": 0.7}
 
     rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
     for point in built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"]:
@@ -271,9 +271,90 @@ def test_a_point_shows_the_first_prediction_there_is():
         {"two_point_agreement_test": None, "lazy_agreement_test": 0.8, "predicted_agreement_test": 0.7},
         {"predicted_agreement_test": 0.7},
     ]
-    results = built(part, [row_of(c, **values) for c, values in zip(configs, columns, strict=False)])
-    points = results["sections"][0]["panels"][0]["points"]
+    rows = [row_of(c, agreement_test=0.5, **values) for c, values in zip(configs, columns, strict=False)]
+    points = built(part, rows)["sections"][0]["panels"][0]["points"]
     assert [point["predicted"]["agreement"] for point in points[:3]] == [0.9, 0.8, 0.7]
+    assert [point["predicted_by"]["agreement"] for point in points[:3]] == [
+        "two_point_agreement_test",
+        "lazy_agreement_test",
+        "predicted_agreement_test",
+    ]
+
+
+def predicted_of_first_point(columns):
+    """Return prediction, its column and the measured value at d = 10, whose runs have `columns`."""
+    point = D_SWEEP.points()[0]
+    rows = []
+    for index, config in enumerate(c for c in point.configs if c.seed == 0):
+        made = row_of(config, **columns[index])
+        rows.append(made if columns[index] else made | {"status": "failed"})
+    shown = built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"][0]
+    return shown["predicted"]["acc_g"], shown["predicted_by"]["acc_g"], shown["metrics"]["acc_g"]["mean"]
+
+
+def predictions(measured, two_point, lazy):
+    names = ("accuracy_g_train", "two_point_accuracy_g_train", "lazy_accuracy_g_train")
+    return dict(zip(names, (measured, two_point, lazy), strict=True))
+
+
+def test_a_prediction_is_the_maximum_over_the_runs_that_are_measured():
+    """The run that did not end was predicted best; it counts for neither."""
+    unmeasured = predictions(None, 0.99, 0.99)
+    others = [predictions(0.6, 0.55, 0.8), predictions(0.7, 0.65, 0.8), predictions(0.5, 0.5, 0.8)]
+    assert predicted_of_first_point([unmeasured, *others]) == (0.65, "two_point_accuracy_g_train", 0.7)
+
+
+@pytest.mark.parametrize("missing", [None, math.nan])
+def test_predictors_are_not_mixed_within_a_point(missing):
+    """One run lacks the first predictor: the second for all, not the larger of both."""
+    gap = predictions(0.6, missing, 0.62)
+    others = [predictions(0.7, 0.9, 0.64)] * 3
+    assert predicted_of_first_point([gap, *others]) == (0.64, "lazy_accuracy_g_train", 0.7)
+    neither = predictions(0.6, missing, missing)
+    assert predicted_of_first_point([neither, *others]) == (None, None, 0.7)
+
+
+def test_failed_runs_have_no_prediction():
+    assert predicted_of_first_point([{}] * 4) == (None, None, None)
+    one = [{}, {}, {}, predictions(0.6, 0.5, 0.4)]
+    assert predicted_of_first_point(one) == (0.5, "two_point_accuracy_g_train", 0.6)
+
+
+# Cosines -----------------------------------------------------------------------------------------------
+
+
+def test_published_cosines_are_compared_and_counted_by_themselves():
+    """Seeds at .996 and 1: published .996 or 1 at all d, errors of .006 and .011."""
+
+    def columns(config):
+        value = 0.996 + 0.004 * config.seed
+        return {"cosine_published": value, "cosine_derived": value - 0.5}
+
+    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
+    (section,) = built(D_SWEEP, rows)["sections"]
+    for point in section["panels"][0]["points"]:
+        cell = point["cosines"]["cosine_published"]
+        reading = cosine_reading("MSG_a", "d", point["x"])
+        assert (cell["published"], cell["error"], cell["n"]) == (reading.value, reading.error, 2)
+        assert (cell["min"], cell["max"], cell["inside"]) == (0.996, 1.0, True)
+    compared = section["published"]
+    assert [compared["cosines"][name]["inside"] for name in COSINES] == [10, 0]
+    assert [compared["cosines"][name]["count"] for name in COSINES] == [10, 10]
+    read = [cosine_reading("MSG_a", "d", x).value for x in range(10, 101, 10)]
+    assert compared["cosine_difference"]["cosine_published"] == pytest.approx(0.998 - np.mean(read))
+    assert compared["all"]["count"] == 0
+    (line,) = [c for c in claims(built(D_SWEEP, rows)) if c["statement"].startswith("Published cosines")]
+    assert line["measured"].startswith("10 of 10 (mean difference ")
+
+
+def test_cosines_elsewhere_have_nothing_beside_them():
+    part = Part(kind="published", name="msg-a", seeds=1, sweeps=("N",), solver="flow")
+    rows = [row_of(config, cosine_published=0.5) for point in part.points() for config in point.configs]
+    (section,) = built(part, rows)["sections"]
+    cells = [point["cosines"]["cosine_published"] for point in section["panels"][0]["points"]]
+    assert {(cell["mean"], cell["published"]) for cell in cells} == {(0.5, None)}
+    assert section["published"]["cosines"]["cosine_published"]["count"] == 0
+    assert section["published"]["cosine_difference"]["cosine_published"] is None
 
 
 def test_simple_runs_of_msg_a_are_77_a_seed_and_58_with_long_training():
@@ -294,7 +375,7 @@ def test_simple_runs_of_msg_a_are_77_a_seed_and_58_with_long_training():
         simple: 77,
         f"{simple}, all epochs of the base": 10 + 18 + 10 + 16 + 4,
     }
-    assert list(counts)[1:3] == ["logistic loss", "identity loss"]  # what theory is about comes later
+    assert list(counts)[:3] == ["identity loss", "all runs", "logistic loss"]  # what theory is about first
 
 
 # Studies -----------------------------------------------------------------------------------------------

@@ -1,0 +1,244 @@
+"""Wall time and peak memory of training against N, d and m: exact flow and descent, each in its own process.
+
+"flow" is `flow` to T; "samples" and "products" are the same descent, by the Gram matrix of the samples and by
+products with the data (`train_path` chooses between them by itself).  Identity loss, shifted Gaussian data.
+"""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from empirics import descent
+from empirics.data import ShiftedGaussianData
+from empirics.descent import train
+from empirics.exact_flow import flow
+from empirics.model import TwoLayerNet
+from theory._validation import check_choice, check_integer, check_real
+
+Solver = Literal["flow", "samples", "products"]
+SOLVERS: tuple[Solver, ...] = ("flow", "samples", "products")
+AXES = ("N", "dim", "width")
+# From here on descent at the samples is what `train` does: 15 dimensions and more, 10,000 samples and fewer.
+_LEAST_DIM, _MOST_SAMPLES = 15, 10_000
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One training run.
+
+    Raises
+    ------
+    ValueError, TypeError
+        On construction, if an argument is out of range: N in [2, 10000], dim ≥ 15, width and num_steps ≥ 1,
+        T > 0.
+    """
+
+    solver: Solver
+    N: int = 500
+    dim: int = 64
+    width: int = 100
+    T: float = 100.0  # flow time
+    num_steps: int = 1000  # of descent
+
+    def __post_init__(self) -> None:
+        check_choice("solver", self.solver, SOLVERS)
+        check_integer("dim", self.dim, minimum=_LEAST_DIM)
+        check_integer("width", self.width, minimum=1)
+        check_integer("num_steps", self.num_steps, minimum=1)
+        check_real("T", self.T, minimum=0, exclusive=True)
+        if check_integer("N", self.N, minimum=2) > _MOST_SAMPLES:
+            msg = f"N must be <= {_MOST_SAMPLES}, got {self.N}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a run took."""
+
+    seconds: tuple[float, ...]  # of each repetition, after one small run that is not counted
+    peak_bytes: int | None  # above what the process held before; None where the system does not say
+
+
+VALUES: Mapping[str, tuple[int, ...]] = {
+    "N": (125, 250, 500, 1000, 2000),
+    "dim": (16, 32, 64, 128, 256),
+    "width": (50, 100, 200, 400, 800),
+}
+
+
+def measure(
+    *,
+    base: Problem | None = None,
+    values: Mapping[str, Sequence[int]] = VALUES,
+    repeats: int = 3,
+    progress: Callable[[int, int], None] = lambda finished, total: None,
+) -> dict[str, Any]:
+    """Measure all solvers along each axis, one thing varied at a time.
+
+    Parameters
+    ----------
+    base : Problem, optional
+        Its solver does not count; `Problem`'s defaults if absent.
+    values : mapping from "N", "dim" or "width" to sizes
+    repeats : int
+        Timed repetitions of each run, at least 1.
+    progress : callable
+        Told (finished, total) after each run.
+
+    Returns
+    -------
+    dict
+        Plain JSON values: ``base``; ``repeats``; ``rows`` of axis, solver, x, ``seconds`` (all), ``median``,
+        ``peak_bytes``; ``slopes`` of axis, solver, quantity ("seconds" or "bytes"), ``slope`` (None for fewer
+        than two positive values) and ``n``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an axis is unknown or a size out of range, before anything is run.
+    RuntimeError
+        If a run fails.
+    """
+    check_integer("repeats", repeats, minimum=1)
+    start = Problem(solver="flow") if base is None else base
+    for axis in values:
+        check_choice("axis", axis, AXES)
+    wanted = [
+        (axis, x, problem)
+        for axis, sizes in values.items()
+        for solver in SOLVERS
+        for x in sizes
+        for problem in [replace(start, solver=solver, **{axis: x})]
+    ]
+    costs = dict.fromkeys(problem for *_, problem in wanted)  # the base lies on every axis
+    for finished, problem in enumerate(costs, start=1):
+        costs[problem] = run_alone(problem, repeats=repeats)
+        progress(finished, len(costs))
+    rows = [_row(axis, x, problem, costs[problem]) for axis, x, problem in wanted]
+    sizes = asdict(start)
+    del sizes["solver"]
+    return {"base": sizes, "repeats": repeats, "rows": rows, "slopes": slopes(rows)}
+
+
+def _row(axis: str, x: int, problem: Problem, cost: Cost | None) -> dict[str, Any]:
+    assert cost is not None
+    return {
+        "axis": axis,
+        "solver": problem.solver,
+        "x": x,
+        "seconds": list(cost.seconds),
+        "median": statistics.median(cost.seconds),
+        "peak_bytes": cost.peak_bytes,
+    }
+
+
+_CHILD = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from empirics.costs import Problem, run_here
+cost = run_here(Problem(**json.loads(sys.argv[2])), int(sys.argv[3]))
+print(json.dumps([cost.seconds, cost.peak_bytes]))
+"""
+
+
+def run_alone(problem: Problem, *, repeats: int) -> Cost:
+    """Run a problem in a new process, so that no memory of others is there to be used again.
+
+    Raises
+    ------
+    RuntimeError
+        If the process fails, with the last line of what it said.
+    """
+    arguments = [str(Path(__file__).parents[1]), json.dumps(asdict(problem)), str(repeats)]
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, *arguments], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        msg = f"run of {problem} failed: {said[-1]}"
+        raise RuntimeError(msg)
+    seconds, peak = json.loads(done.stdout)
+    return Cost(seconds=tuple(seconds), peak_bytes=peak)
+
+
+def run_here(problem: Problem, repeats: int) -> Cost:
+    """Run a problem in this process, after a small one that loads what is compiled.
+
+    Sets which way descent takes for the rest of the process: call it by `run_alone`.
+    """
+    if problem.solver == "products":
+        descent._FEW_SAMPLES = 0
+    _prepared(replace(problem, N=8, dim=_LEAST_DIM, width=4, num_steps=2))()
+    work = _prepared(problem)
+    known = _forget_peak()
+    before = _memory("VmRSS")
+    seconds, peak = [], None
+    for repetition in range(repeats):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+        if not repetition:
+            peak = _memory("VmHWM")
+    held = None if peak is None or before is None or not known else max(0, peak - before)
+    return Cost(seconds=tuple(seconds), peak_bytes=held)
+
+
+def _prepared(problem: Problem) -> Callable[[], object]:
+    data = ShiftedGaussianData(dim=problem.dim, num_train=problem.N, num_test=1).load(seed=0)
+    network = TwoLayerNet.initialise(problem.dim, problem.width, seed=0)
+    if problem.solver == "flow":
+        return lambda: flow(network, data.X, data.y, times=[problem.T])
+    X, y = (torch.as_tensor(array).to(network.weight) for array in (data.X, data.y))
+    return lambda: train(network, X, y, T=problem.T, num_steps=problem.num_steps)
+
+
+def _forget_peak() -> bool:
+    """Set the peak of this process to what it holds now; tell whether the system does."""
+    try:
+        _CLEAR.write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def _memory(name: str) -> int | None:
+    """Return a size of this process in bytes, None where the system does not say.
+
+    Not ``ru_maxrss``: a child starts with its parent's.
+    """
+    try:
+        found = re.search(rf"^{name}:\s*(\d+) kB$", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        return None
+    return None if found is None else int(found.group(1)) * 1024
+
+
+def slopes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the least-squares slope of log cost against log size, by axis, solver and quantity."""
+    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for row in rows:
+        for quantity, value in (("seconds", row["median"]), ("bytes", row["peak_bytes"])):
+            group = groups.setdefault((row["axis"], row["solver"], quantity), [])
+            if value is not None and value > 0:
+                group.append((row["x"], value))
+    made = []
+    for (axis, solver, quantity), pairs in groups.items():
+        slope = None
+        if len({x for x, _ in pairs}) > 1:
+            logs = np.log(np.array(pairs))
+            centred = logs[:, 0] - logs[:, 0].mean()
+            slope = float(centred @ logs[:, 1] / (centred @ centred))
+        made.append({"axis": axis, "solver": solver, "quantity": quantity, "slope": slope, "n": len(pairs)})
+    return made

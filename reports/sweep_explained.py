@@ -1,0 +1,195 @@
+"""Predicted against measured, run by run: for several sets of runs, the widest honest one first.
+
+Pure: functions of the plan and the rows of its results.  `reports.reproduction` puts them on the page.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from empirics import published
+from empirics.config import ExperimentConfig
+from empirics.data import DataSource
+from empirics.plan import identity
+from empirics.published import Point
+from empirics.store import digest
+from reports.sweep_parts import Panel, Part
+from reports.sweep_statistics import comparison
+from theory.setting import flow_time
+
+Row = Mapping[str, Any]
+Json = dict[str, Any]
+
+# Name, predicted column, measured column.
+PREDICTIONS = tuple(
+    (f"{what}, {how}", f"{column}_{measured}", measured)
+    for what, measured in (("accuracy of g", "accuracy_g_train"), ("agreement", "agreement_test"))
+    for how, column in (
+        ("two samples", "two_point"),
+        ("initial weights", "lazy"),
+        ("wide limit", "predicted"),
+        ("wide limit given the perturbations of f", "given_f"),
+        ("two-number rule", "rule"),
+    )
+    if (column, what) != ("rule", "agreement")
+)
+# The runs that the two-number rule was measured on, and what it reached there: 77 runs of MSG(a).
+RULE_RUNS = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
+RULE_CORRELATION, RULE_ERROR, RULE_DIGITS = 0.997, 0.010, 3
+_MOMENTUM = 0.9  # of the published optimiser
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The rows of a sweep by configuration; None where there is no record."""
+
+    rows: Mapping[str, Row]  # by hash
+    names: dict[ExperimentConfig, str] = field(default_factory=dict)
+    contents: dict[DataSource, str] = field(default_factory=dict)
+
+    def name(self, config: ExperimentConfig) -> str:
+        """Return the hash of a configuration."""
+        if config not in self.names:
+            self.names[config] = digest(identity(config, self.contents))
+        return self.names[config]
+
+    def row(self, config: ExperimentConfig) -> Row | None:
+        """Return what the tables say of a configuration, None if they lack it."""
+        return self.rows.get(self.name(config))
+
+
+def number(row: Row | None, column: str) -> float | None:
+    """Return a finite value of a row, None if there is none."""
+    value = None if row is None else row.get(column)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def explained(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> list[Json]:
+    """Return predicted against measured for several sets of runs.
+
+    The first is the widest one that the theory is about: all runs with identity loss, where there are any.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    runs : Runs
+    published_block : bool
+        With the subset that the two-number rule was measured on (`RULE_RUNS`), and that of long training.
+
+    Returns
+    -------
+    list of dict
+        ``runs``: which they are; ``total``: how many; ``predictions``: for each of `PREDICTIONS` ``name``
+        and the fields of `comparison`, over the runs that have both values.
+    """
+    points = [(point, config) for panel in panels for point in panel.points for config in point.configs]
+    every = {runs.name(config): config for _, config in points}
+    sets = dict(_sets_by_loss(every))
+    if published_block:
+        simple = [(p, config) for p, config in points if _simple(config, p)]
+        sets[RULE_RUNS] = list(dict.fromkeys(runs.name(config) for _, config in simple))
+        # What is predicted is the sign after long training.
+        long = [config for p, config in simple if p.sweep not in {"T_f", "T_g"}]
+        label = f"{RULE_RUNS}, all epochs of the base"
+        sets[label] = list(dict.fromkeys(runs.name(config) for config in long))
+    return [
+        {
+            "runs": label,
+            "total": len(names),
+            "predictions": [
+                {"name": name, **_pairs([runs.rows.get(run) for run in names], predicted, measured)}
+                for name, predicted, measured in PREDICTIONS
+            ],
+        }
+        for label, names in sets.items()
+    ]
+
+
+def _sets_by_loss(every: Mapping[str, ExperimentConfig]) -> Iterator[tuple[str, list[str]]]:
+    losses = {config.loss for config in every.values()}
+    if len(losses) < 2:
+        yield "all runs", list(every)
+        return
+    ordered = sorted(losses, key=lambda loss: (loss != "identity", loss))
+    for index, loss in enumerate(ordered):
+        yield f"{loss} loss", [name for name, config in every.items() if config.loss == loss]
+        if not index:
+            yield "all runs", list(every)
+
+
+def shown(sets: Sequence[Json]) -> int:
+    """Return which set is drawn and claimed: the first with a prediction, 0 if there is none."""
+    found = (index for index, chosen in enumerate(sets) if any(row["n"] for row in chosen["predictions"]))
+    return next(found, 0)
+
+
+def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
+    """Return which predictors of the accuracy of g do at least as well as the two-number rule did.
+
+    On MSG(a) over `RULE_RUNS`, where the rule was measured; elsewhere over the same runs of the block or,
+    where there are none (images), over its widest set.  "holds" for a correlation of at least .997 and a mean
+    absolute error of at most .010, both rounded to three digits as those were; "unknown" if the folder lacks
+    a sweep of the block, or a run a value, or if a correlation is not defined.
+
+    Returns
+    -------
+    dict or None
+        ``runs``, ``total``, ``correlation``, ``mean_error``, ``whole`` (all sweeps), and ``rows`` of name, n,
+        correlation, mean_error, verdict, without predictors that no run has; None for a study.
+    """
+    if part.kind != "published":
+        return None
+    of_rule = next(one for one in sets if one["runs"] == RULE_RUNS)
+    chosen = of_rule if of_rule["total"] or part.name == "msg-a" else sets[0]
+    whole = part.sweeps is None or set(part.sweeps) == set(published.block(part.name).sweeps)
+    rows = [
+        {key: row[key] for key in ("name", "n", "correlation", "mean_error")}
+        | {"verdict": _verdict(row, chosen["total"]) if whole else "unknown"}
+        for row in chosen["predictions"]
+        if row["n"] and row["name"].startswith("accuracy of g")
+    ]
+    return {
+        "runs": chosen["runs"],
+        "total": chosen["total"],
+        "correlation": RULE_CORRELATION,
+        "mean_error": RULE_ERROR,
+        "whole": whole,
+        "rows": rows,
+    }
+
+
+def _verdict(row: Json, total: int) -> str:
+    if row["n"] < total or row["correlation"] is None or row["mean_error"] is None:
+        return "unknown"
+    close = round(row["mean_error"], RULE_DIGITS) <= RULE_ERROR
+    return "holds" if close and round(row["correlation"], RULE_DIGITS) >= RULE_CORRELATION else "fails"
+
+
+def _simple(config: ExperimentConfig, point: Point) -> bool:
+    """Tell whether both learning rates are 1, m ≥ 30 and N ≥ 100, with identity loss."""
+    N = getattr(config.data, "num_train", None)
+    if config.loss != "identity" or config.width < 30 or (N is not None and N < 100):
+        return False
+    epochs_f, epochs_g = _epochs(point)
+    times = (config.T_f, epochs_f), (config.T_g, epochs_g)
+    return all(math.isclose(T, flow_time(1.0, count, momentum=_MOMENTUM)) for T, count in times)
+
+
+def _epochs(point: Point) -> tuple[int, int]:
+    """Return the epochs of f and g, which are the same in all sizes."""
+    base = published.block(point.block, size="small").base
+    return (
+        int(point.x) if point.sweep == "T_f" else base.epochs_f,
+        int(point.x) if point.sweep == "T_g" else base.epochs_g,
+    )
+
+
+def _pairs(rows: Iterable[Row | None], predicted: str, measured: str) -> Json:
+    pairs = [(number(row, predicted), number(row, measured)) for row in rows]
+    known = np.array([pair for pair in pairs if None not in pair], dtype=float).reshape(-1, 2)
+    return comparison(known[:, 0], known[:, 1])

@@ -1,0 +1,129 @@
+"""Costs: what is measured and fitted, at tiny sizes. No time is asserted."""
+
+import json
+import math
+import sys
+from dataclasses import replace
+
+import pytest
+
+from empirics import costs, descent
+from empirics.costs import AXES, SOLVERS, Cost, Problem, measure, run_alone, slopes
+
+TINY = Problem(solver="flow", N=6, dim=16, width=3, T=1.0, num_steps=3)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A measurement whose runs cost what a power law says."""
+    ran = []
+
+    def law(problem, *, repeats):
+        ran.append(problem)
+        seconds = 1e-3 * problem.N**1.5 * problem.width
+        return Cost(seconds=(seconds, 3 * seconds, 2 * seconds)[:repeats], peak_bytes=problem.dim**2)
+
+    monkeypatch.setattr(costs, "run_alone", law)
+    values = {"N": (4, 6, 16), "dim": (16, 32), "width": (3, 30)}
+    return measure(base=TINY, values=values, repeats=3), ran
+
+
+def test_rows_are_all_solvers_along_each_axis(measured):
+    made, ran = measured
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    expected = [
+        (axis, solver, x)
+        for axis, sizes in (("N", (4, 6, 16)), ("dim", (16, 32)), ("width", (3, 30)))
+        for solver in SOLVERS
+        for x in sizes
+    ]
+    assert [(row["axis"], row["solver"], row["x"]) for row in made["rows"]] == expected
+    assert len(ran) == len(set(ran)) == len(expected) - 2 * len(SOLVERS)  # the base is on every axis
+    assert made["base"] == {"N": 6, "dim": 16, "width": 3, "T": 1.0, "num_steps": 3}
+
+
+def test_medians_and_slopes_are_those_of_the_runs(measured):
+    made, _ = measured
+    for row in made["rows"]:
+        assert row["median"] == sorted(row["seconds"])[1]
+    found = {(s["axis"], s["quantity"]): s["slope"] for s in made["slopes"] if s["solver"] == "flow"}
+    exact = {("N", "seconds"): 1.5, ("dim", "seconds"): 0, ("width", "seconds"): 1}
+    exact |= {("N", "bytes"): 0, ("dim", "bytes"): 2, ("width", "bytes"): 0}
+    assert found == pytest.approx(exact, abs=1e-12)
+
+
+@pytest.mark.parametrize(("values", "n"), [([None, None], 0), ([0, 4], 1), ([3, 3], 2)])
+def test_slope_needs_two_positive_values(values, n):
+    rows = [
+        {"axis": "N", "solver": "flow", "x": x, "median": 1.0, "peak_bytes": value}
+        for x, value in zip((10, 20), values, strict=True)
+    ]
+    memory = slopes(rows)[1]
+    assert (memory["quantity"], memory["n"]) == ("bytes", n)
+    assert (memory["slope"] is None) == (n < 2)
+
+
+def test_both_ways_of_descent_are_taken(monkeypatch):
+    """ "products" must not fall back to the samples, nor the other way round, in either run of a process."""
+    taken = []
+    for name in ("_at_samples", "_independent"):
+        way = getattr(descent, name)
+        monkeypatch.setattr(
+            descent, name, lambda *given, way=way, name=name: taken.append(name) or way(*given)
+        )
+    monkeypatch.setattr(descent, "_FEW_SAMPLES", descent._FEW_SAMPLES)  # what products changes is put back
+    monkeypatch.setattr(costs, "_forget_peak", lambda: False)
+    costs.run_here(replace(TINY, solver="samples"), 1)
+    assert taken == ["_at_samples"] * 2
+    cost = costs.run_here(replace(TINY, solver="products"), 2)
+    assert taken[2:] == ["_independent"] * 3
+    assert (len(cost.seconds), cost.peak_bytes) == (2, None)  # unknown where the peak cannot be set back
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are read and set back on Linux only")
+def test_memory_of_a_run_is_that_of_what_it_holds():
+    """Descent at the samples holds their Gram matrix, 8 N² bytes; by products less (.8 MB measured)."""
+    N = 1000
+    problem = replace(TINY, N=N, dim=64, width=100)
+    peaks = {
+        way: run_alone(replace(problem, solver=way), repeats=1).peak_bytes for way in ("samples", "products")
+    }
+    if None in peaks.values():
+        pytest.skip("this system does not set peaks back")
+    assert 8 * N**2 <= peaks["samples"] < 5 * 8 * N**2
+    assert 0 < peaks["products"] < 8 * N**2
+
+
+def test_a_failing_process_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr(costs, "_CHILD", "raise SystemExit('out of luck')")
+    with pytest.raises(RuntimeError, match=r"run of Problem\(solver='flow', .* failed: out of luck"):
+        run_alone(TINY, repeats=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"solver": "adam"}, "solver must be one of flow, samples, products, got 'adam'"),
+        ({"dim": 14}, "dim must be >= 15, got 14"),
+        ({"N": 1}, "N must be >= 2, got 1"),
+        ({"N": 10_001}, "N must be <= 10000, got 10001"),
+        ({"width": 0}, "width must be >= 1, got 0"),
+        ({"num_steps": 0}, "num_steps must be >= 1, got 0"),
+        ({"T": 0.0}, "T must be > 0, got 0"),
+        ({"T": math.nan}, "T must be finite, got nan"),
+    ],
+)
+def test_problem_rejects(fields, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **fields)
+
+
+def test_measure_rejects_before_it_runs():
+    with pytest.raises(ValueError, match="axis must be one of N, dim, width, got 'd'"):
+        measure(values={"d": (16,)})
+    with pytest.raises(ValueError, match="dim must be >= 15, got 4"):
+        measure(values={"N": (8,), "dim": (4,)})
+    with pytest.raises(ValueError, match="repeats must be >= 1, got 0"):
+        measure(repeats=0)
+    assert set(costs.VALUES) == set(AXES)

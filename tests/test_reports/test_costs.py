@@ -1,0 +1,96 @@
+"""The page of costs: whole on its own, its numbers those of the file, the same bytes for the same results."""
+
+import json
+import re
+
+import html5lib
+import pytest
+
+from empirics.costs import SOLVERS, slopes
+from reports.costs import NUMBERS, PAGE, figure, main, render, write
+
+
+def results(peak=lambda x: 2**20 * x):
+    rows = [
+        {
+            "axis": axis,
+            "solver": solver,
+            "x": x,
+            "seconds": [1e-3 * x**power],
+            "median": 1e-3 * x**power,
+            "peak_bytes": peak(x),
+        }
+        for axis, power in (("N", 2), ("dim", 1), ("width", 1))
+        for solver in SOLVERS
+        for x in (16, 32, 64)
+    ]
+    base = {"N": 16, "dim": 16, "width": 16, "T": 1.0, "num_steps": 3}
+    return {"base": base, "repeats": 1, "rows": rows, "slopes": slopes(rows)}
+
+
+def origin():
+    versions = {"python": "3"}
+    return {
+        "schema_version": 1,
+        "provenance": {
+            "command": "x",
+            "versions": versions,
+            "revision": None,
+            "blas_threads": 1,
+            "machine": {"system": "y"},
+        },
+    }
+
+
+def test_figures_say_the_slopes():
+    made = figure(results(), "N", "seconds")
+    assert made.count(": slope 2<") == 3
+    assert "against number of samples N" in made
+    assert figure(results(), "dim", "bytes").count(": slope 1<") == 3
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_memory_that_is_not_known_is_not_drawn(size):
+    made = results(peak=lambda _: size)
+    assert figure(made, "N", "bytes") is None
+    assert figure(made, "N", "seconds") is not None
+    page = render(made | origin())
+    assert page.count("<figure>") == 3
+    assert ("—" in page) or size == 0
+
+
+def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
+    page = render(results() | origin())
+    document = html5lib.HTMLParser(strict=True).parse(page)
+    assert document is not None
+    assert page.count("<figure>") == 6
+    assert not re.search(r"<(script|link|img|iframe)", page)
+    identifiers = re.findall(r'\sid="([^"]*)"', page)
+    assert len(identifiers) == len(set(identifiers))
+    folder = tmp_path / "costs"
+    assert write(folder, results() | origin()) == folder / PAGE
+    assert json.loads((folder / NUMBERS).read_text("utf-8")) == results() | origin()
+    assert (folder / PAGE).read_text("utf-8") == page
+
+
+def test_command_writes_a_page(tmp_path, capsys):
+    assert (
+        main(["--out", str(tmp_path), "--repeats", "2"], measure=lambda **given: results() | given_of(given))
+        == 0
+    )
+    assert capsys.readouterr().out == f"page:    {tmp_path / PAGE}\n"
+    written = json.loads((tmp_path / NUMBERS).read_text("utf-8"))
+    assert written["repeats"] == 2
+    assert written["provenance"]["command"] == "python -m reports.costs --repeats 2"
+    assert str(tmp_path) not in (tmp_path / NUMBERS).read_text("utf-8")
+
+
+def given_of(given):
+    given["progress"](1, 2)
+    return {"repeats": given["repeats"]}
+
+
+def test_command_tells_what_is_wrong(tmp_path, capsys):
+    assert main(["--out", str(tmp_path), "--repeats", "0"]) == 2
+    assert capsys.readouterr().err == "error: repeats must be >= 1, got 0\n"
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,103 @@
+"""What is claimed of predictions: the widest set first, and a criterion that can fail."""
+
+import pytest
+
+from empirics.plan import config_hash, fields_of
+from empirics.published import plan_of
+from reports.reproduction import build
+from reports.sweep_claims import claims
+from reports.sweep_explained import RULE_RUNS, criterion, shown
+from reports.sweep_parts import Part
+
+WHOLE = Part(kind="published", name="msg-a", seeds=1, solver="flow")
+
+
+def built(part, columns):
+    """Return the section of a part; `columns` gives those of a run by index and configuration."""
+    rows = {}
+    for point in part.points():
+        for config in point.configs:
+            name = config_hash(config)
+            if name not in rows:
+                rows[name] = {"hash": name, "status": "done", **fields_of(config)} | columns(
+                    len(rows), config
+                )
+    results = build(
+        plan_of(part.points()), rows.values(), [part], provenance={"device": "cpu", "versions": []}
+    )
+    return results["sections"][0], claims(results)
+
+
+@pytest.fixture(scope="module")
+def flattering():
+    """A predictor that is right in the subset of the rule only."""
+
+    def columns(index, config):
+        right = config.width >= 30 and config.T_f > 9000 and config.T_g > 9000
+        measured = 0.5 + 0.4 * (index % 7) / 7
+        return {"accuracy_g_train": measured, "two_point_accuracy_g_train": measured if right else 0.9}
+
+    return built(WHOLE, columns)
+
+
+def test_shown_set_is_the_widest_with_identity_loss(flattering):
+    section, said = flattering
+    chosen = section["explained"][section["explained_shown"]]
+    assert (chosen["runs"], chosen["total"]) == ("identity loss", 424)
+    first = chosen["predictions"][0]
+    assert first["n"] == 424
+    assert first["mean_error"] > 0.1
+    (line,) = [c for c in said if c["statement"] == "Predicted accuracy of g, two samples"]
+    assert line["measured"].startswith(f"mean absolute error {first['mean_error']:.3g}, ")
+    assert "424 runs; of the subset mean absolute error " in line["measured"]
+    assert line["basis"] == f"run by run; identity loss; subset: {RULE_RUNS}"
+
+
+def test_sets_without_a_prediction_are_passed_over():
+    row = {"name": "x", "n": 0}
+    assert shown([{"predictions": [row]}, {"predictions": [row | {"n": 3}]}]) == 1
+    assert shown([{"predictions": [row]}]) == 0
+
+
+def verdicts(part, **quality):
+    row = {"name": "accuracy of g, two samples", "n": 77, "correlation": 0.998, "mean_error": 0.004} | quality
+    sets = [{"runs": RULE_RUNS, "total": 77, "predictions": [row, {"name": "agreement, rule", "n": 77}]}]
+    return [made["verdict"] for made in criterion(part, sets)["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("quality", "verdict"),
+    [
+        ({}, "holds"),
+        ({"correlation": 0.9966, "mean_error": 0.0104}, "holds"),  # .997 and .010 as they were written
+        ({"correlation": 0.9964}, "fails"),
+        ({"mean_error": 0.0106}, "fails"),
+        ({"correlation": -0.999}, "fails"),
+        ({"correlation": None}, "unknown"),
+        ({"n": 76}, "unknown"),  # a run without a value
+    ],
+)
+def test_criterion(quality, verdict):
+    assert verdicts(WHOLE, **quality) == [verdict]
+
+
+def test_criterion_is_unknown_without_all_sweeps():
+    some = Part(kind="published", name="msg-a", seeds=1, sweeps=("eps", "d"))
+    assert verdicts(some) == ["unknown"]
+    every = tuple(sorted({point.sweep for point in WHOLE.points()}))
+    assert verdicts(Part(kind="published", name="msg-a", seeds=1, sweeps=every)) == ["holds"]
+
+
+def test_criterion_of_other_parts():
+    """Image blocks have no learning rate 1: all their runs with identity loss; studies have no criterion."""
+    digits = Part(kind="published", name="mnist-a", seeds=1, size="small", sweeps=("eps",), solver="flow")
+    section, _ = built(digits, lambda *_: {"accuracy_g_train": 0.5, "lazy_accuracy_g_train": 0.5})
+    assert (section["criterion"]["runs"], section["criterion"]["total"]) == ("all runs", 44)
+    assert criterion(Part(kind="study", name="lazy"), []) is None
+
+
+def test_claims_tell_what_fails(flattering):
+    _, said = flattering
+    (line,) = [c for c in said if c["statement"].startswith("Accuracy of g predicted with correlation")]
+    assert line["measured"] == "fails: two samples"  # it is wrong on the 19 runs of T_g
+    assert line["basis"] == f"77 runs: {RULE_RUNS}"

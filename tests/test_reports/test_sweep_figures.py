@@ -1,0 +1,93 @@
+"""Cosines, trends and the criterion on the page of a sweep, from its JSON value."""
+
+import copy
+
+import html5lib
+import pytest
+
+from empirics.plan import config_hash, fields_of
+from empirics.published import METRICS, cosine_reading, plan_of
+from reports.reproduction import build
+from reports.sweep_claims import claims
+from reports.sweep_figures import cosine_figure
+from reports.sweep_page import render
+from reports.sweep_parts import Part
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+PART = Part(kind="published", name="msg-a", seeds=10, sweeps=("T_f", "slope"), solver="flow")
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Agreement rises with T_f, and falls with the slope; cosines near those published."""
+    rows = {}
+    for point in PART.points():
+        for config in point.configs:
+            rising = 0.5 + (config.T_f - config.negative_slope * 4e5) / 1e6
+            record = dict.fromkeys(METRICS.values(), rising) | {"cosine_derived": 0.5}
+            reading = cosine_reading("MSG_a", point.sweep, point.x)
+            if reading is not None:
+                record["cosine_published"] = reading.value + (0.02 * config.seed - 0.05)
+            record |= {"two_point_accuracy_g_train": rising}
+            name = config_hash(config)
+            rows.setdefault(name, {"hash": name, "status": "done", **fields_of(config), **record})
+    provenance = {"device": "cpu", "versions": []}
+    made = build(plan_of(PART.points()), rows.values(), [PART], provenance=provenance)
+    return {**made, "claims": claims(made)}
+
+
+@pytest.fixture(scope="module")
+def tables(results):
+    parser = html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree"))
+    page = parser.parse(render(results))
+    found = {}
+    for table in page.iter(f"{HTML}table"):
+        rows = [
+            [" ".join("".join(cell.itertext()).split()) for cell in row] for row in table.iter(f"{HTML}tr")
+        ]
+        found[table.get("class") or rows[0][0]] = rows[1:]
+    return found
+
+
+def panel(results, sweep):
+    (found,) = [one for one in results["sections"][0]["panels"] if one["sweep"] == sweep]
+    return found
+
+
+def test_cosine_figure_has_both_directions_and_the_published_values(results):
+    drawn = cosine_figure(panel(results, "T_f"), "key")
+    for label in ("with u", "with ∇f_b", "published, with u"):
+        assert f">{label}<" in drawn
+    assert drawn == cosine_figure(panel(results, "T_f"), "key")
+
+
+def test_no_cosine_figure_without_published_or_measured_cosines(results):
+    assert cosine_figure(panel(results, "slope"), "key") is None
+    unknown = copy.deepcopy(panel(results, "T_f"))
+    for point in unknown["points"]:
+        point["cosines"]["cosine_published"] |= {"mean": None, "min": None, "max": None}
+    assert cosine_figure(unknown, "key") is None
+
+
+def test_table_of_cosines_has_the_published_values(tables):
+    rows = tables["points cosines"]
+    assert len(rows) == 10
+    assert rows[2][0] == "3"
+    assert rows[2][1:3] == ["0.54 ± 0.06 [0.45, 0.63]", "0.5 ± 0.006 ✓"]
+    assert rows[2][3:] == ["0.5 ± 0 [0.5, 0.5]", "10"]
+    assert tables["cosines"][0][:3] == ["with u, as published", "10", "10"]
+
+
+def test_table_of_trends_has_a_verdict_for_each_row(tables, results):
+    rows = {(row[0], row[1]): row for row in tables["sweep"]}
+    assert len(rows) == 4
+    assert rows["T_f", "agreement"][3:7] == ["1", "10", "0.002", "holds"]
+    assert rows["slope", "agreement"][2:7] == ["nothing stated", "−1", "10", "0.002", "unknown"]
+    (line,) = [c for c in results["claims"] if c["statement"].startswith("Agreement and accuracy of g rise")]
+    assert line["measured"] == "holds in 2, fails in 0, unknown in 0 of 2 rows"
+
+
+def test_criterion_says_that_sweeps_are_missing(results):
+    page = render(results)
+    assert "Unknown, as not all sweeps of the block are in the folder." in page
+    assert "two samples: unknown" in page
