@@ -12,20 +12,19 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.experiment import ExperimentResult, run
 from empirics.measure import agreement
-from reports import certified, choice, diagnosis, drawings, prior_work, simulated
+from reports import certified, choice, diagnosis, drawings, drift, prior_work, simulated
 from reports.claims import claims, trends
+from reports.phi_check import check_phi
 from reports.presets import Series
 from reports.statistics import summarise
-from theory import expressions as ex
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # Expected share of free neurons for which the section tabulates the width it takes.
 FREE_SHARE = 0.1
 _SEEDS_IN_HAND = 4  # seeds whose networks get a certificate of their own: seconds each
@@ -67,8 +66,6 @@ def build(
         From the experiments.
     """
     started = time.monotonic()
-    progress(0.0, "checking Φ")
-    phi = check_phi()
     # The widest networks of the first seeds get certificates of their own; the very first is also drawn.
     tasks = [
         (
@@ -76,6 +73,7 @@ def build(
             device,
             config.width == series.widths[-1] and config.seed in series.seeds[:_SEEDS_IN_HAND],
             config.width == series.widths[-1] and config.seed == series.seeds[0],
+            (config.width, config.seed) in drift.drawn(series.widths, series.seeds),
             simulated.plan(series),
         )
         for series in all_series
@@ -85,6 +83,8 @@ def build(
         outcomes: Iterator[_Outcome] = map(_measure, *zip(*tasks, strict=True))
     else:
         outcomes = executor.map(_measure, *zip(*tasks, strict=True))
+    progress(0.0, "checking Φ")  # while an executor works
+    phi = check_phi()
     total, done = sum(_cost(config) for config, *_ in tasks), 0.0
     sections = []
     for series in all_series:
@@ -127,64 +127,6 @@ def _cost(config: ExperimentConfig) -> float:
     return config.width * config.num_steps + 3e4
 
 
-# The check of Φ ------------------------------------------------------------------------------------
-
-
-def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> dict[str, Any]:
-    """Derive Φ by both routes and compare the closed form with quadrature and Monte Carlo."""
-    rhos = [-0.999999, -0.9, -0.5, 0.0, 0.3, 0.9, 0.999999]
-    slopes = [0.0, 0.3, 0.9]
-    closed = sp.lambdify((ex.rho, ex.gamma), theory.phi_expr(), "numpy")
-    quadrature = [
-        {
-            "rho": rho,
-            "negative_slope": slope,
-            "closed_form": float(closed(rho, slope)),
-            "quadrature": theory.phi_quadrature(rho, negative_slope=slope),
-        }
-        for slope in slopes
-        for rho in rhos
-    ]
-    rng = np.random.default_rng(seed)
-    X, Z = rng.normal(size=(num_points, 5)), rng.normal(size=(num_points, 5))
-    sampled_slope = 0.3
-    exact = theory.phi(X, Z, negative_slope=sampled_slope)
-    sampled = theory.phi_monte_carlo(X, Z, negative_slope=sampled_slope, num_draws=num_draws, rng=rng)
-    deviation = (sampled.mean - exact) / sampled.standard_error
-    order = np.argsort(exact, axis=None)
-    axis = np.linspace(-1.0, 1.0, 81)
-    return {
-        "curves": [
-            {
-                "negative_slope": slope,
-                "rho": drawings.rounded(axis),
-                "closed_form": drawings.rounded(closed(axis, slope)),
-            }
-            for slope in slopes
-        ],
-        "routes": {route: _derivation(route) for route in ("plackett", "polar", "series")},
-        "quadrature": quadrature,
-        "largest_difference": float(
-            np.max([abs(row["closed_form"] - row["quadrature"]) for row in quadrature])
-        ),
-        "monte_carlo": {
-            "negative_slope": sampled_slope,
-            "num_draws": num_draws,
-            "exact": exact.flat[order].tolist(),
-            "mean": sampled.mean.flat[order].tolist(),
-            "standard_error": sampled.standard_error.flat[order].tolist(),
-            "largest_deviation": float(np.abs(deviation).max()),
-        },
-    }
-
-
-def _derivation(route: theory.Route) -> list[dict[str, Any]]:
-    return [
-        {"statement": step.statement, "latex": sp.latex(step.expression), "holds": step.holds()}
-        for step in theory.derive_phi(route).steps
-    ]
-
-
 # One data set ---------------------------------------------------------------------------------------
 
 
@@ -192,11 +134,18 @@ _Outcome = tuple[dict[str, Any], dict[str, Any]]
 
 
 def _measure(
-    config: ExperimentConfig, device: str, in_hand: bool, detailed: bool, plan: simulated.Plan | None
+    config: ExperimentConfig,
+    device: str,
+    in_hand: bool,
+    detailed: bool,
+    drifts: bool,
+    plan: simulated.Plan | None,
 ) -> _Outcome:
     """Run one experiment; return its numbers, and what is drawn of it if `detailed`."""
     result = run(config, device=device)
     record, details = _run_record(result, in_hand=in_hand), _details(result) if detailed else {}
+    if drifts:
+        record["drift"] = drift.measure(result)
     if plan is not None and config.width == plan.width and config.seed in plan.seeds:
         record["simulated"], drawn = simulated.simulate(result, plan)
         details |= {"simulated": drawn} if drawn else {}
@@ -249,7 +198,7 @@ def _details(result: ExperimentResult) -> dict[str, Any]:
         },
         "certificates": curves,
         "beside": certified.beside(result, curves),
-        "map": drawings.decision_map(result),
+        "map": drawings.decision_map(result, curves),
         "images": drawings.images(result),
         "prior_work": prior_work.compare(result),
         "feasibility": choice.feasibility(result),
@@ -263,6 +212,7 @@ def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]
         del record["diagnosis"]["rows"]
     return details | {
         "diagnosis": diagnosed,
+        "drift": [record.pop("drift") for record in runs if "drift" in record],
         "choice": _choice(series),
         "simulated": simulated.total(plan, runs, drawn) if plan and drawn else None,
         "config": series.base.to_json() | {"width": None, "seed": None},

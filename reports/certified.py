@@ -4,6 +4,7 @@ Also the published form beside them.  Certificates by simulation of single neuro
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -89,19 +90,9 @@ def curves(result: ExperimentResult) -> dict[str, Any]:
     }
 
 
-def region(result: ExperimentResult, points: Array) -> dict[str, Any]:
-    """Return where agreement is certified at the width that `required_width` finds for flow, if any."""
-    width = theory.required_width(
-        result.dataset.X_test,
-        result.dataset.X,
-        result.dataset.y,
-        result.setting,
-        DELTA,
-        share=SHARES[0],
-        X_adv=result.X_adv,
-        y_adv=result.y_adv,
-        dynamics="flow",
-    )
+def region(result: ExperimentResult, points: Array, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where agreement is certified at the width that `curves` found for flow, if any."""
+    width: float = found["required"]["both"]["flow"][0]
     if not math.isfinite(width):
         return {"certified": None, "certified_width": None}
     both = lazy_proof(result, points, replace(result.setting, width=int(width)), "flow")

@@ -80,7 +80,7 @@ class _Network:
     def unit_time(self, share: float) -> float:
         """Return T/√m that makes the mean free share this, between those of the largest and smallest rate."""
         ends = math.tan(math.pi * share / 2) / np.array([self.rate.max(), self.rate.min()])
-        if not ends[0] < ends[1]:
+        if not ends[0] * (1 + _NORM_ROUNDING) < ends[1]:  # rates that differ by rounding alone
             return float(ends[0])
         return float(optimize.brentq(lambda t: self.free_share(t, 1.0) - share, *ends))
 

@@ -31,6 +31,9 @@ from empirics.falsify import (
 from empirics.falsify.stated import margin_theorem
 from empirics.perturb import TARGETS
 from reports import cli_report, terminal
+from reports.cli_orthogonal import EXAMPLE as ORTHOGONAL_EXAMPLE
+from reports.cli_orthogonal import add_parser as add_orthogonal_parser
+from reports.cli_orthogonal import orthogonal
 from reports.cli_sweep import AllFailedError, sweep
 from reports.cli_sweep import add_parser as add_sweep_parser
 from reports.compare import ERROR_PROBABILITY
@@ -54,6 +57,7 @@ _EXAMPLES = {
     "compare": "perturblearn compare my-report other-report --out comparison",
     "index": "perturblearn index my-report other-report --out index.html",
     "sweep": "perturblearn sweep --data shifted-gaussian --axis width=10,100,1000 --seeds 5 --out my-sweep",
+    "orthogonal": ORTHOGONAL_EXAMPLE,
     "falsify": "perturblearn falsify published --constant 1 --margin 1 --out counter_example.py",
     "phi": "perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",
 }
@@ -80,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "phi": _phi,
         "falsify": _falsify,
         "sweep": _sweep,
+        "orthogonal": orthogonal,
     }[options.command]
     try:
         printed = run(options, command=shlex.join(["perturblearn", *typed]))
@@ -105,7 +110,7 @@ def _overview(parser: argparse.ArgumentParser) -> str:
     commands = _commands(parser)
     lines = [str(parser.description), ""]
     for name, example in _EXAMPLES.items():
-        lines += [f"{name:<8} {commands[name].description}", f"{'':8} {example}", ""]
+        lines += [f"{name:<10} {commands[name].description}", f"{'':10} {example}", ""]
     return "\n".join([*lines, "perturblearn COMMAND --help shows the options.", _EXIT_CODES])
 
 
@@ -140,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_phi(commands)
     _add_falsify(commands)
     add_sweep_parser(commands, _HelpFormatter)
+    add_orthogonal_parser(commands, _HelpFormatter)
     for name, command in commands.choices.items():
         command.epilog = f"example: {_EXAMPLES[name]}\n{_EXIT_CODES}"
     return parser
@@ -226,12 +232,16 @@ def _add_others(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     listing = commands.add_parser(
         "index",
-        help="write a page that lists reports",
-        description="Write a page that lists reports, with links.",
+        help="write a page that lists reports and sweeps",
+        description="Write a page that lists reports, sweeps and studies of orthogonal samples, with links.",
         formatter_class=_HelpFormatter,
     )
     listing.add_argument(
-        "folders", type=Path, nargs="+", metavar="DIR", help="a report's folder, or a folder of such folders"
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="folder of a report, sweep or orthogonal study, or a folder of such folders",
     )
     listing.add_argument("--out", type=Path, default=Path("index.html"), help=".html file")
 

@@ -16,8 +16,9 @@ from typing import Any
 import jinja2
 
 from empirics import store
+from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
-from reports import formats, schema, terminal
+from reports import formats, listing, schema, terminal
 from reports.build import build
 from reports.compare import compare
 from reports.partial import Recorder, build_partial
@@ -79,8 +80,21 @@ def _check_data(all_series: list[Series]) -> None:
             try:
                 item.base.setting(load_data(replace(item.base, seed=seed)))
             except ValueError as error:
-                msg = f"{error} (data of seed {seed})" if seed != item.seeds[0] else str(error)
+                what = _explained(error, item.base.data)
+                msg = f"{what} (data of seed {seed})" if seed != item.seeds[0] else what
                 raise ValueError(msg) from error
+
+
+def _explained(error: ValueError, data: DataSource) -> str:
+    """Return what is wrong with data, and what of it a file or an option of the command would set right."""
+    parts = [str(error)]
+    if parts[0].startswith("classes must be named"):
+        parts.append("on the command line --classes A,B")
+    if "use 'none'" in parts[0]:
+        parts.append("on the command line --standardise none")
+    if isinstance(data, FileData) and data.path.endswith(".csv") and Path(data.path).is_file():
+        parts.append("in a .csv file commas separate the columns, and the last one is the label")
+    return "; ".join(parts)
 
 
 def _write_partial(
@@ -181,18 +195,18 @@ def run_compare(options: argparse.Namespace, *, command: str) -> str:
 
 
 def run_index(options: argparse.Namespace, *, command: str) -> str:
-    """Write a page that lists reports; return what to print.
+    """Write a page that lists reports and sweeps; return what to print.
 
     Raises
     ------
     ValueError, OSError
-        If a folder has no report, one is damaged, or nothing can be written.
+        If a folder has neither, one is damaged, or nothing can be written.
     """
     if options.out.suffix != ".html":
         msg = f"out must end in .html, got {str(options.out)!r}"
         raise ValueError(msg)
     store.check_directory(options.out.parent)
-    page = formats.index_page(options.folders, options.out)
+    page = listing.index_page(options.folders, options.out)
     _write(options.out.parent, {options.out.name: page.encode()})
     return f"page:    {options.out}"
 
@@ -229,7 +243,10 @@ def _series(name: str, options: argparse.Namespace) -> Series:
         "precision",
     )
     fields = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    chosen = series(data, preset=options.preset, num_seeds=options.seeds, fields=fields)
+    try:
+        chosen = series(data, preset=options.preset, num_seeds=options.seeds, fields=fields)
+    except ValueError as error:
+        raise ValueError(_explained(error, data)) from error
     if options.widths is not None:
         chosen = replace(chosen, widths=_widths(options.widths))
     return chosen

@@ -17,8 +17,8 @@ from empirics.published import BLOCKS, SIZES, plan_of
 from empirics.store import DamagedError
 from empirics.studies import STUDIES
 from empirics.sweep import Summary, count_tasks, run_sweep
-from reports.sweep_page import PAGE, read_parts, write_page, write_parts
-from reports.sweep_parts import Part
+from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
+from reports.sweeps.parts import Part
 from theory._validation import check_choice
 
 _EXAMPLE = (

@@ -20,8 +20,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from empirics import costs
 from empirics.store import to_json, write_together
 from reports import text
-from reports.figures import _F, _G, _INK, _THIRD, _power, _svg
 from reports.provenance import provenance
+from reports.svg import INK, THIRD, F, G, drawing, power
 from theory.kernel import threads
 
 Json = Mapping[str, Any]
@@ -29,9 +29,9 @@ SCHEMA_VERSION = 1
 PAGE, NUMBERS = "costs.html", "costs.json"
 # Key in the results, name on the page, colour, marker.
 SOLVERS = (
-    ("flow", "exact flow", _F, "o"),
-    ("samples", "descent at the samples", _G, "s"),
-    ("products", "descent by matrix products", _THIRD, "^"),
+    ("flow", "exact flow", F, "o"),
+    ("samples", "descent at the samples", G, "s"),
+    ("products", "descent by matrix products", THIRD, "^"),
 )
 LABELS = {"N": "number of samples N", "dim": "dimension d", "width": "width m"}
 QUANTITIES = {"seconds": "seconds", "bytes": "MiB above the start"}
@@ -68,14 +68,14 @@ def figure(results: Json, axis: str, quantity: str) -> str | None:
                 axes.plot(ends, middle[1] * (ends / middle[0]) ** slope, "-", color=color, linewidth=1.0)
         axes.set(xlabel=LABELS[axis], ylabel=QUANTITIES[quantity], xscale="log", yscale="log")
         for one in (axes.xaxis, axes.yaxis):
-            one.set_major_formatter(FuncFormatter(_power))
+            one.set_major_formatter(FuncFormatter(power))
             one.set_minor_formatter(NullFormatter())
         xs = np.unique(np.concatenate([xs for xs, _ in curves.values()]))
-        axes.set_xticks(xs, [f"{x:g}" for x in xs], color=_INK)
+        axes.set_xticks(xs, [f"{x:g}" for x in xs], color=INK)
         axes.legend(fontsize=8.5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
     what = {"seconds": "Wall time", "bytes": "Peak memory"}[quantity]
-    return _svg(draw, f"{axis}-{quantity}", f"{what} of training by three solvers against {LABELS[axis]}")
+    return drawing(draw, f"{axis}-{quantity}", f"{what} of training by three solvers against {LABELS[axis]}")
 
 
 def _curve(results: Json, axis: str, solver: str, quantity: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,14 +1,17 @@
 """What figures draw of trained networks: velocities, a decision map, perturbations as images."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 import theory
 from empirics.data import Dataset, DigitsData, FashionMnistData, IdxData, MnistData
 from empirics.experiment import ExperimentResult, Points
 from empirics.measure import cosines, evaluate
+from empirics.model import TwoLayerNet
 from reports import certified
 from theory._validation import Array
 
@@ -71,11 +74,12 @@ def scatter(result: ExperimentResult, network: str) -> dict[str, Any]:
     }
 
 
-def decision_map(result: ExperimentResult) -> dict[str, Any] | None:
+def decision_map(result: ExperimentResult, curves: Mapping[str, Any]) -> dict[str, Any] | None:
     """Signs of f and g on a plane: the class-mean difference, and the main direction orthogonal to it.
 
     The axes are orthonormal and pass through the training mean, so the data are drawn by orthogonal
-    projection.  None where there is no plane (d = 1, or equal class means).
+    projection.  None where there is no plane (d = 1, or equal class means).  `curves`: from
+    `certified.curves`.
     """
     dataset = result.dataset
     X, y = dataset.X, dataset.y
@@ -100,21 +104,38 @@ def decision_map(result: ExperimentResult) -> dict[str, Any] | None:
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     points = centre + grid @ axes
     slope = result.setting.negative_slope
+    f, g = (
+        evaluate(_on_plane(trained.final, centre, axes), grid)
+        for trained in (result.trained_f, result.trained_g)
+    )
     chosen = slice(0, _MAP_DATA) if len(X) <= _MAP_DATA else np.linspace(0, len(X) - 1, _MAP_DATA).astype(int)
     return {
         "width": result.config.width,
         "seed": result.config.seed,
         "ticks": rounded(ticks),
-        "f": rounded(evaluate(result.trained_f.final, points)),
-        "g": rounded(evaluate(result.trained_g.final, points)),
+        "f": rounded(f),
+        "g": rounded(g),
         "f_hat": rounded(theory.f_hat(points, X, y, negative_slope=slope)),
         "g_hat": rounded(theory.g_hat(points, X, y, result.X_adv, negative_slope=slope)),
         "f_b": rounded(velocity(result, "f", points)),
         "g_b": rounded(velocity(result, "g", points)),
         "data": [rounded(row) for row in data[chosen]],
         "labels": y[chosen].astype(int).tolist(),
-        **certified.region(result, points),
+        **certified.region(result, points, curves),
     }
+
+
+def _on_plane(network: TwoLayerNet, centre: Array, axes: Array) -> TwoLayerNet:
+    """Return the network of two inputs that f(centre + t axes) is as a function of t, shape (2,)."""
+    like: dict[str, Any] = {"dtype": network.weight.dtype, "device": network.weight.device}
+    weight = network.weight.detach().double().cpu().numpy()
+    bias = network.bias.detach().double().cpu().numpy()
+    return TwoLayerNet(
+        torch.as_tensor(weight @ axes.T, **like),
+        torch.as_tensor(bias + weight @ centre, **like),
+        network.readout,
+        negative_slope=network.negative_slope,
+    )
 
 
 def rounded(values: Array) -> list[float | None]:

@@ -1,8 +1,7 @@
-"""A report as files: HTML, JSON, Markdown and PDF, and the pages of comparisons and of many reports."""
+"""A report as files: HTML, JSON, Markdown and PDF, and the page of a comparison."""
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -10,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-from urllib.parse import quote
 
-import jinja2
 from markupsafe import Markup
 
 from empirics import store
@@ -26,7 +23,6 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _PRINT_SECONDS = 120
 # The dates that the browser writes into a PDF; the same results shall give the same bytes.
 _PDF_DATE = re.compile(rb"\(D:\d{14}(?:[+-]\d\d'\d\d'|Z)?\)")
-_PAGES = ("report.html", "report.pdf", "report.md", schema.RESULTS)
 
 
 def files(results: Mapping[str, Any], format: Format = "html") -> dict[str, bytes]:
@@ -138,7 +134,7 @@ def pdf(page: str) -> bytes:
 def markdown(results: Mapping[str, Any]) -> str:
     """Return the text and all tables of the page as Markdown; formulas as TeX, figures by what they show."""
     parser = _Markdown()
-    parser.feed(filled(results, environment(_tex), lambda _svg: Markup(" ")))
+    parser.feed(filled(results, environment(_tex, lambda *_: ""), lambda _svg: Markup(" ")))
     parser.close()
     return parser.text()
 
@@ -256,7 +252,7 @@ def _escaped(data: str) -> str:
     return re.sub(r"^(\s*)([#+-]|\d+[.)])(?=\s)", r"\1\\\2", data)
 
 
-# Comparisons, and many reports ----------------------------------------------------------------------
+# Comparisons -------------------------------------------------------------------------------------
 
 
 def compare_page(comparison: Mapping[str, Any]) -> str:
@@ -283,83 +279,6 @@ def setting_text(value: Any) -> str:  # noqa: ANN401
 
 def _interval(row: Mapping[str, Any]) -> str:
     return text.interval(row["difference"], row["low"], row["high"])
-
-
-def index_page(folders: Sequence[Path], out: Path) -> str:
-    """Return a page that lists reports in the order given, with links relative to its place.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        Folders of reports, or folders of such folders.
-    out : Path
-        Where the page will be.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a folder has no report, nor a folder with one.
-    reports.schema.SchemaError
-        If one is not as written.
-    """
-    places = dict.fromkeys(place for folder in folders for place in _reports_in(folder))
-    rows = [_index_row(place, out.absolute().parent) for place in places]
-    template: jinja2.Template = environment().get_template("index.html")
-    return template.render(rows=legible(rows), verdicts=schema.VERDICTS)
-
-
-def _reports_in(folder: Path) -> list[Path]:
-    if (folder / schema.RESULTS).is_file():
-        return [folder]
-    below = sorted(path.parent for path in folder.glob(f"*/{schema.RESULTS}")) if folder.is_dir() else []
-    if not below:
-        msg = f"folder must have a report ({schema.RESULTS}), or folders with one, got '{folder}'"
-        raise FileNotFoundError(msg)
-    return below
-
-
-def _index_row(folder: Path, start: Path) -> dict[str, Any]:
-    results = schema.read(folder, oldest=schema.OLDEST)
-    page = next(folder / name for name in _PAGES if (folder / name).is_file())
-    verdicts = [claim["verdict"] for claim in results["claims"]]
-    relative = Path(os.path.relpath(page.absolute(), start)).as_posix()
-    return {
-        "title": folder.absolute().name or str(folder),
-        # A first part with a colon would be read as a protocol.
-        "link": quote(os.fsencode(f"./{relative}" if ":" in relative.partition("/")[0] else relative)),
-        "partial": "partial" in results,
-        "preset": _preset(results["provenance"]["command"]),
-        "sections": [
-            {
-                "name": section["name"],
-                "classes": section["classes"],
-                "width": section["widths"][-1],
-                "seeds": len(section["seeds"]),
-            }
-            | {
-                name: section["setting"][name]
-                for name in ("loss", "negative_slope", "scenario", "T_f", "T_g")
-            }
-            for section in results["sections"]
-        ],
-        "counts": {verdict: verdicts.count(verdict) for verdict in schema.VERDICTS},
-    }
-
-
-def _preset(command: str) -> str | None:
-    """Return the preset that a command asked for; None if it is not one of this program's."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return None
-    if words[:2] != ["perturblearn", "report"]:
-        return None
-    for word, after in zip(words, [*words[1:], ""], strict=True):
-        if word == "--preset":
-            return after
-        if word.startswith("--preset="):
-            return word.partition("=")[2]
-    return "quick"
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:

@@ -48,13 +48,15 @@ class Recorder(Executor):
         timeout: float | None = None,
         chunksize: int = 1,
     ) -> Iterator[_T]:
-        """Run tasks; give copies of their results in order, since `build` changes what it is given."""
+        """Run tasks, at once in another executor; give copies of their results in order.
+
+        Copies, since `build` changes what it is given.
+        """
         tasks = list(zip(*iterables, strict=True))
         if self.inner is None:
-            yield from (deepcopy(self.submit(fn, *task).result()) for task in tasks)
-        else:
-            futures = [self.submit(fn, *task) for task in tasks]
-            yield from (deepcopy(future.result(timeout)) for future in futures)
+            return (deepcopy(self.submit(fn, *task).result()) for task in tasks)
+        futures = [self.submit(fn, *task) for task in tasks]
+        return (deepcopy(future.result(timeout)) for future in futures)
 
     def collect(self) -> None:
         """Take in the results of another executor that are there; the others are lost."""

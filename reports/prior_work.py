@@ -71,8 +71,8 @@ def compare(result: ExperimentResult) -> Json:
             "most_samples": MOST_SAMPLES,
         },
         "verdicts": {
-            "wide": _all(row.wide_verdict for row in found).value,
-            "orthogonal": _orthogonal(found).value,
+            "wide": all_of(row.wide_verdict for row in found).value,
+            "orthogonal": orthogonal_verdict(found).value,
         },
     }
 
@@ -121,14 +121,24 @@ def _ratio(condition: Orthogonality) -> float:
     return condition.lhs / condition.rhs
 
 
-def _orthogonal(rows: Iterable[Hypothesis]) -> Verdict:
-    """Combine all rows, but of those about the training set one is enough: each implies the limit."""
-    data = [row.orthogonal_verdict for row in rows if row.aspect == "data"]
-    others = [row.orthogonal_verdict for row in rows if row.aspect != "data"]
-    return _all([*others, Verdict.HOLDS if Verdict.HOLDS in data else _all(data)])
+def orthogonal_verdict(rows: Iterable[Hypothesis]) -> Verdict:
+    """Return whether the prior theory applies, from all rows of `hypotheses`.
+
+    Of the rows about the training set one condition of orthogonality is enough: either makes the limit
+    network the only KKT point.  Where the λ system alone holds, that network is one KKT point of perhaps
+    several, and trained networks can end in another (one does in
+    tests/test_empirics/test_orthogonal/test_training.py): unknown.  Where the system fails there is no such
+    point.
+    """
+    known = list(rows)
+    *conditions, system = [row.orthogonal_verdict for row in known if row.aspect == "data"]
+    others = [row.orthogonal_verdict for row in known if row.aspect != "data"]
+    one = Verdict.FAILS if system is Verdict.FAILS else Verdict.UNKNOWN
+    return all_of([*others, Verdict.HOLDS if Verdict.HOLDS in conditions else one])
 
 
-def _all(verdicts: Iterable[Verdict]) -> Verdict:
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return *fails* if one does, else *unknown* if one is, else *holds*."""
     known = list(verdicts)
     if Verdict.FAILS in known:
         return Verdict.FAILS

@@ -11,7 +11,8 @@ import jinja2
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
-from reports import figures, text
+from reports import figures, numbers, text
+from reports.claim_text import spread
 
 _MATHML = "{http://www.w3.org/1998/Math/MathML}"
 # What formulas are made of.  Links, styles and HTML within text are refused: results may come from anyone.
@@ -52,20 +53,29 @@ def filled(results: Mapping[str, Any], templates: jinja2.Environment, place: Cal
     """Return the page with each figure as `place` puts it there."""
     shown = legible(results)
     sections = [
-        _drawn(section, f"s{index}", place) for index, section in enumerate(shown["sections"], start=1)
+        _drawn(section, shown["claims"], f"s{index}", place)
+        for index, section in enumerate(shown["sections"], start=1)
     ]
     phi_figures = [
         place(figures.phi_figure(shown["phi"])),
         place(figures.monte_carlo_figure(shown["phi"])),
     ]
     page = templates.get_template("page.html").render(
-        results=shown, sections=sections, phi_figures=phi_figures
+        results=shown,
+        sections=sections,
+        phi_figures=phi_figures,
+        phi_numbers=numbers.of_phi(shown["phi"]),
     )
     return _with_partial_note(page, shown)
 
 
-def environment(math: Callable[[str], Markup] | None = None) -> jinja2.Environment:
-    """Return the templates with their filters; text is escaped, a name that is missing is an error."""
+def environment(
+    math: Callable[[str], Markup] | None = None, csv: Callable[..., str] = numbers.Numbers.link
+) -> jinja2.Environment:
+    """Return the templates with their filters; text is escaped, a name that is missing is an error.
+
+    `math` shows a formula, `csv` the link to `numbers.Numbers`.
+    """
     made = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -75,8 +85,9 @@ def environment(math: Callable[[str], Markup] | None = None) -> jinja2.Environme
     )
     made.filters |= {
         "math": math or mathml,
+        "csv": csv,
         "number": text.number,
-        "spread": _spread,
+        "spread": spread,
         "count": text.count,
     }
     return made
@@ -175,14 +186,17 @@ def _listed(numbers: list[int]) -> str:
     return ", ".join(map(text.count, numbers))
 
 
-def _spread(summary: dict[str, Any]) -> str:
-    return text.spread(summary["mean"], summary["sd"])
-
-
-def _drawn(section: dict[str, Any], key: str, place: Callable[[str], Markup]) -> dict[str, Any]:
+def _drawn(
+    section: dict[str, Any], claims: list[dict[str, Any]], key: str, place: Callable[[str], Markup]
+) -> dict[str, Any]:
     drawn = figures.section_figures(section, key)
     placed = {name: None if svg is None else place(svg) for name, svg in drawn.items()}
-    return section | {"key": key, "figures": placed}
+    return section | {
+        "key": key,
+        "slug": re.sub(r"[^a-z0-9]+", "-", section["name"].lower()).strip("-") or key,  # of files to save
+        "figures": placed,
+        "numbers": numbers.of_section(section, claims),
+    }
 
 
 def _template(name: str) -> str:

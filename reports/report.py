@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from empirics import store
-from reports import figures, formats, schema
+from reports import figures, formats, schema, svg
 from reports.render import legible, render
 
 
@@ -64,8 +64,8 @@ class Report:
         }
         for index, section in enumerate(self.results["sections"], start=1):
             parts = figures.section_figures(legible(section), f"s{index}")
-            drawn |= {f"{section['name']}: {name}": svg for name, svg in parts.items()}
-        return {name: figures.standalone(svg) for name, svg in drawn.items() if svg is not None}
+            drawn |= {f"{section['name']}: {name}": one for name, one in parts.items()}
+        return {name: svg.standalone(one) for name, one in drawn.items() if one is not None}
 
     def write(self, folder: Path | str, format: formats.Format = "html") -> list[Path]:
         """Write results.json and, except for "json", the report in this format; return the paths.
@@ -81,7 +81,7 @@ class Report:
         """Return the page in a frame of its own, which a notebook's styles do not reach, nor it theirs."""
         page = html.escape(render(dict(self.results)))
         style = "width:100%;height:800px;border:0"
-        return f'<iframe sandbox srcdoc="{page}" title="report" style="{style}"></iframe>'
+        return f'<iframe sandbox="allow-downloads" srcdoc="{page}" title="report" style="{style}"></iframe>'
 
     def __repr__(self) -> str:
         verdicts = [claim["verdict"] for claim in self.results["claims"]]

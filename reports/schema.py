@@ -1,6 +1,6 @@
 """What a results.json must look like, and the one way to read it.
 
-A file of results has a version, a table of fields (`FIELDS`), lists that go together (`TOGETHER`), and the
+A file of results has a version, the fields and lists of `reports.schema_fields`, and the
 SHA-256 of all else where the command wrote it.  Reading refuses everything that is not so, with one error
 that names the file, the field and the rule.
 """
@@ -13,6 +13,7 @@ from typing import Any, NoReturn, get_args
 
 from empirics.store import digest, to_json
 from reports.build import SCHEMA_VERSION
+from reports.schema_fields import FIELDS, FIELDS_4, FIELDS_5, PARTIAL, TOGETHER, TOGETHER_5
 from reports.verdicts import Outcome
 
 # The first version of which reports can be compared and listed; they are shown by the version that made them.
@@ -52,158 +53,6 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "flag?": ("true, false or null", lambda v: v is None or isinstance(v, bool)),
     "verdict": (f"one of {', '.join(VERDICTS)}", lambda v: isinstance(v, str) and v in VERDICTS),
 }
-
-# Path and kind.  "[]": each item of a list; "*": each value of an object; "?" after a name: may be null.
-FIELDS: tuple[tuple[str, str], ...] = (
-    ("schema_version", "count"),
-    ("provenance.command", "text"),
-    ("provenance.versions.*", "text?"),
-    ("provenance.revision", "text?"),
-    ("provenance.machine.system", "text"),
-    ("provenance.machine.threads", "count"),
-    ("provenance.machine.device", "text"),
-    ("provenance.seconds", "number"),
-    ("phi.curves[].negative_slope", "number"),
-    ("phi.curves[].rho[]", "number"),
-    ("phi.curves[].closed_form[]", "number"),
-    ("phi.routes.*[].statement", "text"),
-    ("phi.routes.*[].latex", "text"),
-    ("phi.routes.*[].holds", "flag"),
-    ("phi.quadrature[].rho", "number"),
-    ("phi.quadrature[].negative_slope", "number"),
-    ("phi.quadrature[].closed_form", "number"),
-    ("phi.quadrature[].quadrature", "number"),
-    ("phi.largest_difference", "number?"),
-    ("phi.monte_carlo.negative_slope", "number"),
-    ("phi.monte_carlo.num_draws", "count"),
-    ("phi.monte_carlo.exact[]", "number"),
-    ("phi.monte_carlo.mean[]", "number"),
-    ("phi.monte_carlo.standard_error[]", "number"),
-    ("phi.monte_carlo.largest_deviation", "number?"),
-    ("sections[].name", "text"),
-    ("sections[].classes[]", "text"),
-    ("sections[].preparation", "text"),
-    ("sections[].num_test", "count"),
-    ("sections[].largest_norm", "number?"),
-    ("sections[].setting.dim", "count"),
-    ("sections[].setting.N", "count"),
-    ("sections[].setting.negative_slope", "number"),
-    ("sections[].setting.epsilon", "number"),
-    ("sections[].setting.T_f", "number"),
-    ("sections[].setting.T_g", "number"),
-    ("sections[].setting.scenario", "text"),
-    ("sections[].setting.loss", "text"),
-    ("sections[].config.data.source", "text"),
-    ("sections[].config.targets", "text"),
-    ("sections[].config.precision", "text"),
-    ("sections[].config.num_steps", "count"),
-    ("sections[].config.momentum", "number"),
-    ("sections[].widths[]", "count"),
-    ("sections[].seeds[]", "count"),
-    ("sections[].width_bounds.free_share", "number"),
-    ("sections[].width_bounds.published", "number?"),
-    ("sections[].width_bounds.rows[].network", "text"),
-    ("sections[].width_bounds.rows[].from_data_median", "number?"),
-    ("sections[].width_bounds.rows[].from_data_largest", "number?"),
-    ("sections[].width_bounds.rows[].from_norms", "number?"),
-    *(
-        (f"sections[].scatter.{network}.{name}", kind)
-        for network in ("f", "g")
-        for name, kind in (
-            ("width", "count"),
-            ("seed", "count"),
-            ("predicted[]", "number?"),
-            ("measured[]", "number?"),
-        )
-    ),
-    ("sections[].certificates.delta", "number"),
-    ("sections[].certificates.shares_wanted[]", "number"),
-    ("sections[].certificates.widths[]", "number"),
-    ("sections[].certificates.shares.*.*[]", "number?"),
-    ("sections[].certificates.required.*.*[]", "number?"),
-    ("sections[].certificates.terms.*[]", "number?"),
-    ("sections[].certificates.median_prediction", "number?"),
-    ("sections[].certificates.published_width", "number?"),
-    ("sections[].map?.ticks[]", "number"),
-    ("sections[].map?.width", "count"),
-    ("sections[].map?.seed", "count"),
-    *((f"sections[].map?.{name}[]", "number?") for name in ("f", "g", "f_hat", "g_hat", "f_b", "g_b")),
-    ("sections[].map?.data[][]", "number?"),
-    ("sections[].map?.labels[]", "number"),
-    ("sections[].runs[].width", "count"),
-    ("sections[].runs[].seed", "count"),
-    *((f"sections[].runs[].{group}.*", "number?") for group in ("f", "g", "cosines", "agreement")),
-    ("sections[].runs[].zero_gradients", "count?"),
-    ("sections[].by_width[].width", "count"),
-    *(
-        (f"sections[].by_width[].{group}.*.{name}", "count" if name == "n" else "number?")
-        for group in ("f", "g", "cosines", "agreement")
-        for name in ("mean", "sd", "low", "high", "n")
-    ),
-    ("sections[].condition_rows[].name", "text"),
-    ("sections[].condition_rows[].threshold", "number?"),
-    *(
-        (f"sections[].condition_rows[].{name}", "count")
-        for name in ("holds_agree", "holds_differ", "fails_agree", "fails_differ")
-    ),
-    ("sections[].condition_totals[].width", "text"),
-    *(
-        (f"claims[].{name}", "text")
-        for name in (
-            "key",
-            "statement",
-            "formula",
-            "source",
-            "hypothesis",
-            "predicted",
-            "measured",
-            "samples",
-        )
-    ),
-    ("claims[].section", "text?"),
-    ("claims[].met", "flag?"),
-    ("claims[].rule", "text"),
-    ("claims[].verdict", "verdict"),
-    ("claims[].numbers.*", "number?"),
-)
-
-# From version 4 on.
-FIELDS_4: tuple[tuple[str, str], ...] = (
-    ("trends", "list"),
-    ("sections[].beside", "object"),
-    ("sections[].prior_work.width", "count"),
-    ("sections[].prior_work.rows", "list"),
-    ("sections[].diagnosis.causes[]", "text"),
-    ("sections[].diagnosis.by_width", "list"),
-    ("sections[].feasibility", "any"),
-    ("sections[].choice", "any"),
-    ("sections[].images", "any"),
-    ("sections[].simulated", "any"),
-    ("claims[].evidence", "text"),
-    ("claims[].command", "text"),
-)
-
-# What a report that was interrupted says of itself.
-PARTIAL: tuple[tuple[str, str], ...] = (
-    ("partial.done", "count"),
-    ("partial.planned", "count"),
-    ("partial.missing[]", "text"),
-    ("partial.sections[].name", "text"),
-    *(
-        (f"partial.sections[].{name}[]", "count")
-        for name in ("widths", "planned_widths", "seeds", "planned_seeds")
-    ),
-)
-
-# Lists of one length within one object.
-TOGETHER: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("phi.curves[]", ("rho", "closed_form")),
-    ("phi.monte_carlo", ("exact", "mean", "standard_error")),
-    ("sections[].scatter.*", ("predicted", "measured")),
-    ("sections[]", ("widths", "by_width")),
-    ("sections[].map?", ("f", "g", "f_hat", "g_hat", "f_b", "g_b")),
-    ("sections[].map?", ("data", "labels")),
-)
 
 
 class SchemaError(ValueError):
@@ -295,9 +144,11 @@ def check(results: Any, *, oldest: int = SCHEMA_VERSION) -> None:  # noqa: ANN40
         for place, value in values(results, path):
             if not fits(value):
                 _wrong(place, rule, value)
-    for path, names in TOGETHER:
+    for path, names in TOGETHER + (TOGETHER_5 if version >= 5 else ()):
         for place, value in values(results, path):
-            lengths = {name: len(value[name]) for name in names if value is not None}
+            lengths = {
+                name: len(value[name]) for name in names if value is not None and value[name] is not None
+            }
             if len(set(lengths.values())) > 1:
                 shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
                 msg = f"{place} must have lists of one length, got {shown}"
@@ -310,6 +161,7 @@ def fields(results: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return (
         FIELDS
         + (FIELDS_4 if results["schema_version"] >= 4 else ())
+        + (FIELDS_5 if results["schema_version"] >= 5 else ())
         + (PARTIAL if "partial" in results else ())
     )
 
@@ -382,6 +234,12 @@ def _check_relations(results: dict[str, Any]) -> None:
         if drawn is not None and len(drawn["f"]) != len(drawn["ticks"]) ** 2:
             msg = f"{place}.map.f must have {len(drawn['ticks']) ** 2} entries, got {len(drawn['f'])}"
             raise SchemaError(msg)
+        for number, row in enumerate(section.get("drift", ())):
+            for network in ("f", "g"):
+                if row[network] is not None and len(row[network]["measured"]) != len(row["edges"]) - 1:
+                    got = f"{len(row[network]['measured'])} for {len(row['edges'])} edges"
+                    msg = f"{place}.drift[{number}].{network} must have one count a bin, got {got}"
+                    raise SchemaError(msg)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -6,8 +6,9 @@ The prior work's regime: any width, infinite time.  `theory.orthogonal` has its 
 from empirics.orthogonal.attacks import Attack, attack
 from empirics.orthogonal.config import OrthogonalConfig, draw
 from empirics.orthogonal.experiment import run_orthogonal
+from empirics.orthogonal.given import MOST_SAMPLES, epsilon_for, examine, load_given
 from empirics.orthogonal.published import SweepPoint, published_sweep, readings
-from empirics.orthogonal.running import orthogonal_hash, records
+from empirics.orthogonal.running import data_digest, finished, orthogonal_hash, records
 from empirics.orthogonal.studies import StudyPoint, orthogonality_study, turning_study
 from empirics.orthogonal.training import (
     Convergence,
@@ -19,6 +20,7 @@ from empirics.orthogonal.training import (
 )
 
 __all__ = [
+    "MOST_SAMPLES",
     "Attack",
     "Convergence",
     "LimitTraining",
@@ -28,8 +30,13 @@ __all__ = [
     "alignment",
     "attack",
     "boundary_direction",
+    "data_digest",
     "draw",
+    "epsilon_for",
+    "examine",
+    "finished",
     "initialise",
+    "load_given",
     "orthogonal_hash",
     "orthogonality_study",
     "published_sweep",

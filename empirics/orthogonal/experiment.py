@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from empirics.data import Dataset
 from empirics.measure import accuracy, agreement
 from empirics.model import TwoLayerNet
 from empirics.orthogonal.attacks import attack
@@ -26,12 +27,15 @@ from theory.orthogonal import limit_direction, limit_perturbations, multipliers,
 _EXPECTED = (ArithmeticError, ValueError, MemoryError, np.linalg.LinAlgError)
 
 
-def run_orthogonal(config: OrthogonalConfig) -> Outcome:
+def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Outcome:
     """Run one experiment.
 
     Parameters
     ----------
     config : OrthogonalConfig
+    data : Dataset, optional
+        In place of natural samples and test points that are drawn; must have the d, N and number of test
+        points of `config`.  The seed is then that of noise, targets and initialisations alone.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def run_orthogonal(config: OrthogonalConfig) -> Outcome:
     has a case where it finds another.  Where f or g is not trained its limit takes its place.
     """
     try:
-        return Outcome(record=_Experiment(config).record())
+        return Outcome(record=_Experiment(config, data).record())
     except _EXPECTED as error:
         return Outcome.failed(error)
 
@@ -98,21 +102,24 @@ class _Learner:
 class _Experiment:
     """The data of an experiment and its steps."""
 
-    def __init__(self, config: OrthogonalConfig) -> None:
+    def __init__(self, config: OrthogonalConfig, data: Dataset | None = None) -> None:
         self.config = config
         data_seed, self.f_seed, self.g_seed, target_seed, test_seed = seeds_of(config.seed)
-        rng = np.random.default_rng(data_seed)
-        size = config.num_train, config.dim
-        self.X = draw(*size, distribution=config.distribution, rng=rng)
-        self.y = draw_targets(config.num_train, rng=rng)
+        if data is None:
+            rng = np.random.default_rng(data_seed)
+            self.X = draw(config.num_train, config.dim, distribution=config.distribution, rng=rng)
+            self.y = draw_targets(config.num_train, rng=rng)
+            rng = np.random.default_rng(test_seed)
+            self.Z = draw(config.num_test, config.dim, distribution=config.distribution, rng=rng)
+        else:
+            check_sizes(config, data)
+            self.X, self.y, self.Z = data.X, data.y, data.X_test
         rng = np.random.default_rng(target_seed)
         self.y_adv = draw_targets(config.num_adv, rng=rng)
         if config.base == "natural":
             self.base = self.X
         else:
             self.base = draw(config.num_adv, config.dim, distribution=config.base, rng=rng)
-        rng = np.random.default_rng(test_seed)
-        self.Z = draw(config.num_test, config.dim, distribution=config.distribution, rng=rng)
 
     def record(self) -> dict[str, Cell]:
         config = self.config
@@ -146,12 +153,12 @@ class _Experiment:
         limit: Array | None = None
         if solved.verdict != Verdict.UNKNOWN:
             limit = limit_direction(X, y, negative_slope=slope, multipliers=solved)
-        conditions = orthogonality(X, negative_slope=slope)
+        conditions, low = orthogonality(X, negative_slope=slope), solved.interval[0]
         record: dict[str, Cell] = {
             f"orthogonal_{name}": str(conditions.verdict),
             f"orthogonal_rows_{name}": str(conditions.row_verdict),
             f"multipliers_{name}": str(solved.verdict),
-            f"least_multiplier_{name}": float(np.min(solved.values / solved.interval[0])),
+            f"least_multiplier_{name}": float(solved.values.min()) / low if low > 0 else float("nan"),
         }
         if not trained:
             return _Learner(limit, None, record)
@@ -208,6 +215,14 @@ class _Experiment:
 
     def limit_accuracy(self, learner: _Learner) -> float:
         return float("nan") if learner.limit is None else accuracy(self.X @ learner.limit, self.y)
+
+
+def check_sizes(config: OrthogonalConfig, data: Dataset) -> None:
+    """Check that data has the sizes that a configuration states."""
+    stated = config.num_train, config.dim, config.num_test
+    if (*data.X.shape, len(data.X_test)) != stated:
+        msg = f"data must have num_train, dim, num_test = {stated}, got {(*data.X.shape, len(data.X_test))}"
+        raise ValueError(msg)
 
 
 def _cosine(a: Array, b: Array) -> float:

@@ -2,14 +2,21 @@
 
 `empirics.sweep.run_sweep` takes plans of `ExperimentConfig` alone, as a result there is filed under the
 content of its data source.  Experiments here draw their data from their fields, so that the fields are the
-whole identity; executors, files and checksums are the same.
+whole identity, or are given data in hand, whose digest then belongs to it; executors, files and checksums
+are the same.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from empirics.data import Dataset
 from empirics.executors import Pool, run_tasks, serial
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import run_orthogonal
@@ -22,9 +29,18 @@ ORTHOGONAL_VERSION = 1
 Row = dict[str, Cell]
 
 
-def orthogonal_hash(config: OrthogonalConfig) -> str:
-    """Return the SHA-256 of the fields and `ORTHOGONAL_VERSION`, in hexadecimal."""
-    return digest(_identity(config))
+def orthogonal_hash(config: OrthogonalConfig, *, content: str | None = None) -> str:
+    """Return the SHA-256 of the fields, `ORTHOGONAL_VERSION` and the digest of given data, in hexadecimal."""
+    return digest(_identity(config, content))
+
+
+def data_digest(data: Dataset) -> str:
+    """Return the SHA-256 of the samples, labels and test points of given data, in hexadecimal."""
+    made = hashlib.sha256()
+    for array in (data.X, data.y, data.X_test, data.y_test):
+        made.update(repr(array.shape).encode())
+        made.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return made.hexdigest()
 
 
 def records(
@@ -32,6 +48,7 @@ def records(
     *,
     pool: Pool | None = None,
     folder: Path | None = None,
+    data: Dataset | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
     """Return a row for each configuration: its fields, ``error`` (None if there is none), and its record.
@@ -45,6 +62,8 @@ def records(
     folder : Path, optional
         Where results are kept as they come, and read from the next time.  Results that are damaged or failed
         are done again.
+    data : Dataset, optional
+        What all of them run on, see `run_orthogonal`.
     progress : callable, optional
         Told how many configurations are finished, and of how many.
 
@@ -59,43 +78,85 @@ def records(
     OSError
         If the folder cannot be written to, or another process writes there.
     """
-    wanted = {orthogonal_hash(config): config for config in configs}
+    content = None if data is None else data_digest(data)
+    wanted = {orthogonal_hash(config, content=content): config for config in configs}
+    tasks = _Tasks(wanted, data, content)
     if folder is None:
-        found = _run(wanted, {}, pool, None, progress)
+        found = tasks.run({}, pool, None, progress)
     else:
         store = ResultFolder(folder)
         with store.locked():
-            kept = {name: outcome for name in wanted if (outcome := _read(store, name, wanted[name]))}
-            found = _run(wanted, kept, pool, store, progress)
+            kept = {name: outcome for name in wanted if (outcome := tasks.read(store, name))}
+            found = tasks.run(kept, pool, store, progress)
             rows = [{"hash": name, **_row(config, found[name])} for name, config in wanted.items()]
             store.write_tables(
                 [{key: _plain(value) for key, value in row.items()} for row in rows],
                 [{"hash": row["hash"], "error": row["error"]} for row in rows if row["error"]],
             )
-    return [_row(config, found[orthogonal_hash(config)]) for config in configs]
+    return [_row(config, found[orthogonal_hash(config, content=content)]) for config in configs]
 
 
-def _run(
-    wanted: Mapping[str, OrthogonalConfig],
-    kept: Mapping[str, Outcome],
-    pool: Pool | None,
-    store: ResultFolder | None,
-    progress: Callable[[int, int], None] | None,
-) -> dict[str, Outcome]:
-    found = dict(kept)
-    # Those with much work first: the last ones to run are short, and no process idles for long.
-    missing = sorted((name for name in wanted if name not in found), key=lambda name: -_work(wanted[name]))
-    tasks = [wanted[name] for name in missing]
-    report = progress or (lambda _done, _total: None)
-    report(len(found), len(wanted))
-    with closing(run_tasks(pool or serial(), run_orthogonal, tasks)) as results:
-        for index, result in results:
-            name = missing[index]
-            found[name] = Outcome.failed(result) if isinstance(result, BaseException) else result
-            if store is not None:
-                store.write(name, {**_identity(wanted[name]), **_content(found[name])}, {})
-            report(len(found), len(wanted))
-    return found
+def finished(configs: Sequence[OrthogonalConfig], folder: Path, *, content: str | None = None) -> bool:
+    """Return whether a folder holds sound results of all these; those that failed are not finished.
+
+    Parameters
+    ----------
+    configs : sequence of OrthogonalConfig
+    folder : Path
+    content : str, optional
+        From `data_digest`, where data were given.
+    """
+    tasks = _Tasks({orthogonal_hash(c, content=content): c for c in configs}, None, content)
+    store = ResultFolder(folder)
+    return all(tasks.read(store, name) for name in tasks.wanted)
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """Configurations by hash, and the data that all of them are given, with its digest."""
+
+    wanted: Mapping[str, OrthogonalConfig]
+    data: Dataset | None
+    content: str | None
+
+    def run(
+        self,
+        kept: Mapping[str, Outcome],
+        pool: Pool | None,
+        store: ResultFolder | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> dict[str, Outcome]:
+        wanted, found = self.wanted, dict(kept)
+        # Those with much work first: the last ones to run are short, and no process idles for long.
+        missing = sorted(
+            (name for name in wanted if name not in found), key=lambda name: -_work(wanted[name])
+        )
+        tasks = [wanted[name] for name in missing]
+        report = progress or (lambda _done, _total: None)
+        report(len(found), len(wanted))
+        function = run_orthogonal if self.data is None else partial(run_orthogonal, data=self.data)
+        with closing(run_tasks(pool or serial(), function, tasks)) as results:
+            for index, result in results:
+                name = missing[index]
+                found[name] = Outcome.failed(result) if isinstance(result, BaseException) else result
+                if store is not None:
+                    entry = {**_identity(wanted[name], self.content), **_content(found[name])}
+                    store.write(name, entry, {})
+                report(len(found), len(wanted))
+        return found
+
+    def read(self, store: ResultFolder, name: str) -> Outcome | None:
+        """Return a sound result that is about this configuration, if there is one."""
+        try:
+            entry = store.read(name)
+        except DamagedError:
+            return None
+        if entry is None or entry.get("record") is None:
+            return None
+        identity = _identity(self.wanted[name], self.content)
+        if {part: entry.get(part) for part in identity} != identity:
+            return None
+        return Outcome(record={key: _number(value) for key, value in entry["record"].items()})
 
 
 def _work(config: OrthogonalConfig) -> int:
@@ -103,9 +164,10 @@ def _work(config: OrthogonalConfig) -> int:
     return config.max_steps * config.width * sum(count * min(count, config.dim) for count in counts)
 
 
-def _identity(config: OrthogonalConfig) -> dict[str, Any]:
+def _identity(config: OrthogonalConfig, content: str | None) -> dict[str, Any]:
     fields: dict[str, Any] = plain_numbers(config.to_json())
-    return {"config": fields, "record_version": ORTHOGONAL_VERSION}
+    made = {"config": fields, "record_version": ORTHOGONAL_VERSION}
+    return made if content is None else {**made, "data": content}
 
 
 def _content(outcome: Outcome) -> dict[str, Any]:
@@ -123,19 +185,6 @@ def _plain(value: Cell) -> Cell:
 
 def _number(value: Cell) -> Cell:
     return float(value) if value in ("nan", "inf", "-inf") else value
-
-
-def _read(store: ResultFolder, name: str, config: OrthogonalConfig) -> Outcome | None:
-    """Return a sound result that is about this configuration, if there is one."""
-    try:
-        entry = store.read(name)
-    except DamagedError:
-        return None
-    if entry is None or entry.get("record") is None:
-        return None
-    if {part: entry.get(part) for part in _identity(config)} != _identity(config):
-        return None
-    return Outcome(record={key: _number(value) for key, value in entry["record"].items()})
 
 
 def _row(config: OrthogonalConfig, outcome: Outcome) -> Row:

@@ -54,6 +54,7 @@ def light_results(tiny_results: Results) -> Callable[[], Results]:
     light = tiny_results | {
         "sections": [
             {key: value for key, value in section.items() if key not in {"map", "scatter"}}
+            | {"drift": [row | {"edges": []} for row in section["drift"]]}
             for section in tiny_results["sections"]
         ]
     }

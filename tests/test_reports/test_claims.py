@@ -11,24 +11,17 @@ from scipy import stats
 
 from empirics.published import block
 from empirics.studies import STUDIES
-from reports import cli
-from reports.claims import (
-    COSINE,
-    FALSE_ALARM,
-    LAZY_FREE_SHARE,
-    SLOPE,
-    SLOPE_MARGIN,
-    claims,
-    trends,
-    verdict,
-    within,
-)
+from reports import claims_agreement, cli, drift
+from reports.claims import claims, trends
+from reports.claims_lazy import COSINE, LAZY_FREE_SHARE, SLOPE, SLOPE_MARGIN
 from reports.statistics import summarise
+from reports.verdicts import FALSE_ALARM, verdict, within
 
 OUTCOMES = {"holds", "fails", "hypothesis not met", "unknown"}
 SECTION_KEYS = [
     "free-share",
     "only-free-flip",
+    "drift",
     "rate-f",
     "rate-g",
     "direction-gradient",
@@ -155,6 +148,18 @@ def _free_share_just_large_enough(s):
 
 def _one_other_flip(s):
     s["runs"][2]["f"]["flipped_not_free"] = 1
+
+
+def _drift(network, name, value, *, which=-1):
+    def change(s):
+        s["drift"][which][network][name] = value
+
+    return change
+
+
+def _nothing_moved(s):
+    for row in s["drift"]:
+        row["f"] = row["g"] = None
 
 
 def _logistic(s):
@@ -288,6 +293,13 @@ CASES = [
     ("free-share", "fails", _free_share_too_small),
     ("free-share", "holds", _free_share_just_large_enough),
     ("only-free-flip", "fails", _one_other_flip),
+    ("drift", "fails", _drift("g", "outside", 1)),
+    ("drift", "fails", _drift("f", "outside", 1, which=0)),  # of the narrowest network
+    ("drift", "unknown", _drift("f", "largest", None)),
+    ("drift", "unknown", _drift("f", "outside", None)),
+    ("drift", "holds", lambda s: s["drift"][0].update(f=None)),  # not trained
+    ("drift", "unknown", _nothing_moved),
+    ("drift", "holds", _logistic),
     ("rate-f", "fails", _rate("f", FLAT)),
     ("rate-f", "holds", _rate("f", STEEP)),
     ("rate-f", "unknown", _rate("f", SLOPE, spread=0.5)),
@@ -461,11 +473,11 @@ def _parent(results, path):
 @pytest.fixture(autouse=True)
 def _three_seeds_are_enough(monkeypatch):
     """The results here have three seeds; the rule asks for five."""
-    monkeypatch.setitem(claims.__globals__, "_SEEDS_TO_JUDGE", 3)
+    monkeypatch.setattr(claims_agreement, "_SEEDS_TO_JUDGE", 3)
 
 
 def test_agreement_is_not_judged_from_few_seeds(make_holding, monkeypatch):
-    monkeypatch.setitem(claims.__globals__, "_SEEDS_TO_JUDGE", 5)
+    monkeypatch.setattr(claims_agreement, "_SEEDS_TO_JUDGE", 5)
     verdicts = {claim.key: claim.verdict for claim in claims(make_holding())}
     assert verdicts["agreement"] == "unknown"
     assert verdicts["free-share"] == "holds"
@@ -476,6 +488,7 @@ def _all_failing(results):
     _step_fails(results["phi"])
     _free_share_too_small(section)
     _one_other_flip(section)
+    _drift("g", "outside", 1)(section)
     _set_errors(section, "f", FLAT)
     _set_errors(section, "g", FLAT)
     for name in COSINES.values():
@@ -715,12 +728,14 @@ def test_an_empty_set_proves_nothing(make_holding):
     results = make_holding()
     section = results["sections"][0]
     section["runs"] = []
+    _nothing_moved(section)
     results["phi"]["routes"] = {}
     rules = claims.__globals__
     for judged in (
         rules["_phi"](results["phi"]),
         rules["_free_share"](section),
         rules["_no_other_flips"](section),
+        drift.claim(section),
     ):
         assert judged.verdict == "unknown", judged.key
-    assert rules["_theorem"](section, "published").verdict == "hypothesis not met"
+    assert claims_agreement.theorem(section, "published").verdict == "hypothesis not met"

@@ -200,6 +200,8 @@ BAD = [
     ("--data {files}/inf.npz", "X in inf.npz must be finite", "inf (16 of 16 entries)"),
     ("--data {files}/text.npz", "X in text.npz must be an array of real numbers", "dtype <U1"),
     ("--data {files}/digits.csv", "classes must be named", "3, 8"),
+    ("--data {files}/digits.csv", "on the command line --classes A,B", "the last one is the label"),
+    ("--data {files}/words.csv", "words.csv must hold numbers", "commas separate the columns"),
     ("--data {files}/constant.csv", "data must not be constant", "12 equal rows"),
     ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in data row 13"),
     ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in data row 13, column 2"),
@@ -637,7 +639,7 @@ def test_help_has_every_option_its_default_and_the_exit_codes(name):
     command = _commands(_parser())[name]
     shown = " ".join(command.format_help().split())
     assert f"example: {_EXAMPLES[name]}"[:60] in shown
-    assert "exit codes: 0 done, whatever the verdicts; 2 bad input" in shown
+    assert "exit codes: 0 done, whatever the verdicts; 1 every run of a sweep failed; 2 bad input" in shown
     for action in command._actions:
         assert action.help, action.dest
         if action.default not in (None, argparse.SUPPRESS) and not isinstance(action.default, list):

@@ -8,11 +8,16 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from reports import figures
+from reports import figures, figures_bounds
 from reports.pictures import images_figure
+from reports.svg import standalone
 
 SECTION_FIGURES = {
     "free": figures.free_figure,
+    "drift-f": partial(figures_bounds.drift_figure, network="f"),
+    "drift-g": partial(figures_bounds.drift_figure, network="g"),
+    "certified": figures_bounds.certified_figure,
+    "terms": figures_bounds.terms_figure,
     "error": figures.error_figure,
     "scatter-f": partial(figures.scatter_figure, network="f"),
     "scatter-g": partial(figures.scatter_figure, network="g"),
@@ -61,7 +66,8 @@ def test_every_figure_is_well_formed_and_described(drawn):
 
 def test_no_figure_holds_a_number_that_is_none(drawn):
     for name, svg in drawn.items():
-        assert not re.search(r"\b(nan|inf|none)\b", svg.replace("fill: none", ""), re.IGNORECASE), name
+        bare = re.sub(r"fill: none|fill=\"none\"", "", svg)
+        assert not re.search(r"\b(nan|inf|none)\b", bare, re.IGNORECASE), name
 
 
 def test_identifiers_are_unique_across_the_page_and_resolve(drawn):
@@ -83,8 +89,8 @@ def test_colours_are_variables_that_the_page_defines(drawn, tiny_page):
 
 
 def test_standalone_figure_has_its_own_colours_and_parses(drawn):
-    for name, svg in drawn.items():
-        alone = figures.standalone(svg)
+    for name, one in drawn.items():
+        alone = standalone(one)
         root = ET.fromstring(alone)
         assert root.tag == "{http://www.w3.org/2000/svg}svg", name
         assert root[0].get("fill") == "#ffffff"
@@ -225,7 +231,7 @@ def test_data_without_pixels_have_no_pictures(tiny_results):
 def test_section_figures_are_all_of_them(tiny_results):
     names = {"free", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified", "terms", "map"}
     drawn = figures.section_figures(tiny_results["sections"][1], "s2")
-    assert set(drawn) == names | {"predictors", "causes", "images"}
+    assert set(drawn) == names | {"predictors", "causes", "images", "drift_f", "drift_g"}
     assert None not in drawn.values()
 
 

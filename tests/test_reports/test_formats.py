@@ -11,8 +11,11 @@ import html5lib
 import numpy as np
 import pytest
 
-from reports import compare, formats, schema
+from empirics.published import plan_of
+from reports import compare, formats, listing, schema
 from reports.report import Report
+from reports.sweeps import reproduction
+from reports.sweeps.parts import Part
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 HOSTILE = "<script>alert(1)</script> | [x](y) `c` \"'> \u202e \x00 *b* _i_"
@@ -140,7 +143,7 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
     formats.write(tmp_path / "a", formats.files(tiny_results, "json"))
     formats.write(tmp_path / '<b> "%":', formats.files(hostile, "json"))
     folders = [tmp_path / "a", tmp_path / '<b> "%":']
-    page = formats.index_page([*folders, folders[0]], tmp_path / "index.html")
+    page = listing.index_page([*folders, folders[0]], tmp_path / "index.html")
     document = _parse(page)
     rows = [
         [" ".join("".join(cell.itertext()).split()) for cell in row] for row in document.iter(f"{HTML}tr")
@@ -151,7 +154,67 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
     assert [row[6] for row in rows] == ["quick", "published"]
     links = [element.get("href") for element in document.iter(f"{HTML}a")]
     assert links == ["a/results.json", "./%3Cb%3E%20%22%25%22%3A/results.json"]
-    assert page == formats.index_page(folders, tmp_path / "index.html")
+    assert page == listing.index_page(folders, tmp_path / "index.html")
+
+
+def _numbers_of_a_sweep():
+    part = Part(kind="study", name="lazy", seeds=2)
+    results = reproduction.build(plan_of(part.points()), [], (part,), provenance={})
+    return results | {"claims": []}
+
+
+ORTHOGONAL = {
+    "schema_version": 1,
+    "title": "Turning <b>",
+    "panels": [],
+    "totals": {"configurations": 3, "done": 2, "failed": 1, "missing": 0},
+    "claims": [
+        {"statement": "s", "verdict": "holds"},
+        {"statement": "t", "verdict": "holds"},
+        {"statement": "u"},
+    ],
+}
+
+
+def test_index_lists_sweeps_and_orthogonal_samples(tiny_results, tmp_path):
+    formats.write(tmp_path / "report", formats.files(tiny_results, "json"))
+    sweep = _numbers_of_a_sweep()
+    for name, numbers in (("sweep", sweep), ("turning", ORTHOGONAL)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.json").write_text(json.dumps(numbers), encoding="utf-8")
+    (tmp_path / "sweep" / "report.html").write_text("page", encoding="utf-8")
+    document = _parse(listing.index_page([tmp_path], tmp_path / "index.html"))
+    _, table = document.iter(f"{HTML}table")
+    rows = [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in table.iter(f"{HTML}tr")][
+        1:
+    ]
+    runs = sweep["totals"]["configurations"]
+    assert rows == [
+        ["sweep", "sweep", "Study lazy", f"0 of {runs}", "0", str(runs), "0"],
+        ["turning", "orthogonal samples", "Turning <b>", "2 of 3", "1", "0", "32 holds"],
+    ]
+    links = [element.get("href") for element in table.iter(f"{HTML}a")]
+    assert links == ["sweep/report.html", "turning/report.json"]
+    alone = listing.index_page([tmp_path / "turning"], tmp_path / "index.html")
+    assert len(list(_parse(alone).iter(f"{HTML}table"))) == 1
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "{",
+        "[]",
+        json.dumps({"totals": {}}),
+        json.dumps(ORTHOGONAL | {"panels": 1, "totals": {}}),
+        json.dumps({key: value for key, value in ORTHOGONAL.items() if key != "panels"}),
+        json.dumps(ORTHOGONAL | {"totals": dict.fromkeys(ORTHOGONAL["totals"], "many")}),
+        json.dumps(ORTHOGONAL | {"claims": ["holds"]}),
+    ],
+)
+def test_index_refuses_numbers_of_something_else(tmp_path, damaged):
+    (tmp_path / "report.json").write_text(damaged, encoding="utf-8")
+    with pytest.raises(schema.SchemaError, match=r"report\.json must "):
+        listing.index_page([tmp_path], tmp_path / "index.html")
 
 
 # From Python ------------------------------------------------------------------------------------------
@@ -170,7 +233,7 @@ def test_report_is_an_object_with_rows_figures_and_files(tiny_results, tiny_page
     assert repr(report).startswith("Report of shifted-gaussian, digits")
     frame = next(_parse(f"<!doctype html><title>x</title>{report._repr_html_()}").iter(f"{HTML}iframe"))
     assert frame.get("srcdoc") == tiny_page
-    assert frame.get("sandbox") == ""
+    assert frame.get("sandbox") == "allow-downloads"
 
 
 def test_report_refuses_what_is_no_results(tmp_path):

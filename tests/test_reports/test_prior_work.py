@@ -98,10 +98,27 @@ def test_one_condition_on_the_samples_is_enough():
         ]
 
     V = theory.conditions.Verdict
-    assert prior_work._orthogonal(rows(V.FAILS, V.HOLDS)) is V.HOLDS
-    assert prior_work._orthogonal(rows(V.FAILS, V.UNKNOWN)) is V.FAILS
-    assert prior_work._orthogonal(rows(V.UNKNOWN, V.UNKNOWN)) is V.UNKNOWN
-    assert prior_work._orthogonal(rows(V.FAILS, V.FAILS)) is V.FAILS
+    apply = prior_work.orthogonal_verdict
+    assert apply(rows(V.FAILS, V.HOLDS, V.HOLDS)) is V.HOLDS
+    assert apply(rows(V.HOLDS, V.UNKNOWN, V.UNKNOWN)) is V.HOLDS
+    assert apply(rows(V.FAILS, V.FAILS, V.FAILS)) is V.FAILS
+    assert apply(rows(V.UNKNOWN, V.UNKNOWN, V.UNKNOWN)) is V.UNKNOWN
+
+
+def test_the_lambda_system_alone_does_not_say_where_training_ends():
+    # It proves a KKT point; test_empirics/test_orthogonal/test_training.py has a run that ends elsewhere.
+    V = theory.conditions.Verdict
+
+    def rows(*data):
+        return [
+            prior_work.Hypothesis(
+                aspect="data", wide="", wide_verdict=V.HOLDS, orthogonal="", orthogonal_verdict=verdict
+            )
+            for verdict in data
+        ]
+
+    assert prior_work.orthogonal_verdict(rows(V.FAILS, V.FAILS, V.HOLDS)) is V.UNKNOWN
+    assert prior_work.orthogonal_verdict(rows(V.FAILS, V.FAILS, V.UNKNOWN)) is V.UNKNOWN
 
 
 def test_many_samples_are_not_looked_at_pair_by_pair(monkeypatch):

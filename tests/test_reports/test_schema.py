@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from reports import SCHEMA_VERSION, schema
+from reports import SCHEMA_VERSION, schema, schema_fields
 from reports.schema import SchemaError, check, fields, read, values, written
 
 WRONG = {
@@ -122,9 +122,12 @@ def test_numbers_beyond_float64_are_refused(results):
             check(results)
 
 
-@pytest.mark.parametrize("number", range(len(schema.FIELDS) + len(schema.FIELDS_4)))
+ALL_FIELDS = schema_fields.FIELDS + schema_fields.FIELDS_4 + schema_fields.FIELDS_5
+
+
+@pytest.mark.parametrize("number", range(len(ALL_FIELDS)))
 def test_each_field_is_checked(tiny_results, number):
-    path, kind = (schema.FIELDS + schema.FIELDS_4)[number]
+    path, kind = ALL_FIELDS[number]
     found = list(values(tiny_results, path))
     if not found or path == "schema_version":
         pytest.skip("nothing there, or a test of its own")
@@ -143,6 +146,13 @@ def test_each_field_is_checked(tiny_results, number):
         with pytest.raises(SchemaError) as caught:
             check(damaged)
         assert f"must have {place}, got none" in str(caught.value)
+
+
+def test_displacements_have_one_count_a_bin(results):
+    for name in ("measured", "crossed", "predicted"):
+        results["sections"][1]["drift"][0]["g"][name].pop()
+    with pytest.raises(SchemaError, match=r"drift\[0\]\.g must have one count a bin, got 39 for 41 edges"):
+        check(results)
 
 
 def test_lists_that_go_together_have_one_length(results):

@@ -5,11 +5,13 @@ import math
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import empirics.orthogonal.running as module
+from empirics.data import Dataset
 from empirics.executors import processes
-from empirics.orthogonal import OrthogonalConfig, orthogonal_hash, records
+from empirics.orthogonal import OrthogonalConfig, data_digest, finished, orthogonal_hash, records
 
 BASE = OrthogonalConfig(
     dim=40, num_train=4, num_adv=6, epsilon=1.0, width=4, num_test=20, max_steps=40, f="limit", attack="limit"
@@ -104,3 +106,35 @@ def test_what_is_raised_outside_a_task_is_not_hidden(tmp_path):
     file.write_text("")
     with pytest.raises(NotADirectoryError, match="must be a folder"):
         records([BASE], folder=file)
+
+
+def _data(seed):
+    rng = np.random.default_rng(seed)
+    X, Z = rng.standard_normal((4, 40)), rng.standard_normal((20, 40))
+    return Dataset("own", X, np.array([1.0, -1, 1, -1]), Z, np.ones(20), ("-1", "1"), "none")
+
+
+def test_results_on_given_data_are_kept_under_its_digest(tmp_path):
+    config = replace(BASE, base="natural", num_adv=4, f="trained", attack="gradient")
+    content = data_digest(_data(0))
+    (row,) = records([config], folder=tmp_path, data=_data(0))
+    assert _same(records([config], data=_data(0)), [row])
+    assert finished([config], tmp_path, content=content)
+    assert not finished([config], tmp_path, content=data_digest(_data(1)))
+    assert not finished([config], tmp_path)
+    (other,) = records([config], folder=tmp_path, data=_data(1))
+    assert other["margin_f"] != row["margin_f"]
+    assert orthogonal_hash(config, content=content) != orthogonal_hash(config)
+
+
+def test_a_failed_result_is_not_finished(tmp_path):
+    records([BASE, FAILING], folder=tmp_path)
+    assert finished([BASE], tmp_path)
+    assert not finished([BASE, FAILING], tmp_path)
+
+
+def test_given_data_must_have_the_stated_sizes():
+    (row,) = records([replace(BASE, dim=39)], data=_data(0))
+    assert row["error"] == (
+        "ValueError: data must have num_train, dim, num_test = (4, 39, 20), got (4, 40, 20)"
+    )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reports import text
-from reports.sweep_explained import RULE_RUNS
+from reports.sweeps.explained import RULE_RUNS
 
 Json = Mapping[str, Any]
 _SERIES = {"agreement": "agreement", "acc_g": "accuracy of g"}
@@ -17,7 +17,7 @@ def claims(results: Json) -> list[dict[str, str]]:
     Parameters
     ----------
     results : mapping
-        From `reports.reproduction.build`.
+        From `reports.sweeps.reproduction.build`.
     """
     made = []
     for section in results["sections"]:

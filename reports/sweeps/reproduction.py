@@ -1,6 +1,6 @@
 """The results of a sweep as one JSON value: spreads over seeds beside published values and predictions.
 
-Pure: what is computed here depends on the plan and the results alone.  `reports.sweep_page` shows it.
+Pure: what is computed here depends on the plan and the results alone.  `reports.sweeps.page` shows it.
 """
 
 import math
@@ -13,10 +13,10 @@ import numpy as np
 from empirics import published
 from empirics.plan import Plan
 from empirics.published import COSINES, METRICS, Point, Reading
-from reports.sweep_explained import Runs, criterion, explained, number, shown
-from reports.sweep_parts import Panel, Part, rest_panels
-from reports.sweep_statistics import like_one_more_seed
-from reports.sweep_trends import trends
+from reports.sweeps.explained import Runs, criterion, explained, number, shown
+from reports.sweeps.parts import Panel, Part, rest_panels
+from reports.sweeps.statistics import like_one_more_seed
+from reports.sweeps.trends import trends
 
 SCHEMA_VERSION = 2
 Row = Mapping[str, Any]

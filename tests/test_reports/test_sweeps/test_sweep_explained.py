@@ -4,10 +4,10 @@ import pytest
 
 from empirics.plan import config_hash, fields_of
 from empirics.published import plan_of
-from reports.reproduction import build
-from reports.sweep_claims import claims
-from reports.sweep_explained import RULE_RUNS, criterion, shown
-from reports.sweep_parts import Part
+from reports.sweeps.claims import claims
+from reports.sweeps.explained import RULE_RUNS, criterion, shown
+from reports.sweeps.parts import Part
+from reports.sweeps.reproduction import build
 
 WHOLE = Part(kind="published", name="msg-a", seeds=1, solver="flow")
 

@@ -12,8 +12,8 @@ from empirics.outcome import Outcome
 from empirics.published import METRICS, readings
 from empirics.store import DamagedError
 from reports.cli import main
-from reports.sweep_page import PARTS, read_parts, render, write_page
-from reports.sweep_parts import Part
+from reports.sweeps.page import PARTS, read_parts, render, write_page
+from reports.sweeps.parts import Part
 
 SERIAL = ["--executor", "serial"]
 T_F = ["sweep", "--published", "msg-a", "--sweeps", "T_f", "--seeds", "2", "--solver", "flow", *SERIAL]

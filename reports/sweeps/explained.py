@@ -1,6 +1,6 @@
 """Predicted against measured, run by run: for several sets of runs, the widest honest one first.
 
-Pure: functions of the plan and the rows of its results.  `reports.reproduction` puts them on the page.
+Pure: functions of the plan and the rows of its results.  `reports.sweeps.reproduction` puts them on the page.
 """
 
 import math
@@ -16,8 +16,8 @@ from empirics.data import DataSource
 from empirics.plan import identity
 from empirics.published import Point
 from empirics.store import digest
-from reports.sweep_parts import Panel, Part
-from reports.sweep_statistics import comparison
+from reports.sweeps.parts import Panel, Part
+from reports.sweeps.statistics import comparison
 from theory.setting import flow_time
 
 Row = Mapping[str, Any]

@@ -11,10 +11,11 @@ from markupsafe import Markup
 
 from empirics.plan import Plan
 from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
-from reports import sweep_figures, text
-from reports.reproduction import build
-from reports.sweep_claims import claims
-from reports.sweep_parts import Part
+from reports import text
+from reports.sweeps import figures
+from reports.sweeps.claims import claims
+from reports.sweeps.parts import Part
+from reports.sweeps.reproduction import build
 
 # Which published blocks and studies a folder holds.
 PARTS = "parts.json"
@@ -86,7 +87,7 @@ def render(results: Mapping[str, Any]) -> str:
     Parameters
     ----------
     results : mapping
-        From `reports.reproduction.build`, with ``claims``.
+        From `reports.sweeps.reproduction.build`, with ``claims``.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def render(results: Mapping[str, Any]) -> str:
     }
     sections = [_drawn(section, f"s{index}") for index, section in enumerate(results["sections"], start=1)]
     return environment.get_template("sweep.html").render(
-        results=results, sections=sections, series=[(name, label) for name, label, *_ in sweep_figures.SERIES]
+        results=results, sections=sections, series=[(name, label) for name, label, *_ in figures.SERIES]
     )
 
 
@@ -125,9 +126,9 @@ def _drawn(section: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return a section with its figures."""
     panels = []
     for index, panel in enumerate(section["panels"]):
-        drawn = sweep_figures.panel_figure(panel, f"{key}-{index}")
-        regime = sweep_figures.regime_figure(panel, f"{key}-{index}-regime")
-        cosine = sweep_figures.cosine_figure(panel, f"{key}-{index}-cosine")
+        drawn = figures.panel_figure(panel, f"{key}-{index}")
+        regime = figures.regime_figure(panel, f"{key}-{index}-regime")
+        cosine = figures.cosine_figure(panel, f"{key}-{index}-cosine")
         panels.append(
             {
                 **panel,
@@ -137,11 +138,11 @@ def _drawn(section: Mapping[str, Any], key: str) -> dict[str, Any]:
             }
         )
     study = section["part"] is not None and section["part"]["kind"] == "study"
-    overview = sweep_figures.overview_figure(section, f"{key}-overview") if study else None
+    overview = figures.overview_figure(section, f"{key}-overview") if study else None
     scatters = []
     chosen = section["explained"][section["explained_shown"]]
     for index, comparison in enumerate(chosen["predictions"]):
-        drawn = sweep_figures.scatter_figure(comparison, f"{key}-scatter-{index}")
+        drawn = figures.scatter_figure(comparison, f"{key}-scatter-{index}")
         if drawn is not None:
             scatters.append({**comparison, "figure": Markup(drawn)})
     return {

@@ -7,11 +7,11 @@ import pytest
 
 from empirics.plan import config_hash, fields_of
 from empirics.published import METRICS, cosine_reading, plan_of
-from reports.reproduction import build
-from reports.sweep_claims import claims
-from reports.sweep_figures import cosine_figure
-from reports.sweep_page import render
-from reports.sweep_parts import Part
+from reports.sweeps.claims import claims
+from reports.sweeps.figures import cosine_figure
+from reports.sweeps.page import render
+from reports.sweeps.parts import Part
+from reports.sweeps.reproduction import build
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 PART = Part(kind="published", name="msg-a", seeds=10, sweeps=("T_f", "slope"), solver="flow")

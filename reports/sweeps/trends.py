@@ -8,8 +8,8 @@ not necessary: what makes it easier to meet is a trend to expect, and a row can 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.sweep_parts import Part
-from reports.sweep_statistics import rank_correlation, sign_flip
+from reports.sweeps.parts import Part
+from reports.sweeps.statistics import rank_correlation, sign_flip
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ def trends(part: Part, panels: Sequence[Mapping[str, Any]]) -> Json | None:
     ----------
     part : Part
     panels : sequence of mapping
-        From `reports.reproduction.build`.
+        From `reports.sweeps.reproduction.build`.
 
     Returns
     -------

@@ -7,15 +7,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from reports.figures import _F, _G, _GRID, _INK, _SHADE, _THIRD, _power, _svg
+from reports.svg import GRID, INK, SHADE, THIRD, F, G, drawing, power
 
 Json = Mapping[str, Any]
 
 # Key in the results, name on the page, colour, marker.
 SERIES = (
-    ("acc_f", "accuracy of f", _F, "o"),
-    ("acc_g", "accuracy of g", _G, "s"),
-    ("agreement", "agreement", _THIRD, "^"),
+    ("acc_f", "accuracy of f", F, "o"),
+    ("acc_g", "accuracy of g", G, "s"),
+    ("agreement", "agreement", THIRD, "^"),
 )
 _MOST_TICKS = 12  # names under an axis that can be read
 
@@ -28,7 +28,7 @@ def panel_figure(panel: Json, key: str) -> str | None:
     Parameters
     ----------
     panel : mapping
-        From `reports.reproduction.build`.
+        From `reports.sweeps.reproduction.build`.
     key : str
         Unique on the page.
 
@@ -63,16 +63,16 @@ def panel_figure(panel: Json, key: str) -> str | None:
                 axes.plot(xs, mean, marker, color=color)
             _beside(axes, points, name, color=color, marker=marker)
         if beside:
-            axes.plot([], [], "o", color=_INK, mfc="none", markersize=4, label="published")
+            axes.plot([], [], "o", color=INK, mfc="none", markersize=4, label="published")
         elif any(value is not None for point in points for value in point["predicted"].values()):
-            axes.plot([], [], ":", color=_INK, label="predicted")
+            axes.plot([], [], ":", color=INK, label="predicted")
         axes.set(ylabel="share of points", ylim=(-0.03, 1.03))
         _finish(axes, panel)
 
     alt = (
         f"Accuracy of f, of g and agreement against {panel['x_label']}: mean, deviation and range over seeds"
     )
-    return _svg(draw, key, f"{alt}, {'published' if beside else 'predicted'} values beside")
+    return drawing(draw, key, f"{alt}, {'published' if beside else 'predicted'} values beside")
 
 
 def cosine_figure(panel: Json, key: str) -> str | None:
@@ -83,7 +83,7 @@ def cosine_figure(panel: Json, key: str) -> str | None:
     Parameters
     ----------
     panel : mapping
-        From `reports.reproduction.build`.
+        From `reports.sweeps.reproduction.build`.
     key : str
         Unique on the page.
     """
@@ -94,11 +94,11 @@ def cosine_figure(panel: Json, key: str) -> str | None:
 
     def draw(axes: Axes) -> None:
         xs, mean, low, high = _known(points, cells, ("mean", "min", "max"))
-        axes.fill_between(xs, low, high, color=_F, alpha=0.2, linewidth=0)
-        axes.plot(xs, mean, color=_F, linewidth=1.3, label="with u")
+        axes.fill_between(xs, low, high, color=F, alpha=0.2, linewidth=0)
+        axes.plot(xs, mean, color=F, linewidth=1.3, label="with u")
         others = [point["cosines"]["cosine_derived"] for point in points]
         xs, mean = _known(points, others, ("mean",))
-        axes.plot(xs, mean, "--", color=_G, linewidth=1.3, label="with ∇f_b")
+        axes.plot(xs, mean, "--", color=G, linewidth=1.3, label="with ∇f_b")
         read = [
             (p["x"], c["published"], c["error"])
             for p, c in zip(points, cells, strict=True)
@@ -110,7 +110,7 @@ def cosine_figure(panel: Json, key: str) -> str | None:
             values,
             yerr=errors,
             fmt="o",
-            color=_F,
+            color=F,
             mfc="none",
             markersize=4,
             linewidth=0.9,
@@ -121,7 +121,7 @@ def cosine_figure(panel: Json, key: str) -> str | None:
         _finish(axes, panel)
 
     alt = f"Mean cosine of perturbations with u and with the gradient of f_b against {panel['x_label']}"
-    return _svg(draw, key, f"{alt}: mean and range over seeds, published values beside")
+    return drawing(draw, key, f"{alt}: mean and range over seeds, published values beside")
 
 
 def regime_figure(panel: Json, key: str) -> str | None:
@@ -130,17 +130,17 @@ def regime_figure(panel: Json, key: str) -> str | None:
     Parameters
     ----------
     panel : mapping
-        From `reports.reproduction.build`.
+        From `reports.sweeps.reproduction.build`.
     key : str
         Unique on the page.
     """
     rows = (
-        ("free_f", "free, f", _F, "-"),
-        ("flipped_f", "flipped, f", _F, "--"),
-        ("tau_f", "τ of f", _F, ":"),
-        ("free_g", "free, g", _G, "-"),
-        ("flipped_g", "flipped, g", _G, "--"),
-        ("tau_g", "τ of g", _G, ":"),
+        ("free_f", "free, f", F, "-"),
+        ("flipped_f", "flipped, f", F, "--"),
+        ("tau_f", "τ of f", F, ":"),
+        ("free_g", "free, g", G, "-"),
+        ("flipped_g", "flipped, g", G, "--"),
+        ("tau_g", "τ of g", G, ":"),
     )
     points = panel["points"]
     known = {
@@ -156,15 +156,15 @@ def regime_figure(panel: Json, key: str) -> str | None:
                 axes.plot(xs, values, style, color=color, linewidth=1.3, label=label)
                 if len(xs) == 1:
                     axes.plot(xs, values, "o", color=color)
-        axes.axhline(1, color=_GRID, zorder=0)
+        axes.axhline(1, color=GRID, zorder=0)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(_power))
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set(ylabel="share of neurons; τ")
         _finish(axes, panel)
 
     alt = f"Shares of free and flipped neurons of f and g and their τ against {panel['x_label']}"
-    return _svg(draw, key, alt)
+    return drawing(draw, key, alt)
 
 
 def overview_figure(section: Json, key: str) -> str | None:
@@ -173,14 +173,14 @@ def overview_figure(section: Json, key: str) -> str | None:
     Parameters
     ----------
     section : mapping
-        From `reports.reproduction.build`.
+        From `reports.sweeps.reproduction.build`.
     key : str
         Unique on the page.
     """
     panels = section["panels"]
     if len(panels) < 2:
         return None
-    colors = (_F, _G, _THIRD, _SHADE)
+    colors = (F, G, THIRD, SHADE)
     # More sweeps than colours: sweeps come in pairs (two losses), one colour and two strokes each.
     pairs = len(panels) > len(colors)
 
@@ -201,7 +201,7 @@ def overview_figure(section: Json, key: str) -> str | None:
         axes.set(ylabel="agreement", ylim=(-0.03, 1.03))
         _finish(axes, panels[0], columns=2)
 
-    return _svg(draw, key, f"Agreement against {panels[0]['x_label']} in all sweeps", size=(6.4, 4.4))
+    return drawing(draw, key, f"Agreement against {panels[0]['x_label']} in all sweeps", size=(6.4, 4.4))
 
 
 def scatter_figure(comparison: Json, key: str) -> str | None:
@@ -213,13 +213,13 @@ def scatter_figure(comparison: Json, key: str) -> str | None:
     def draw(axes: Axes) -> None:
         predicted, measured, counts = np.array(cells, dtype=float).T
         low = min(predicted.min(), measured.min()) - 0.02
-        axes.plot([low, 1.02], [low, 1.02], "--", color=_INK, linewidth=0.9, label="measured = predicted")
+        axes.plot([low, 1.02], [low, 1.02], "--", color=INK, linewidth=0.9, label="measured = predicted")
         size = 12 + 10 * np.sqrt(counts)
-        axes.scatter(predicted, measured, s=size, color=_SHADE, alpha=0.7, linewidths=0)
+        axes.scatter(predicted, measured, s=size, color=SHADE, alpha=0.7, linewidths=0)
         axes.set(xlabel="predicted", ylabel="measured", xlim=(low, 1.02), ylim=(low, 1.02))
         axes.legend(loc="upper left")
 
-    return _svg(
+    return drawing(
         draw, key, f"Measured against predicted {comparison['name']}, one mark for runs that fall together"
     )
 
@@ -270,7 +270,7 @@ def _finish(axes: Axes, panel: Json, *, columns: int | None = None) -> None:
     axes.set_xlabel(panel["x_label"])
     if panel["log"]:
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(_power))
+        axes.xaxis.set_major_formatter(FuncFormatter(power))
         axes.xaxis.set_minor_formatter(NullFormatter())
     if panel["ticks"] is not None:
         every = -(-len(panel["ticks"]) // _MOST_TICKS)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.sweep_parts import Part
-from reports.sweep_statistics import rank_correlation, sign_flip
-from reports.sweep_trends import FALSE_ALARM, SERIES, expected, trends
+from reports.sweeps.parts import Part
+from reports.sweeps.statistics import rank_correlation, sign_flip
+from reports.sweeps.trends import FALSE_ALARM, SERIES, expected, trends
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))
 

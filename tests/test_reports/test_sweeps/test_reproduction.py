@@ -12,10 +12,10 @@ from empirics import ShiftedGaussianData
 from empirics.config import ExperimentConfig
 from empirics.plan import Axis, Block, Plan, config_hash, fields_of, plan
 from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
-from reports.reproduction import build, per_seed, summary
-from reports.sweep_claims import claims
-from reports.sweep_parts import MOST_PANELS, Part, rest_panels
-from reports.sweep_statistics import at_most, comparison, like_one_more_seed
+from reports.sweeps.claims import claims
+from reports.sweeps.parts import MOST_PANELS, Part, rest_panels
+from reports.sweeps.reproduction import build, per_seed, summary
+from reports.sweeps.statistics import at_most, comparison, like_one_more_seed
 
 PROVENANCE = {"device": "cpu", "versions": [{"record": 1}]}
 BASE = ExperimentConfig(data=ShiftedGaussianData(dim=2, num_train=4, num_test=3), width=5, solver="flow")

@@ -1,0 +1,280 @@
+"""Data in hand: which condition holds for it, with numbers, and what its limit would be.
+
+Nothing here trains a network; `records` with ``data`` does, for the same configuration.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from empirics.data import Dataset, DataSource, FileData
+from empirics.data.dataset import _standardise, class_name
+from empirics.data.file import _read_csv, _read_npz
+from empirics.measure import accuracy
+from empirics.orthogonal.config import OrthogonalConfig
+from empirics.orthogonal.experiment import check_sizes
+from empirics.perturb import draw_targets
+from empirics.seeds import seeds_of
+from theory._validation import Array, as_points, check_integer
+from theory.conditions import Verdict
+from theory.orthogonal import (
+    Multipliers,
+    Norm,
+    hypotheses,
+    limit_direction,
+    limit_perturbations,
+    multipliers,
+    orthogonality,
+    perturbed_orthogonality,
+    sign_condition,
+    transfer,
+)
+from theory.setting import Setting
+
+Json = dict[str, Any]
+
+MOST_SAMPLES = 2_000  # the λ system takes a few N × N matrices and an inverse
+DELTA = 0.01  # of the sign condition before targets are drawn
+_FLOW_TIME = 1.0  # at which the theory of wide networks is asked; it has no "infinite"
+_TINY = 1e-300  # least radius of a perturbation: where all samples are 0 there is no scale
+
+
+def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
+    """Load data of any source, of a file also where it has one class alone, and keep the first samples.
+
+    Parameters
+    ----------
+    source : DataSource
+    num_train : int, optional
+        How many training samples to keep; all if absent.
+
+    Returns
+    -------
+    Dataset
+        Split with seed 0.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As the source, or if more than `MOST_SAMPLES` samples would be left.
+    """
+    data = _of_file(source) if isinstance(source, FileData) else source.load(0)
+    count = len(data.X)
+    if num_train is not None:
+        count = min(count, check_integer("num_train", num_train, minimum=1))
+    if count > MOST_SAMPLES:
+        msg = (
+            f"num_train must be at most {MOST_SAMPLES}, for which the pairs of samples are looked at, "
+            f"got {count} samples; say how many to keep"
+        )
+        raise ValueError(msg)
+    return replace(data, X=data.X[:count], y=data.y[:count])
+
+
+def _of_file(source: FileData) -> Dataset:
+    """Load a file; with one class alone, which other users of it refuse, make the split here."""
+    path = Path(source.path)
+    if not path.is_file():
+        return source.load(0)  # says what is missing
+    X, labels = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
+    names = {class_name(label) for label in np.ravel(labels).tolist()}
+    known = source.classes or ("1", "-1")
+    if len(names) != 1 or not names <= set(known) or np.shape(labels) != (len(X),) or len(X) < 2:
+        return source.load(0)
+    X = as_points(f"X in {path.name}", X)
+    sign = 1.0 if names == {known[0]} else -1.0
+    order = np.random.default_rng(0).permutation(len(X))
+    num_test = max(1, int(source.test_fraction * len(X)))
+    train, test = _standardise(X[order[num_test:]], X[order[:num_test]], source.standardise, source.name)
+    return Dataset(
+        source.name,
+        train,
+        np.full(len(train), sign),
+        test,
+        np.full(len(test), sign),
+        (known[1], known[0]),
+        f"one class alone; standardise: {source.standardise}",
+    )
+
+
+def epsilon_for(X: Array, norm: Norm) -> float:
+    """Return a radius: half of the smallest norm that is not 0 (L2), that over √d (L∞); 0.1 for L0."""
+    if norm == "L0":
+        return 0.1
+    largest = float(np.abs(X).max())
+    norms = largest * np.linalg.norm(X / (largest or 1.0), axis=1)  # squares of large entries overflow
+    half = float(norms[norms > 0].min()) / 2 if norms.any() else 1.0
+    size = half if norm == "L2" else half / math.sqrt(X.shape[1])
+    return max(float(f"{size:.6g}"), _TINY)
+
+
+def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
+    """Return the conditions on data in hand with their numbers, and the limit with its perturbations.
+
+    Parameters
+    ----------
+    data : Dataset
+    config : OrthogonalConfig
+        With the sizes of the data and ``base`` "natural"; its seed does not act.
+    num_seeds : int
+        How many draws of target labels, as those of `run_orthogonal` for seeds from 0.
+
+    Returns
+    -------
+    dict
+        Plain JSON values, None for what is not known or not finite: ``data``; ``sizes`` R_min, R_max, p_max,
+        κ; ``conditions`` (lhs, rhs, verdict) "published" and "derived" and for the perturbed set, whatever
+        the targets; ``multipliers``; ``hypotheses`` of both theories, at flow time 1; ``limit``: accuracies
+        of ⟨s, ·⟩; ``signs``: of the test points, for each seed how many have each verdict of
+        `Transfer.condition` and `Transfer.kept`, and those of `sign_condition`.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ.
+    """
+    check_sizes(config, data)
+    slope = config.negative_slope
+    found = orthogonality(data.X, negative_slope=slope)
+    known = multipliers(data.X, data.y, negative_slope=slope)
+    slack = multipliers(data.X, data.y, negative_slope=slope, slack=True)
+    limit = _limit(data, known)
+    made: Json = {
+        "data": {
+            "name": data.name,
+            "N": len(data.X),
+            "d": data.X.shape[1],
+            "num_test": len(data.X_test),
+            "counts": [int((data.y < 0).sum()), int((data.y > 0).sum())],
+            "classes": list(data.classes),
+            "preparation": data.preparation,
+            "zero_rows": int((~data.X.any(axis=1)).sum()),
+        },
+        "sizes": {
+            "R_min": found.R_min,
+            "R_max": found.R_max,
+            "p_max": found.p_max,
+            "row_sum": found.row_sum,
+            # The N at which the published condition would turn, with these norms and inner products.
+            "N_allowed": found.lhs * found.N / found.rhs if found.rhs > 0 else None,
+        },
+        "conditions": {
+            "published": [found.lhs, found.rhs, found.verdict.value],
+            "derived": [found.row_lhs, found.row_rhs, found.row_verdict.value],
+        },
+        "multipliers": _multipliers(known) | {"slack_verdict": slack.verdict.value},
+        "hypotheses": _hypotheses(data, config),
+        "limit": None
+        if limit is None
+        else {
+            "accuracy": accuracy(data.X @ limit, data.y),
+            "accuracy_test": accuracy(data.X_test @ limit, data.y_test),
+        },
+        "signs": None,
+    }
+    if limit is not None and config.base == "natural":
+        perturbed = perturbed_orthogonality(
+            data.X, direction=limit, negative_slope=slope, **_perturbation(config)
+        )
+        made["conditions"] |= {
+            "published, perturbed": [perturbed.lhs, perturbed.rhs, perturbed.verdict.value],
+            "derived, perturbed": [perturbed.row_lhs, perturbed.row_rhs, perturbed.row_verdict.value],
+        }
+        made["signs"] = _signs(data, config, limit, num_seeds)
+    plain: Json = _finite(made)
+    return plain
+
+
+def _limit(data: Dataset, known: Multipliers) -> Array | None:
+    """Return s, None where it is not known, not finite or 0."""
+    if known.verdict is Verdict.UNKNOWN or not np.isfinite(known.values).all():
+        return None
+    s = limit_direction(data.X, data.y, negative_slope=known.negative_slope, multipliers=known)
+    return s if np.isfinite(s).all() and s.any() else None
+
+
+def _multipliers(known: Multipliers) -> Json:
+    low = known.interval[0]
+    return {
+        "verdict": known.verdict.value,
+        "reasons": list(known.reasons),
+        "least": float(known.values.min()),
+        "largest": float(known.values.max()),
+        "radius": float(known.radius.max()),
+        "least_over_low": float(known.values.min()) / low if low > 0 else math.nan,
+        "num_not_positive": int((known.values <= 0).sum()),
+        "interval": list(known.interval),
+        "interval_verdict": known.interval_verdict.value,
+        "contraction": known.contraction,
+        "residual": known.residual,
+    }
+
+
+def _hypotheses(data: Dataset, config: OrthogonalConfig) -> list[Json]:
+    setting = Setting(
+        dim=config.dim,
+        N=config.num_train,
+        width=config.width,
+        negative_slope=config.negative_slope,
+        epsilon=config.epsilon,
+        T_f=_FLOW_TIME,
+        T_g=_FLOW_TIME,
+        scenario="b",
+        loss=config.loss,
+    )
+    rows = hypotheses(data.X, data.y, setting, norm=config.norm, biases=False)
+    return [
+        {key: value.value if isinstance(value, Verdict) else value for key, value in asdict(row).items()}
+        for row in rows
+    ]
+
+
+def _perturbation(config: OrthogonalConfig) -> dict[str, Any]:
+    return {"norm": config.norm, "epsilon": config.epsilon, "amplitude": config.amplitude}
+
+
+def _signs(data: Dataset, config: OrthogonalConfig, limit: Array, num_seeds: int) -> Json:
+    """Return how many test points keep their sign after learning from perturbations of the limit."""
+    seeds = []
+    for seed in range(num_seeds):
+        targets = draw_targets(config.num_adv, rng=np.random.default_rng(seeds_of(seed)[3]))
+        X_adv = limit_perturbations(data.X, limit, targets, **_perturbation(config))
+        found = transfer(data.X_test, data.X, data.y, X_adv, targets, negative_slope=config.negative_slope)
+        seeds.append(
+            {
+                "seed": seed,
+                "condition": _counted(found.condition),
+                "kept": _counted(found.kept),
+                "perturbed_multipliers": found.perturbed.verdict.value,
+            }
+        )
+    before = sign_condition(
+        data.X_test,
+        data.X,
+        limit,
+        negative_slope=config.negative_slope,
+        delta=DELTA,
+        **_perturbation(config),
+    )
+    return {"n": len(data.X_test), "delta": DELTA, "seeds": seeds, "before": _counted(before.verdicts)}
+
+
+def _counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    counts = Counter(verdict.value for verdict in verdicts)
+    return {verdict.value: counts[verdict.value] for verdict in Verdict}
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401
+    """Return JSON values with None for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

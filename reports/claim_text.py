@@ -1,0 +1,40 @@
+"""Numbers of claims as text: what several claims say in one way."""
+
+from dataclasses import asdict
+from typing import Any
+
+from reports import text
+from reports.statistics import Summary
+
+# Seeds that agree to this much, relative for spreads, differ by rounding alone.
+_ROUNDING = 1e-11
+
+
+def spread(summary: dict[str, Any]) -> str:
+    """Return mean ± standard deviation over seeds; a deviation that is rounding alone is 0."""
+    mean, sd = summary["mean"], summary["sd"]
+    if mean is not None and sd is not None and sd < _ROUNDING * abs(mean):
+        sd = 0.0
+    return text.spread(mean, sd)
+
+
+def interval(summary: Summary | None) -> str:
+    """Return a mean with its interval over seeds; a dash where there is none."""
+    if summary is None:
+        return text.DASH
+    mean, low, high = summary.mean, summary.low, summary.high
+    if high - low < _ROUNDING:  # of shares, cosines and slopes
+        mean, low, high = (round(value, 9) for value in (mean, low, high))
+    return text.interval(mean, low, high)
+
+
+def numbers_of(summary: Summary | None) -> dict[str, float | None]:
+    """Return what `interval` rounds, for `Claim.numbers`."""
+    return {} if summary is None else asdict(summary)
+
+
+def listed(widths: list[int] | None) -> str:
+    """Return widths one after the other."""
+    if widths is None:
+        return "not known"
+    return "none" if not widths else ", ".join(f"{width:,}" for width in widths)

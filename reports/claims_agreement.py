@@ -1,0 +1,160 @@
+"""Claims about the agreement of f and g: predicted, over the width, and by the published theorem.
+
+Pure functions of a section.
+"""
+
+import math
+from typing import Any
+
+from scipy import stats
+
+from reports import text
+from reports.claim_text import interval, listed, numbers_of, spread
+from reports.claims_lazy import lazy
+from reports.statistics import CONFIDENCE, Summary, summarise
+from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict, within
+
+AGREEMENT_MARGIN = 0.03
+_SEEDS_TO_JUDGE = 5
+_NORM_ROUNDING = 1e-9  # rows scaled to norm √d have it up to rounding
+# Widths of the published experiments, whose agreement rises with the width.
+_PUBLISHED_WIDTHS = (1, 1_000)
+
+Section = dict[str, Any]
+
+
+def agreement(section: Section) -> Claim:
+    """Judge the predicted share of points where f and g agree by the measured one."""
+    met, hypothesis = lazy(section, "f", "g")
+    widest = section["widths"][-1]
+    runs = [run["agreement"] for run in section["runs"] if run["width"] == widest]
+    record = section["by_width"][-1]["agreement"]
+    pairs = [(run["measured"], run["predicted"]) for run in runs]
+    gap, holds = None, None
+    if all(all_finite(pair) for pair in pairs):
+        gaps = [measured - predicted for measured, predicted in pairs]
+        gap, holds = _agreement_holds(gaps, [predicted for _, predicted in pairs], section["num_test"])
+    return Claim(
+        key="agreement",
+        section=section["name"],
+        statement=(
+            "How often f and g agree is predicted without training anything, from the chance that T g_b "
+            "outweighs the initial g"
+        ),
+        formula=r"P(\operatorname{sgn} g = \operatorname{sgn} f) = F(T_g g_b \operatorname{sgn} f / \sigma)",
+        source="derived here",
+        hypothesis=hypothesis,
+        met=met,
+        predicted=spread(record["predicted"]),
+        measured=f"{spread(record['measured'])}; difference {interval(gap)}",
+        samples=f"{len(runs)} seeds × {section['num_test']} fresh points at m = {widest:,}",
+        rule=(
+            f"{CONFIDENCE:.0%} interval of measured − predicted inside ±{AGREEMENT_MARGIN}; fails if that "
+            f"with false alarm {FALSE_ALARM:g} lies outside; from {_SEEDS_TO_JUDGE} seeds on"
+        ),
+        verdict=verdict(met, holds),
+        numbers=numbers_of(gap),
+    )
+
+
+def _agreement_holds(gaps: list[float], predicted: list[float], points: int) -> tuple[Summary, bool | None]:
+    """Judge measured − predicted by one interval for both verdicts, from five seeds on.
+
+    The deviation is taken no smaller than that of independent points, √(p(1 − p)/Q): points of a seed can
+    agree or differ together, and a few seeds that all do look more certain than they are.
+    """
+    gap = summarise(gaps)
+    chance = sum(p * (1 - p) for p in predicted) / gap.n
+    error = max(gap.sd, math.sqrt(chance / points)) / math.sqrt(gap.n)
+    if gap.n < _SEEDS_TO_JUDGE:
+        return gap, None
+
+    def reach(tail: float) -> float:
+        return float(stats.t.isf(tail / 2, gap.n - 1)) * error
+
+    usual = reach(1 - CONFIDENCE)
+    if within(-AGREEMENT_MARGIN, AGREEMENT_MARGIN, (gap.mean - usual, gap.mean + usual)):
+        return gap, True
+    return gap, False if abs(gap.mean) - reach(FALSE_ALARM) > AGREEMENT_MARGIN else None
+
+
+def width_trend(section: Section) -> Claim:
+    """Judge the slope of agreement against log₁₀ m, seed by seed, over the widths of the published range."""
+    low, high = _PUBLISHED_WIDTHS
+    widths = [width for width in section["widths"] if low <= width <= high]
+    met = len(widths) >= 3
+    chosen = widths if met else section["widths"]
+    slope, holds = None, None
+    if len(chosen) >= 2:
+        rows = [_by_seed(section, seed, chosen) for seed in section["seeds"]]
+        if all(all_finite(row) for row in rows):
+            decades = [math.log10(width) for width in chosen]
+            slope = summarise([stats.linregress(decades, row).slope for row in rows])
+            holds = within(0.0, None, (slope.low, slope.high))
+    first, last = (_mean_agreement(section, width) for width in (chosen[0], chosen[-1]))
+    return Claim(
+        key="trend-width",
+        section=section["name"],
+        statement="Agreement rises with the width",
+        formula=r"\frac{d}{d \log_{10} m} P(\operatorname{sgn} f = \operatorname{sgn} g) > 0",
+        source="published",
+        hypothesis=f"three widths in the published range, {low} to {high:,}: {listed(widths)}",
+        met=met,
+        predicted="slope above 0",
+        measured=(
+            f"slope {interval(slope)} a decade: {first} at m = {chosen[0]:,}, {last} at m = {chosen[-1]:,}"
+        ),
+        samples=f"{len(section['seeds'])} seeds × {section['num_test']} points at {len(chosen)} widths",
+        rule=f"{CONFIDENCE:.0%} interval of the slope over seeds above 0; below: fails",
+        verdict=verdict(met, holds),
+        numbers=numbers_of(slope),
+    )
+
+
+def _by_seed(section: Section, seed: int, widths: list[int]) -> list[float]:
+    runs = {run["width"]: run for run in section["runs"] if run["seed"] == seed}
+    return [runs[width]["agreement"]["measured"] for width in widths]
+
+
+def _mean_agreement(section: Section, width: int) -> str:
+    (row,) = [row for row in section["by_width"] if row["width"] == width]
+    return spread(row["agreement"]["measured"])
+
+
+def theorem(section: Section, label_noise: str) -> Claim:
+    """Judge the published theorem, all constants 1, at the points where its conditions hold."""
+    widest = section["widths"][-1]
+    runs = [run for run in section["runs"] if run["width"] == widest]
+    counts = [c for run in runs for c in run["conditions"] if c["label_noise"] == label_noise]
+    widths = {count["width"] for count in counts}
+    wide = None if "unknown" in widths else widths == {"holds"}
+    agree = sum(count["met_agree"] for count in counts)
+    differ = sum(count["met_differ"] for count in counts)
+    points = section["num_test"] * len(runs)
+    norm = section["largest_norm"]
+    bounded = None if norm is None else norm <= 1 + _NORM_ROUNDING
+    known = None not in (wide, bounded)
+    met = wide and bounded and agree + differ > 0 if known else None
+    published = label_noise == "published"
+    width_met = {None: "not known", True: "met", False: "not met"}[wide]
+    noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
+    return Claim(
+        key=f"theorem-{label_noise}",
+        section=section["name"],
+        statement=(
+            "With every hidden constant set to 1: where the published conditions hold, f and g agree"
+            + ("" if published else " (with ν = 1/√N in scenario (a))")
+        ),
+        formula=r"m > C \ell d^2 (T_f + T_g)^2 \Rightarrow \operatorname{sgn} f = \operatorname{sgn} g",
+        source="published" if published else "variant",
+        hypothesis=(
+            f"C = ℓ = 1, label noise {noise}: largest ‖x‖/√d {text.number(norm)} ≤ 1, width {width_met}, "
+            f"(a), (b), (c) at {agree + differ:,} of {points:,} points"
+        ),
+        met=met,
+        predicted="all agree" if agree + differ else "nothing",
+        measured=f"{agree:,} agree, {differ:,} differ" if agree + differ else "no point to test",
+        samples=f"{len(runs)} seeds × {section['num_test']} points at m = {widest:,}",
+        rule="no disagreement where the hypothesis is met; judges C = 1 alone, the true C is not known",
+        verdict=verdict(met, differ == 0),
+    )

@@ -1,0 +1,249 @@
+"""The command `perturblearn orthogonal`: nearly orthogonal samples beside networks trained to their limit."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from empirics import executors
+from empirics.data import Dataset
+from empirics.orthogonal import data_digest, epsilon_for, examine, finished, load_given, records
+from empirics.orthogonal.published import RULES, SWEEPS
+from empirics.orthogonal.running import ORTHOGONAL_VERSION
+from empirics.orthogonal.training import LIMIT_LOSSES
+from empirics.store import DamagedError, ResultFolder
+from reports.cli_sweep import _progress
+from reports.orthogonal.page import EXAMINATION, NUMBERS, PLAN_KIND, read_part, write_page
+from reports.orthogonal.parts import LISTS, SLOPE, STUDIES, Part
+from reports.presets import source
+from theory.orthogonal.perturbations import NORMS
+
+EXAMPLE = "perturblearn orthogonal --published L2 --sweeps N_adv,eps --scale 50 --out my-orthogonal"
+_SEEDS = 10
+
+
+def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> None:  # noqa: ANN401
+    """Add the command to those of the command line."""
+    parser = commands.add_parser(
+        "orthogonal",
+        help="the prior work's regime: nearly orthogonal samples, networks trained to their limit",
+        description="Train networks without biases until their direction converges, on published synthetic "
+        "sweeps, in a study or on your data, beside the limit that the theory of nearly orthogonal samples "
+        "states. Interrupted, the same command does what is missing. Ends with a page, report.html.",
+        epilog=f"example: {EXAMPLE}",
+        formatter_class=formatter_class,
+    )
+    parser.add_argument("--published", metavar="NORM", help=f"published sweeps: {', '.join(NORMS)}")
+    parser.add_argument("--study", metavar="NAME", help=f"a study: {', '.join(STUDIES)}")
+    parser.add_argument(
+        "--data", metavar="NAME", help="data in hand: a source of `report`, or a .npz or .csv file"
+    )
+    parser.add_argument("--sweeps", metavar="S,S,...", help=f"with --published: of {','.join(SWEEPS)} (all)")
+    parser.add_argument("--scale", type=int, help="with --published: 1 for the published sizes (20)")
+    parser.add_argument("--rule", metavar="RULE", help=f"with --published: {' or '.join(RULES)} (signal)")
+    parser.add_argument("--classes", metavar="A,B", help="with --data: A becomes +1, B becomes -1")
+    parser.add_argument(
+        "--standardise", metavar="HOW", help="with --data: none, center or zscore (of a file: none)"
+    )
+    parser.add_argument("--num-train", type=int, metavar="N", help="with --data: keep N training samples")
+    parser.add_argument("--loss", metavar="LOSS", help=f"{' or '.join(LIMIT_LOSSES)} (exponential)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="FIELD=VALUE",
+        help=f"a field of all experiments, such as width=20 or max_steps=2000; negative_slope is {SLOPE:g} "
+        "with --published; lists of a study: counts=2:5:10, ratios=0.1:0.5, slopes=0.3:0.8",
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1 (10)")
+    parser.add_argument("--out", type=Path, default=Path("perturblearn-orthogonal"), help="folder of results")
+    parser.add_argument("--executor", metavar="NAME", help="serial, processes (default) or dask://host:port")
+    parser.add_argument("--jobs", type=int, help="number of processes (default: one a core)")
+    parser.add_argument(
+        "--dry-run", action="store_true", default=None, help="check the options and count, run nothing"
+    )
+
+
+def orthogonal(options: argparse.Namespace, *, command: str) -> str:
+    """Run the command; return what to print.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError, RuntimeError
+        On bad input or a disk that takes no more, as one line.
+    KeyboardInterrupt
+        If interrupted; the message says that results stay.
+    """
+    part, data = _part(options)
+    if options.dry_run:
+        if part is None:
+            msg = "orthogonal must be given --published, --study or --data for a dry run"
+            raise ValueError(msg)
+        return f"{len(part.configs())} runs; nothing was run"
+    pool = executors.parse(options.executor or "processes", jobs=options.jobs)
+    part = _settled(options.out, part)
+    if data is None and part.kind == "data":
+        data = _again(options.out, part)
+    if data is not None:
+        _examine(options.out, part, data)
+    done: list[int] = [0, 0]
+    if part.kind != "data" or data is not None:
+        try:
+            with _progress() as show:
+
+                def progress(count: int, total: int) -> None:
+                    done[:] = count, total
+                    show(count, total)
+
+                records(part.configs(), pool=pool, folder=options.out, data=data, progress=progress)
+        except KeyboardInterrupt:
+            msg = f"{done[0]} of {done[1]} results are in {options.out}; the same command does the others"
+            raise KeyboardInterrupt(msg) from None
+    with ResultFolder(options.out).locked():
+        page = write_page(options.out)
+    return f"{summary(options.out)}\npage:    {page}\nresults: {options.out / 'results.csv'} and .jsonl"
+
+
+def summary(folder: Path) -> str:
+    """Return the claims of a finished folder with their verdicts."""
+    results: Mapping[str, Any] = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+    lines = [results["title"]]
+    for claim in results["claims"]:
+        lines += [f"{claim['verdict']:<20}{claim['statement']}", f"{'':20}{claim['measured']}"]
+    totals = results["totals"]
+    lines.append(f"{totals['done']} of {totals['configurations']} runs done, {totals['failed']} failed")
+    return "\n".join(lines)
+
+
+def _settled(folder: Path, part: Part | None) -> Part:
+    """Write down what the folder holds; return it.
+
+    What is there already must be part of it: more seeds or sweeps extend a folder.
+    """
+    store = ResultFolder(folder)
+    old = read_part(folder) if (folder / "plan.json").exists() else None
+    if part is None:
+        if old is None:
+            msg = f"orthogonal must be given --published, --study or --data, or a folder of it, got {folder}"
+            raise ValueError(msg)
+        return old
+    if old is not None and not set(old.hashes()) <= set(part.hashes()):
+        msg = f"out must be another folder: {folder} holds {old.title!r}, of which some runs are left out now"
+        raise ValueError(msg)
+    versions: dict[str, Any] = {"record": ORTHOGONAL_VERSION}
+    versions |= {name: metadata.version(name) for name in ("perturblearn", "numpy", "torch")}
+    with store.locked():
+        store.write_plan({"kind": PLAN_KIND, "part": part.to_json(), "versions": versions})
+    return part
+
+
+# Data in hand ----------------------------------------------------------------------------------------------
+
+
+def _again(folder: Path, part: Part) -> Dataset | None:
+    """Load the data of a folder again if something is missing; None if all that is needed is there."""
+    try:
+        examined = ResultFolder(folder).read(EXAMINATION)
+    except DamagedError:
+        examined = None
+    whole = examined is not None and (folder / "results.jsonl").exists()
+    if whole and finished(part.configs(), folder, content=part.content):
+        return None
+    data = _load(part.source)
+    if data_digest(data) != part.content:
+        msg = f"data must be those that {folder} was begun with, got others from {part.source['name']!r}"
+        raise ValueError(msg)
+    return data
+
+
+def _load(said: Mapping[str, Any]) -> Dataset:
+    classes = said.get("classes")
+    asked = source(
+        said["name"],
+        preset="quick",
+        classes=None if classes is None else tuple(classes),
+        standardise=said.get("standardise"),
+    )
+    return load_given(asked, num_train=said.get("num_train"))
+
+
+def _examine(folder: Path, part: Part, data: Dataset) -> None:
+    """Write what is said of the data without training."""
+    store = ResultFolder(folder)
+    found = examine(data, part.configs()[0], num_seeds=part.seeds)
+    with store.locked():
+        store.write(EXAMINATION, {"found": found}, {})
+
+
+# Options ---------------------------------------------------------------------------------------------------
+
+
+def _part(options: argparse.Namespace) -> tuple[Part | None, Dataset | None]:
+    """Return what was asked for, None if nothing was, and the data in hand."""
+    asked = [name for name in ("published", "study", "data") if getattr(options, name) is not None]
+    _refuse_others(options, asked)
+    if not asked:
+        return None, None
+    kind: Any = asked[0]
+    name = getattr(options, kind)
+    what = name if kind == "study" else kind
+    common: dict[str, Any] = {"kind": kind, "seeds": _SEEDS if options.seeds is None else options.seeds}
+    fields = _fields(options, LISTS.get(what, ()))
+    if kind == "published":
+        if options.sweeps is not None:
+            common["sweeps"] = tuple(text.strip() for text in options.sweeps.split(","))
+        if options.scale is not None:
+            common["scale"] = options.scale
+        if options.rule is not None:
+            common["rule"] = options.rule
+    if kind != "data":
+        return Part(name=name, options=fields, **common), None
+    said = {
+        "name": name,
+        "classes": None if options.classes is None else [c.strip() for c in options.classes.split(",")],
+        "standardise": options.standardise or ("none" if name.endswith((".npz", ".csv")) else None),
+        "num_train": options.num_train,
+    }
+    data = _load(said)
+    sizes = {"dim": data.X.shape[1], "num_train": len(data.X), "num_test": len(data.X_test)}
+    fields = {"epsilon": epsilon_for(data.X, fields.get("norm", "L2")), **fields}
+    part = Part(name=data.name, options=fields, source=said, sizes=sizes, content=data_digest(data), **common)
+    return part, data
+
+
+def _refuse_others(options: argparse.Namespace, asked: list[str]) -> None:
+    if len(asked) > 1:
+        msg = f"orthogonal must be one of --published, --study, --data, got --{' and --'.join(asked)}"
+        raise ValueError(msg)
+    needs: dict[str, tuple[str, ...]] = {
+        **dict.fromkeys(("sweeps", "scale", "rule"), ("published",)),
+        **dict.fromkeys(("classes", "standardise", "num_train"), ("data",)),
+        **dict.fromkeys(("loss", "set", "seeds"), ("published", "study", "data")),
+    }
+    for flag, kinds in needs.items():
+        if getattr(options, flag) is not None and not set(asked) & set(kinds):
+            msg = f"--{flag.replace('_', '-')} must come with --{' or --'.join(kinds)}"
+            raise ValueError(msg)
+
+
+def _fields(options: argparse.Namespace, lists: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of --loss and --set."""
+    made: dict[str, Any] = {} if options.loss is None else {"loss": options.loss}
+    for text in options.set or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in made:
+            msg = f"set must look like width=20, each field once, got {text!r}"
+            raise ValueError(msg)
+        made[name] = [_value(item) for item in value.split(":")] if name in lists else _value(value)
+    return made
+
+
+def _value(word: str) -> int | float | str:
+    """Return the number or the text that a word stands for; fields of the configuration are no others."""
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word.strip()

@@ -1,0 +1,129 @@
+"""Figures of what is bounded: certified shares, the terms of the bound, how far pre-activations move."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from reports.svg import COLORS, INK, SHADE, THIRD, F, G, drawing, log_x, powers
+
+Section = dict[str, Any]
+
+
+def certified_figure(section: Section, key: str) -> str:
+    """Share of test points that are certified, against width, for f and for agreement."""
+    data = section["certificates"]
+
+    def draw(axes: Axes) -> None:
+        for name, color, label in (("f", F, "sign of f"), ("both", G, "agreement of f and g")):
+            for dynamics, style in (("descent", "--"), ("flow", "-")):
+                axes.plot(
+                    data["widths"],
+                    data["shares"][name][dynamics],
+                    style,
+                    color=color,
+                    label=f"{label}, {dynamics}",
+                )
+        axes.plot([data["published_width"]] * 2, [0, 1], ":", color=THIRD, label="published form, constant 1")
+        log_x(axes)
+        axes.set(
+            xlabel="width m", ylabel="certified share", ylim=(-0.02, 1.5), yticks=[0, 0.25, 0.5, 0.75, 1]
+        )
+        axes.legend(fontsize=9, loc="upper left")
+
+    alt = "Share of test points with a certified sign of f and certified agreement, against width"
+    return drawing(draw, f"{key}-certified", alt)
+
+
+def terms_figure(section: Section, key: str) -> str:
+    """Median terms of the flow bound, stacked, against width, beside the median prediction."""
+    data = section["certificates"]
+    colors = {
+        "initial network and kernel": F,
+        "drift": G,
+        "flip fluctuation": THIRD,
+        "flips": SHADE,
+    }
+    values = {name: np.array([np.nan if v is None else v for v in data["terms"][name]]) for name in colors}
+
+    def draw(axes: Axes) -> None:
+        if all(np.isfinite(row).all() for row in values.values()):
+            axes.stackplot(
+                data["widths"],
+                list(values.values()),
+                colors=list(colors.values()),
+                labels=list(values),
+                alpha=0.75,
+            )
+        prediction = data["median_prediction"]
+        axes.axhline(prediction, color=INK, linestyle="--", label="median |f_b|")
+        log_x(axes)
+        axes.set(xlabel="width m", ylabel="bound of |f(z; T)/T − f_b(z)|", ylim=(0, 4 * prediction or 1))
+        axes.legend(fontsize=9, loc="upper right")
+
+    alt = "Terms of the bound, stacked, against width, beside the median size of the prediction"
+    return drawing(draw, f"{key}-terms", alt)
+
+
+def drift_figure(section: Section, key: str, network: str) -> str | None:
+    """Neurons by how far their pre-activations moved, in units of the bound; None if nothing was trained.
+
+    The widest and the narrowest network that were measured, the prediction for the widest, and of its
+    neurons those that changed sign.
+    """
+    rows = [row for row in section["drift"] if row[network] is not None]
+    if not rows:
+        return None
+    edges = np.array(rows[-1]["edges"])
+
+    def share(row: Section, name: str) -> np.ndarray:
+        counts = np.array(row[network][name], dtype=float)
+        values: np.ndarray = counts / max(sum(row[network]["measured"]), 1)
+        return np.where(values > 0, values, np.nan)  # 0 has no place on a log axis
+
+    def draw(axes: Axes) -> None:
+        widest, color = rows[-1], COLORS[network]
+        floor = float(np.nanmin([*share(widest, "measured"), *share(widest, "crossed"), 0.1])) / 3
+        name = f"m = {widest['width']:,}"
+        axes.stairs(share(widest, "measured"), edges, baseline=floor, color=color, fill=True, alpha=0.35)
+        axes.stairs(share(widest, "measured"), edges, baseline=None, color=color, label=f"moved, {name}")
+        if np.isfinite(share(widest, "crossed")).any():
+            axes.stairs(
+                share(widest, "crossed"),
+                edges,
+                baseline=floor,
+                color=INK,
+                hatch="////",
+                linewidth=0.8,
+                label="of these, crossed 0",
+            )
+        if widest[network]["predicted"] is not None:
+            axes.stairs(
+                share(widest, "predicted"),
+                edges,
+                baseline=None,
+                color=INK,
+                linestyle="--",
+                label=f"predicted, {name}",
+            )
+        if len(rows) > 1:
+            axes.stairs(
+                share(rows[0], "measured"),
+                edges,
+                baseline=None,
+                color=THIRD,
+                linestyle=":",
+                linewidth=1.6,
+                label=f"moved, m = {rows[0]['width']:,}",
+            )
+        axes.set_yscale("log")
+        powers(axes.yaxis)
+        axes.set(xlabel="(u(z; T) − u(z; 0)) / (|a| L T κ(z))", ylabel="share of neurons, a bin")
+        axes.set(xlim=(-1, 1), xticks=[-1, -0.5, 0, 0.5, 1])
+        axes.legend(fontsize=9, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+
+    alt = (
+        f"Share of neurons of {network} by how far their pre-activations moved, in units of the bound, with "
+        "those that crossed 0 and the prediction from the initial weights"
+    )
+    return drawing(draw, f"{key}-drift-{network}", alt)

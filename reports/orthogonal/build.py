@@ -1,0 +1,300 @@
+"""The results of a folder as one JSON value: spreads over seeds, verdicts, predictions.  Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from reports.orthogonal.parts import Part, Point, x_label
+from reports.sweeps.reproduction import per_seed, summary
+from reports.sweeps.statistics import comparison, like_one_more_seed
+from theory._validation import Array
+
+Row = Mapping[str, Any]
+Json = dict[str, Any]
+
+SCHEMA_VERSION = 1
+LEVEL = 0.99  # share of test points from which on signs are called equal
+CONDITIONS = ("orthogonal", "orthogonal_rows", "multipliers")  # each implies the next
+_METRICS = (
+    "accuracy_f",
+    "accuracy_g",
+    "accuracy_limit_g",
+    "accuracy_mean_g",
+    "agreement",
+    "signs_f",
+    "signs_g",
+    "cosine_f",
+    "turning",
+    "turning_limit",
+    "attack_cosine",
+    "stationarity_f",
+    "slackness_f",
+    "stationarity_g",
+    "slackness_g",
+)
+_RESIDUAL = ("stationarity", "slackness")
+# What the network of one name is made of: two runs with all of these equal have the same f.
+_OF_F = (
+    "dim",
+    "num_train",
+    "distribution",
+    "width",
+    "negative_slope",
+    "loss",
+    "init_scale",
+    "tolerance",
+    "max_steps",
+    "num_test",
+    "seed",
+)
+
+
+def build(
+    part: Part, rows: Iterable[Row], *, examination: Json | None = None, provenance: Mapping[str, Any]
+) -> Json:
+    """Return all that the page shows.
+
+    Parameters
+    ----------
+    part : Part
+    rows : iterable of mapping
+        Lines of ``results.jsonl``.
+    examination : dict, optional
+        From `empirics.orthogonal.examine`, for data in hand.
+    provenance : mapping
+        Versions, plain JSON values.
+
+    Returns
+    -------
+    dict
+        Plain JSON values without NaN; what is not known is None.
+    """
+    wanted = set(part.hashes())
+    found = {row["hash"]: row for row in rows if row["hash"] in wanted}
+    panels: dict[str, list[Point]] = {}
+    for point in part.points():
+        panels.setdefault(point.panel, []).append(point)
+    done = [row for row in found.values() if not row["error"]]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "part": part.to_json(),
+        "title": part.title,
+        "provenance": dict(provenance),
+        "totals": {
+            "configurations": len(wanted),
+            "done": len(done),
+            "failed": len(found) - len(done),
+            "missing": len(wanted) - len(found),
+        },
+        "panels": [_panel(name, points, part, found) for name, points in panels.items()],
+        "networks": networks(done),
+        "convergence": convergence(done),
+        "attack": _attack(done),
+        "map": _map(done),
+        "examination": examination,
+    }
+
+
+def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, Row]) -> Json:
+    made = [_point(point, part, found) for point in points]
+    xs = [point.x for point in points]
+    panel: Json = {
+        "name": name,
+        "x_label": x_label(name),
+        "log": min(xs) > 0 and max(xs) / min(xs) > 10,
+        "series": list(dict.fromkeys(point.series for point in points)),
+        "points": made,
+        "published": None,
+    }
+    if part.kind == "published":
+        panel["published"] = {
+            series: like_one_more_seed(p["metrics"]["accuracy_g"] for p in made if p["series"] == series)
+            for series in panel["series"]
+        }
+    return panel
+
+
+def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:
+    rows = [(config.seed, found.get(part.hash_of(config))) for config in point.configs]
+    known = [row for _, row in rows if row is not None]
+    done = [row for row in known if not row["error"]]
+    made: Json = {
+        "series": point.series,
+        "x": point.x,
+        "sizes": {key: getattr(point.configs[0], key) for key in ("dim", "num_train", "num_adv", "epsilon")},
+        "runs": len(rows),
+        "failed": len(known) - len(done),
+        "missing": len(rows) - len(known),
+        "metrics": {
+            name: summary(per_seed(rows, name), point.reading if name == "accuracy_g" else None)
+            for name in _METRICS
+        },
+        "verdicts": {},
+        "chance": _chance(done),
+    }
+    for network in ("f", "g"):
+        for condition in CONDITIONS:
+            column = f"{condition}_{network}"
+            verdicts = [row.get(column) for row in done]
+            made["verdicts"][column] = {
+                word: sum(v == word for v in verdicts) for word in ("holds", "fails", "unknown")
+            }
+        asked = [row for row in done if row.get(f"converged_{network}") is not None]
+        made[f"converged_{network}"] = [
+            sum(bool(row[f"converged_{network}"]) for row in asked),
+            len(asked),
+        ]
+    return made
+
+
+def _chance(rows: Sequence[Row]) -> Json | None:
+    """Return right signs of g on natural samples, of all seeds, and their probability by chance.
+
+    Without an attack the labels of the natural samples, fair and independent of g, make the number right
+    binomial with probability 1/2, exactly, for each seed and their sum.
+    """
+    pairs = [(row["accuracy_g"], row["num_train"]) for row in rows if row.get("accuracy_g") is not None]
+    if not pairs:
+        return None
+    total = sum(count for _, count in pairs)
+    right = sum(round(share * count) for share, count in pairs)
+    below, above = stats.binom.cdf(right, total, 0.5), stats.binom.sf(right - 1, total, 0.5)
+    return {
+        "right": right,
+        "total": total,
+        "above": float(above),
+        "two_sided": min(1.0, 2 * float(min(below, above))),
+    }
+
+
+def networks(rows: Iterable[Row]) -> list[Json]:
+    """Return for each condition the trained networks where it holds, and how many have the limit's signs.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Results; a network that several of them share counts once.
+
+    Returns
+    -------
+    list of dict
+        ``condition``, a name of `CONDITIONS` or "multipliers fail"; ``trained`` networks, of these
+        ``converged``, of these ``n`` with a known share and ``agree`` with a share of at least `LEVEL`; the
+        least share; and ``elsewhere``: n − agree.
+    """
+    every = _trained(rows)
+    made = []
+    for condition, word in (*((c, "holds") for c in CONDITIONS), ("multipliers", "fails")):
+        chosen = [(row, name) for row, name in every if row[f"{condition}_{name}"] == word]
+        converged = [(row, name) for row, name in chosen if row[f"converged_{name}"]]
+        shares = [share for row, name in converged if (share := finite(row.get(f"signs_{name}"))) is not None]
+        agree = sum(share >= LEVEL for share in shares)
+        made.append(
+            {
+                "condition": condition,
+                "verdict": word,
+                "trained": len(chosen),
+                "converged": len(converged),
+                "n": len(shares),
+                "agree": agree,
+                "elsewhere": len(shares) - agree,
+                "least": min(shares, default=None),
+                "mean": sum(shares) / len(shares) if shares else None,
+            }
+        )
+    return made
+
+
+def convergence(rows: Iterable[Row]) -> Json:
+    """Return how many trained networks there are, how many converged, and the median of their residuals.
+
+    The residual is the larger of stationarity and slackness; the median is None where it is infinite.
+    """
+    every = _trained(rows)
+    residuals = sorted(
+        max(math.inf if (value := finite(row.get(f"{m}_{name}"))) is None else value for m in _RESIDUAL)
+        for row, name in every
+    )
+    return {
+        "trained": len(every),
+        "converged": sum(bool(row[f"converged_{name}"]) for row, name in every),
+        "median_residual": finite(residuals[len(residuals) // 2]) if residuals else None,
+    }
+
+
+def _trained(rows: Iterable[Row]) -> list[tuple[Row, str]]:
+    """Return each trained network once: a row that has it, and its name there."""
+    every: dict[tuple[Any, ...], tuple[Row, str]] = {}
+    for row in rows:
+        if row.get("converged_f") is not None:
+            key = tuple(row[name] for name in _OF_F)
+            every[("f", *key)] = (row, "f")
+        if row.get("converged_g") is not None:
+            every[("g", row["hash"])] = (row, "g")
+    return list(every.values())
+
+
+def _attack(rows: Iterable[Row]) -> Json:
+    """Return cosines of gradient perturbations with the closed form, where f converged or not."""
+    attacked = [
+        row for row in rows if row.get("attack") == "gradient" and row.get("attack_cosine") is not None
+    ]
+    made: Json = {
+        "slopes": sorted({row["negative_slope"] for row in attacked}),
+        "norms": sorted({row["norm"] for row in attacked}),
+    }
+    for label, converged in (("converged", True), ("not converged", False)):
+        pairs = [
+            (value, row["negative_slope"])
+            for row in attacked
+            if row.get("converged_f") is converged
+            and (not converged or row["multipliers_f"] == "holds")
+            and (value := finite(row["attack_cosine"])) is not None
+        ]
+        values = [value for value, _ in pairs]
+        over = [value - kink_cosine(slope) for value, slope in pairs]
+        made[label] = {
+            "n": len(values),
+            "mean": sum(values) / len(values) if values else None,
+            "least": min(values, default=None),
+            "least_over_bound": min(over, default=None),
+            "at_least_level": sum(value >= LEVEL for value in values),
+        }
+    return made
+
+
+def kink_cosine(slope: float) -> float:
+    """Return 2√(ab)/(a + b), a = 1 + γ², b = 2γ: how far the kinks of the limit network turn its gradient.
+
+    The gradient of the limit network is v − u, v − γu or γv − u, up to a factor.  With P = Σ_+ λ_k x_k and
+    Q = −Σ_− λ_k x_k these are along P + Q = s, aP + bQ and bP + aQ.  If P and Q are orthogonal, cos² of the
+    last two with s is at least 4ab/(a + b)² (Kantorovich's inequality), and projected L2 steps stay in the
+    cone of the three, so that the cosine of a perturbation with s is no smaller.
+    """
+    a, b = 1 + slope * slope, 2 * slope
+    return 2 * math.sqrt(a * b) / (a + b)
+
+
+def _map(rows: Sequence[Row]) -> Json:
+    """Return predicted beside measured accuracy of g, run by run: by the linear mean map, by the limit."""
+    made: Json = {}
+    attacked = [row for row in rows if row.get("attack") == "gradient"]
+    for column in ("accuracy_mean_g", "accuracy_limit_g"):
+        pairs = [(finite(row.get(column)), finite(row.get("accuracy_g"))) for row in attacked]
+        known = _array([pair for pair in pairs if None not in pair])
+        made[column] = comparison(known[:, 0], known[:, 1])
+    return made
+
+
+def _array(pairs: Sequence[tuple[float | None, float | None]]) -> Array:
+    return np.array(pairs, dtype=np.float64).reshape(-1, 2)
+
+
+def finite(value: Any) -> float | None:  # noqa: ANN401
+    """Return a finite number as float; None for anything else, as the text of NaN in a table."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)

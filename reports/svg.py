@@ -1,0 +1,177 @@
+"""One drawing as one inline SVG: the palette, the style, the axes that figures share.
+
+Colours are CSS variables of the page, so that a drawing follows light, dark and print; text stays text.
+The same calls give the same bytes.
+"""
+
+import html
+import io
+import re
+from collections.abc import Callable
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+# Drawn colour → CSS variable of the page (templates/page.html).  Okabe–Ito, safe for colour blindness.
+INK, GRID, F, G, THIRD, SHADE = "#101011", "#d0d0d1", "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+_VARIABLES = {
+    INK: "var(--ink)",
+    GRID: "var(--grid)",
+    F: "var(--f)",
+    G: "var(--g)",
+    THIRD: "var(--third)",
+    SHADE: "var(--shade)",
+}
+COLORS = {"f": F, "g": G}
+MARKERS = {"f": "o", "g": "s"}
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.markersize": 5,
+}
+
+
+def standalone(svg: str) -> str:
+    """Return a figure that needs no page: literal colours on white."""
+    for color, variable in _VARIABLES.items():
+        svg = svg.replace(variable, color)
+    opening = svg.index(">") + 1
+    return (
+        svg[:opening].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+        + '<rect width="100%" height="100%" fill="#ffffff"/>'
+        + svg[opening:]
+        + "\n"
+    )
+
+
+def with_spread(
+    axes: Axes,
+    widths: np.ndarray,
+    values: dict[str, np.ndarray],
+    *,
+    color: str,
+    marker: str,
+    label: str,
+    hollow: bool = False,
+    line: bool = False,
+) -> None:
+    """Means with one standard deviation over seeds."""
+    axes.errorbar(
+        widths,
+        values["mean"],
+        yerr=np.minimum(values["sd"], 0.999 * np.abs(values["mean"])),  # stays above 0 on a log axis
+        fmt=f"{marker}{'-' if line else ''}",
+        color=color,
+        mfc="none" if hollow else color,
+        label=label,
+        linewidth=1.0,
+        capsize=2,
+    )
+
+
+def log_x(axes: Axes) -> None:
+    """Make the x axis logarithmic, with powers of ten as text."""
+    axes.set_xscale("log")
+    powers(axes.xaxis)
+
+
+def log_log(axes: Axes) -> None:
+    """Make both axes logarithmic; the y axis only where a line on it has a positive value."""
+    log_x(axes)
+    # Where nothing is positive (no flip at all, a perfect cosine) there is no log axis to draw on.
+    positive = any(np.any(np.asarray(line.get_ydata(), dtype=float) > 0) for line in axes.lines)
+    if positive:
+        axes.set_yscale("log", nonpositive="mask")
+        powers(axes.yaxis)
+
+
+def powers(axis: Axis) -> None:
+    """Label a logarithmic axis with powers of ten."""
+    axis.set_major_formatter(FuncFormatter(power))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def power(value: float, _position: int | None = None) -> str:
+    """10³ as text, without TeX."""
+    if value <= 0:
+        return ""
+    exponent = round(float(np.log10(value)))
+    if abs(value / 10.0**exponent - 1) > 1e-6:
+        return f"{value:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def drawing(
+    draw: Callable[[Axes], None],
+    name: str,
+    alt: str,
+    *,
+    size: tuple[float, float] = (4.8, 3.6),
+    headroom: float = 0.0,
+) -> str:
+    """Return what `draw` puts on one pair of axes, as an SVG of the page.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws on the axes it is given.
+    name : str
+        Unique on the page: identifiers within the SVG begin with it.
+    alt : str
+        What the drawing shows, for those who do not see it.
+    size : tuple of float
+        Width and height in inches.
+    headroom : float
+        Share of a log y axis that is added above the data, for the legend.
+    """
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        if headroom and axes.get_yscale() == "log":  # room for the legend above the data, on a log axis
+            low, high = axes.get_ylim()
+            axes.set_ylim(low, high * (high / low) ** headroom)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return _inline(stream.getvalue(), name, alt)
+
+
+def _inline(svg: str, name: str, alt: str) -> str:
+    """Strip the XML header, size and metadata; make identifiers unique on the page; colours to variables."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    opening, rest = svg[: svg.index(">") + 1], svg[svg.index(">") + 1 :]
+    view = re.search(r'viewBox="([^"]*)"', opening)
+    if view is None:
+        raise AssertionError
+    rest = re.sub(r'\sid="([^"]*)"', rf' id="{name}-\1"', rest)
+    rest = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", rest)
+    rest = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', rest)
+    for color, variable in _VARIABLES.items():
+        rest = rest.replace(color, variable)
+    # The page sets the font and the line joins; a style element here would apply to all of it.
+    rest = re.sub(r"font-family: [^;\"]*; ", "", rest)
+    rest = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", rest, flags=re.DOTALL)
+    rest = re.sub(r"\s*\n\s*", "\n", rest)
+    return f'<svg viewBox="{view.group(1)}" role="img" aria-label="{html.escape(alt)}">{rest.strip()}'

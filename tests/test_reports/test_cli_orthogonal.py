@@ -1,0 +1,196 @@
+"""The command: what it declares, keeps, refuses and leaves, with experiments of milliseconds."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from empirics.orthogonal import running
+from reports import cli_orthogonal
+from reports.orthogonal import page as page_module
+
+TINY = ["--published", "L2", "--sweeps", "N_adv", "--scale", "1000", "--set", "max_steps=40"]
+TINY += ["--set", "num_test=20", "--set", "width=4"]
+STUDY = ["--study", "orthogonality", "--set", "dim=20", "--set", "ratios=0.1:0.5", "--set", "slopes=0.5"]
+FAST = ["--set", "max_steps=40", "--seeds", "2"]
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    cli_orthogonal.add_parser(parser.add_subparsers(dest="command"), argparse.HelpFormatter)
+    options = parser.parse_args(["orthogonal", *map(str, arguments)])
+    if not options.dry_run and options.executor is None:
+        options.executor = "serial"
+    return cli_orthogonal.orthogonal(options, command="perturblearn orthogonal")
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Pages without figures, which take most of the time."""
+    monkeypatch.setattr(page_module.figures, "drawing", lambda *args, **kwargs: "<svg></svg>")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "made" / "orthogonal"
+
+
+def _bytes(folder):
+    return {name: (folder / name).read_bytes() for name in ("report.html", "report.json", "results.csv")}
+
+
+def test_a_finished_folder_is_drawn_again_byte_for_byte(out, monkeypatch, capsys):
+    said = run(*TINY, "--seeds", 2, "--out", out)
+    assert "16 of 16 runs done, 0 failed" in said
+    assert capsys.readouterr().err == ""  # no progress where nobody watches
+    first = _bytes(out)
+    (out / "report.html").unlink()
+
+    def refuse(_config):
+        raise AssertionError
+
+    monkeypatch.setattr(running, "run_orthogonal", refuse)
+    assert run("--out", out) == said
+    assert _bytes(out) == first
+
+
+def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, monkeypatch):
+    run(*TINY, "--seeds", 2, "--out", tmp_path / "whole")
+    real, count = running.run_orthogonal, []
+
+    def some(config):
+        count.append(config)
+        if len(count) == 6:
+            raise KeyboardInterrupt
+        return real(config)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "run_orthogonal", some)
+        with pytest.raises(KeyboardInterrupt, match=r"5 of 16 results are in .*; the same command does"):
+            run(*TINY, "--seeds", 2, "--out", out)
+    assert len(list((out / "results").glob("*.json"))) == 5
+    count.clear()
+    monkeypatch.setattr(running, "run_orthogonal", lambda config: count.append(config) or real(config))
+    run("--out", out)  # the plan of the folder
+    assert len(count) == 11
+    assert _bytes(out) == _bytes(tmp_path / "whole")
+
+
+def test_more_seeds_extend_a_folder_and_fewer_are_refused(out, plain, monkeypatch):
+    run(*STUDY, *FAST, "--out", out)
+    ran, real = [], running.run_orthogonal
+    monkeypatch.setattr(running, "run_orthogonal", lambda config: ran.append(config) or real(config))
+    run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
+    assert {config.seed for config in ran} == {2}
+    with pytest.raises(ValueError, match=r"out must be another folder: .* holds 'Study: orthogonality'"):
+        run(*STUDY, *FAST, "--out", out)
+
+
+def test_a_damaged_result_is_done_again(out, plain):
+    run(*STUDY, *FAST, "--out", out)
+    first = _bytes(out)
+    path = next((out / "results").glob("*.json"))
+    path.write_bytes(path.read_bytes()[:50])
+    run("--out", out)
+    assert _bytes(out) == first
+
+
+def test_a_folder_of_another_command_is_refused(out):
+    from empirics.store import ResultFolder  # noqa: PLC0415
+
+    out.mkdir(parents=True)
+    ResultFolder(out).write_plan({"blocks": []})
+    with pytest.raises(ValueError, match="one of another command"):
+        run(*TINY, "--out", out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dry-run"], "must be given --published, --study or --data for a dry run"),
+        ([], "must be given --published, --study or --data, or a folder of it"),
+        (["--published", "L2", "--study", "turning"], "one of --published, --study, --data, got --published"),
+        (["--published", "L1"], "published must be one of L2, Linf, L0, got 'L1'"),
+        (["--published", "L2", "--sweeps", "m"], "sweeps must be one of"),
+        (["--published", "L2", "--classes", "a,b"], "--classes must come with --data"),
+        (["--study", "turning", "--scale", "3"], "--scale must come with --published"),
+        (["--loss", "logistic"], "--loss must come with --published or --study or --data"),
+        (["--published", "L2", "--loss", "square"], "loss must be one of exponential, logistic"),
+        (["--published", "L2", "--set", "width"], "set must look like width=20"),
+        (["--published", "L2", "--set", "width=4", "--set", "width=6"], "each field once"),
+        (["--published", "L2", "--set", "seed=4"], "'seed' is set by what is run"),
+        (["--study", "turning", "--set", "counts=0:2"], "num_adv must be >= 1, got 0"),
+        (["--data", "nothing"], "data must be digits"),
+        (["--data", "nothing.csv"], "data file must exist"),
+    ],
+)
+def test_bad_options_are_one_line_and_leave_nothing(arguments, message, out):
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        run(*arguments, "--out", out)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def test_dry_run_counts_published_sizes(out):
+    # 23 points of two series; the base is one point in all four sweeps.
+    assert run("--published", "L0", "--scale", 1, "--dry-run", "--out", out) == "400 runs; nothing was run"
+    assert not out.exists()
+
+
+def _file(path, X, y):
+    path.write_text(
+        "".join(",".join(map(str, [*row, label])) + "\n" for row, label in zip(X.tolist(), y, strict=True)),
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_own_data_end_with_verdicts_and_need_no_file_again(out, tmp_path, plain):
+    X = np.random.default_rng(0).standard_normal((9, 120))
+    path = _file(tmp_path / "own.csv", X, ["a", "b"] * 4 + ["a"])
+    said = run("--data", path, "--classes", "a,b", "--num-train", 4, *FAST, "--out", out)
+    assert "2 of 2 runs done, 0 failed" in said
+    first = _bytes(out)
+    results = json.loads(first["report.json"])
+    assert results["examination"]["data"]["N"] == 4
+    assert results["examination"]["data"]["preparation"] == "features as they are"
+    assert results["examination"]["multipliers"]["verdict"] == "holds"
+    page = first["report.html"].decode()
+    assert "Which theory applies" in page
+    assert "there may be other KKT points" in page
+    path.unlink()
+    assert run("--out", out) == said
+    assert _bytes(out) == first
+
+
+def test_own_data_that_changed_is_refused_where_something_is_missing(out, tmp_path, plain):
+    X = np.random.default_rng(0).standard_normal((9, 30))
+    path = _file(tmp_path / "own.csv", X, [1, -1] * 4 + [1])
+    run("--data", path, *FAST, "--out", out)
+    next((out / "results").glob("[0-9a-f]*.json")).unlink()
+    run("--out", out)
+    next(p for p in (out / "results").glob("*.json") if p.stem != "examination").unlink()
+    _file(path, X + 1, [1, -1] * 4 + [1])
+    with pytest.raises(ValueError, match=r"data must be those that .* was begun with"):
+        run("--out", out)
+
+
+@pytest.mark.parametrize("bad", ["zero rows", "one class", "N > 2d", "duplicates"])
+def test_bad_data_end_with_a_page(bad, out, tmp_path, plain):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((12, 60)), [1, -1] * 6
+    if bad == "zero rows":
+        X[::2] = 0
+    elif bad == "one class":
+        y = [1] * 12
+    elif bad == "N > 2d":
+        X = X[:, :2]
+    else:
+        X[1::2] = X[::2]
+    said = run("--data", _file(tmp_path / "own.csv", X, y), *FAST, "--out", out)
+    results = json.loads((out / "report.json").read_text("utf-8"))
+    expected = {"zero rows": "fails", "one class": "holds", "N > 2d": "unknown", "duplicates": "fails"}[bad]
+    assert results["examination"]["multipliers"]["verdict"] == expected
+    assert results["totals"]["done"] == 2
+    assert "The samples meet the published condition" in said

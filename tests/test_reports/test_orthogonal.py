@@ -1,0 +1,276 @@
+"""Pages of nearly orthogonal samples: what is counted, what a verdict rests on, and that each can fail."""
+
+import json
+import math
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from empirics.orthogonal import OrthogonalConfig, run_orthogonal
+from reports.orthogonal import Part, build, claims, render
+from reports.orthogonal.build import kink_cosine, networks
+from theory.orthogonal import limit_network
+
+SMALL = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=10)
+ORTHOGONALITY = Part(
+    kind="study",
+    name="orthogonality",
+    seeds=4,
+    options={"dim": 50, "ratios": [0.04, 0.2, 1.0], "slopes": [0.1, 0.5]},
+)
+TURNING = Part(kind="study", name="turning", seeds=10, options={"dim": 30, "counts": [2, 10, 40]})
+
+PARTS = pytest.mark.parametrize(
+    "part", [SMALL, ORTHOGONALITY, TURNING], ids=["published", "orthogonality", "turning"]
+)
+
+
+def _row(part, config, **changes):
+    """Return a made-up result: a converged network with the limit's signs, half of the samples right."""
+    row = {"hash": part.hash_of(config), **config.to_json(), "error": None}
+    for name in ("f", "g"):
+        row |= {f"converged_{name}": True, f"signs_{name}": 0.999, f"multipliers_{name}": "holds"}
+        row |= {f"orthogonal_{name}": "fails", f"orthogonal_rows_{name}": "holds"}
+    right = (config.num_train + (config.seed % 2) * (config.num_train % 2)) // 2
+    row |= {"accuracy_g": right / config.num_train, "accuracy_f": 1.0, "attack_cosine": 0.995}
+    row |= {"accuracy_mean_g": row["accuracy_g"], "accuracy_limit_g": row["accuracy_g"]}
+    row |= {"turning": 0.5, "turning_limit": 0.5, "cosine_f": 1.0, "agreement": 0.5}
+    return row | changes
+
+
+def _built(part, change=lambda point, config: {}):
+    rows = [_row(part, c, **change(p, c)) for p in part.points() for c in p.configs]
+    return build(part, rows, provenance={"versions": {"record": 1}})
+
+
+def _claim(results, words):
+    (found,) = [claim for claim in claims(results) if words in claim["statement"]]
+    return found
+
+
+def _as_published(point, config):
+    """Return accuracies at the published value, one sample more or less by seed."""
+    if point.series == "control":
+        return {}
+    step = (config.seed % 3 - 1) / config.num_train
+    return {"accuracy_g": min(1.0, round(point.reading.value * config.num_train) / config.num_train + step)}
+
+
+def test_published_values_at_our_means_hold_and_far_ones_fail():
+    near = _built(SMALL, _as_published)
+    assert _claim(near, "like one more of our seeds")["verdict"] == "holds"
+    assert _claim(near, "Means over our seeds")["verdict"] == "holds"
+    far = _built(SMALL)  # half of the samples right everywhere
+    assert _claim(far, "like one more of our seeds")["verdict"] == "fails"
+    assert _claim(far, "Means over our seeds")["verdict"] == "fails"
+    assert [p["metrics"]["accuracy_g"]["inside"] for p in far["panels"][0]["points"]][-1] is True  # control
+
+
+def test_few_values_cannot_fail_and_are_unknown():
+    part = replace(SMALL, seeds=2)
+    assert _claim(_built(part), "like one more of our seeds")["verdict"] == "unknown"
+
+
+def test_without_a_published_value_nothing_is_compared():
+    part = replace(SMALL, name="Linf")
+    for words in ("like one more of our seeds", "Means over our seeds"):
+        assert _claim(_built(part), words)["verdict"] == "hypothesis not met"
+
+
+def test_a_control_that_knows_labels_fails():
+    assert _claim(_built(SMALL), "Without an attack")["verdict"] == "holds"
+    leaking = _built(SMALL, lambda p, c: {"accuracy_g": 0.8} if p.series == "control" and p.x == 100 else {})
+    # 80 of 100 right: two-sided probability 1e-9.
+    assert _claim(leaking, "Without an attack")["verdict"] == "fails"
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, "holds"), (0.5, "unknown"), (0.0, "fails")])
+def test_learning_is_judged_against_chance(share, expected):
+    results = _built(SMALL, lambda p, c: {"accuracy_g": share} if p.series == "adversarial" else {})
+    assert _claim(results, "g learns natural labels")["verdict"] == expected
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, "holds"), (0.2, "fails")])
+@pytest.mark.parametrize(
+    ("column", "words"), [("mean", "linear mean map"), ("limit", "is that of the limit")]
+)
+def test_predictions_of_accuracy_can_fail(column, words, shift, expected):
+    results = _built(SMALL, lambda p, c: {f"accuracy_{column}_g": 0.5 + shift, "accuracy_g": 0.5})
+    assert _claim(results, words)["verdict"] == expected
+
+
+def test_signs_count_each_converged_network_once():
+    config = OrthogonalConfig(dim=5, num_train=2, num_adv=2, epsilon=1.0)
+    part = ORTHOGONALITY
+    same = [_row(part, replace(config, num_adv=count)) for count in (2, 3)]  # one f, two g
+    other = _row(part, replace(config, seed=1), signs_g=0.5, converged_f=False, multipliers_f="fails")
+    rows = networks([*same, other])
+    found = {(row["condition"], row["verdict"]): row for row in rows}
+    system = found["multipliers", "holds"]
+    assert (system["trained"], system["converged"], system["n"], system["agree"]) == (4, 4, 4, 3)
+    assert (system["elsewhere"], system["least"]) == (1, 0.5)
+    assert found["multipliers", "fails"]["trained"] == 1
+    assert found["multipliers", "fails"]["converged"] == 0
+    assert found["orthogonal", "holds"]["trained"] == 0
+
+
+def test_one_network_that_ends_elsewhere_fails_the_claim():
+    words = "λ > 0 and the sign pattern, the signs"
+    assert _claim(_built(ORTHOGONALITY), words)["verdict"] == "holds"
+    one = _built(ORTHOGONALITY, lambda p, c: {"signs_f": 0.9 if c.seed == 3 and p.x == 1 else 0.999})
+    assert _claim(one, words)["verdict"] == "fails"
+    assert "2 end elsewhere" in _claim(one, words)["measured"]  # two slopes
+    none = _built(ORTHOGONALITY, lambda p, c: {"converged_f": False, "converged_g": False})
+    assert _claim(none, words)["verdict"] == "unknown"
+    assert _claim(none, "p_max")["verdict"] == "hypothesis not met"
+
+
+def test_one_network_that_did_not_converge_is_told():
+    words = "trained until their direction converged"
+    residual = {f"{m}_{name}": 0.009 for m in ("stationarity", "slackness") for name in ("f", "g")}
+    assert _claim(_built(ORTHOGONALITY, lambda p, c: residual), words)["verdict"] == "holds"
+
+    def one(point, config):
+        return residual | ({"converged_f": False} if config.seed == 3 and point.x == 1 else {})
+
+    found = _claim(_built(ORTHOGONALITY, one), words)
+    assert found["verdict"] == "fails"
+    # 2 slopes, 3 sizes, 4 seeds, 2 networks.
+    assert found["measured"] == "46 of 48 networks; median residual 0.009"
+    assert _claim(_built(ORTHOGONALITY), words)["measured"].endswith("residual —")  # unknown residuals
+
+
+def test_the_decay_is_judged_slope_by_slope():
+    words = "The prediction fails only beyond"
+
+    def change(limit, below):
+        return lambda p, c: {
+            "multipliers_f": "holds" if p.x <= limit else "fails",
+            "signs_f": 0.9 if p.x >= below else 1.0,
+        }
+
+    assert _claim(_built(ORTHOGONALITY, change(0.2, 1.0)), words)["verdict"] == "holds"
+    assert _claim(_built(ORTHOGONALITY, change(0.2, 0.2)), words)["verdict"] == "fails"
+    assert _claim(_built(ORTHOGONALITY, change(0.0, 0.2)), words)["verdict"] == "hypothesis not met"
+
+
+@pytest.mark.parametrize(("sign", "expected"), [(1, "holds"), (-1, "fails"), (0, "unknown")])
+def test_turning_needs_a_trend_in_all_seeds(sign, expected):
+    results = _built(TURNING, lambda p, c: {"turning": 0.5 + sign * p.x / 200, "turning_limit": 0.5})
+    assert _claim(results, "(trained)")["verdict"] == expected
+    # The limit stays at .5: up to .2 away, .087 in the mean.
+    assert _claim(results, "turns as the limit")["verdict"] == ("holds" if sign == 0 else "fails")
+
+
+def test_cosines_of_perturbations_are_judged_twice():
+    part = replace(TURNING, options={**TURNING.options, "negative_slope": 0.1})
+    found = _built(part, lambda p, c: {"attack_cosine": 0.8})
+    assert _claim(found, "are those of the closed form")["verdict"] == "fails"
+    assert _claim(found, "as near to the closed form as kinks")["verdict"] == "holds"
+    lower = _built(part, lambda p, c: {"attack_cosine": kink_cosine(0.1) - 0.011})
+    assert _claim(lower, "as near to the closed form as kinks")["verdict"] == "fails"
+
+
+@pytest.mark.parametrize("slope", [0.01, 0.1, 0.5, 0.9])
+def test_kinks_bound_the_cosine_of_every_gradient_for_orthogonal_samples(slope):
+    worst = 1.0
+    for size in np.geomspace(0.02, 50, 400):
+        X, y = np.diag([1.0, size]), np.array([1.0, -1.0])
+        v, u = limit_network(X, y, negative_slope=slope, width=2)
+        s = v - u
+        for gradient in (v - u, v - slope * u, slope * v - u):
+            cosine = gradient @ s / np.linalg.norm(gradient) / np.linalg.norm(s)
+            assert cosine >= kink_cosine(slope) - 1e-12
+            worst = min(worst, cosine)
+    # Attained: the grid has steps of 2 %.
+    assert worst == pytest.approx(kink_cosine(slope), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "part", [SMALL, ORTHOGONALITY, TURNING], ids=["published", "orthogonality", "turning"]
+)
+def test_without_any_result_all_is_unknown_and_drawn_all_the_same(part):
+    results = build(part, [], provenance={"versions": {}})
+    assert {claim["verdict"] for claim in claims(results)} <= {"unknown", "hypothesis not met"}
+    assert results["totals"]["missing"] == results["totals"]["configurations"]
+    _page(results)
+
+
+class _Reader(HTMLParser):
+    """Collects tags, and what would be fetched."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.ids, self.links, self.alts = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found[name] for name in ("href", "src", "xlink:href") if name in found]
+        self.alts += [found.get("aria-label")] if tag == "svg" else []
+
+
+def _page(results):
+    shown = json.loads(json.dumps({**results, "claims": claims(results)}, allow_nan=False))
+    page = render(shown)
+    reader = _Reader()
+    reader.feed(page)
+    return page, reader
+
+
+@pytest.mark.parametrize(
+    "part", [SMALL, ORTHOGONALITY, TURNING], ids=["published", "orthogonality", "turning"]
+)
+def test_the_page_is_whole_and_fetches_nothing(part):
+    results = _built(part, _as_published if part is SMALL else lambda p, c: {})
+    page, reader = _page(results)
+    assert reader.tags.count("h1") == 1
+    assert not {"script", "link", "img", "iframe"} & set(reader.tags)
+    assert all(link.startswith("#") for link in reader.links)
+    assert "url(http" not in page
+    assert len(set(reader.ids)) == len(reader.ids)
+    assert {link[1:] for link in reader.links} <= set(reader.ids)
+    assert reader.tags.count("svg") == 1
+    assert all(alt and len(alt) > 20 for alt in reader.alts)
+    assert reader.tags.count("figcaption") == reader.tags.count("figure") == 1
+    for verdict in {claim["verdict"] for claim in claims(results)}:
+        assert f'class="badge {verdict.replace(" ", "-")}"' in page
+    assert "nan" not in page.lower().split()
+
+
+def test_markup_in_a_name_stays_text():
+    results = build(ORTHOGONALITY, [], provenance={"versions": {}}) | {"title": "<b>name</b>"}
+    assert "<b>name" not in _page(results)[0]
+
+
+def test_a_part_survives_its_json_and_refuses_what_is_fixed():
+    for part in (SMALL, ORTHOGONALITY, TURNING):
+        again = Part.from_json(json.loads(json.dumps(part.to_json())))
+        assert again.hashes() == part.hashes()
+    for options, message in (
+        ({"dim": 3}, "'dim' is set by what is run"),
+        ({"breadth": 3}, "'breadth' is no field"),
+        ({"width": 3}, "width must be even"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Part(kind="published", name="L2", options=options)
+    with pytest.raises(ValueError, match="study must be one of turning, orthogonality"):
+        Part(kind="study", name="width")
+    with pytest.raises(ValueError, match="sweeps must be one of"):
+        Part(kind="published", name="L2", sweeps=("m",))
+    with pytest.raises(ValueError, match="scale must leave at least one sample"):
+        Part(kind="published", name="L2", sweeps=("N",), scale=20_000)
+
+
+def test_the_published_size_and_the_logistic_loss_are_accepted():
+    full = Part(kind="published", name="Linf", scale=1, seeds=2)
+    # 6 + 5 + 6 + 6 points with 2 seeds and 2 series, the base in all four sweeps once.
+    assert len(full.configs()) == 80
+    assert max(config.dim for config in full.configs()) == 10_000
+    logistic = Part(kind="published", name="L2", sweeps=("N_adv",), scale=500, options={"loss": "logistic"})
+    record = run_orthogonal(logistic.configs()[0]).record
+    assert math.isfinite(record["stationarity_g"])
+    assert "logistic" in logistic.title
