@@ -11,6 +11,7 @@ from reports.orthogonal.parts import Part, Point, x_label
 from reports.sweeps.reproduction import per_seed, summary
 from reports.sweeps.statistics import comparison, like_one_more_seed
 from theory._validation import Array
+from theory.orthogonal import kink_cosine
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
@@ -264,18 +265,6 @@ def _attack(rows: Iterable[Row]) -> Json:
             "at_least_level": sum(value >= LEVEL for value in values),
         }
     return made
-
-
-def kink_cosine(slope: float) -> float:
-    """Return 2√(ab)/(a + b), a = 1 + γ², b = 2γ: how far the kinks of the limit network turn its gradient.
-
-    The gradient of the limit network is v − u, v − γu or γv − u, up to a factor.  With P = Σ_+ λ_k x_k and
-    Q = −Σ_− λ_k x_k these are along P + Q = s, aP + bQ and bP + aQ.  If P and Q are orthogonal, cos² of the
-    last two with s is at least 4ab/(a + b)² (Kantorovich's inequality), and projected L2 steps stay in the
-    cone of the three, so that the cosine of a perturbation with s is no smaller.
-    """
-    a, b = 1 + slope * slope, 2 * slope
-    return 2 * math.sqrt(a * b) / (a + b)
 
 
 def _map(rows: Sequence[Row]) -> Json:

@@ -11,9 +11,10 @@ from typing import Any
 from scipy import stats
 
 from reports import text
-from reports.orthogonal.build import CONDITIONS, LEVEL, kink_cosine
+from reports.orthogonal.build import CONDITIONS, LEVEL
 from reports.sweeps.statistics import at_most, like_one_more_seed, rank_correlation, sign_flip
 from reports.verdicts import FALSE_ALARM, Outcome, verdict
+from theory.orthogonal import kink_cosine
 
 Json = Mapping[str, Any]
 Claim = dict[str, Any]

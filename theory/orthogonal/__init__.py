@@ -10,7 +10,7 @@ from theory.orthogonal.condition import Orthogonality, orthogonality
 from theory.orthogonal.hypotheses import Hypothesis, hypotheses
 from theory.orthogonal.multipliers import Multipliers, multipliers
 from theory.orthogonal.noise import MultiplierRange, label_noise_bound, multiplier_range, sign_condition
-from theory.orthogonal.perturbations import Norm, limit_perturbations
+from theory.orthogonal.perturbations import Norm, kink_cosine, limit_perturbations
 from theory.orthogonal.perturbed import Distribution, noise_orthogonality, perturbed_orthogonality
 from theory.orthogonal.transfer import Transfer, transfer
 
@@ -23,6 +23,7 @@ __all__ = [
     "Orthogonality",
     "Transfer",
     "hypotheses",
+    "kink_cosine",
     "label_noise_bound",
     "limit_direction",
     "limit_network",
