@@ -5,12 +5,9 @@ identity loss neurons do not interact, and a block is trained to the end before 
 other losses every step needs the outputs of the whole network first.
 """
 
-import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,11 +25,6 @@ from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
 # samples in place of products with the data.
 _FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
-# Where a container says how much memory it may use.
-_CONTAINER = Path("/sys/fs/cgroup/memory.max")
-# Share of this machine's memory that the Gram matrices of one process a core may take together: a process
-# that is killed for memory records nothing.
-_GRAM_SHARE = 0.25
 
 # ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -167,10 +159,7 @@ def train_path(
     -----
     With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the same steps are
     taken in float64 by the Gram matrix of the samples (`empirics.steps`; 800 MB at 10,000) and rounded to the
-    network's dtype at the end; otherwise all is computed in that dtype.  On a machine with M bytes of memory
-    and c cores the Gram matrix of N samples is used if 8 N² ≤ M/(4c), so that one process a core has room:
-    with 4 GiB and 2 cores up to 8,192 samples.  It does not depend on what is free, so that one machine
-    always gives one result.
+    network's dtype at the end; otherwise all is computed in that dtype.
     """
     check_problem(network, X, y, loss)
     rate = check_real("learning_rate", learning_rate, minimum=0)
@@ -269,27 +258,11 @@ class _Schedule:
 def _at_samples_pays(inputs: Tensor) -> bool:
     """Whether an inner product costs more than following the pre-activations at all samples.
 
-    Independent of the number of steps, so that a network after k steps is the same whatever comes after.
+    Independent of the number of steps, so that a network after k steps is the same whatever comes after, and
+    of the machine: two ways differ in rounding.
     """
-    few = len(inputs) <= _FEW_SAMPLES and 8 * len(inputs) ** 2 <= _gram_bytes()
+    few = len(inputs) <= _FEW_SAMPLES
     return inputs.device.type == "cpu" and few and inputs.shape[1] >= _MANY_FEATURES
-
-
-def _gram_bytes() -> float:
-    """Return how large the Gram matrix of one process may be; no limit where the system does not say."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return math.inf
-    return _GRAM_SHARE * _limited(memory) / (os.cpu_count() or 1)
-
-
-def _limited(memory: int) -> int:
-    """Return the memory of a container, if that is less than the machine's."""
-    try:
-        return min(memory, int(_CONTAINER.read_text(encoding="ascii")))
-    except (OSError, ValueError):  # no container, or "max"
-        return memory
 
 
 def _at_samples(

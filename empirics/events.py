@@ -32,8 +32,9 @@ _SAME = 64 * np.finfo(np.float64).eps
 _SLOWEST = 1e-9
 # Samples followed between two looks, over √n; the count of kinks that it slides on is added.
 _NEAR = 2.0
-# Neurons that look together.
+# Neurons that look together, fewer where their pre-activations would take more than so many entries.
 _GROUP = 16
+_ROOM = 1 << 21
 # Looks of one neuron after which twice as many samples are followed, in the end all of them.  Most problems
 # take fewer; norms that spread over 16 decades took more than 20,000 looks without it.
 _PATIENCE = 256
@@ -76,7 +77,7 @@ def follow_all(
         Over all neurons, in the order of `COUNTS`: kinks crossed, kinks stopped at, kinks left after sliding,
         looks at all samples.
     undecided : int
-        The first neuron whose path is not known to the end, or −1; the rest is not followed.
+        A neuron whose path is not known to the end, or −1; not all others are followed to theirs then.
     why : int
         `STUCK`: its events piled up without time between them.  `UNSOLVED`: no shortest velocity was found on
         the kinks where it was.  `DECIDED` if there is none.
@@ -85,14 +86,16 @@ def follow_all(
     ways = np.zeros((len(times), q, dim))
     gram = np.dot(inputs, inputs.T) if len(inputs) <= _FEW else np.empty((0, 0))
     counts = np.zeros(4, dtype=np.int64)
-    for first in range(0, q, _GROUP):
-        group = slice(first, min(first + _GROUP, q))
-        reached, undecided, why = _follow(
-            inputs, gram, labels, slope, starts[group], readouts[group], times, counts
-        )
+    together = max(1, min(_GROUP, _ROOM // len(inputs)))
+    for first in range(0, q, together):
+        count = min(together, q - first)
+        # As many rows for the last ones, so that rounding does not depend on how neurons are divided.
+        group, own = np.zeros((together, len(inputs))), np.zeros(together)
+        group[:count], own[:count] = starts[first : first + count], readouts[first : first + count]
+        reached, undecided, why = _follow(inputs, gram, labels, slope, group, own, times, counts)
         if undecided >= 0:
             return ways, counts, first + undecided, why
-        for i in range(len(reached)):
+        for i in range(count):
             if readouts[first + i] != 0:
                 for index in range(len(times)):
                     for j in range(dim):
@@ -113,8 +116,8 @@ def _follow(
 ) -> tuple[Array, int, int]:
     """Follow some neurons; return the ways Σ_k c_k L_k ∫ s_k dr up to each time, shape (q, K, D).
 
-    They look at all samples together, which are then read once for all; neurons at their end look on, so that
-    the rounding of one does not depend on where another ends.
+    They look at all samples together, which are then read once for all; neurons without readout or at their
+    end look on, so that the rounding of one does not depend on the others.
     """
     (q, n), dim = starts.shape, inputs.shape[1]
     side = np.where(starts > 0, 1.0, -1.0)  # 0 while sliding

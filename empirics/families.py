@@ -30,6 +30,9 @@ Record = Mapping[str, Cell]
 # Training points at which predictions are compared with labels; measurements take all.
 _MOST = 2000
 
+# What one experiment can fail with while others of its family are sound.
+_EXPECTED = (ArithmeticError, ValueError, MemoryError, RuntimeError)
+
 # Fields that neither the data nor the initial f depends on.
 _OF_G = ("scenario", "epsilon", "T_g", "targets", "num_steps_g")
 _OF_STOP = ("T_f", "num_steps")
@@ -67,29 +70,39 @@ def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> l
         msg = f"configs must be of one family, got {len({family_key(config) for config in configs})}"
         raise ValueError(msg)
     family = _Family(configs[0], device)
-    outcomes: dict[int, Outcome] = {}
-    of_f, trajectories = defaultdict(list), defaultdict(list)
+    trajectories: dict[float, dict[Stop, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, config in enumerate(configs):
         stop = stop_f(config)
-        of_f[stop].append(index)
-        trajectories[learning_rate(config, stop)].append(stop)
-    trained_f: dict[Stop, Trained | Exception] = {}
+        trajectories[learning_rate(config, stop)][stop].append(index)
+    outcomes: dict[int, Outcome] = {}
     for stops in trajectories.values():
-        trained_f |= family.trained(stops, *family.clean, seed=family.f_seed)
-    for stop, indices in of_f.items():
-        f = trained_f[stop]
-        if isinstance(f, Exception):
-            outcomes |= {index: Outcome.failed(f) for index in indices}
-            continue
+        for stop, f in family.trained(stops, *family.clean, seed=family.f_seed).items():
+            chosen = [configs[index] for index in stops[stop]]
+            outcomes |= dict(zip(stops[stop], _with_one_f(family, f, chosen), strict=True))
+    return [outcomes[index] for index in range(len(configs))]
+
+
+def _with_one_f(
+    family: "_Family", f: Trained | Exception, configs: Sequence[ExperimentConfig]
+) -> list[Outcome]:
+    """Return the outcomes of experiments with one trained f."""
+    if isinstance(f, Exception):
+        return [Outcome.failed(f)] * len(configs)
+    groups = defaultdict(list)
+    for index, config in enumerate(configs):
+        rate = learning_rate(config, stop_g(config))
+        groups[config.scenario, config.epsilon, config.targets, rate].append(index)
+    outcomes: dict[int, Outcome] = {}
+    try:
         network = _Network(family, f, family.dataset.X, "f")
-        groups = defaultdict(list)
-        for index in indices:
-            config = configs[index]
-            rate = learning_rate(config, stop_g(config))
-            groups[config.scenario, config.epsilon, config.targets, rate].append(index)
-        for group in groups.values():
+    except _EXPECTED as error:
+        return [Outcome.failed(error)] * len(configs)
+    for group in groups.values():
+        try:
             results = _run_group(family, network, [configs[index] for index in group])
-            outcomes |= dict(zip(group, results, strict=True))
+        except _EXPECTED as error:
+            results = [Outcome.failed(error)] * len(group)
+        outcomes |= dict(zip(group, results, strict=True))
     return [outcomes[index] for index in range(len(configs))]
 
 
@@ -111,7 +124,7 @@ class _Family:
         stops = list(dict.fromkeys(stops))
         try:
             return dict(train_to(stops, X, y, self.config, seed=seed, device=self.device))
-        except (ArithmeticError, ValueError, MemoryError, RuntimeError) as error:
+        except _EXPECTED as error:
             if len(stops) == 1:
                 return {stops[0]: error}
         results: dict[Stop, Trained | Exception] = {}
@@ -254,20 +267,26 @@ def _run_group(family: _Family, f: _Network, configs: Sequence[ExperimentConfig]
         if isinstance(result, Exception):
             outcomes.append(Outcome.failed(result))
             continue
-        g = _Network(family, result, X_adv, "g")
-        if not np.isfinite([f.on_test, g.on_test]).all():
-            outcomes.append(
-                Outcome.failed(FloatingPointError("outputs must be finite, got some that are not"))
-            )
-            continue
-        measured = {
-            **g.record,
-            **from_initial[stop_g(config)],
-            "agreement_train": agreement(f.on_train, g.on_train),
-            "agreement_test": agreement(f.on_test, g.on_test),
-        }
-        outcomes.append(Outcome(record={**shared, **measured}))
+        try:
+            g = _Network(family, result, X_adv, "g")
+            measured = _measured(f, g)
+        except _EXPECTED as error:
+            outcomes.append(Outcome.failed(error))
+        else:
+            outcomes.append(Outcome(record={**shared, **measured, **from_initial[stop_g(config)]}))
     return outcomes
+
+
+def _measured(f: _Network, g: _Network) -> dict[str, Cell]:
+    """Return what is measured on g, and on both."""
+    if not np.isfinite([f.on_test, g.on_test]).all():
+        msg = "outputs must be finite, got some that are not"
+        raise FloatingPointError(msg)
+    return {
+        **g.record,
+        "agreement_train": agreement(f.on_train, g.on_train),
+        "agreement_test": agreement(f.on_test, g.on_test),
+    }
 
 
 def _directions(family: _Family, R: Array) -> dict[str, Cell]:

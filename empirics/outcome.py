@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 # Part of the identity of every result.  Raise it when a record means something else than before: results of
 # older versions are then not used again.
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 Cell = str | int | float | bool | None
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 import empirics.model
 import theory
-from empirics import DigitsData, ShiftedGaussianData, TwoLayerNet, descent, evaluate, train
+from empirics import DigitsData, ShiftedGaussianData, TwoLayerNet, evaluate, train
 from empirics.descent import SLOPES, train_path
 from theory.lazy import losses
 from theory.setting import LOSSES
@@ -232,26 +232,6 @@ def test_loss_slopes_of_either_sign_add_up_in_the_sample_weights():
     path = train_path(network, X, y, learning_rate=3.0, steps=(1, 2), loss="squared")
     assert [float(one.sample_weights[0]) for one in path] == pytest.approx([3.0, 9.0], rel=4 * EPS)
     assert [one.final.bias.item() for one in path] == pytest.approx([3.0, -3.0], rel=4 * EPS)
-
-
-@pytest.mark.parametrize(
-    ("memory", "cores", "most"),
-    [(4 << 30, 2, 8192), (64 << 30, 2, 10_000), (4 << 30, 16, 2896), (1 << 20, 1, 181)],
-)
-def test_gram_matrices_of_one_process_a_core_leave_room(monkeypatch, tmp_path, memory, cores, most):
-    pages = {"SC_PHYS_PAGES": memory // 4096, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr("os.sysconf", pages.__getitem__)
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
-    monkeypatch.setattr(descent, "_CONTAINER", tmp_path / "memory.max")
-    one = torch.zeros(1, 1).expand(most + 1, 20)  # of no size
-    assert descent._at_samples_pays(one[:most])
-    assert not descent._at_samples_pays(one)
-    if most < 10_000:
-        assert cores * 8 * most**2 <= memory / 4
-    (tmp_path / "memory.max").write_text("max\n", encoding="ascii")
-    assert descent._at_samples_pays(one[:most])
-    (tmp_path / "memory.max").write_text(f"{memory // 100}\n", encoding="ascii")
-    assert not descent._at_samples_pays(one[:most])
 
 
 @pytest.mark.parametrize("name", ["X", "y"])

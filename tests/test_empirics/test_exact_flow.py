@@ -521,6 +521,18 @@ def test_all_kinks_of_a_grid_met_at_once_are_decided(slope):
         assert fall == pytest.approx((path[0] ** 2).sum(), rel=1e-10)
 
 
+def test_rounding_does_not_depend_on_how_neurons_are_divided():
+    rng = np.random.default_rng(0)
+    inputs, labels = distinct(rng.normal(size=(1600, 5)), rng.choice([-1.0, 1.0], 1600))
+    starts, readouts, times = rng.normal(size=(19, 6)) @ inputs.T, np.ones(19), np.array([1.0, 20.0])
+
+    def ways(part):
+        return empirics.events.follow_all(inputs, labels, 0.3, starts[part], readouts[part], times)[0]
+
+    at_once, parts = ways(slice(19)), [ways(part) for part in (slice(7), slice(7, 19))]
+    assert (at_once == np.concatenate(parts, axis=1)).all()
+
+
 def test_a_velocity_that_is_not_found_is_an_error(monkeypatch):
     # A network of zeros is on all kinks, convex for the loss as the samples pull down.
     X = np.random.default_rng(0).normal(size=(30, 3))
