@@ -24,7 +24,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -44,6 +44,8 @@ _CONNECT_SECONDS = 10
 # For how long a cluster may be without workers.  One that is restarted took up to 15 s on a busy machine.
 _ALONE_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
+# How many fresh pools in a row may refuse the first task that is handed over.
+_OPENINGS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,24 +228,34 @@ def run_tasks(
         lost: list[int] = []
         with pool.open(None) as executor:
             running: dict[Future[_Result], int] = {}
-            broken = False
+            broken, end = False, None
             try:
                 while running or (waiting and not broken):
-                    while waiting and not broken and len(running) < (pool.window or len(tasks)):
+                    while waiting and not broken and not end and len(running) < (pool.window or len(tasks)):
                         try:
                             running[executor.submit(_in_worker, function, tasks[waiting[0]])] = waiting[0]
                         except BrokenExecutor:
                             broken = True
                         else:
                             waiting.popleft()
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    # At the end of a sweep, what is there; what finished meanwhile is not to be lost.
+                    done = wait(running, timeout=0 if end else None, return_when=FIRST_COMPLETED).done
+                    if end and not done:
+                        break
+                    for future in done:
                         index = running.pop(future)
-                        error = _error(future)
+                        try:
+                            error = _error(future)
+                        except RuntimeError as stop:
+                            end = end or stop
+                            continue
                         broken = broken or isinstance(error, BrokenExecutor)
                         if error is not None and _died(error):
                             lost.append(index)
                         else:
                             yield index, future.result() if error is None else error
+                if end:
+                    raise end
             finally:
                 for future in running:
                     future.cancel()
@@ -256,13 +268,24 @@ def run_tasks(
 def _one_by_one(
     pool: Pool, function: Callable[[_Task], _Result], tasks: Sequence[_Task], lost: deque[int]
 ) -> Generator[tuple[int, _Result | BaseException]]:
-    """Run tasks alone, in a pool that is fresh after each death: nothing else can be what ends a process."""
+    """Run tasks alone, in a pool that is fresh after each death: nothing else can be what ends a process.
+
+    A pool that breaks before it takes a task is opened again, a few times in a row.
+    """
+    refused = 0
     while lost:
         with pool.open(1) as executor:
             broken = False
             while lost and not broken:
-                index = lost.popleft()
-                future = executor.submit(_in_worker, function, tasks[index])
+                try:
+                    future = executor.submit(_in_worker, function, tasks[lost[0]])
+                except BrokenExecutor as error:
+                    refused += 1
+                    if refused == _OPENINGS:
+                        msg = f"{pool.name} must take tasks, got {refused} fresh pools in a row that did not"
+                        raise RuntimeError(msg) from error
+                    break
+                refused, index = 0, lost.popleft()
                 wait([future])
                 error = _error(future)
                 broken = isinstance(error, BrokenExecutor)
@@ -313,8 +336,7 @@ class _Cluster(Executor):
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401  (of an extra)
         self._client = client
-        self._submitted: list[Any] = []
-        self._pending: set[Future[Any]] = set()
+        self._pending: dict[Future[Any], Any] = {}  # with their tasks, which the scheduler keeps as long
         self._closed = threading.Event()
         # Fetching a result that was lost waits until the task is repeated: others must not wait for it.
         self._fetchers = ThreadPoolExecutor(16, thread_name_prefix="fetch")
@@ -323,23 +345,31 @@ class _Cluster(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
         future: Future[Any] = Future()
         task = self._client.submit(fn, *args, **kwargs, pure=False)
-        self._submitted.append(task)
-        self._pending.add(future)
+        self._pending[future] = task
         task.add_done_callback(lambda task: self._begin(task, future))
         return future
 
     def _begin(self, task: Any, future: Future[Any]) -> None:  # noqa: ANN401
-        with suppress(RuntimeError) if self._closed.is_set() else nullcontext():
+        try:
             self._fetchers.submit(self._fetch, task, future)
+        except RuntimeError:  # closed, maybe just now
+            self._settle(future, CancelledError())
 
     def _watch(self) -> None:
-        """End what is pending once there were no workers for too long: the scheduler would wait for ever."""
+        """End what is pending once there were no workers for too long: the scheduler would wait for ever.
+
+        The scheduler itself is asked, as what the client remembers of it may be old.  No answer says nothing
+        of the workers; a client that gives its scheduler up is closed, and then nothing can come any more.
+        """
         alone_since = None
         while not self._closed.wait(_LOOK_SECONDS):
-            try:
-                alone = not self._client.scheduler_info()["workers"]
-            except Exception:  # no scheduler: its client cancels the tasks
+            if self._client.status == "closed":
+                self._end(CancelledError())
                 return
+            try:
+                alone = not self._client.nthreads()
+            except Exception:
+                alone = False
             now = time.monotonic()
             alone_since = (alone_since or now) if alone and self._pending else None
             if alone_since is not None and now - alone_since >= _ALONE_SECONDS:
@@ -347,16 +377,19 @@ class _Cluster(Executor):
                     f"cluster must have workers, got none for {_ALONE_SECONDS:g} s; if tasks end them, "
                     "--executor processes tells which"
                 )
-                for future in list(self._pending):
-                    self._settle(future, NoWorkersError(msg))
+                self._end(NoWorkersError(msg))
                 return
+
+    def _end(self, error: BaseException) -> None:
+        for future in list(self._pending):
+            self._settle(future, error)
 
     def _settle(self, future: Future[Any], error: BaseException | None, result: Any = None) -> None:  # noqa: ANN401
         """Give a future its end, unless it has one."""
-        try:
-            self._pending.remove(future)  # whoever removes it, ends it
-        except KeyError:
+        if self._pending.pop(future, None) is None:  # whoever removes it, ends it
             return
+        if isinstance(error, (CancelledError, asyncio.CancelledError)):
+            future.cancel()
         if not future.set_running_or_notify_cancel():
             return
         if error is None:
@@ -370,14 +403,12 @@ class _Cluster(Executor):
             result = task.result()
         except BaseException as caught:
             error = caught
-        if isinstance(error, (CancelledError, asyncio.CancelledError)):
-            future.cancel()
         self._settle(future, error, result)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._closed.set()
         if not wait or cancel_futures:
-            self._client.cancel(self._submitted)
+            self._client.cancel(list(self._pending.values()))
         self._fetchers.shutdown(wait=wait, cancel_futures=cancel_futures)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

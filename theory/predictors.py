@@ -235,6 +235,8 @@ def perturbation_direction(
     ------
     ValueError
         If shapes disagree, labels are not ±1, or an entry is not finite.
+    FloatingPointError
+        If the direction overflows, as inner products of entries beyond about 1e154 do.
 
     Notes
     -----
@@ -244,11 +246,15 @@ def perturbation_direction(
     check_choice("kind", kind, ("paper", "gradient", "kink"))
     Z, X, y, slope = _checked(X if at is None else at, X, y, negative_slope, query_name="at")
     if kind == "kink":
-        return _kink_term(Z, X, y, slope)
-    result = product(Z, X, y[:, None] * X, slope, None, memory_budget)
-    result /= len(X)
+        result = _kink_term(Z, X, y, slope)
+    else:
+        result = product(Z, X, y[:, None] * X, slope, None, memory_budget)
+        result /= len(X)
     if kind == "gradient":
         result += _kink_term(Z, X, y, slope)
+    if not np.isfinite(result).all():
+        msg = f"the direction overflows: entries up to {max(np.abs(X).max(), np.abs(Z).max()):.1e}"
+        raise FloatingPointError(msg)
     return result
 
 
@@ -257,10 +263,11 @@ def _kink_term(Z: Array, X: Array, y: Array, slope: float) -> Array:
     V = unit_rows(X)
 
     def work(part: slice) -> Array:
-        weights = Z[part] @ X.T
-        weights += 1
-        weights *= y / len(X)
-        return weighted_gradient(Z[part], V, weights, negative_slope=slope)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses what is not finite
+            weights = Z[part] @ X.T
+            weights += 1
+            weights *= y / len(X)
+            return weighted_gradient(Z[part], V, weights, negative_slope=slope)
 
     return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
 

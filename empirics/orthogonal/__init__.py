@@ -6,9 +6,9 @@ The prior work's regime: any width, infinite time.  `theory.orthogonal` has its 
 from empirics.orthogonal.attacks import Attack, attack
 from empirics.orthogonal.config import OrthogonalConfig, draw
 from empirics.orthogonal.experiment import run_orthogonal
-from empirics.orthogonal.given import MOST_SAMPLES, epsilon_for, examine, load_given
+from empirics.orthogonal.given import MOST_SAMPLES, amplitude_for, epsilon_for, examine, load_given
 from empirics.orthogonal.published import SweepPoint, published_sweep, readings
-from empirics.orthogonal.running import data_digest, finished, orthogonal_hash, records
+from empirics.orthogonal.running import data_digest, finished, orthogonal_hash, rebuild_tables, records
 from empirics.orthogonal.studies import StudyPoint, orthogonality_study, turning_study
 from empirics.orthogonal.training import (
     Convergence,
@@ -28,6 +28,7 @@ __all__ = [
     "StudyPoint",
     "SweepPoint",
     "alignment",
+    "amplitude_for",
     "attack",
     "boundary_direction",
     "data_digest",
@@ -41,6 +42,7 @@ __all__ = [
     "orthogonality_study",
     "published_sweep",
     "readings",
+    "rebuild_tables",
     "records",
     "run_orthogonal",
     "train_to_limit",

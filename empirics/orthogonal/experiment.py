@@ -1,12 +1,15 @@
 """One experiment with nearly orthogonal samples: f, its perturbations, g, and the limits of both."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from empirics.data import Dataset
-from empirics.measure import accuracy, agreement
+from empirics.measure import accuracy, agrees, cosines
 from empirics.model import TwoLayerNet
 from empirics.orthogonal.attacks import attack
 from empirics.orthogonal.config import OrthogonalConfig, draw
@@ -22,7 +25,17 @@ from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from theory._validation import Array
 from theory.conditions import Verdict
-from theory.orthogonal import limit_direction, limit_perturbations, multipliers, orthogonality
+from theory.orthogonal import (
+    Multipliers,
+    gradient_cosine,
+    limit_direction,
+    limit_network,
+    limit_perturbations,
+    multipliers,
+    orthogonality,
+)
+from theory.orthogonal.boundary import output_error
+from theory.orthogonal.gram import EPS, row_norms
 
 _EXPECTED = (ArithmeticError, ValueError, MemoryError, np.linalg.LinAlgError)
 
@@ -45,17 +58,22 @@ def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Out
 
         - ``orthogonal_*``, ``orthogonal_rows_*``, ``multipliers_*``: verdicts ("holds", "fails", "unknown")
           of `theory.orthogonal`, for the set it is trained on: the published condition, the derived one, and
-          the λ system; ``least_multiplier_*``: min_n λ_n over 1/(2R_max²);
+          the λ system; ``least_multiplier_*``: min_n λ_n over 1/(2R_max²), NaN where no error of λ is proved;
         - ``converged_*``, ``num_steps_*``, ``stationarity_*``, ``slackness_*``, ``margin_*``, ``turn_*``: see
           `Convergence`; ``alignment_*``: see `alignment`;
-        - ``signs_*``: share of test points where the network and the limit ⟨s, ·⟩ have one sign;
+        - ``signs_*``: share of test points where the network and the limit ⟨s, ·⟩ have one sign, of the
+          ``points_*`` test points where the limit predicts one, |⟨s, z⟩| above its rounding error;
+        - ``spread_*``: ‖W − cW̄‖/‖cW̄‖ for the limit network W̄ and the c > 0 nearest to W;
         - ``cosine_*``: of Σ_i a_i w_i and s = Σ λ_k y_k x_k of its own set;
 
         further ``accuracy_f``, ``accuracy_g`` on the natural samples (the latter is the published metric) and
         ``accuracy_limit_f``, ``accuracy_limit_g`` of the limits there, ``accuracy_mean_g`` of the linear map
-        Σ_n y^adv_n x^adv_n, ``agreement`` of the signs of f and g on test points; ``turning``, the cosine of
+        Σ_n y^adv_n x^adv_n, ``agreement`` of the signs of f and g on the test points where the
+        limits of both predict one (without a limit: where the output is not 0); ``turning``, the cosine of
         the boundary of g with s of the natural samples, and ``turning_limit``, that of the limit of g; of the
-        perturbations ``attack_cosine``, the mean cosine with the closed form, and ``reached_before``,
+        perturbations ``attack_cosine``, the mean cosine with the closed form, ``attack_least``, the least
+        one of those that are not 0, ``kink_bound`` and ``attack_bound``, what `gradient_cosine` proves of
+        the latter for the limit network and for f (L2 by gradient steps alone), and ``reached_before``,
         ``reached_after``, the shares of points with y^adv f > 0.
 
     Notes
@@ -75,6 +93,9 @@ def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Out
 class _Learner:
     """A classifier without bias: a trained network, or its limit ⟨s, ·⟩."""
 
+    X: Array
+    y: Array
+    solved: Multipliers
     limit: Array | None  # s, shape (d,), if the λ system has a solution
     trained: LimitTraining | None
     record: dict[str, Cell]
@@ -97,6 +118,48 @@ class _Learner:
         if self.network is None:
             return np.asarray(Z @ self.direction)
         return np.asarray(self.network.outputs(torch.as_tensor(Z)).numpy())
+
+    def predicts(self, Z: Array) -> NDArray[np.bool_]:
+        """Return where a sign is predicted: ⟨s, z⟩ is not 0 but for rounding (no limit: any output)."""
+        if self.limit is None:
+            return np.asarray(self.outputs(Z) != 0)
+        error = output_error(Z, self.X, self.solved)
+        least = 64 * EPS * row_norms(Z) * float(np.linalg.norm(self.limit))
+        return np.asarray(np.abs(Z @ self.limit) > np.where(np.isfinite(error), error, least))
+
+    def spread(self) -> float:
+        """Return ‖W − cW̄‖/‖cW̄‖, infinite unless c > 0; NaN without a network or a limit."""
+        if self.network is None or self.limit is None:
+            return math.nan
+        W = self.network.weight.detach().double().numpy()
+        v, u = limit_network(
+            self.X,
+            self.y,
+            negative_slope=self.network.negative_slope,
+            width=len(W),
+            multipliers=self.solved,
+        )
+        limit = np.where(self.network.readout.numpy()[:, None] > 0, v, u)
+        with np.errstate(all="ignore"):
+            W, limit = W / np.linalg.norm(W), limit / np.linalg.norm(limit)
+            c = float((W * limit).sum())
+            return float(np.linalg.norm(W - c * limit)) / c if c > 0 else math.inf if c <= 0 else math.nan
+
+    def attack_bounds(self) -> tuple[float, float]:
+        """Return lower bounds of the cosine of L2 gradient steps with s, for the limit and for f itself.
+
+        They are cut by the rounding of gradients, of perturbed points and of cosines; NaN: nothing is said.
+        """
+        spread = self.spread()
+        if not math.isfinite(spread):
+            return math.nan, math.nan
+        given: dict[str, Any] = {"negative_slope": self.solved.negative_slope, "multipliers": self.solved}
+        assert self.network is not None
+        blur = 8 * (sum(self.network.weight.shape) + 16) * EPS
+        kinks = gradient_cosine(self.X, self.y, **given)
+        # Relative to ‖W‖, gradients are computed to `blur` / 8.
+        whole = gradient_cosine(self.X, self.y, deviation=spread * (1 + blur) + blur, **given)
+        return kinks, whole if whole > 0 else math.nan
 
 
 class _Experiment:
@@ -141,7 +204,9 @@ class _Experiment:
             "accuracy_g": accuracy(g.outputs(self.X), self.y),
             "accuracy_limit_g": self.limit_accuracy(g),
             "accuracy_mean_g": accuracy(self.X @ (self.y_adv @ X_adv), self.y),
-            "agreement": agreement(f.outputs(self.Z), g.outputs(self.Z)),
+            "agreement": _share(
+                agrees(f.outputs(self.Z), g.outputs(self.Z)), f.predicts(self.Z) & g.predicts(self.Z)
+            ),
             "turning": _cosine(g.direction, standard),
             "turning_limit": float("nan") if g.limit is None else _cosine(g.limit, standard),
         }
@@ -158,27 +223,36 @@ class _Experiment:
             f"orthogonal_{name}": str(conditions.verdict),
             f"orthogonal_rows_{name}": str(conditions.row_verdict),
             f"multipliers_{name}": str(solved.verdict),
-            f"least_multiplier_{name}": float(solved.values.min()) / low if low > 0 else float("nan"),
+            f"least_multiplier_{name}": float(solved.values.min()) / low
+            if low > 0 and np.isfinite(solved.radius).all()
+            else float("nan"),
         }
         if not trained:
-            return _Learner(limit, None, record)
+            return _Learner(X, y, solved, limit, None, record)
         start = initialise(config.dim, config.width, negative_slope=slope, scale=config.init_scale, seed=seed)
         result = train_to_limit(
             start, X, y, loss=config.loss, tolerance=config.tolerance, max_steps=config.max_steps
         )
-        learner = _Learner(limit, result, record)
+        learner = _Learner(X, y, solved, limit, result, record)
         final = result.final
         measures = ("num_steps", "stationarity", "slackness", "margin", "turn")
         record |= {f"{measure}_{name}": getattr(final, measure) for measure in measures}
         record |= {
             f"converged_{name}": result.converged,
             f"alignment_{name}": alignment(result.network),
-            f"signs_{name}": float("nan")
-            if limit is None
-            else agreement(learner.outputs(self.Z), self.Z @ limit),
+            f"spread_{name}": learner.spread(),
+            **self.signs(learner, name),
             f"cosine_{name}": float("nan") if limit is None else _cosine(learner.direction, limit),
         }
         return learner
+
+    def signs(self, learner: _Learner, name: str) -> dict[str, Cell]:
+        """Return the share of equal signs where the limit predicts one, and the number of those points."""
+        if learner.limit is None:
+            return {f"signs_{name}": float("nan"), f"points_{name}": 0}
+        said = learner.predicts(self.Z)
+        equal = agrees(learner.outputs(self.Z), self.Z @ learner.limit)
+        return {f"signs_{name}": _share(equal, said), f"points_{name}": int(said.sum())}
 
     def perturbed(self, f: _Learner) -> tuple[Array, dict[str, Cell]]:
         """Return the set that g is trained on, and measures of the attack."""
@@ -187,6 +261,7 @@ class _Experiment:
         if config.attack == "none":
             return self.base, {"reached_before": before, "reached_after": before}
         closed: Array | None = None
+        more: dict[str, Cell] = {}
         if f.limit is not None or config.attack == "limit":
             closed = limit_perturbations(
                 self.base,
@@ -210,8 +285,29 @@ class _Experiment:
                 amplitude=config.amplitude,
             ).X_adv
             cosine = float("nan") if closed is None else _mean_cosine(X_adv - self.base, closed - self.base)
+            if closed is not None and f.limit is not None:
+                more = self.kinks(f, X_adv - self.base)
         after = float(np.mean(self.y_adv * f.outputs(X_adv) > 0))
-        return X_adv, {"attack_cosine": cosine, "reached_before": before, "reached_after": after}
+        return X_adv, {"attack_cosine": cosine, **more, "reached_before": before, "reached_after": after}
+
+    def kinks(self, f: _Learner, R: Array) -> dict[str, Cell]:
+        """Return the least cosine of t_n r_n with s, and for L2 what is proved of it."""
+        assert f.limit is not None
+        moved = R.any(axis=1)
+        least, room = float("nan"), 0.0
+        if moved.any():
+            steps = self.y_adv[moved, None] * R[moved]
+            least = float(cosines(steps, np.broadcast_to(f.limit, steps.shape)).min())
+            # r = (x + r) − x is rounded to a part of ‖x‖ + ‖r‖.
+            lengths = row_norms(R[moved])
+            room = 4 * EPS * float(((row_norms(self.base[moved]) + lengths) / lengths).max())
+        bounds = f.attack_bounds() if self.config.norm == "L2" else (float("nan"), float("nan"))
+        room += 4 * (self.config.dim + 8) * EPS
+        return {
+            "attack_least": least,
+            "kink_bound": bounds[0] - room,
+            "attack_bound": bounds[1] - room,
+        }
 
     def limit_accuracy(self, learner: _Learner) -> float:
         return float("nan") if learner.limit is None else accuracy(self.X @ learner.limit, self.y)
@@ -228,6 +324,11 @@ def check_sizes(config: OrthogonalConfig, data: Dataset) -> None:
 def _cosine(a: Array, b: Array) -> float:
     length = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / length if length > 0 else float("nan")
+
+
+def _share(equal: NDArray[np.bool_], counted: NDArray[np.bool_]) -> float:
+    """Return the share of `equal` among those counted, NaN if none is."""
+    return float(equal[counted].mean()) if counted.any() else float("nan")
 
 
 def _mean_cosine(A: Array, B: Array) -> float:

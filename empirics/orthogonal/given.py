@@ -20,11 +20,12 @@ from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
-from theory._validation import Array, as_points, check_integer
+from theory._validation import Array, as_points, check_integer, check_real
 from theory.conditions import Verdict
 from theory.orthogonal import (
     Multipliers,
     Norm,
+    Orthogonality,
     hypotheses,
     limit_direction,
     limit_perturbations,
@@ -34,6 +35,7 @@ from theory.orthogonal import (
     sign_condition,
     transfer,
 )
+from theory.orthogonal.perturbations import num_changed
 from theory.setting import Setting
 
 Json = dict[str, Any]
@@ -41,7 +43,8 @@ Json = dict[str, Any]
 MOST_SAMPLES = 2_000  # the λ system takes a few N × N matrices and an inverse
 DELTA = 0.01  # of the sign condition before targets are drawn
 _FLOW_TIME = 1.0  # at which the theory of wide networks is asked; it has no "infinite"
-_TINY = 1e-300  # least radius of a perturbation: where all samples are 0 there is no scale
+# Of a radius: where all samples are 0 there is no scale, and the norm of huge ones is beyond float64.
+_TINY, _HUGE = 1e-300, 1e300
 
 
 def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
@@ -84,6 +87,9 @@ def _of_file(source: FileData) -> Dataset:
     X, labels = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
     names = {class_name(label) for label in np.ravel(labels).tolist()}
     known = source.classes or ("1", "-1")
+    if np.ndim(X) != 2:
+        msg = f"X in {path.name} must have shape (n, d), got {np.shape(X)}"
+        raise ValueError(msg)
     if len(names) != 1 or not names <= set(known) or np.shape(labels) != (len(X),) or len(X) < 2:
         return source.load(0)
     X = as_points(f"X in {path.name}", X)
@@ -107,9 +113,20 @@ def epsilon_for(X: Array, norm: Norm) -> float:
     if norm == "L0":
         return 0.1
     largest = float(np.abs(X).max())
-    norms = largest * np.linalg.norm(X / (largest or 1.0), axis=1)  # squares of large entries overflow
+    with np.errstate(over="ignore"):
+        norms = largest * np.linalg.norm(X / (largest or 1.0), axis=1)  # squares of large entries overflow
     half = float(norms[norms > 0].min()) / 2 if norms.any() else 1.0
-    size = half if norm == "L2" else half / math.sqrt(X.shape[1])
+    size = min(half, _HUGE) / (1.0 if norm == "L2" else math.sqrt(X.shape[1]))
+    return max(float(f"{size:.6g}"), _TINY)
+
+
+def amplitude_for(X: Array, epsilon: float) -> float:
+    """Return how far L0 moves a coordinate: half of the smallest norm that is not 0 over √⌈εd⌉.
+
+    The perturbation is then as long as that of `epsilon_for` in L2.
+    """
+    share = check_real("epsilon", epsilon, minimum=0, exclusive=True)
+    size = epsilon_for(X, "L2") / math.sqrt(num_changed(min(share, 1.0), X.shape[1]))
     return max(float(f"{size:.6g}"), _TINY)
 
 
@@ -128,10 +145,13 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
     -------
     dict
         Plain JSON values, None for what is not known or not finite: ``data``; ``sizes`` R_min, R_max, p_max,
-        κ; ``conditions`` (lhs, rhs, verdict) "published" and "derived" and for the perturbed set, whatever
-        the targets; ``multipliers``; ``hypotheses`` of both theories, at flow time 1; ``limit``: accuracies
-        of ⟨s, ·⟩; ``signs``: of the test points, for each seed how many have each verdict of
-        `Transfer.condition` and `Transfer.kept`, and those of `sign_condition`.
+        κ, and ``N_allowed``, the largest N at which the published condition would hold with these norms and
+        p_max ("any" or "none" where there is no such number); ``conditions`` (lhs, rhs, verdict) "published"
+        and "derived", also for the perturbed set, whatever the targets (not without an attack);
+        ``multipliers``, with how many are proved not positive, and how many of either sign are not;
+        ``hypotheses`` of both theories, at flow time 1; ``limit``: accuracies of ⟨s, ·⟩; ``signs``: of the
+        test points, for each seed how many have each verdict of `Transfer.condition` and `Transfer.kept`,
+        and those of `sign_condition`.
 
     Raises
     ------
@@ -160,8 +180,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
             "R_max": found.R_max,
             "p_max": found.p_max,
             "row_sum": found.row_sum,
-            # The N at which the published condition would turn, with these norms and inner products.
-            "N_allowed": found.lhs * found.N / found.rhs if found.rhs > 0 else None,
+            "N_allowed": _allowed(found),
         },
         "conditions": {
             "published": [found.lhs, found.rhs, found.verdict.value],
@@ -177,7 +196,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
         },
         "signs": None,
     }
-    if limit is not None and config.base == "natural":
+    if limit is not None and config.base == "natural" and config.attack != "none":
         perturbed = perturbed_orthogonality(
             data.X, direction=limit, negative_slope=slope, **_perturbation(config)
         )
@@ -185,9 +204,22 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
             "published, perturbed": [perturbed.lhs, perturbed.rhs, perturbed.verdict.value],
             "derived, perturbed": [perturbed.row_lhs, perturbed.row_rhs, perturbed.row_verdict.value],
         }
-        made["signs"] = _signs(data, config, limit, num_seeds)
+        made["signs"] = _signs(data, config, known, limit, num_seeds)
     plain: Json = _finite(made)
     return plain
+
+
+def _allowed(found: Orthogonality) -> int | str | None:
+    """Return the largest N with lhs · N_now/N > p_max; rounding is not looked at, as it is for N_now."""
+    whole = found.lhs * found.N
+    if not (math.isfinite(whole) and math.isfinite(found.rhs)):
+        return None
+    if found.rhs == 0:
+        return "any" if whole > 0 else "none"
+    limit = whole / found.rhs
+    if not math.isfinite(limit):
+        return None
+    return math.ceil(limit) - 1 if limit > 1 else "none"
 
 
 def _limit(data: Dataset, known: Multipliers) -> Array | None:
@@ -200,14 +232,18 @@ def _limit(data: Dataset, known: Multipliers) -> Array | None:
 
 def _multipliers(known: Multipliers) -> Json:
     low = known.interval[0]
+    # Without a proved error the values are a least-squares solution, or none.
+    proved = bool(np.isfinite(known.radius).all())
+    least, largest = (float(known.values.min()), float(known.values.max())) if proved else (math.nan,) * 2
     return {
         "verdict": known.verdict.value,
         "reasons": list(known.reasons),
-        "least": float(known.values.min()),
-        "largest": float(known.values.max()),
+        "least": least,
+        "largest": largest,
         "radius": float(known.radius.max()),
-        "least_over_low": float(known.values.min()) / low if low > 0 else math.nan,
-        "num_not_positive": int((known.values <= 0).sum()),
+        "least_over_low": least / low if low > 0 else math.nan,
+        "num_not_positive": int((known.upper <= 0).sum()) if proved else None,
+        "num_unproved": int(((known.lower <= 0) & (known.upper > 0)).sum()) if proved else None,
         "interval": list(known.interval),
         "interval_verdict": known.interval_verdict.value,
         "contraction": known.contraction,
@@ -238,13 +274,21 @@ def _perturbation(config: OrthogonalConfig) -> dict[str, Any]:
     return {"norm": config.norm, "epsilon": config.epsilon, "amplitude": config.amplitude}
 
 
-def _signs(data: Dataset, config: OrthogonalConfig, limit: Array, num_seeds: int) -> Json:
+def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: Array, num_seeds: int) -> Json:
     """Return how many test points keep their sign after learning from perturbations of the limit."""
     seeds = []
     for seed in range(num_seeds):
         targets = draw_targets(config.num_adv, rng=np.random.default_rng(seeds_of(seed)[3]))
         X_adv = limit_perturbations(data.X, limit, targets, **_perturbation(config))
-        found = transfer(data.X_test, data.X, data.y, X_adv, targets, negative_slope=config.negative_slope)
+        found = transfer(
+            data.X_test,
+            data.X,
+            data.y,
+            X_adv,
+            targets,
+            negative_slope=config.negative_slope,
+            multipliers=known,
+        )
         seeds.append(
             {
                 "seed": seed,

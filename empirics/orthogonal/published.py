@@ -63,7 +63,8 @@ class SweepPoint:
     sweep: Sweep
     x: float  # as published, whatever the scale
     adversarial: tuple[OrthogonalConfig, ...]  # one a seed
-    control: tuple[OrthogonalConfig, ...]  # the same noise and targets, without an attack
+    # The same noise and targets, without an attack; ε and the amplitude, which do not act, are the base's.
+    control: tuple[OrthogonalConfig, ...]
 
     def published(self, series: Literal["adversarial", "control"]) -> Reading | None:
         """Return the published accuracy, None if that point was not read."""
@@ -111,15 +112,18 @@ def published_sweep(
     check_integer("scale", scale, minimum=1)
     check_integer("num_seeds", num_seeds, minimum=1)
     points = []
+    base = _fields(norm, "eps", _EPSILON[norm], scale, rule)
+    # Equal for all controls of the same sizes, which are then one experiment.
+    idle = {name: base[name] for name in ("epsilon", "amplitude")}
     for x in _SIZES[norm] if sweep == "eps" else _VALUES[sweep]:
         fields = _fields(norm, sweep, x, scale, rule)
         if min(fields["dim"], fields["num_train"], fields["num_adv"]) >= 1:
             made = {
                 attack: tuple(
-                    OrthogonalConfig(**{**fields, **options, "attack": attack, "seed": seed})
+                    OrthogonalConfig(**{**fields, **options, "attack": attack, **size, "seed": seed})
                     for seed in range(num_seeds)
                 )
-                for attack in ("gradient", "none")
+                for attack, size in (("gradient", {}), ("none", idle))
             }
             points.append(
                 SweepPoint(norm=norm, sweep=sweep, x=x, adversarial=made["gradient"], control=made["none"])

@@ -24,7 +24,7 @@ from empirics.outcome import Cell, Outcome
 from empirics.store import DamagedError, ResultFolder, digest, plain_numbers
 
 # Part of the identity of every result: raise it when a record means something else than before.
-ORTHOGONAL_VERSION = 1
+ORTHOGONAL_VERSION = 2
 
 Row = dict[str, Cell]
 
@@ -88,12 +88,33 @@ def records(
         with store.locked():
             kept = {name: outcome for name in wanted if (outcome := tasks.read(store, name))}
             found = tasks.run(kept, pool, store, progress)
-            rows = [{"hash": name, **_row(config, found[name])} for name, config in wanted.items()]
-            store.write_tables(
-                [{key: _plain(value) for key, value in row.items()} for row in rows],
-                [{"hash": row["hash"], "error": row["error"]} for row in rows if row["error"]],
-            )
+            tasks.tables(store, found)
     return [_row(config, found[orthogonal_hash(config, content=content)]) for config in configs]
+
+
+def rebuild_tables(configs: Sequence[OrthogonalConfig], folder: Path, *, content: str | None = None) -> None:
+    """Write the tables of a finished folder again from its single results.
+
+    Parameters
+    ----------
+    configs, folder, content
+        As in `finished`, which must be true of them.
+
+    Raises
+    ------
+    ValueError
+        If a result is missing or not sound.
+    OSError
+        If the folder cannot be written to.
+    """
+    tasks = _Tasks({orthogonal_hash(c, content=content): c for c in configs}, None, content)
+    store = ResultFolder(folder)
+    with store.locked():
+        found = {name: outcome for name in tasks.wanted if (outcome := tasks.read(store, name))}
+        if len(found) < len(tasks.wanted):
+            msg = f"results in {folder} must all be sound, got {len(found)} of {len(tasks.wanted)}"
+            raise ValueError(msg)
+        tasks.tables(store, found)
 
 
 def finished(configs: Sequence[OrthogonalConfig], folder: Path, *, content: str | None = None) -> bool:
@@ -144,6 +165,14 @@ class _Tasks:
                     store.write(name, entry, {})
                 report(len(found), len(wanted))
         return found
+
+    def tables(self, store: ResultFolder, found: Mapping[str, Outcome]) -> None:
+        """Write the tables."""
+        rows = [{"hash": name, **_row(config, found[name])} for name, config in self.wanted.items()]
+        store.write_tables(
+            [{key: _plain(value) for key, value in row.items()} for row in rows],
+            [{"hash": row["hash"], "error": row["error"]} for row in rows if row["error"]],
+        )
 
     def read(self, store: ResultFolder, name: str) -> Outcome | None:
         """Return a sound result that is about this configuration, if there is one."""

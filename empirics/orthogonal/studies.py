@@ -40,7 +40,7 @@ def turning_study(
     dim, num_train : int
         d and N.
     counts : sequence of int
-        N_adv.
+        N_adv; a number that is repeated counts once.
     epsilon : float
         L2 norm of the perturbations, units of the data.
     num_seeds : int
@@ -60,6 +60,7 @@ def turning_study(
         If an argument or option breaks its rule.
     """
     check_integer("num_seeds", num_seeds, minimum=1)
+    _check_some("counts", counts)
     kinds: dict[str, dict[str, Any]] = {
         "trained": {"f": "trained", "attack": "gradient", "g": "trained"},
         "limit": {"f": "limit", "attack": "limit", "g": "limit"},
@@ -74,7 +75,7 @@ def turning_study(
             ),
         )
         for series, kind in kinds.items()
-        for count in counts
+        for count in dict.fromkeys(counts)
     )
 
 
@@ -95,7 +96,7 @@ def orthogonality_study(
     ratios : sequence of float
         N/d > 0; N is rounded, and at least 2.
     slopes : sequence of float
-        γ in (0, 1).
+        γ in (0, 1), each once.
     num_seeds : int
         Seeds from 0.
     **options
@@ -114,10 +115,12 @@ def orthogonality_study(
     """
     check_integer("dim", dim, minimum=1)
     check_integer("num_seeds", num_seeds, minimum=1)
+    _check_some("ratios", ratios)
+    _check_some("slopes", slopes)
     counts = [max(2, round(check_real("ratios", ratio, minimum=0, exclusive=True) * dim)) for ratio in ratios]
     return tuple(
         StudyPoint(
-            series=f"slope {check_open_slope(slope):g}",
+            series=f"slope {slope!r}",
             x=count / dim,
             configs=tuple(
                 OrthogonalConfig(
@@ -129,6 +132,12 @@ def orthogonality_study(
                 for seed in range(num_seeds)
             ),
         )
-        for slope in slopes
+        for slope in dict.fromkeys(map(check_open_slope, slopes))
         for count in dict.fromkeys(counts)
     )
+
+
+def _check_some(name: str, values: Sequence[float]) -> None:
+    if not values:
+        msg = f"{name} must have at least one number, got none"
+        raise ValueError(msg)

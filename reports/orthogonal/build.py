@@ -1,7 +1,9 @@
 """The results of a folder as one JSON value: spreads over seeds, verdicts, predictions.  Pure."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,14 @@ from reports.orthogonal.parts import Part, Point, x_label
 from reports.sweeps.reproduction import per_seed, summary
 from reports.sweeps.statistics import comparison, like_one_more_seed
 from theory._validation import Array
-from theory.orthogonal import kink_cosine
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
 SCHEMA_VERSION = 1
 LEVEL = 0.99  # share of test points from which on signs are called equal
+ENOUGH = 100  # test points from which on a share below that is called one
+_RARE = 1e-6  # chance at which exceptions are too many all the same
 CONDITIONS = ("orthogonal", "orthogonal_rows", "multipliers")  # each implies the next
 _METRICS = (
     "accuracy_f",
@@ -112,10 +115,17 @@ def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, R
     }
     if part.kind == "published":
         panel["published"] = {
-            series: like_one_more_seed(p["metrics"]["accuracy_g"] for p in made if p["series"] == series)
+            series: like_one_more_seed(
+                p["metrics"]["accuracy_g"] for p in distinct(made) if p["series"] == series
+            )
             for series in panel["series"]
         }
     return panel
+
+
+def distinct(points: Iterable[Json]) -> list[Json]:
+    """Return points with different experiments behind them: the base of several sweeps counts once."""
+    return list({point["key"]: point for point in list(points)[::-1]}.values())[::-1]
 
 
 def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:
@@ -125,6 +135,7 @@ def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:
     made: Json = {
         "series": point.series,
         "x": point.x,
+        "key": hashlib.sha256(" ".join(map(part.hash_of, point.configs)).encode()).hexdigest(),
         "sizes": {key: getattr(point.configs[0], key) for key in ("dim", "num_train", "num_adv", "epsilon")},
         "runs": len(rows),
         "failed": len(known) - len(done),
@@ -183,16 +194,17 @@ def networks(rows: Iterable[Row]) -> list[Json]:
     -------
     list of dict
         ``condition``, a name of `CONDITIONS` or "multipliers fail"; ``trained`` networks, of these
-        ``converged``, of these ``n`` with a known share and ``agree`` with a share of at least `LEVEL`; the
-        least share; and ``elsewhere``: n − agree.
+        ``converged``, of these ``n`` with a known share, of these ``agree``, ``elsewhere`` and ``undecided``
+        by `compared`; the least share and the mean.  The three verdicts of "multipliers" add up to all.
     """
     every = _trained(rows)
     made = []
-    for condition, word in (*((c, "holds") for c in CONDITIONS), ("multipliers", "fails")):
+    for condition, word in (*((c, "holds") for c in CONDITIONS), ("multipliers", "fails"), ("multipliers", "unknown")):
         chosen = [(row, name) for row, name in every if row[f"{condition}_{name}"] == word]
         converged = [(row, name) for row, name in chosen if row[f"converged_{name}"]]
-        shares = [share for row, name in converged if (share := finite(row.get(f"signs_{name}"))) is not None]
-        agree = sum(share >= LEVEL for share in shares)
+        known = [pair for row, name in converged if (pair := _share(row, name)) is not None]
+        shares = [share for share, _ in known]
+        words = [compared(*pair) for pair in known]
         made.append(
             {
                 "condition": condition,
@@ -200,13 +212,34 @@ def networks(rows: Iterable[Row]) -> list[Json]:
                 "trained": len(chosen),
                 "converged": len(converged),
                 "n": len(shares),
-                "agree": agree,
-                "elsewhere": len(shares) - agree,
+                "agree": words.count("agree"),
+                "elsewhere": words.count("elsewhere"),
+                "undecided": words.count("undecided"),
                 "least": min(shares, default=None),
                 "mean": sum(shares) / len(shares) if shares else None,
             }
         )
     return made
+
+
+def compared(share: float, points: int) -> str:
+    """Return "agree", "elsewhere" or "undecided" for a share of equal signs of so many test points.
+
+    Of fewer than `ENOUGH` a share of at least `LEVEL` allows no exception.  There exceptions are "undecided"
+    unless as many have a probability below 1e-6 in a network whose share is `LEVEL`.
+    """
+    if share >= LEVEL:
+        return "agree"
+    wrong = round((1 - share) * points)
+    if points >= ENOUGH or stats.binom.sf(wrong - 1, points, 1 - LEVEL) < _RARE:
+        return "elsewhere"
+    return "undecided"
+
+
+def _share(row: Row, name: str) -> tuple[float, int] | None:
+    """Return the share of equal signs and of how many points, None where it is not known."""
+    share = finite(row.get(f"signs_{name}"))
+    return None if share is None else (share, int(row[f"points_{name}"]))
 
 
 def convergence(rows: Iterable[Row]) -> Json:
@@ -215,14 +248,14 @@ def convergence(rows: Iterable[Row]) -> Json:
     The residual is the larger of stationarity and slackness; the median is None where it is infinite.
     """
     every = _trained(rows)
-    residuals = sorted(
+    residuals = [
         max(math.inf if (value := finite(row.get(f"{m}_{name}"))) is None else value for m in _RESIDUAL)
         for row, name in every
-    )
+    ]
     return {
         "trained": len(every),
         "converged": sum(bool(row[f"converged_{name}"]) for row, name in every),
-        "median_residual": finite(residuals[len(residuals) // 2]) if residuals else None,
+        "median_residual": finite(median(residuals)) if residuals else None,
     }
 
 
@@ -248,23 +281,54 @@ def _attack(rows: Iterable[Row]) -> Json:
         "norms": sorted({row["norm"] for row in attacked}),
     }
     for label, converged in (("converged", True), ("not converged", False)):
-        pairs = [
-            (value, row["negative_slope"])
+        values = [
+            value
             for row in attacked
             if row.get("converged_f") is converged
             and (not converged or row["multipliers_f"] == "holds")
             and (value := finite(row["attack_cosine"])) is not None
         ]
-        values = [value for value, _ in pairs]
-        over = [value - kink_cosine(slope) for value, slope in pairs]
         made[label] = {
             "n": len(values),
             "mean": sum(values) / len(values) if values else None,
             "least": min(values, default=None),
-            "least_over_bound": min(over, default=None),
             "at_least_level": sum(value >= LEVEL for value in values),
         }
+    made["kinks"] = _kinks(attacked)
     return made
+
+
+def _kinks(attacked: Iterable[Row]) -> Json:
+    """Compare the least cosine of L2 perturbations of each run with what kinks of its limit allow.
+
+    Runs count where f converged, its λ system holds, and f is near that limit: the derived condition holds,
+    or the signs are those of the limit.
+    """
+    made: Json = {"n": 0, "above": 0, "below": 0, "proved": 0, "broken": 0}
+    over, bounds, leasts = [], [], []
+    for row in attacked:
+        share = _share(row, "f")
+        near = row.get("orthogonal_rows_f") == "holds" or (
+            share is not None and compared(*share) == "agree"
+        )
+        least, kinks = finite(row.get("attack_least")), finite(row.get("kink_bound"))
+        if row["norm"] != "L2" or row.get("converged_f") is not True or row["multipliers_f"] != "holds":
+            continue
+        if not near or least is None or kinks is None:
+            continue
+        proved = finite(row.get("attack_bound"))
+        made["n"] += 1
+        made["above" if least >= kinks else "below"] += 1
+        made["proved"] += proved is not None
+        made["broken"] += proved is not None and least < proved
+        over.append(least - kinks)
+        bounds.append(kinks)
+        leasts.append(least)
+    return made | {
+        "least": min(leasts, default=None),
+        "least_over": min(over, default=None),
+        "bounds": [min(bounds, default=None), max(bounds, default=None)],
+    }
 
 
 def _map(rows: Sequence[Row]) -> Json:

@@ -84,8 +84,14 @@ class Part:
             check_integer("scale", self.scale, minimum=1)
             for sweep in self.sweeps:
                 check_choice("sweeps", sweep, SWEEPS)
+            if not self.sweeps or len(set(self.sweeps)) < len(self.sweeps):
+                msg = f"sweeps must name at least one, each once, got {','.join(self.sweeps) or 'none'}"
+                raise ValueError(msg)
         elif self.kind == "study":
             check_choice("study", self.name, STUDIES)
+        elif missing := [name for name in ("dim", "num_train", "num_test") if name not in self.sizes]:
+            msg = f"sizes must be those of the data, dim, num_train and num_test, got no {missing[0]}"
+            raise ValueError(msg)
         self._check_options()
         if not self.points():
             msg = f"scale must leave at least one sample, got {self.scale}"

@@ -1,14 +1,13 @@
 """What a sweep shows, in a few lines with numbers: pure functions of its JSON value."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reports import text
 from reports.sweeps.explained import RULE_RUNS
 
 Json = Mapping[str, Any]
-_SERIES = {"agreement": "agreement", "acc_g": "accuracy of g"}
 
 
 def claims(results: Json) -> list[dict[str, str]]:
@@ -60,17 +59,20 @@ def _trends(section: Json) -> list[dict[str, str]]:
     if not rows:
         return []
     counts = Counter(row["verdict"] for row in rows)
-    failing = ", ".join(
-        f"{_SERIES[row['series']]} over {row['sweep']}" for row in rows if row["verdict"] == "fails"
-    )
+    failing = ", ".join(row["sweep"] for row in rows if row["verdict"] == "fails")
+    reasons = Counter(row["why"] for row in rows if row["verdict"] == "unknown")
+    unknown = ", ".join(f"{why} {count}" for why, count in reasons.items())
+    fixed = ", ".join(row["sweep"] for row in rows if row["fixed_data"])
     return [
         {
-            "statement": "Agreement and accuracy of g rise where the published conditions become easier to "
-            "meet",
+            "statement": "Agreement rises where the published conditions become easier to meet",
             "measured": f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
-            f"{counts['unknown']} of {len(rows)} rows" + (f"; fails: {failing}" if failing else ""),
-            "basis": f"signs of rank correlations over seeds, each row at level "
-            f"{text.number(found['level'], 2)}",
+            f"{counts['unknown']} of {len(rows)} sweeps"
+            + (f" ({unknown})" if unknown else "")
+            + (f"; fails: {failing}" if failing else ""),
+            "basis": f"signs of rank correlations over seeds, each sweep at level "
+            f"{text.number(found['level'], 2)}"
+            + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
         }
     ]
 
@@ -108,19 +110,26 @@ def _criterion(section: Json) -> list[dict[str, str]]:
     found = section["criterion"]
     if found is None or not found["rows"]:
         return []
-    names = {
-        verdict: [row["name"].partition(", ")[2] for row in found["rows"] if row["verdict"] == verdict]
-        for verdict in ("holds", "fails", "unknown")
-    }
+    alone = _verdicts(row for row in found["rows"] if not row["trained"])
+    beside = _verdicts(row for row in found["rows"] if row["trained"])
     return [
         {
             "statement": f"Accuracy of g predicted with correlation ≥ {found['correlation']:g} and mean "
             f"absolute error ≤ {found['mean_error']:g}",
-            "measured": "; ".join(f"{verdict}: {', '.join(some)}" for verdict, some in names.items() if some),
+            "measured": f"without training: {alone or 'no prediction'}"
+            + (f". Beside it, with training: {beside}" if beside else ""),
             "basis": f"{text.count(found['total'])} runs: {found['runs']}"
             + ("" if found["whole"] else "; unknown without all sweeps of the block"),
         }
     ]
+
+
+def _verdicts(rows: Iterable[Json]) -> str:
+    """Return the names of predictors by verdict."""
+    names: dict[str, list[str]] = {"holds": [], "fails": [], "unknown": []}
+    for row in rows:
+        names[row["verdict"]].append(row["name"].partition(", ")[2])
+    return "; ".join(f"{verdict}: {', '.join(some)}" for verdict, some in names.items() if some)
 
 
 def _reached(section: Json) -> list[dict[str, str]]:

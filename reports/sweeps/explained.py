@@ -23,16 +23,17 @@ from theory.setting import flow_time
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
-# Name, predicted column, measured column.
+# Name, predicted column, measured column, and whether a network is trained for the prediction: the name says
+# which.
 PREDICTIONS = tuple(
-    (f"{what}, {how}", f"{column}_{measured}", measured)
+    (f"{what}, {how}" + (f" ({trained})" if trained else ""), f"{column}_{measured}", measured, bool(trained))
     for what, measured in (("accuracy of g", "accuracy_g_train"), ("agreement", "agreement_test"))
-    for how, column in (
-        ("two samples", "two_point"),
-        ("initial weights", "lazy"),
-        ("wide limit", "predicted"),
-        ("wide limit given the perturbations of f", "given_f"),
-        ("two-number rule", "rule"),
+    for how, column, trained in (
+        ("two samples", "two_point", "g trained on two points"),
+        ("initial weights", "lazy", ""),
+        ("wide limit", "predicted", ""),
+        ("wide limit given the perturbations of f", "given_f", "f trained"),
+        ("two-number rule", "rule", ""),
     )
     if (column, what) != ("rule", "agreement")
 )
@@ -85,7 +86,8 @@ def explained(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> 
     -------
     list of dict
         ``runs``: which they are; ``total``: how many; ``predictions``: for each of `PREDICTIONS` ``name``
-        and the fields of `comparison`, over the runs that have both values.
+        ``trained`` (whether a network was trained for the prediction) and the fields of `comparison`, over
+        the runs that have both values.
     """
     points = [(point, config) for panel in panels for point in panel.points for config in point.configs]
     every = {runs.name(config): config for _, config in points}
@@ -102,8 +104,9 @@ def explained(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> 
             "runs": label,
             "total": len(names),
             "predictions": [
-                {"name": name, **_pairs([runs.rows.get(run) for run in names], predicted, measured)}
-                for name, predicted, measured in PREDICTIONS
+                {"name": name, "trained": trained}
+                | _pairs([runs.rows.get(run) for run in names], predicted, measured)
+                for name, predicted, measured, trained in PREDICTIONS
             ],
         }
         for label, names in sets.items()
@@ -136,11 +139,14 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
     absolute error of at most .010, both rounded to three digits as those were; "unknown" if the folder lacks
     a sweep of the block, or a run a value, or if a correlation is not defined.
 
+    The criterion is about predictions without training; the others come after them, for comparison.
+
     Returns
     -------
     dict or None
-        ``runs``, ``total``, ``correlation``, ``mean_error``, ``whole`` (all sweeps), and ``rows`` of name, n,
-        correlation, mean_error, verdict, without predictors that no run has; None for a study.
+        ``runs``, ``total``, ``correlation``, ``mean_error``, ``whole`` (all sweeps), and ``rows`` of name, trained,
+        n, correlation, mean_error, verdict, those without training first, without predictors that no run has;
+        None for a study.
     """
     if part.kind != "published":
         return None
@@ -148,9 +154,9 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
     chosen = of_rule if of_rule["total"] or part.name == "msg-a" else sets[0]
     whole = part.sweeps is None or set(part.sweeps) == set(published.block(part.name).sweeps)
     rows = [
-        {key: row[key] for key in ("name", "n", "correlation", "mean_error")}
+        {key: row[key] for key in ("name", "trained", "n", "correlation", "mean_error")}
         | {"verdict": _verdict(row, chosen["total"]) if whole else "unknown"}
-        for row in chosen["predictions"]
+        for row in sorted(chosen["predictions"], key=lambda row: bool(row["trained"]))
         if row["n"] and row["name"].startswith("accuracy of g")
     ]
     return {

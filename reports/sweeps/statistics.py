@@ -73,10 +73,11 @@ def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
 
 
 def sign_flip(correlations: Sequence[float]) -> float:
-    """Return the two-sided p-value of numbers in [−1, 1] that are as likely negative as positive.
+    """Return the two-sided p-value of numbers in [−1, 1] whose distributions are symmetric about 0.
 
     P(|Σ ±r_s| ≥ |Σ r_s|) for independent fair signs, exactly, for the numbers rounded to 1/1000.  A test of
-    any size for independent numbers each of which is symmetric about 0, whatever their distributions.
+    any size for independent numbers each of which is symmetric about 0, whatever their distributions.  As
+    likely negative as positive is not enough (`sign_test` needs no more).
 
     Parameters
     ----------
@@ -96,6 +97,28 @@ def sign_flip(correlations: Sequence[float]) -> float:
     observed = abs(sum(round(value * _STEPS) for value in correlations))
     sums = np.abs(np.arange(-reach, reach + 1))
     return min(1.0, float(distribution[sums >= observed].sum()))
+
+
+def sign_test(values: Sequence[float]) -> float:
+    """Return the two-sided p-value of numbers that are as likely negative as positive.
+
+    P(|2B − n| ≥ |2k − n|) for k positive of the n numbers that are not 0 and B of a fair binomial law: exact
+    for independent numbers, each with P(> 0) = P(< 0), whatever their sizes.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Finite.
+
+    Returns
+    -------
+    float
+        At least 2^(1−n); 1 if all are 0.
+    """
+    positive, negative = sum(value > 0 for value in values), sum(value < 0 for value in values)
+    if not positive + negative:
+        return 1.0
+    return float(stats.binomtest(positive, positive + negative).pvalue)
 
 
 def comparison(predicted: Array, measured: Array) -> dict[str, Any]:

@@ -143,7 +143,8 @@ def test_a_failed_measurement_leaves_the_others_of_the_family(monkeypatch):
 
     def predict(Z, X_adv, *given, **options):
         if np.isclose(np.linalg.norm(X_adv[0]), 2.0):
-            raise MemoryError("no room")
+            msg = "no room"
+            raise MemoryError(msg)
         return g_predict(Z, X_adv, *given, **options)
 
     monkeypatch.setattr("theory.g_predict", predict)

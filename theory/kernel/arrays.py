@@ -163,9 +163,9 @@ NEAREST = 1e-10
 
 
 def weighted_gradient(Z: Array, V: Array, weights: Array, *, negative_slope: float) -> Array:
-    """Return Σ_n weights[q, n] ∇_z Φ(x_n, z_q), shape (Q, d), without forming the (Q, N, d) array.
+    """Return Σ_n weights[q, n] ∇_z Φ(x_n, z_q), shape (Q, d), float64, without forming the (Q, N, d) array.
 
-    V are the unit rows of the x_n, from `gram.unit_rows`.
+    V are the unit rows of the x_n, from `gram.unit_rows`.  All arrays are float64.
 
     At z = x_n, where Φ has a cone point, the gradient of that term is taken as 0, the symmetric choice.
     Pairs at an angle of sine up to 1e-10 count as coinciding: nearer than that rounding exceeds the

@@ -8,9 +8,10 @@ and where learning from them keeps the sign.  Derivation 15.
 from theory.orthogonal.boundary import limit_direction, limit_network, limit_output, network_output
 from theory.orthogonal.condition import Orthogonality, orthogonality
 from theory.orthogonal.hypotheses import Hypothesis, hypotheses
+from theory.orthogonal.kinks import gradient_cosine, kink_cosine
 from theory.orthogonal.multipliers import Multipliers, multipliers
 from theory.orthogonal.noise import MultiplierRange, label_noise_bound, multiplier_range, sign_condition
-from theory.orthogonal.perturbations import Norm, kink_cosine, limit_perturbations
+from theory.orthogonal.perturbations import Norm, limit_perturbations
 from theory.orthogonal.perturbed import Distribution, noise_orthogonality, perturbed_orthogonality
 from theory.orthogonal.transfer import Transfer, transfer
 
@@ -22,6 +23,7 @@ __all__ = [
     "Norm",
     "Orthogonality",
     "Transfer",
+    "gradient_cosine",
     "hypotheses",
     "kink_cosine",
     "label_noise_bound",

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory._validation import Array, as_labels, as_points, as_real, check_choice, check_real
-from theory.orthogonal.gram import check_open_slope
 
 Norm = Literal["L2", "Linf", "L0"]
 NORMS = ("L2", "Linf", "L0")
@@ -99,34 +98,3 @@ def unit_step(
 def num_changed(share: float, dim: int) -> int:
     """Return k = ⌈share · d⌉, forgiving the rounding of the product: 0.07 of 100 coordinates are 7."""
     return min(dim, math.ceil(share * dim * (1 - 1e-12)))
-
-
-def kink_cosine(negative_slope: float) -> float:
-    """Return 2√(ab)/(a + b), a = 1 + γ², b = 2γ: how far kinks turn the gradient of the limit network from s.
-
-    Statement: if Σ_+ λ_k x_k and Σ_− λ_k x_k are orthogonal and not both 0, every gradient of the limit
-    network, and every sum of such gradients with positive weights, has at least this cosine with
-    s = Σ λ_k y_k x_k, up to sign.  It is attained.
-
-    Parameters
-    ----------
-    negative_slope : float in (0, 1)
-        γ.
-
-    Returns
-    -------
-    float
-        In (0, 1); 1 as γ → 1.
-
-    Raises
-    ------
-    ValueError
-        If the slope is out of range.
-
-    Notes
-    -----
-    Source: derived; Derivation 15, step 8.
-    """
-    slope = check_open_slope(negative_slope)
-    a, b = 1 + slope * slope, 2 * slope
-    return 2 * math.sqrt(a * b) / (a + b)

@@ -99,6 +99,7 @@ def transfer(
     negative_slope: float,
     base: ArrayLike | None = None,
     slack: bool = False,
+    multipliers: Multipliers | None = None,
 ) -> Transfer:
     """Compare the limit boundary of clean data with that of perturbed data, term by term.
 
@@ -125,6 +126,8 @@ def transfer(
         `X_adv` before the perturbation: noise, or by default the rows of `X`.
     slack : bool
         As in `multipliers`, for both systems.
+    multipliers : Multipliers, optional
+        Of the clean data, to save the solution of their system; with `slack` it must have been solved so.
 
     Returns
     -------
@@ -147,9 +150,9 @@ def transfer(
             f"base must have the shape of X_adv, {X_adv.shape}, one row a perturbed sample, got {base.shape}"
         )
         raise ValueError(msg)
-    X, y, clean = data_and_multipliers(
-        X, y, slope, solve_multipliers(X, y, negative_slope=slope, slack=slack)
-    )
+    if multipliers is None:
+        multipliers = solve_multipliers(X, y, negative_slope=slope, slack=slack)
+    X, y, clean = data_and_multipliers(X, y, slope, multipliers)
     perturbed = solve_multipliers(X_adv, y_adv, negative_slope=slope, slack=slack)
     weights = perturbed.values * y_adv
     with np.errstate(over="ignore", invalid="ignore"):
