@@ -220,49 +220,72 @@ def run_tasks(
     Raises
     ------
     RuntimeError
-        If tasks are cancelled from outside, the pool broke and cannot be opened afresh, or a cluster has had
-        no workers for a minute.
+        If tasks are cancelled from outside, the pool broke and cannot be opened afresh, fresh pools break
+        before they take a task, or a cluster has had no workers for a minute.  What has finished comes first.
     """
     waiting = deque(range(len(tasks)))
+    refused = 0
     while waiting:
         lost: list[int] = []
+        before = len(waiting)
         with pool.open(None) as executor:
-            running: dict[Future[_Result], int] = {}
-            broken, end = False, None
-            try:
-                while running or (waiting and not broken):
-                    while waiting and not broken and not end and len(running) < (pool.window or len(tasks)):
-                        try:
-                            running[executor.submit(_in_worker, function, tasks[waiting[0]])] = waiting[0]
-                        except BrokenExecutor:
-                            broken = True
-                        else:
-                            waiting.popleft()
-                    # At the end of a sweep, what is there; what finished meanwhile is not to be lost.
-                    done = wait(running, timeout=0 if end else None, return_when=FIRST_COMPLETED).done
-                    if end and not done:
-                        break
-                    for future in done:
-                        index = running.pop(future)
-                        try:
-                            error = _error(future)
-                        except RuntimeError as stop:
-                            end = end or stop
-                            continue
-                        broken = broken or isinstance(error, BrokenExecutor)
-                        if error is not None and _died(error):
-                            lost.append(index)
-                        else:
-                            yield index, future.result() if error is None else error
-                if end:
-                    raise end
-            finally:
-                for future in running:
-                    future.cancel()
+            broken = yield from _together(pool, executor, function, tasks, waiting, lost)
         if (lost or broken) and not pool.reopens:
             msg = f"a worker of {pool.name} died, and only its owner can start a fresh one"
             raise RuntimeError(msg)
+        refused = refused + 1 if len(waiting) == before else 0
+        _check_openings(pool, refused)
         yield from _one_by_one(pool, function, tasks, deque(sorted(lost)))
+
+
+def _together(
+    pool: Pool,
+    executor: Executor,
+    function: Callable[[_Task], _Result],
+    tasks: Sequence[_Task],
+    waiting: deque[int],
+    lost: list[int],
+) -> Generator[tuple[int, _Result | BaseException], None, bool]:
+    """Run what is waiting until the executor breaks; note what was lost; return whether it broke."""
+    running: dict[Future[_Result], int] = {}
+    broken, end = False, None
+    try:
+        while running or (waiting and not broken):
+            while waiting and not broken and end is None and len(running) < (pool.window or len(tasks)):
+                try:
+                    running[executor.submit(_in_worker, function, tasks[waiting[0]])] = waiting[0]
+                except BrokenExecutor:
+                    broken = True
+                else:
+                    waiting.popleft()
+            # Once the sweep is to end nothing is waited for, but what has finished is not to be lost.
+            done = wait(running, None if end is None else 0, return_when=FIRST_COMPLETED).done
+            if end is not None and not done:
+                raise end
+            for future in done:
+                index = running.pop(future)
+                try:
+                    error = _error(future)
+                except RuntimeError as stop:
+                    end = end or stop
+                    continue
+                broken = broken or isinstance(error, BrokenExecutor)
+                if error is not None and _died(error):
+                    lost.append(index)
+                else:
+                    yield index, future.result() if error is None else error
+        if end is not None:
+            raise end
+    finally:
+        for future in running:
+            future.cancel()
+    return broken
+
+
+def _check_openings(pool: Pool, refused: int) -> None:
+    if refused == _OPENINGS:
+        msg = f"{pool.name} must take tasks, got {refused} fresh pools in a row that did not"
+        raise RuntimeError(msg)
 
 
 def _one_by_one(
@@ -279,11 +302,9 @@ def _one_by_one(
             while lost and not broken:
                 try:
                     future = executor.submit(_in_worker, function, tasks[lost[0]])
-                except BrokenExecutor as error:
+                except BrokenExecutor:
                     refused += 1
-                    if refused == _OPENINGS:
-                        msg = f"{pool.name} must take tasks, got {refused} fresh pools in a row that did not"
-                        raise RuntimeError(msg) from error
+                    _check_openings(pool, refused)
                     break
                 refused, index = 0, lost.popleft()
                 wait([future])

@@ -9,12 +9,21 @@ from typing import Any
 
 from empirics import executors
 from empirics.data import Dataset
-from empirics.orthogonal import data_digest, epsilon_for, examine, finished, load_given, records
+from empirics.orthogonal import (
+    amplitude_for,
+    data_digest,
+    epsilon_for,
+    examine,
+    finished,
+    load_given,
+    rebuild_tables,
+    records,
+)
 from empirics.orthogonal.published import RULES, SWEEPS
 from empirics.orthogonal.running import ORTHOGONAL_VERSION
 from empirics.orthogonal.training import LIMIT_LOSSES
 from empirics.store import DamagedError, ResultFolder
-from reports.cli_sweep import _progress
+from reports.cli_sweep import AllFailedError, _progress
 from reports.orthogonal.page import EXAMINATION, NUMBERS, PLAN_KIND, read_part, write_page
 from reports.orthogonal.parts import LISTS, SLOPE, STUDIES, Part
 from reports.presets import source
@@ -70,6 +79,8 @@ def orthogonal(options: argparse.Namespace, *, command: str) -> str:
 
     Raises
     ------
+    AllFailedError
+        If every run failed; the page is there and says so.
     ValueError, TypeError, OSError, RuntimeError
         On bad input or a disk that takes no more, as one line.
     KeyboardInterrupt
@@ -82,13 +93,15 @@ def orthogonal(options: argparse.Namespace, *, command: str) -> str:
             raise ValueError(msg)
         return f"{len(part.configs())} runs; nothing was run"
     pool = executors.parse(options.executor or "processes", jobs=options.jobs)
-    part = _settled(options.out, part)
+    part = _settled(options.out, part, examined=data is not None)
     if data is None and part.kind == "data":
         data = _again(options.out, part)
     if data is not None:
         _examine(options.out, part, data)
     done: list[int] = [0, 0]
-    if part.kind != "data" or data is not None:
+    if part.kind == "data" and data is None:
+        rebuild_tables(part.configs(), options.out, content=part.content)
+    else:
         try:
             with _progress() as show:
 
@@ -102,7 +115,11 @@ def orthogonal(options: argparse.Namespace, *, command: str) -> str:
             raise KeyboardInterrupt(msg) from None
     with ResultFolder(options.out).locked():
         page = write_page(options.out)
-    return f"{summary(options.out)}\npage:    {page}\nresults: {options.out / 'results.csv'} and .jsonl"
+    said = f"{summary(options.out)}\npage:    {page}\nresults: {options.out / 'results.csv'} and .jsonl"
+    totals = json.loads((options.out / NUMBERS).read_text(encoding="utf-8"))["totals"]
+    if totals["done"] == 0 < totals["failed"]:
+        raise AllFailedError(said)
+    return said
 
 
 def summary(folder: Path) -> str:
@@ -116,7 +133,7 @@ def summary(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _settled(folder: Path, part: Part | None) -> Part:
+def _settled(folder: Path, part: Part | None, *, examined: bool) -> Part:
     """Write down what the folder holds; return it.
 
     What is there already must be part of it: more seeds or sweeps extend a folder.
@@ -127,15 +144,34 @@ def _settled(folder: Path, part: Part | None) -> Part:
         if old is None:
             msg = f"orthogonal must be given --published, --study or --data, or a folder of it, got {folder}"
             raise ValueError(msg)
-        return old
+        part = old
+    other = old is not None and old.kind == part.kind == "data" and old.content != part.content
+    if other and old is not None and {**old.source, "name": ""} == {**part.source, "name": ""}:
+        msg = f"data must be those that {folder} was begun with, got others from {part.source['name']!r}"
+        raise ValueError(msg)
     if old is not None and not set(old.hashes()) <= set(part.hashes()):
         msg = f"out must be another folder: {folder} holds {old.title!r}, of which some runs are left out now"
         raise ValueError(msg)
-    versions: dict[str, Any] = {"record": ORTHOGONAL_VERSION}
-    versions |= {name: metadata.version(name) for name in ("perturblearn", "numpy", "torch")}
     with store.locked():
+        versions = _versions(folder, part, examined=examined)
         store.write_plan({"kind": PLAN_KIND, "part": part.to_json(), "versions": versions})
     return part
+
+
+def _versions(folder: Path, part: Part, *, examined: bool) -> list[dict[str, Any]]:
+    """Return what the results of a folder were made by: the versions now only if something is to be run.
+
+    `examined`: whether data are looked at again.
+    """
+    now: dict[str, Any] = {"record": ORTHOGONAL_VERSION}
+    now |= {name: metadata.version(name) for name in ("perturblearn", "numpy", "torch")}
+    plan = ResultFolder(folder).read_plan() if (folder / "plan.json").exists() else None
+    kept = [] if plan is None else plan["versions"]
+    # Results of another record version are done again.
+    kept = [made for made in (kept if isinstance(kept, list) else [kept]) if made["record"] == now["record"]]
+    if now in kept or (kept and not examined and finished(part.configs(), folder, content=part.content)):
+        return kept
+    return [*kept, now]
 
 
 # Data in hand ----------------------------------------------------------------------------------------------
@@ -147,8 +183,7 @@ def _again(folder: Path, part: Part) -> Dataset | None:
         examined = ResultFolder(folder).read(EXAMINATION)
     except DamagedError:
         examined = None
-    whole = examined is not None and (folder / "results.jsonl").exists()
-    if whole and finished(part.configs(), folder, content=part.content):
+    if examined is not None and finished(part.configs(), folder, content=part.content):
         return None
     data = _load(part.source)
     if data_digest(data) != part.content:
@@ -208,6 +243,8 @@ def _part(options: argparse.Namespace) -> tuple[Part | None, Dataset | None]:
     data = _load(said)
     sizes = {"dim": data.X.shape[1], "num_train": len(data.X), "num_test": len(data.X_test)}
     fields = {"epsilon": epsilon_for(data.X, fields.get("norm", "L2")), **fields}
+    if fields.get("norm") == "L0" and "amplitude" not in fields:
+        fields["amplitude"] = amplitude_for(data.X, fields["epsilon"])
     part = Part(name=data.name, options=fields, source=said, sizes=sizes, content=data_digest(data), **common)
     return part, data
 

@@ -28,6 +28,11 @@ from theory._validation import Array
 EDGES = tuple(float(edge) for edge in np.linspace(-1, 1, 41))  # of the bins of the ratio
 _POINTS = 60  # test points, evenly spread, at most
 _NETWORKS = ("f", "g")
+# Share of pairs that may be blind: whose rounding could hide a displacement as large as the bound.
+BLIND = 0.01
+# Up to so many samples and from so many dimensions on `empirics.train` descends in float64, for the identity
+# loss on the CPU, and rounds once.
+FEW_SAMPLES, MANY_DIMENSIONS = 10_000, 15
 
 Json = dict[str, Any]
 
@@ -50,8 +55,9 @@ def measure(result: ExperimentResult) -> Json:
         ``width``, ``seed``, ``points``, ``edges``; ``f`` and ``g``: None where nothing was trained, else
         ``measured``, ``crossed`` (of these, those that changed sign) and ``predicted`` (None for another
         loss than identity): pairs of neuron and point, bin by bin; ``outside``: pairs beyond the bound by
-        more than rounding; ``largest``: the largest |ratio|, less its rounding; ``difference``: root mean
-        square of measured − predicted, relative to predicted.
+        more than rounding; ``largest``: the largest |ratio|, less its rounding; ``blind``: share of pairs
+        whose rounding is as large as their bound, so that they say nothing; ``difference``: root mean square
+        of measured − predicted, relative to predicted.
 
     Notes
     -----
@@ -89,6 +95,8 @@ class _Tally:
     crossed: NDArray[np.int64]
     predicted: NDArray[np.int64]
     outside: int = 0
+    blind: int = 0
+    pairs: int = 0
     largest: float = 0.0
     missed: float = 0.0  # sum of squares of measured − predicted
     size: float = 0.0  # of predicted
@@ -122,9 +130,8 @@ def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Arra
     limits = torch.as_tensor(reach, device=device)
     pulls = None if pull is None else torch.as_tensor(pull, device=device).to(dtype)
     unit = torch.finfo(dtype).eps
-    # Each weight is rounded when it is drawn and twice a step; each gradient is a sum over N samples.  The
-    # products here are in float64.
-    roundings, stretch = (2 + 2 * trained.num_steps) * unit, 1 + (trained.num_samples + 4) * unit
+    # Each gradient is a sum over N samples.  The products here are in float64.
+    roundings, stretch = relative_rounding(trained), 1 + (trained.num_samples + 4) * unit
     for part in blocks(trained.initial.width, len(points) + len(samples)):
         readout = trained.initial.readout[part].double()
         kept = readout != 0
@@ -135,7 +142,10 @@ def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Arra
         sizes = torch.maximum(
             torch.linalg.vector_norm(before, dim=1), torch.linalg.vector_norm(after, dim=1)
         ).double()
-        beyond = (moved.abs() - roundings * lengths[:, None] * sizes).clamp(min=0)
+        allowance = roundings * lengths[:, None] * sizes
+        beyond = (moved.abs() - allowance).clamp(min=0)
+        tally.blind += int((allowance >= allowed).sum())
+        tally.pairs += allowed.numel()
         tally.outside += int((beyond > stretch * allowed).sum())
         tally.largest = max(tally.largest, float((beyond / allowed).max()) if kept.any() else 0.0)
         ratio = moved / allowed
@@ -152,9 +162,30 @@ def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Arra
         "crossed": tally.crossed.tolist(),
         "predicted": None if pulls is None else tally.predicted.tolist(),
         "outside": tally.outside,
+        "blind": tally.blind / tally.pairs if tally.pairs else None,
         "largest": tally.largest,
         "difference": (tally.missed / tally.size) ** 0.5 if tally.size else None,
     }
+
+
+def relative_rounding(trained: Trained) -> float:
+    """Return by how much of its size rounding may have moved a vector of weights (w, b).
+
+    One rounding to the dtype of the network where training is in float64, which adds two a step of its own:
+    flows, and descent at few samples (`FEW_SAMPLES`, `MANY_DIMENSIONS`).  Else one when a weight is drawn,
+    one at the end, and two a step.
+    """
+    weight = trained.initial.weight
+    unit, double = torch.finfo(weight.dtype).eps, torch.finfo(torch.float64).eps
+    at_samples = (
+        trained.loss == "identity"
+        and weight.device.type == "cpu"
+        and trained.num_samples <= FEW_SAMPLES
+        and weight.shape[1] >= MANY_DIMENSIONS
+    )
+    if trained.solver == "flow" or at_samples:
+        return unit + (2 + 2 * trained.num_steps) * double
+    return (2 + 2 * trained.num_steps) * unit
 
 
 def _nothing() -> NDArray[np.int64]:
@@ -179,6 +210,11 @@ def claim(section: Mapping[str, Any]) -> Claim:
     largest = [row[network]["largest"] for row, network in rows]
     known = all_finite([*outside, *largest])
     total = sum(outside) if known else None
+    blind = [row[network].get("blind") for row, network in rows]
+    most_blind = max(b for b in blind if b is not None) if all_finite(blind) else None
+    sees = most_blind is not None and most_blind < BLIND
+    # What is beyond is beyond; that nothing is says something only where it would have been seen.
+    holds = None if total is None or not (total or sees) else total == 0
     identity = section["setting"]["loss"] == "identity"
     widths = " and ".join(f"{row['width']:,}" for row in section["drift"])
     points = max(row["points"] for row in section["drift"])
@@ -194,9 +230,15 @@ def claim(section: Mapping[str, Any]) -> Claim:
         measured=(
             f"largest ratio {text.number(max(largest) if known else None, 6)}; "
             f"{text.count(total)} beyond 1 by more than rounding"
+            f"; rounding as large as the bound in at most {text.number(most_blind, 2)} of the pairs"
         ),
         samples=f"{len(rows)} networks (m = {widths}, one seed) × {points} points, every neuron",
-        rule="no pair of neuron and point beyond the bound by more than rounding of the weights",
-        verdict=verdict(True, None if total is None else total == 0),
-        numbers={"outside": total, "largest": max(largest) if known else None},
+        rule="no pair of neuron and point beyond the bound by more than rounding of the weights; unknown "
+        f"unless rounding is as large as the bound in less than {BLIND:.0%} of the pairs of each network",
+        verdict=verdict(True, holds),
+        numbers={
+            "outside": total,
+            "largest": max(largest) if known else None,
+            "blind": most_blind,
+        },
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 from markupsafe import Markup
 
 Section = Mapping[str, Any]
@@ -19,7 +20,9 @@ Cell = str | float | None
 SHOWN = 40  # rows of a figure's numbers that the page shows
 # Characters that need no escape in a data URI within an attribute in double quotes.
 _PLAIN = "/?:@!$()*,;="
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # text that begins so is a formula to a spreadsheet
+# Text that begins so, spaces aside, is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@")
+_CONTROL = ("\t", "\r")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +42,13 @@ class Numbers:
     def csv(self) -> str:
         """Return the rows as CSV: numbers so that they read back as they are, empty where there is none."""
         stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(map(_cell, self.columns))
-        writer.writerows(map(_cell, row) for row in self.rows)
+        lines = [[_cell(value) for value in line] for line in (self.columns, *self.rows)]
+        # Without quotes a carriage return in a text would end its row.
+        returns = any("\r" in cell for line in lines for cell in line)
+        writer = csv.writer(
+            stream, lineterminator="\n", quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+        )
+        writer.writerows(lines)
         return stream.getvalue()
 
     def link(self, name: str, label: str = "CSV") -> Markup:
@@ -61,8 +68,10 @@ def _cell(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
-    return repr(value)
+        formula = value.startswith(_CONTROL) or value.lstrip().startswith(_FORMULA)
+        return f"'{value}" if formula else value
+    # Of plain numbers: those of numpy would show their type.
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def records(rows: Iterable[Mapping[str, Any]]) -> Numbers:
@@ -214,13 +223,14 @@ def _of_points(section: Section) -> dict[str, Numbers]:
             )
     found["drift"] = records(
         {"network": network, "width": row["width"], "seed": row["seed"], "points": row["points"]}
-        | {name: row[network][name] for name in ("largest", "outside", "difference")}
+        | {name: row[network].get(name) for name in ("largest", "outside", "blind", "difference")}
         for network in ("f", "g")
         for row in section["drift"]
         if row[network] is not None
     )
     if section["map"] is not None:
         found["map"] = _map(section["map"])
+        found["map-points"] = _map_points(section["map"])
     if section["images"] is not None:
         found["images"] = _pixels(section["images"])
     return found
@@ -231,7 +241,7 @@ def _lists(value: Mapping[str, Any]) -> dict[str, list[Cell]]:
 
 
 def _map(drawn: Mapping[str, Any]) -> Numbers:
-    """Return the values on the grid, a row for each quantity and place on the second axis; then the data."""
+    """Return the values on the grid, a row for each quantity and place on the second axis."""
     ticks = drawn["ticks"]
     grids = {name: drawn[name] for name in ("f", "g", "f_b", "g_b")}
     if drawn["certified"] is not None:
@@ -242,13 +252,14 @@ def _map(drawn: Mapping[str, Any]) -> Numbers:
         for name, values in grids.items()
         for index, y in enumerate(ticks)
     ]
-    blank = (None,) * (size - 1)
-    rows += [
-        (f"training point, label {label:+d}", point[1], point[0], *blank)
-        for point, label in zip(drawn["data"], drawn["labels"], strict=True)
-    ]
     columns = ("quantity", "second axis", *(f"first axis {tick!r}" for tick in ticks))
     return Numbers(columns=columns, rows=tuple(rows))
+
+
+def _map_points(drawn: Mapping[str, Any]) -> Numbers:
+    """Return the training points on the axes of the map."""
+    first, second = ([point[axis] for point in drawn["data"]] for axis in (0, 1))
+    return together({"label": drawn["labels"], "first axis": first, "second axis": second})
 
 
 def _pixels(drawn: Mapping[str, Any]) -> Numbers:

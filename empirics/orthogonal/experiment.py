@@ -32,6 +32,7 @@ from theory.orthogonal import (
     limit_network,
     limit_perturbations,
     multipliers,
+    network_output,
     orthogonality,
 )
 from theory.orthogonal.boundary import output_error
@@ -63,6 +64,8 @@ def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Out
           `Convergence`; ``alignment_*``: see `alignment`;
         - ``signs_*``: share of test points where the network and the limit ⟨s, ·⟩ have one sign, of the
           ``points_*`` test points where the limit predicts one, |⟨s, z⟩| above its rounding error;
+          ``firm_*``: how many signs differ where a network whose weights are off the limit by a part
+          `tolerance` has its sign, |f(z)| > `tolerance`·‖W̄‖‖z‖ for the limit f with weights W̄;
         - ``spread_*``: ‖W − cW̄‖/‖cW̄‖ for the limit network W̄ and the c > 0 nearest to W;
         - ``cosine_*``: of Σ_i a_i w_i and s = Σ λ_k y_k x_k of its own set;
 
@@ -126,6 +129,15 @@ class _Learner:
         error = output_error(Z, self.X, self.solved)
         least = 64 * EPS * row_norms(Z) * float(np.linalg.norm(self.limit))
         return np.asarray(np.abs(Z @ self.limit) > np.where(np.isfinite(error), error, least))
+
+    def depth(self, Z: Array) -> Array:
+        """Return |f(z)|/(‖W̄‖‖z‖) of the limit network: what part of W̄ may change without a change of sign."""
+        slope = self.solved.negative_slope
+        v, u = limit_network(self.X, self.y, negative_slope=slope, width=2, multipliers=self.solved)
+        with np.errstate(all="ignore"):
+            size = math.hypot(*np.linalg.norm([v, u], axis=1))
+            outputs = network_output(Z, v / size, u / size, width=2, negative_slope=slope)
+            return np.asarray(np.abs(outputs) / row_norms(Z))
 
     def spread(self) -> float:
         """Return ‖W − cW̄‖/‖cW̄‖, infinite unless c > 0; NaN without a network or a limit."""
@@ -249,10 +261,15 @@ class _Experiment:
     def signs(self, learner: _Learner, name: str) -> dict[str, Cell]:
         """Return the share of equal signs where the limit predicts one, and the number of those points."""
         if learner.limit is None:
-            return {f"signs_{name}": float("nan"), f"points_{name}": 0}
+            return {f"signs_{name}": float("nan"), f"points_{name}": 0, f"firm_{name}": 0}
         said = learner.predicts(self.Z)
         equal = agrees(learner.outputs(self.Z), self.Z @ learner.limit)
-        return {f"signs_{name}": _share(equal, said), f"points_{name}": int(said.sum())}
+        firm = said & ~equal & (learner.depth(self.Z) > self.config.tolerance)
+        return {
+            f"signs_{name}": _share(equal, said),
+            f"points_{name}": int(said.sum()),
+            f"firm_{name}": int(firm.sum()),
+        }
 
     def perturbed(self, f: _Learner) -> tuple[Array, dict[str, Cell]]:
         """Return the set that g is trained on, and measures of the attack."""

@@ -199,11 +199,15 @@ def networks(rows: Iterable[Row]) -> list[Json]:
     """
     every = _trained(rows)
     made = []
-    for condition, word in (*((c, "holds") for c in CONDITIONS), ("multipliers", "fails"), ("multipliers", "unknown")):
+    for condition, word in (
+        *((c, "holds") for c in CONDITIONS),
+        ("multipliers", "fails"),
+        ("multipliers", "unknown"),
+    ):
         chosen = [(row, name) for row, name in every if row[f"{condition}_{name}"] == word]
         converged = [(row, name) for row, name in chosen if row[f"converged_{name}"]]
         known = [pair for row, name in converged if (pair := _share(row, name)) is not None]
-        shares = [share for share, _ in known]
+        shares = [share for share, _, _ in known]
         words = [compared(*pair) for pair in known]
         made.append(
             {
@@ -222,24 +226,23 @@ def networks(rows: Iterable[Row]) -> list[Json]:
     return made
 
 
-def compared(share: float, points: int) -> str:
+def compared(share: float, points: int, firm: int) -> str:
     """Return "agree", "elsewhere" or "undecided" for a share of equal signs of so many test points.
 
+    `firm` exceptions are those that the tolerance of training does not explain; others count as equal.
     Of fewer than `ENOUGH` a share of at least `LEVEL` allows no exception.  There exceptions are "undecided"
     unless as many have a probability below 1e-6 in a network whose share is `LEVEL`.
     """
     if share >= LEVEL:
         return "agree"
-    wrong = round((1 - share) * points)
-    if points >= ENOUGH or stats.binom.sf(wrong - 1, points, 1 - LEVEL) < _RARE:
-        return "elsewhere"
-    return "undecided"
+    many = stats.binom.sf(firm - 1, points, 1 - LEVEL) < _RARE
+    return "elsewhere" if firm > (1 - LEVEL) * points and (points >= ENOUGH or many) else "undecided"
 
 
-def _share(row: Row, name: str) -> tuple[float, int] | None:
-    """Return the share of equal signs and of how many points, None where it is not known."""
+def _share(row: Row, name: str) -> tuple[float, int, int] | None:
+    """Return the share of equal signs, of how many points, and firm exceptions, None where not known."""
     share = finite(row.get(f"signs_{name}"))
-    return None if share is None else (share, int(row[f"points_{name}"]))
+    return None if share is None else (share, int(row[f"points_{name}"]), int(row[f"firm_{name}"]))
 
 
 def convergence(rows: Iterable[Row]) -> Json:
@@ -302,15 +305,14 @@ def _kinks(attacked: Iterable[Row]) -> Json:
     """Compare the least cosine of L2 perturbations of each run with what kinks of its limit allow.
 
     Runs count where f converged, its λ system holds, and f is near that limit: the derived condition holds,
-    or the signs are those of the limit.
+    or the signs are those of the limit.  A cosine below what its limit allows is "explained" by the measured
+    distance of f from it, "unexplained" where that is too large for a bound, or "broken" below the bound.
     """
-    made: Json = {"n": 0, "above": 0, "below": 0, "proved": 0, "broken": 0}
+    made: Json = dict.fromkeys(("n", "above", "explained", "unexplained", "broken"), 0)
     over, bounds, leasts = [], [], []
     for row in attacked:
         share = _share(row, "f")
-        near = row.get("orthogonal_rows_f") == "holds" or (
-            share is not None and compared(*share) == "agree"
-        )
+        near = row.get("orthogonal_rows_f") == "holds" or (share is not None and compared(*share) == "agree")
         least, kinks = finite(row.get("attack_least")), finite(row.get("kink_bound"))
         if row["norm"] != "L2" or row.get("converged_f") is not True or row["multipliers_f"] != "holds":
             continue
@@ -318,9 +320,8 @@ def _kinks(attacked: Iterable[Row]) -> Json:
             continue
         proved = finite(row.get("attack_bound"))
         made["n"] += 1
-        made["above" if least >= kinks else "below"] += 1
-        made["proved"] += proved is not None
-        made["broken"] += proved is not None and least < proved
+        below = "unexplained" if proved is None else "explained" if least >= proved else "broken"
+        made["above" if least >= kinks else below] += 1
         over.append(least - kinks)
         bounds.append(kinks)
         leasts.append(least)

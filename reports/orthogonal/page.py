@@ -32,9 +32,16 @@ _TURNING = (
     "limit of the very set that each g was trained on."
 )
 _DECAY = (
-    "Share of fresh test points where network and limit have one sign, over all seeds, converged or not. "
+    "Share of fresh test points where network and limit have one sign, of those where the limit predicts "
+    "one, over all seeds, converged or not. "
     "Filled, hollow, cross: the λ system holds for all, some, no seeds. Square, diamond: the published "
     "condition holds for all, some. Dotted line: 99 %."
+)
+
+
+_AMPLITUDE = (
+    " An L0 step moves a coordinate by the amplitude among the options below; if it was not set, half of the "
+    "smallest norm of a sample that is not 0, over the root of the number of coordinates that may change."
 )
 
 
@@ -76,11 +83,10 @@ def write_page(folder: Path) -> Path:
     if part is None or plan is None:
         msg = f"folder must hold a plan of perturblearn orthogonal, got none in {folder}"
         raise ValueError(msg)
-    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
     examined = store.read(EXAMINATION) if part.kind == "data" else None
     results = build(
         part,
-        [json.loads(line) for line in lines],
+        _rows(folder / "results.jsonl"),
         examination=None if examined is None else examined["found"],
         provenance={"versions": plan["versions"]},
     )
@@ -88,6 +94,18 @@ def write_page(folder: Path) -> Path:
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
     return folder / PAGE
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        msg = f"{path} must hold a result a line, got {error}; remove it, and the same command makes it again"
+        raise DamagedError(msg) from error
+    if not all(isinstance(row, dict) and "hash" in row and "error" in row for row in rows):
+        msg = f"{path} must hold a result a line; remove it, and the same command makes it again"
+        raise DamagedError(msg)
+    return rows
 
 
 def render(results: Json) -> str:
@@ -118,7 +136,11 @@ def render(results: Json) -> str:
 
 def _sections(results: Json) -> list[dict[str, Any]]:
     kind, name = results["part"]["kind"], results["part"]["name"]
-    made = [_panel(panel, kind, name, f"p{index}") for index, panel in enumerate(results["panels"], start=1)]
+    norm = results["part"]["options"].get("norm")
+    made = [
+        _panel(panel, kind, name, f"p{index}", norm=norm)
+        for index, panel in enumerate(results["panels"], start=1)
+    ]
     if kind == "data":
         found = results["examination"]
         made = [*([] if found is None else _examined(found, results)), *made]
@@ -127,8 +149,11 @@ def _sections(results: Json) -> list[dict[str, Any]]:
             "key": "networks",
             "title": "Where trained networks end",
             "text": "Networks whose KKT residual fell to the tolerance, by what holds for the set they were "
-            "trained on; a network that several runs share counts once. The λ system alone proves a KKT "
-            "point, not that training finds it.",
+            "trained on; a network that several runs share counts once. Signs are compared at test points "
+            "where the limit predicts one: where ⟨s, z⟩ is 0 but for rounding there is nothing to compare. A "
+            "share below 99 % is undecided where the tolerance of training explains the exceptions, and "
+            "among fewer than 100 points unless they are many. The λ system "
+            "alone proves a KKT point, not that training finds it.",
             "figures": [],
             "tables": [tables.networks(results["networks"])],
         }
@@ -136,7 +161,7 @@ def _sections(results: Json) -> list[dict[str, Any]]:
     return made
 
 
-def _panel(panel: Json, kind: str, name: str, key: str) -> dict[str, Any]:
+def _panel(panel: Json, kind: str, name: str, key: str, *, norm: str | None) -> dict[str, Any]:
     section: dict[str, Any] = {"key": key, "text": "", "figures": [], "tables": []}
     if kind == "published":
         drawn = figures.accuracy_figure(panel, key)
@@ -152,7 +177,8 @@ def _panel(panel: Json, kind: str, name: str, key: str) -> dict[str, Any]:
     if kind == "data":
         return section | {
             "title": "Networks trained on it",
-            "text": "Seeds are those of initialisations and of the random targets; the data stay.",
+            "text": "Seeds are those of initialisations and of the random targets; the data stay."
+            + (_AMPLITUDE if norm == "L0" else ""),
             "tables": [tables.trained(panel["points"][0])],
         }
     if name == "turning":

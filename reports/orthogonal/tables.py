@@ -16,6 +16,7 @@ _NAMES = {
     ("orthogonal_rows", "holds"): "derived condition holds",
     ("multipliers", "holds"): "λ > 0 and the pattern",
     ("multipliers", "fails"): "λ system fails",
+    ("multipliers", "unknown"): "λ system unknown",
 }
 
 
@@ -34,7 +35,8 @@ def published_points(panel: Json) -> Table:
             [
                 f"{point['x']:g}",
                 point["series"],
-                f"{sizes['dim']}, {sizes['num_train']}, {sizes['num_adv']}, {sizes['epsilon']:g}",
+                f"{sizes['dim']}, {sizes['num_train']}, {sizes['num_adv']}, "
+                + ("—" if point["series"] == "control" else f"{sizes['epsilon']:g}"),
                 f"{_spread(cell)} [{text.number(cell['min'])}, {text.number(cell['max'])}]",
                 read,
                 inside,
@@ -146,6 +148,7 @@ def networks(rows: Sequence[Json]) -> Table:
             "converged",
             "with the limit's signs",
             "elsewhere",
+            "undecided",
             "mean share",
             "least",
         ],
@@ -156,6 +159,7 @@ def networks(rows: Sequence[Json]) -> Table:
                 str(row["converged"]),
                 f"{row['agree']} of {row['n']}",
                 str(row["elsewhere"]),
+                str(row["undecided"]),
                 text.number(row["mean"]),
                 text.number(row["least"]),
             ]
@@ -178,7 +182,7 @@ def examined(found: Json) -> Table:
         ["R_min, R_max", f"{text.number(sizes['R_min'], 4)}, {text.number(sizes['R_max'], 4)}"],
         ["p_max = max |⟨x_n, x_k⟩|", text.number(sizes["p_max"], 4)],
         ["κ = max Σ |⟨x_n, x_k⟩|/‖x_k‖²", text.number(sizes["row_sum"], 4)],
-        ["largest N with these norms and products, published condition", text.number(sizes["N_allowed"], 4)],
+        ["largest N with these norms and products, published condition", _allowed(sizes["N_allowed"])],
         *(
             [f"{name}: left side, right side", f"{text.number(lhs, 4)}, {text.number(rhs, 4)}: {outcome}"]
             for name, (lhs, rhs, outcome) in found["conditions"].items()
@@ -189,6 +193,10 @@ def examined(found: Json) -> Table:
             "interval of λ under the published condition",
             f"({text.number(known['interval'][0], 4)}, {text.number(known['interval'][1], 4)}): "
             f"{known['interval_verdict']}",
+        ],
+        [
+            "λ proved not positive, sign not proved",
+            f"{text.count(known['num_not_positive'])}, {text.count(known['num_unproved'])}",
         ],
         ["λ system", "; ".join([known["verdict"], *known["reasons"]])],
         ["λ system with margins above 1 allowed", known["slack_verdict"]],
@@ -206,6 +214,10 @@ def examined(found: Json) -> Table:
     return _table(["quantity", "value"], rows)
 
 
+def _allowed(value: int | str | None) -> str:
+    return value if isinstance(value, str) else text.count(value)
+
+
 def trained(point: Json) -> Table:
     """Return what networks trained on data in hand do, over seeds of initialisation and targets."""
     metrics = point["metrics"]
@@ -215,14 +227,23 @@ def trained(point: Json) -> Table:
             "KKT residual of f: stationarity, slackness",
             f"{_spread(metrics['stationarity_f'])}, {_spread(metrics['slackness_f'])}",
         ],
-        ["test points where f and its limit have one sign", _spread(metrics["signs_f"])],
+        [
+            "test points where f and its limit have one sign, of those where one is predicted",
+            _spread(metrics["signs_f"]),
+        ],
         ["cosine of the boundaries of f and its limit", _spread(metrics["cosine_f"])],
         ["accuracy of f on the training set", _spread(metrics["accuracy_f"])],
         ["cosine of gradient perturbations with the closed form", _spread(metrics["attack_cosine"])],
         ["g converged", _of(point["converged_g"])],
-        ["test points where g and its limit have one sign", _spread(metrics["signs_g"])],
+        [
+            "test points where g and its limit have one sign, of those where one is predicted",
+            _spread(metrics["signs_g"]),
+        ],
         ["accuracy of g on the natural samples", _spread(metrics["accuracy_g"])],
-        ["test points where f and g have one sign", _spread(metrics["agreement"])],
+        [
+            "test points where f and g have one sign, of those where both limits predict one",
+            _spread(metrics["agreement"]),
+        ],
         ["seeds", _runs(point)],
     ]
     return _table(["quantity", "mean ± sd over seeds"], rows)

@@ -55,13 +55,13 @@ def _within(what: str, row: Json, more: str) -> dict[str, str]:
 
 def _trends(section: Json) -> list[dict[str, str]]:
     found = section["trends"]
-    rows = [] if found is None else [row for row in found["rows"] if row["basis"] is not None and row["n"]]
-    if not rows:
+    rows = [] if found is None else [row for row in found["rows"] if row["basis"] is not None]
+    if not any(row["n"] for row in rows):
         return []
     counts = Counter(row["verdict"] for row in rows)
     failing = ", ".join(row["sweep"] for row in rows if row["verdict"] == "fails")
     reasons = Counter(row["why"] for row in rows if row["verdict"] == "unknown")
-    unknown = ", ".join(f"{why} {count}" for why, count in reasons.items())
+    unknown = ", ".join(f"{count} {why}" for why, count in reasons.items())
     fixed = ", ".join(row["sweep"] for row in rows if row["fixed_data"])
     return [
         {

@@ -144,9 +144,9 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
     Returns
     -------
     dict or None
-        ``runs``, ``total``, ``correlation``, ``mean_error``, ``whole`` (all sweeps), and ``rows`` of name, trained,
-        n, correlation, mean_error, verdict, those without training first, without predictors that no run has;
-        None for a study.
+        ``runs``, ``total``, ``correlation``, ``mean_error``, ``whole`` (all sweeps), and ``rows`` of name,
+        trained, n, correlation, mean_error, verdict, those without training first, without predictors that no
+        run has; None for a study.
     """
     if part.kind != "published":
         return None

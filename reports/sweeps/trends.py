@@ -56,7 +56,6 @@ def expected(part: Part, sweep: str, configs: Sequence[ExperimentConfig]) -> str
 
     Notes
     -----
-
     Nothing is said of the slope γ, and of d where labels are random: both sides of (b) move with d.  Along d,
     T_f and T_g something is said only if every experiment meets the published width with constant 1.
     """
@@ -130,9 +129,8 @@ def trends(part: Part, panels: Sequence[Mapping[str, Any]]) -> Json | None:
     ]
     tested = sum(row["basis"] is not None for row in rows)
     level = FALSE_ALARM / tested if tested else None
-    for row in rows:
-        row |= _verdict(row, level)
-    return {"false_alarm": FALSE_ALARM, "level": level, "rows": rows}
+    judged = [row | _verdict(row, level) for row in rows]
+    return {"false_alarm": FALSE_ALARM, "level": level, "rows": judged}
 
 
 def _row(part: Part, panel: Mapping[str, Any], series: str, configs: Sequence[ExperimentConfig]) -> Json:

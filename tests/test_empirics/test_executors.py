@@ -129,6 +129,76 @@ def test_tasks_cancelled_from_outside_stop_with_an_error():
     assert isinstance(caught.value.__cause__, CancelledError)
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_results_that_are_there_come_before_the_end(cancelled):
+    """Of one wait, and of what finishes while its results are handled."""
+
+    class Ending(Executor):
+        def __init__(self):
+            self.late = Future()
+
+        def submit(self, fn, /, *args):
+            future = Future()
+            if args[-1] == 4:
+                return self.late
+            if args[-1] != 2:
+                future.set_result(fn(*args))
+            elif cancelled:
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            else:
+                future.set_exception(executors.NoWorkersError("none"))
+            return future
+
+    executor, found = Ending(), {}
+
+    def collect():
+        for index, result in run_tasks(executors.given(executor), square, range(5)):
+            found[index] = result
+            if not executor.late.done():
+                executor.late.set_result(16)
+
+    match = "tasks were cancelled from outside" if cancelled else "none"
+    with pytest.raises(RuntimeError, match=match):
+        collect()
+    assert found == {0: 0, 1: 1, 3: 9, 4: 16}
+
+
+class Refusing(Fragile):
+    """A pool that broke between its start and the first task."""
+
+    def submit(self, fn, /, *args):
+        raise BrokenExecutor
+
+
+def refusing(log, *, alone, first=0):
+    """Return a pool that breaks at task 1; of those for one task `alone` refuse it, of the others `first`."""
+    left = {1: alone, None: first}
+
+    @contextmanager
+    def open_(workers):
+        log.append(workers)
+        left[workers] -= 1
+        yield (Refusing if left[workers] >= 0 else Fragile)({1} if workers is None else set())
+
+    return Pool(name="refusing", open=open_, window=2)
+
+
+def test_task_that_a_broken_pool_did_not_take_is_not_lost():
+    log = []
+    found = dict(run_tasks(refusing(log, alone=2, first=2), square, range(3)))
+    assert found == {0: 0, 1: 1, 2: 4}
+    assert log[:6] == [None, None, None, 1, 1, 1]
+
+
+@pytest.mark.parametrize("sizes", [{"alone": 99}, {"alone": 0, "first": 99}])
+def test_pools_that_take_no_task_are_opened_a_few_times(sizes):
+    log = []
+    with pytest.raises(RuntimeError, match="refusing must take tasks, got 5 fresh pools in a row that did n"):
+        dict(run_tasks(refusing(log, **sizes), square, range(3)))
+    assert len(log) <= 6
+
+
 # A cluster without workers, then with two, each started again after its death.  The third task ends whatever
 # runs it.  Dask logs to stderr as it likes.
 CLUSTER = """
@@ -207,26 +277,101 @@ def test_task_that_ends_every_worker_of_a_cluster_is_given_up(tmp_path):
     ]
 
 
-class FakeClient:
-    """A client of a scheduler whose tasks never end."""
+class FakeTask:
+    """A task of Dask that ends when it is told to."""
 
-    def __init__(self, workers):
-        self.workers, self.cancelled = workers, []
+    def __init__(self):
+        self.callbacks = []
+
+    def add_done_callback(self, callback):
+        self.callbacks.append(callback)
+
+    def result(self):
+        return 7
+
+    def end(self):
+        for callback in self.callbacks:
+            callback(self)
+
+
+class FakeClient:
+    """A client whose tasks end when told to; `answers`: what it says of workers, the last for ever."""
+
+    def __init__(self, *answers):
+        self.answers, self.cancelled, self.tasks, self.status = list(answers), [], [], "running"
 
     def submit(self, *_arguments, **_options):
-        return types.SimpleNamespace(add_done_callback=lambda _: None)
+        self.tasks.append(FakeTask())
+        return self.tasks[-1]
 
     def scheduler_info(self):
-        return {"workers": self.workers}
+        return {"workers": {}}  # before the first news of the scheduler
+
+    def nthreads(self):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def cancel(self, tasks):
         self.cancelled += tasks
 
 
-@pytest.mark.parametrize("workers", [{}, {"one": 1}])
-def test_wait_for_workers_ends(monkeypatch, workers):
+@pytest.fixture
+def _quick_watch(monkeypatch):
     monkeypatch.setattr(executors, "_ALONE_SECONDS", 0.05)
     monkeypatch.setattr(executors, "_LOOK_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("_quick_watch")
+@pytest.mark.parametrize("answers", [[OSError(), {}], [OSError(), OSError(), {"one": 1}, {}]])
+def test_watch_goes_on_after_a_failed_look(answers):
+    with executors._Cluster(FakeClient(*answers)) as executor:
+        future = executor.submit(abs, 1)
+        assert wait([future], timeout=10).done
+        with pytest.raises(executors.NoWorkersError):
+            executors._error(future)
+
+
+@pytest.mark.usefixtures("_quick_watch")
+def test_no_answer_is_not_no_workers_until_the_client_is_closed():
+    client = FakeClient(OSError())
+    with executors._Cluster(client) as executor:
+        future = executor.submit(abs, 1)
+        assert not wait([future], timeout=0.3).done
+        client.status = "closed"
+        assert wait([future], timeout=10).done
+        assert future.cancelled()
+
+
+def test_finished_tasks_of_a_cluster_are_let_go():
+    """Else the scheduler keeps every result to the end; only what has not finished is cancelled."""
+    client = FakeClient({"one": 1})
+    executor = executors._Cluster(client)
+    first, second = executor.submit(abs, 1), executor.submit(abs, 2)
+    client.tasks[0].end()
+    assert first.result(timeout=10) == 7
+    executor.shutdown(wait=False)
+    assert client.cancelled == [client.tasks[1]]
+    assert not second.done()
+    client.tasks[1].end()  # the fetchers are closed
+    assert second.cancelled()
+
+
+def test_task_that_ends_while_the_cluster_closes_is_cancelled():
+    client = FakeClient({"one": 1})
+    executor = executors._Cluster(client)
+    future = executor.submit(abs, 1)
+    executor._fetchers.shutdown()  # and not yet `_closed`
+    client.tasks[0].end()
+    assert wait([future], timeout=10).done
+    assert future.cancelled()
+    executor.shutdown()
+
+
+@pytest.mark.usefixtures("_quick_watch")
+@pytest.mark.parametrize("workers", [{}, {"one": 1}])
+def test_wait_for_workers_ends(workers):
     client = FakeClient(workers)
     with executors._Cluster(client) as executor:
         future = executor.submit(abs, 1)

@@ -630,7 +630,7 @@ def test_alone_it_tells_what_it_can_do_with_an_example_each(capsys):
     captured = capsys.readouterr()
     assert captured.err == ""
     for name, command in _commands(_parser()).items():
-        assert f"{name:<8} {command.description}\n{'':9}{_EXAMPLES[name]}\n" in captured.out
+        assert f"{name:<10} {command.description}\n{'':10} {_EXAMPLES[name]}\n" in captured.out
     assert "exit codes: 0 done" in captured.out
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from empirics.orthogonal import running
+from empirics.outcome import Outcome
 from reports import cli_orthogonal
+from reports.cli_sweep import AllFailedError
 from reports.orthogonal import page as page_module
 
 TINY = ["--published", "L2", "--sweeps", "N_adv", "--scale", "1000", "--set", "max_steps=40"]
@@ -113,6 +115,7 @@ def test_a_folder_of_another_command_is_refused(out):
         (["--published", "L2", "--study", "turning"], "one of --published, --study, --data, got --published"),
         (["--published", "L1"], "published must be one of L2, Linf, L0, got 'L1'"),
         (["--published", "L2", "--sweeps", "m"], "sweeps must be one of"),
+        (["--published", "L2", "--sweeps", "N,d,N"], "sweeps must name at least one, each once"),
         (["--published", "L2", "--classes", "a,b"], "--classes must come with --data"),
         (["--study", "turning", "--scale", "3"], "--scale must come with --published"),
         (["--loss", "logistic"], "--loss must come with --published or --study or --data"),
@@ -133,8 +136,8 @@ def test_bad_options_are_one_line_and_leave_nothing(arguments, message, out):
 
 
 def test_dry_run_counts_published_sizes(out):
-    # 23 points of two series; the base is one point in all four sweeps.
-    assert run("--published", "L0", "--scale", 1, "--dry-run", "--out", out) == "400 runs; nothing was run"
+    # 23 points, the base in all four sweeps: 20 with an attack, 15 without, where ε does not act.
+    assert run("--published", "L0", "--scale", 1, "--dry-run", "--out", out) == "350 runs; nothing was run"
     assert not out.exists()
 
 
@@ -194,3 +197,108 @@ def test_bad_data_end_with_a_page(bad, out, tmp_path, plain):
     assert results["examination"]["multipliers"]["verdict"] == expected
     assert results["totals"]["done"] == 2
     assert "The samples meet the published condition" in said
+
+
+def test_disjoint_supports_do_not_refute_what_is_proved(out, tmp_path, plain):
+    # Rows that are multiples of different unit vectors: test points have no predicted sign.
+    X, y = np.diag(np.linspace(1, 2, 40)), [1, -1] * 20
+    path = _file(tmp_path / "own.csv", X, y)
+    run("--data", path, "--set", "negative_slope=0.9", "--seeds", 1, "--out", out)
+    results = json.loads((out / "report.json").read_text("utf-8"))
+    assert results["examination"]["conditions"]["published"][2] == "holds"
+    assert results["examination"]["sizes"]["N_allowed"] == "any"
+    # The perturbed set has predictions, as f has weights off the span of the samples; its system fails.
+    assert {row["n"] for row in results["networks"] if row["verdict"] == "holds"} == {0}
+    signs = [c for c in results["claims"] if "signs of a trained network" in c["statement"]]
+    assert len(signs) == 3
+    assert {claim["verdict"] for claim in signs} == {"unknown"}
+    (point,) = results["panels"][0]["points"]
+    assert point["metrics"]["agreement"]["mean"] is None
+    assert [c["statement"] for c in results["claims"] if "limit boundary of the set" in c["statement"]] == [
+        "The limit boundary of the set perturbed along s has the sign of the old one at every test point"
+    ]
+
+
+def test_without_an_attack_nothing_is_said_of_perturbed_sets(out, tmp_path, plain):
+    X = np.random.default_rng(0).standard_normal((9, 120))
+    path = _file(tmp_path / "own.csv", X, [1, -1] * 4 + [1])
+    said = run("--data", path, "--set", "attack=none", *FAST, "--out", out)
+    assert "perturbed" not in said.split("Perturbations by")[0]
+    results = json.loads((out / "report.json").read_text("utf-8"))
+    assert set(results["examination"]["conditions"]) == {"published", "derived"}
+
+
+def test_versions_stay_with_the_results_they_made(out, plain, monkeypatch):
+    real = cli_orthogonal.metadata.version
+    run(*STUDY, *FAST, "--out", out)
+    first = _bytes(out)
+    (made,) = json.loads(first["report.json"])["provenance"]["versions"]
+    monkeypatch.setattr(cli_orthogonal.metadata, "version", lambda name: real(name) + ".later")
+    run(*STUDY, *FAST, "--out", out)  # nothing is missing
+    assert _bytes(out) == first
+    run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
+    versions = json.loads((out / "report.json").read_text("utf-8"))["provenance"]["versions"]
+    assert versions == [made, {k: v if k == "record" else v + ".later" for k, v in made.items()}]
+    assert f"numpy {made['numpy']}.later" in (out / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["data", "study"])
+def test_damaged_tables_are_made_again(kind, out, tmp_path, plain):
+    X = np.random.default_rng(0).standard_normal((9, 30))
+    path = _file(tmp_path / "own.csv", X, [1, -1] * 4 + [1])
+    run(*(["--data", path] if kind == "data" else STUDY), *FAST, "--out", out)
+    path.unlink()
+    first, tables = _bytes(out), out / "results.jsonl"
+    whole = tables.read_bytes()
+    tables.write_bytes(whole[:50])
+    with pytest.raises(ValueError, match=r"results.jsonl must hold a result a line, got .*; remove it"):
+        page_module.write_page(out)
+    run("--out", out)
+    assert tables.read_bytes() == whole
+    assert _bytes(out) == first
+
+
+def test_another_file_under_the_same_path_is_named_as_the_reason(out, tmp_path, plain):
+    X = np.random.default_rng(0).standard_normal((9, 30))
+    path = _file(tmp_path / "own.csv", X, [1, -1] * 4 + [1])
+    run("--data", path, *FAST, "--out", out)
+    _file(path, X + 1, [1, -1] * 4 + [1])
+    with pytest.raises(ValueError, match=r"data must be those that .* was begun with, got others from"):
+        run("--data", path, *FAST, "--out", out)
+    with pytest.raises(ValueError, match="out must be another folder"):
+        run("--data", path, "--num-train", 4, *FAST, "--out", out)
+
+
+def test_a_folder_in_which_every_run_failed_is_drawn_and_told(out, tmp_path, plain, monkeypatch):
+    def fail(_config):
+        return Outcome.failed(ArithmeticError("no"))
+
+    monkeypatch.setattr(running, "run_orthogonal", fail)
+    with pytest.raises(AllFailedError, match="0 of 4 runs done, 4 failed"):
+        run(*STUDY, *FAST, "--out", out)
+    assert "4 of 4 runs failed" in (out / "report.html").read_text("utf-8")
+
+
+def test_l0_moves_coordinates_by_the_scale_of_the_data(out, tmp_path, plain):
+    X = 1000 * np.random.default_rng(0).standard_normal((9, 30))
+    path = _file(tmp_path / "own.csv", X, [1, -1] * 4 + [1])
+    run("--data", path, "--set", "norm=L0", *FAST, "--out", out)
+    options = json.loads((out / "report.json").read_text("utf-8"))["part"]["options"]
+    # 3 of 30 coordinates; the shortest training row has a norm near 1000 √30.
+    assert 0.6 < options["amplitude"] / (1000 * np.sqrt(30) / 2 / np.sqrt(3)) < 1.1
+    assert "moves a coordinate by the amplitude" in (out / "report.html").read_text("utf-8")
+    run("--data", path, "--set", "norm=L0", "--set", "amplitude=2", *FAST, "--out", tmp_path / "set")
+    options = json.loads((tmp_path / "set" / "report.json").read_text("utf-8"))["part"]["options"]
+    assert options["amplitude"] == 2
+
+
+def test_the_largest_numbers_end_with_a_verdict(out, tmp_path, plain):
+    X = 1.5e308 * np.random.default_rng(0).choice([-1.0, 1.0], (9, 120))
+    said = ""
+    try:
+        said = run("--data", _file(tmp_path / "own.csv", X, [1, -1] * 4 + [1]), *FAST, "--out", out)
+    except AllFailedError as error:
+        said = str(error)
+    assert "The samples meet the published condition" in said
+    results = json.loads((out / "report.json").read_text("utf-8"))
+    assert results["examination"]["conditions"]["derived"][2] in {"holds", "fails"}

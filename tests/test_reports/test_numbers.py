@@ -7,6 +7,7 @@ import re
 from urllib.parse import unquote
 
 import html5lib
+import numpy as np
 import pytest
 
 from reports import numbers, text
@@ -90,10 +91,21 @@ def test_csv_of_a_figure_holds_all_that_it_draws(linked, tiny_results):
     for name in ("f", "g", "f_b", "g_b"):
         values = [float(cell) for row in rows if row[0] == name for cell in row[2:]]
         assert values == section["map"][name]
+    assert {row[0] for row in rows} <= {"f", "g", "f_b", "g_b", "certified"}
     columns, *rows = linked["digits-1-vs-2-images"]
     for name, pictures in section["images"]["pictures"].items():
         for number, values in enumerate(pictures, start=1):
             assert [float(row[columns.index(f"{name} {number}")]) for row in rows] == values
+
+
+def test_points_of_the_map_have_columns_of_their_own(tiny_results):
+    section = tiny_results["sections"][1]
+    points = numbers.of_section(section, [])["map-points"]
+    assert points.columns == ("label", "first axis", "second axis")
+    drawn = section["map"]
+    assert points.rows == tuple(
+        (label, *at) for label, at in zip(drawn["labels"], drawn["data"], strict=True)
+    )
 
 
 def test_csv_of_runs_is_every_run(linked, tiny_results):
@@ -129,6 +141,17 @@ def test_csv_reads_back_as_it_was():
         ["0.1", "1e-300", "", 'x, "y"\n'],
         ["7", "", "", "'=SUM(A1)"],
     ]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "\n=", " \n\t-", "\u00a0@"])
+def test_text_that_a_spreadsheet_would_compute_is_text(start):
+    ((cell,),) = list(csv.reader(io.StringIO(numbers.records([{"a": f"{start}1"}]).csv())))[1:]
+    assert cell == f"'{start}1"
+
+
+def test_numbers_of_numpy_are_plain():
+    row = {"a": np.float64(0.1), "b": np.int64(3), "c": np.float32(0.5), "d": -0.25, "e": True}
+    assert numbers.records([row]).csv() == "a,b,c,d,e\n0.1,3,0.5,-0.25,True\n"
 
 
 def test_hostile_text_stays_within_the_link():

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from empirics.orthogonal import OrthogonalConfig, run_orthogonal
+from empirics.orthogonal import OrthogonalConfig, published_sweep, run_orthogonal
+from empirics.published import Reading
 from reports.orthogonal import Part, build, claims, render
 from reports.orthogonal.build import networks
-from theory.orthogonal import kink_cosine
 
 SMALL = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=10)
 ORTHOGONALITY = Part(
@@ -31,17 +31,22 @@ def _row(part, config, **changes):
     row = {"hash": part.hash_of(config), **config.to_json(), "error": None}
     for name in ("f", "g"):
         row |= {f"converged_{name}": True, f"signs_{name}": 0.999, f"multipliers_{name}": "holds"}
-        row |= {f"orthogonal_{name}": "fails", f"orthogonal_rows_{name}": "holds"}
+        row |= {f"orthogonal_{name}": "fails", f"orthogonal_rows_{name}": "holds", f"points_{name}": 1000}
     right = (config.num_train + (config.seed % 2) * (config.num_train % 2)) // 2
     row |= {"accuracy_g": right / config.num_train, "accuracy_f": 1.0, "attack_cosine": 0.995}
     row |= {"accuracy_mean_g": row["accuracy_g"], "accuracy_limit_g": row["accuracy_g"]}
+    row |= {"attack_least": 0.994, "kink_bound": 0.993, "attack_bound": 0.99}
     row |= {"turning": 0.5, "turning_limit": 0.5, "cosine_f": 1.0, "agreement": 0.5}
-    return row | changes
+    row |= changes
+    for name in ("f", "g"):  # no exception is within the tolerance of training
+        share = row[f"signs_{name}"]
+        row.setdefault(f"firm_{name}", 0 if share == "nan" else round((1 - share) * row[f"points_{name}"]))
+    return row
 
 
 def _built(part, change=lambda point, config: {}):
     rows = [_row(part, c, **change(p, c)) for p in part.points() for c in p.configs]
-    return build(part, rows, provenance={"versions": {"record": 1}})
+    return build(part, rows, provenance={"versions": [{"record": 1}, {"record": 1, "numpy": "later"}]})
 
 
 def _claim(results, words):
@@ -98,6 +103,99 @@ def test_learning_is_judged_against_chance(share, expected):
 def test_predictions_of_accuracy_can_fail(column, words, shift, expected):
     results = _built(SMALL, lambda p, c: {f"accuracy_{column}_g": 0.5 + shift, "accuracy_g": 0.5})
     assert _claim(results, words)["verdict"] == expected
+
+
+def _signs_claim(share, points):
+    results = _built(
+        ORTHOGONALITY,
+        lambda p, c: {"signs_f": share if c.seed == 3 and p.x == 1 else 1.0, "points_f": points},
+    )
+    return _claim(results, "λ > 0 and the sign pattern, the signs")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "points", "expected"),
+    [
+        (0, 10, "holds"),
+        (1, 10, "unknown"),  # 90 %, and a network with a share of .99 does so with probability .1
+        (5, 10, "fails"),  # 2.4e-8
+        (3, 99, "unknown"),
+        (1, 100, "holds"),
+        (2, 100, "fails"),
+        (11, 1000, "fails"),
+    ],
+)
+def test_few_test_points_do_not_refute(wrong, points, expected):
+    found = _signs_claim(1 - wrong / points, points)
+    assert found["verdict"] == expected
+    assert ("few or within the tolerance" in found["measured"]) == (expected == "unknown")
+
+
+def test_exceptions_that_the_tolerance_explains_do_not_refute():
+    for firm, expected in ((10, "unknown"), (11, "fails")):
+        change = {"signs_f": 0.9, "points_f": 1000, "firm_f": firm}
+        results = _built(ORTHOGONALITY, lambda p, c, change=change: change)
+        assert _claim(results, "λ > 0 and the sign pattern, the signs")["verdict"] == expected
+
+
+def test_no_predicted_sign_is_no_evidence():
+    results = _built(ORTHOGONALITY, lambda p, c: {"signs_f": "nan", "signs_g": "nan"})
+    assert _claim(results, "λ > 0 and the sign pattern, the signs")["verdict"] == "unknown"
+
+
+def test_networks_of_the_three_verdicts_add_up():
+    words = ("holds", "fails", "unknown")
+    results = _built(ORTHOGONALITY, lambda p, c: {"multipliers_f": words[c.seed % 3]})
+    counts = [row["trained"] for row in results["networks"] if row["condition"] == "multipliers"]
+    assert len(counts) == 3
+    assert min(counts) > 0
+    assert sum(counts) == results["convergence"]["trained"]
+
+
+def test_the_median_residual_is_the_average_of_two():
+    rows = [
+        _row(
+            ORTHOGONALITY, config, stationarity_f=0.01 * (config.seed + 1), slackness_f=0.0, converged_g=None
+        )
+        for config in ORTHOGONALITY.points()[0].configs[:2]
+    ]
+    results = build(ORTHOGONALITY, rows, provenance={"versions": []})
+    assert results["convergence"]["median_residual"] == pytest.approx(0.015)
+
+
+def test_the_base_of_several_sweeps_and_controls_of_epsilon_count_once():
+    part = Part(kind="published", name="L2", scale=100, seeds=10)
+    results = _built(part)
+    # 6 + 5 + 6 + 6 points, of which the base is one in all four; without an attack ε does not act.
+    assert "of 20 within" in _claim(results, "like one more of our seeds")["measured"]
+    assert "× 15 points" in _claim(results, "Without an attack")["rule"]
+    learned = [c for c in claims(results) if "g learns natural labels" in c["statement"]]
+    assert len(learned) == 2  # at the base and at the end of the sweep over N
+    (epsilon,) = [panel for panel in results["panels"] if panel["name"] == "eps"]
+    assert epsilon["published"]["control"]["count"] == 1
+    assert epsilon["published"]["adversarial"]["count"] == 6
+
+
+@pytest.mark.parametrize(("ours", "expected"), [(1.0, "holds"), (0.8, "fails")])
+def test_a_share_without_a_deviation_has_an_error_too(monkeypatch, ours, expected):
+    # All seeds alike have no deviation.  200 of 200 and a published 980 of 1000: four binomial deviations of
+    # the latter are less than .02, but the Wilson intervals of both meet; that of 160 of 200 is apart.
+    def made(*args, **options):
+        return [_One(point) for point in published_sweep(*args, **options)]
+
+    monkeypatch.setattr("reports.orthogonal.parts.published_sweep", made)
+    results = _built(replace(SMALL, scale=50), lambda p, c: {"accuracy_g": ours})
+    assert _claim(results, "Means over our seeds")["verdict"] == expected
+
+
+class _One:
+    """A published point whose accuracy is .98, read without an error."""
+
+    def __init__(self, point):
+        self.x, self.adversarial, self.control = point.x, point.adversarial, point.control
+
+    def published(self, series):
+        return Reading(0.98, 0.0)
 
 
 def test_signs_count_each_converged_network_once():
@@ -159,24 +257,40 @@ def test_the_decay_is_judged_slope_by_slope():
 def test_turning_needs_a_trend_in_all_seeds(sign, expected):
     results = _built(TURNING, lambda p, c: {"turning": 0.5 + sign * p.x / 200, "turning_limit": 0.5})
     assert _claim(results, "(trained)")["verdict"] == expected
+    fewer = _built(replace(TURNING, seeds=9), lambda p, c: {"turning": 0.5 + sign * p.x / 200})
+    assert _claim(fewer, "(trained)")["verdict"] == "unknown"
+    assert "too few seeds" in _claim(fewer, "(trained)")["measured"]
     # The limit stays at .5: up to .2 away, .087 in the mean.
     assert _claim(results, "turns as the limit")["verdict"] == ("holds" if sign == 0 else "fails")
 
 
 def test_cosines_of_perturbations_are_judged_twice():
-    part = replace(TURNING, options={**TURNING.options, "negative_slope": 0.1})
-    found = _built(part, lambda p, c: {"attack_cosine": 0.8})
+    found = _built(TURNING, lambda p, c: {"attack_cosine": 0.8})
     assert _claim(found, "are those of the closed form")["verdict"] == "fails"
     assert _claim(found, "as near to the closed form as kinks")["verdict"] == "holds"
-    lower = _built(part, lambda p, c: {"attack_cosine": kink_cosine(0.1) - 0.011})
-    assert _claim(lower, "as near to the closed form as kinks")["verdict"] == "fails"
 
 
 @pytest.mark.parametrize(
-    "part", [SMALL, ORTHOGONALITY, TURNING], ids=["published", "orthogonality", "turning"]
+    ("change", "expected"),
+    [
+        ({"attack_least": 0.991}, "holds"),  # below cos θ, above what the distance of f allows
+        ({"attack_least": 0.989}, "fails"),
+        ({"attack_least": 0.989, "attack_bound": "nan"}, "unknown"),
+        ({"attack_least": 0.994, "attack_bound": "nan"}, "holds"),
+        ({"kink_bound": "nan"}, "hypothesis not met"),
+        ({"signs_f": 0.5}, "holds"),  # the derived condition holds
+        ({"signs_f": 0.5, "orthogonal_rows_f": "fails"}, "hypothesis not met"),
+        ({"multipliers_f": "fails"}, "hypothesis not met"),
+    ],
 )
+def test_kinks_are_judged_by_the_bound_of_each_run(change, expected):
+    found = _claim(_built(TURNING, lambda p, c: change), "as near to the closed form as kinks")
+    assert found["verdict"] == expected
+
+
+@PARTS
 def test_without_any_result_all_is_unknown_and_drawn_all_the_same(part):
-    results = build(part, [], provenance={"versions": {}})
+    results = build(part, [], provenance={"versions": []})
     assert {claim["verdict"] for claim in claims(results)} <= {"unknown", "hypothesis not met"}
     assert results["totals"]["missing"] == results["totals"]["configurations"]
     _page(results)
@@ -205,9 +319,7 @@ def _page(results):
     return page, reader
 
 
-@pytest.mark.parametrize(
-    "part", [SMALL, ORTHOGONALITY, TURNING], ids=["published", "orthogonality", "turning"]
-)
+@PARTS
 def test_the_page_is_whole_and_fetches_nothing(part):
     results = _built(part, _as_published if part is SMALL else lambda p, c: {})
     page, reader = _page(results)
@@ -226,7 +338,7 @@ def test_the_page_is_whole_and_fetches_nothing(part):
 
 
 def test_markup_in_a_name_stays_text():
-    results = build(ORTHOGONALITY, [], provenance={"versions": {}}) | {"title": "<b>name</b>"}
+    results = build(ORTHOGONALITY, [], provenance={"versions": []}) | {"title": "<b>name</b>"}
     assert "<b>name" not in _page(results)[0]
 
 
@@ -245,16 +357,93 @@ def test_a_part_survives_its_json_and_refuses_what_is_fixed():
         Part(kind="study", name="width")
     with pytest.raises(ValueError, match="sweeps must be one of"):
         Part(kind="published", name="L2", sweeps=("m",))
+    with pytest.raises(ValueError, match="sweeps must name at least one, each once, got N,N"):
+        Part(kind="published", name="L2", sweeps=("N", "N"))
+    with pytest.raises(ValueError, match="sizes must be those of the data, dim, num_train"):
+        Part(kind="data", name="x")
+    with pytest.raises(ValueError, match="counts must have at least one number, got none"):
+        Part(kind="study", name="turning", options={"counts": []})
     with pytest.raises(ValueError, match="scale must leave at least one sample"):
         Part(kind="published", name="L2", sweeps=("N",), scale=20_000)
 
 
 def test_the_published_size_and_the_logistic_loss_are_accepted():
     full = Part(kind="published", name="Linf", scale=1, seeds=2)
-    # 6 + 5 + 6 + 6 points with 2 seeds and 2 series, the base in all four sweeps once.
-    assert len(full.configs()) == 80
+    # 6 + 5 + 6 + 6 points with 2 seeds, the base in all four sweeps once; the controls do not know of ε.
+    assert len(full.configs()) == 2 * (20 + 15)
     assert max(config.dim for config in full.configs()) == 10_000
     logistic = Part(kind="published", name="L2", sweeps=("N_adv",), scale=500, options={"loss": "logistic"})
     record = run_orthogonal(logistic.configs()[0]).record
     assert math.isfinite(record["stationarity_g"])
     assert "logistic" in logistic.title
+
+
+# Data in hand ----------------------------------------------------------------------------------------------
+
+DATA = Part(
+    kind="data",
+    name="own",
+    seeds=2,
+    sizes={"dim": 8, "num_train": 2, "num_test": 10},
+    options={"epsilon": 1.0},
+)
+
+
+def _found(kept, condition="holds", perturbed="holds", least=0.5):
+    seeds = [
+        {
+            "condition": {"holds": 0, "fails": 0, "unknown": 10},
+            "kept": dict(zip(("holds", "fails", "unknown"), counts, strict=True)),
+        }
+        for counts in kept
+    ]
+    conditions = {name: [2.0, 1.0, condition] for name in ("published", "derived")}
+    return {
+        "conditions": conditions | {f"{name}, perturbed": [2.0, 1.0, perturbed] for name in conditions},
+        "multipliers": {
+            "verdict": "holds", "reasons": [], "least": least, "least_over_low": least,
+            "num_not_positive": 0, "num_unproved": 0,
+        },
+        "signs": {"n": 10, "delta": 0.01, "seeds": seeds, "before": {"holds": 3, "fails": 0, "unknown": 7}},
+    }  # fmt: skip
+
+
+def _data_claims(found):
+    return claims(build(DATA, [], examination=found, provenance={"versions": []}))
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ([(10, 0, 0), (10, 0, 0)], "holds"),
+        ([(10, 0, 0), (9, 1, 0)], "fails"),
+        ([(10, 0, 0), (9, 0, 1)], "unknown"),
+        ([(9, 1, 0), (0, 0, 10)], "fails"),
+    ],
+)
+def test_kept_signs_hold_only_if_all_are_proved(kept, expected):
+    (found,) = [
+        c for c in _data_claims(_found(kept)) if "limit boundary of the set perturbed" in c["statement"]
+    ]
+    assert found["verdict"] == expected
+    assert "3" in found["measured"]
+
+
+def test_every_kkt_point_is_named_only_where_both_derived_conditions_hold():
+    for condition in ("holds", "fails", "unknown"):
+        for perturbed in ("holds", "fails", "unknown"):
+            made = _data_claims(_found([(10, 0, 0)], condition, perturbed))
+            (found,) = [c for c in made if "limit boundary of the set perturbed" in c["statement"]]
+            assert ("every KKT point" in found["statement"]) == (condition == perturbed == "holds")
+            verdicts = [
+                c["verdict"] for c in made if "condition)" in c["statement"] or "meet the" in c["statement"]
+            ]
+            assert verdicts == [condition] * 2 + [perturbed] * 2
+
+
+def test_unproved_multipliers_are_a_dash():
+    found = _found([(0, 0, 10)], least=None)
+    found["multipliers"] |= {"num_not_positive": None, "num_unproved": None, "verdict": "unknown"}
+    (claim,) = [c for c in _data_claims(found) if "is a KKT point" in c["statement"]]
+    assert claim["measured"].startswith("least λ —, — of the published")
+    assert "— proved not positive, the sign of — not proved" in claim["measured"]

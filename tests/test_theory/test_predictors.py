@@ -174,3 +174,15 @@ def test_agreement_probability_by_simulation():
 def test_bad_input_is_named(data, call, match):
     with pytest.raises(ValueError, match=match):
         call(*data[:3])
+
+
+@pytest.mark.parametrize("kind", ["gradient", "kink"])
+def test_direction_that_overflows_is_one_error(data, kind):
+    """At entries of 1e160 inner products overflow; at 1e150 they do not."""
+    X, y, Z, _, _ = data
+    message = r"the direction overflows: entries up to \d\.\de\+160"
+    for points, at in ((X * 1e160, None), (X * 1e160, Z * 1e160)):
+        with pytest.raises(FloatingPointError, match=message):
+            theory.perturbation_direction(points, y, at=at, kind=kind)
+    assert np.isfinite(theory.perturbation_direction(X * 1e150, y, kind=kind)).all()
+    assert np.isfinite(theory.perturbation_direction(X * 1e160, y, kind="paper")).all()

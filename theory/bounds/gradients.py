@@ -201,7 +201,7 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
     }
     third = _third(tau / np.hypot(1, tau))
     return Gradients(
-        predicted=T * perturbation_direction(X, y, negative_slope=slope),
+        predicted=T * _direction(X, y, slope),
         pushes=X * (y / N)[:, None],
         initial=initial,
         flipped=flipped,
@@ -212,6 +212,14 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
         bias=bias,
         setting=setting,
     )
+
+
+def _direction(X: Array, y: Array, slope: float) -> Array:
+    """Return ∇f_b at the samples; NaN, of which nothing is proved, where it overflows."""
+    try:
+        return perturbation_direction(X, y, negative_slope=slope)
+    except FloatingPointError:
+        return np.full(X.shape, np.nan)
 
 
 # Terms ---------------------------------------------------------------------------------------------

@@ -8,7 +8,13 @@ import torch
 
 from empirics.model import TwoLayerNet
 from empirics.orthogonal import attack, initialise, train_to_limit
-from theory.orthogonal import limit_direction, limit_network, limit_perturbations
+from theory.orthogonal import (
+    gradient_cosine,
+    kink_cosine,
+    limit_direction,
+    limit_network,
+    limit_perturbations,
+)
 
 NORMS = ("L2", "Linf", "L0")
 SIZES = {"L2": 2.0, "Linf": 0.1, "L0": 0.055}  # of 200 coordinates 11
@@ -152,3 +158,23 @@ def test_bad_arguments_get_one_clear_error(case):
         attack(network, base[:, :3], targets, **good)
     with pytest.raises(ValueError, match=r"targets must have shape \(60,\)"):
         attack(network, base, targets[:3], **good)
+
+
+def test_steps_on_the_limit_network_keep_the_bound_of_kinks():
+    # Classes that share a mean: ⟨P, Q⟩ < 0, and the bound for orthogonal ones is crossed.
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((6, 40)) + 0.7
+    y = np.array([1.0, -1, 1, -1, 1, -1])
+    v, u = limit_network(X, y, negative_slope=0.2, width=2)
+    weight, readout = torch.as_tensor(np.vstack([v, u])), torch.tensor([1.0, -1.0], dtype=torch.float64)
+    network = TwoLayerNet(
+        weight, torch.zeros(2, dtype=torch.float64), readout / math.sqrt(2), negative_slope=0.2
+    )
+    base, targets = rng.standard_normal((40, 40)) + 0.3, rng.choice([-1.0, 1.0], 40)
+    R = attack(network, base, targets, norm="L2", epsilon=3.0).X_adv - base
+    s = limit_direction(X, y, negative_slope=0.2)
+    cosines = targets * (R @ s) / np.linalg.norm(R, axis=1) / np.linalg.norm(s)
+    bound = gradient_cosine(X, y, negative_slope=0.2)
+    assert cosines.min() >= bound - 1e-12
+    assert cosines.min() < kink_cosine(0.2) - 0.01
+    assert cosines.min() < bound + 0.05  # nearly attained

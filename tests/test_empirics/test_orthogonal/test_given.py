@@ -1,6 +1,7 @@
 """Data in hand: verdicts with numbers, whatever the data; those of the theory, and no crash."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -47,9 +48,74 @@ def test_numbers_are_those_of_the_theory():
     assert found["multipliers"]["verdict"] == "holds"
     assert found["limit"]["accuracy"] == 1.0
     assert found["data"]["counts"] == [3, 3]
-    # The same N as the condition asks for, with these norms: at N_allowed both sides are equal.
-    assert found["sizes"]["N_allowed"] == pytest.approx(N * condition.lhs / condition.rhs)
+    assert found["sizes"]["N_allowed"] == "none"  # the left side is a third of the right one even at N = 1
     assert outcome.record["signs_f"] >= 0.9
+
+
+def test_the_largest_n_allowed_is_allowed_and_the_next_is_not():
+    # Unit rows with inner products .001, whatever N: γ³/(3N) > .001 up to N = 5 at γ = .25.
+    def rows(count):
+        X = np.sqrt(0.999) * np.eye(count, 50)
+        X[:, -1] = np.sqrt(0.001)
+        return X
+
+    found, _ = _examined(rows(3), LABELS[:3], negative_slope=0.25)
+    assert found["sizes"]["N_allowed"] == 5
+    for count, expected in ((5, "holds"), (6, "fails")):
+        assert orthogonality(rows(count), negative_slope=0.25).verdict.value == expected
+    assert _examined(np.eye(3, 50), LABELS[:3])[0]["sizes"]["N_allowed"] == "any"
+    assert _examined(np.zeros((3, 50)), LABELS[:3])[0]["sizes"]["N_allowed"] == "none"
+
+
+def test_what_is_not_proved_of_multipliers_is_not_counted():
+    singular, _ = _examined(_normal(40, 5), np.tile([1.0, -1], 20))
+    names = ("least", "largest", "least_over_low", "num_not_positive", "num_unproved")
+    assert [singular["multipliers"][name] for name in names] == [None] * 5
+    # Close to parallel with unequal norms: the longer one is beyond its margin without help.
+    X = np.array([[1.0, 0.0], [2.0, 0.5]])
+    known = multipliers(X, np.ones(2), negative_slope=0.9)
+    found, _ = _examined(X, np.ones(2), negative_slope=0.9)
+    assert found["multipliers"]["num_not_positive"] == (known.upper <= 0).sum() == 1
+    assert found["multipliers"]["num_unproved"] == 0
+
+
+def test_without_an_attack_no_perturbed_set_is_judged():
+    found, _ = _examined(_normal(N, D), LABELS, attack="none")
+    assert set(found["conditions"]) == {"published", "derived"}
+    assert found["signs"] is None
+
+
+def test_the_clean_system_is_solved_once(monkeypatch):
+    module = sys.modules["theory.orthogonal.transfer"]  # the package has a function of that name
+    solved, real = [], module.solve_multipliers
+    monkeypatch.setattr(module, "solve_multipliers", lambda X, y, **k: solved.append(X) or real(X, y, **k))
+    _examined(_normal(N, D), LABELS)
+    assert len(solved) == 2  # the perturbed sets of two seeds
+
+
+def test_points_without_a_predicted_sign_are_not_compared():
+    # Supports apart from those of the samples: the limit is 0 there, whatever f is.
+    X, Z = np.eye(4, 12), np.eye(4, 12, k=4)
+    data = Dataset("own", X, LABELS[:4], Z, LABELS[:4], ("-1", "1"), "none")
+    base = {"dim": 12, "num_train": 4, "num_adv": 4, "num_test": 4, "base": "natural", "epsilon": 0.1}
+    config = OrthogonalConfig(**base, negative_slope=0.9, attack="limit")
+    record = run_orthogonal(config, data).record
+    assert record["orthogonal_f"] == "holds"
+    assert record["points_f"] == record["points_g"] == record["firm_f"] == 0
+    assert all(np.isnan(record[name]) for name in ("signs_f", "signs_g", "agreement"))
+    # One point with a sign, however small: it alone is compared.
+    Z = Z + 1e-9 * np.eye(4, 12) * np.array([[1.0], [0], [0], [0]])
+    record = run_orthogonal(config, replace(data, X_test=Z)).record
+    assert record["points_f"] == 1
+    assert record["signs_f"] in {0.0, 1.0}
+    assert record["firm_f"] == 0  # a network within the tolerance may have either
+
+
+def test_an_array_without_rows_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "own.npz"
+    np.savez(path, X=np.array(3.0), y=np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match=r"X in own.npz must have shape \(n, d\), got \(\)"):
+        load_given(FileData(path=str(path)))
 
 
 def test_a_kept_sign_is_implied_by_the_sign_condition_and_no_lost_one_is():
@@ -94,16 +160,19 @@ def _duplicate():
         (_duplicate, "fails", "fails", "equal to others with the other label"),
         (lambda: (_normal(40, 5), np.tile([1.0, -1], 20)), "fails", "unknown", "singular"),
         (lambda: (1e160 * _normal(N, D), LABELS), "unknown", "holds", None),
+        (lambda: (1.5e308 * np.sign(_normal(N, D)), LABELS), "unknown", "unknown", "range"),
         (lambda: (_normal(1, D), np.ones(1)), "holds", "holds", None),
     ],
-    ids=["zero row", "zeros", "one class", "duplicate", "N > 2d", "huge", "one sample"],
+    ids=["zero row", "zeros", "one class", "duplicate", "N > 2d", "huge", "largest", "one sample"],
 )
 def test_bad_data_gets_a_verdict_with_numbers(make, published, system, reason):
     found, outcome = _examined(*make())
     assert found["conditions"]["published"][2] == published
     assert found["multipliers"]["verdict"] == system
     assert reason is None or any(reason in text for text in found["multipliers"]["reasons"])
-    assert outcome.error is None or outcome.error.startswith(("ValueError", "FloatingPoint", "Overflow"))
+    assert outcome.error is None or outcome.error.startswith(
+        ("ValueError", "FloatingPoint", "Overflow", "LinAlg")
+    )
     if system != "holds" and found["signs"] is not None:
         for seed in found["signs"]["seeds"]:  # without two proved limits nothing is known
             assert seed["kept"]["unknown"] == seed["condition"]["unknown"] == Q

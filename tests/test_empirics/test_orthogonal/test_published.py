@@ -65,6 +65,9 @@ def test_the_full_size_is_the_published_base():
     assert (config.dim, config.num_train, config.num_adv, config.epsilon) == (10_000, 1000, 10_000, 0.78)
     assert (config.seed, config.negative_slope, config.attack) == (1, 0.01, "gradient")
     assert point.control[1].attack == "none"
+    sizes = published_sweep("L0", "eps", scale=1, num_seeds=2)
+    assert len({config for p in sizes for config in p.control}) == 2  # ε does not act
+    assert len({config for p in sizes for config in p.adversarial}) == 2 * len(sizes)
     # ε/√d is kept along the published sweep over d.
     first = published_sweep("L2", "d", scale=1, num_seeds=1)[0].adversarial[0]
     assert first.epsilon == pytest.approx(0.78 / 10)
@@ -134,6 +137,9 @@ def test_studies_vary_what_they_say():
         ("slope 0.8", 0.1),
         ("slope 0.8", 0.5),
     ]  # .01 · 20 and .1 · 20 are both two samples
+    points = orthogonality_study(dim=20, ratios=(0.5,), slopes=(0.3, 0.3000001, 0.3), num_seeds=2)
+    assert [point.series for point in points] == ["slope 0.3", "slope 0.3000001"]
+    assert [point.x for point in turning_study(counts=(2, 2, 5), num_seeds=1)] == [2, 5, 2, 5]
     assert [config.seed for config in points[0].configs] == [0, 1]
     assert {config.g for point in points for config in point.configs} == {"none"}
 
@@ -148,6 +154,8 @@ def test_studies_vary_what_they_say():
         (lambda: published_sweep("L2", "d", num_seeds=0), "num_seeds must be >= 1, got 0"),
         (lambda: turning_study(num_seeds=0), "num_seeds must be >= 1, got 0"),
         (lambda: orthogonality_study(ratios=(0.0,)), "ratios must be > 0, got 0"),
+        (lambda: orthogonality_study(ratios=()), "ratios must have at least one number, got none"),
+        (lambda: turning_study(counts=()), "counts must have at least one number, got none"),
         (lambda: orthogonality_study(slopes=(0.0,)), r"negative_slope must lie in \(0, 1\)"),
     ],
 )

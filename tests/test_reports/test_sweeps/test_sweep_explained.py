@@ -47,7 +47,8 @@ def test_shown_set_is_the_widest_with_identity_loss(flattering):
     first = chosen["predictions"][0]
     assert first["n"] == 424
     assert first["mean_error"] > 0.1
-    (line,) = [c for c in said if c["statement"] == "Predicted accuracy of g, two samples"]
+    statement = "Predicted accuracy of g, two samples (g trained on two points)"
+    (line,) = [c for c in said if c["statement"] == statement]
     assert line["measured"].startswith(f"mean absolute error {first['mean_error']:.3g}, ")
     assert "424 runs; of the subset mean absolute error " in line["measured"]
     assert line["basis"] == f"run by run; identity loss; subset: {RULE_RUNS}"
@@ -60,8 +61,9 @@ def test_sets_without_a_prediction_are_passed_over():
 
 
 def verdicts(part, **quality):
-    row = {"name": "accuracy of g, two samples", "n": 77, "correlation": 0.998, "mean_error": 0.004} | quality
-    sets = [{"runs": RULE_RUNS, "total": 77, "predictions": [row, {"name": "agreement, rule", "n": 77}]}]
+    row = {"n": 77, "trained": False, "correlation": 0.998, "mean_error": 0.004} | quality
+    names = "accuracy of g, wide limit", "agreement, rule"
+    sets = [{"runs": RULE_RUNS, "total": 77, "predictions": [row | {"name": name} for name in names]}]
     return [made["verdict"] for made in criterion(part, sets)["rows"]]
 
 
@@ -96,8 +98,31 @@ def test_criterion_of_other_parts():
     assert criterion(Part(kind="study", name="lazy"), []) is None
 
 
-def test_claims_tell_what_fails(flattering):
-    _, said = flattering
+def of_criterion(said):
     (line,) = [c for c in said if c["statement"].startswith("Accuracy of g predicted with correlation")]
-    assert line["measured"] == "fails: two samples"  # it is wrong on the 19 runs of T_g
+    return line
+
+
+def test_claims_tell_what_fails(flattering):
+    line = of_criterion(flattering[1])
+    assert line["measured"] == (  # it is wrong on the 19 runs of T_g
+        "without training: no prediction. Beside it, with training: "
+        "fails: two samples (g trained on two points)"
+    )
     assert line["basis"] == f"77 runs: {RULE_RUNS}"
+
+
+def test_criterion_is_about_predictions_without_training_first():
+    def columns(index, _config):
+        measured = 0.5 + 0.4 * (index % 7) / 7
+        right = ("accuracy_g_train", "two_point_accuracy_g_train", "predicted_accuracy_g_train")
+        wrong = ("given_f_accuracy_g_train", "lazy_accuracy_g_train")
+        return dict.fromkeys(right, measured) | dict.fromkeys(wrong, 0.9)
+
+    section, said = built(WHOLE, columns)
+    assert [row["trained"] for row in section["criterion"]["rows"]] == [False, False, True, True]
+    assert of_criterion(said)["measured"] == (
+        "without training: holds: wide limit; unknown: initial weights. Beside it, with training: "
+        "holds: two samples (g trained on two points); "
+        "unknown: wide limit given the perturbations of f (f trained)"
+    )

@@ -14,7 +14,6 @@ from tests.test_theory.test_orthogonal.cases import (
     near_orthogonal,
 )
 from theory.orthogonal import (
-    kink_cosine,
     limit_direction,
     limit_network,
     limit_output,
@@ -139,18 +138,3 @@ def test_bad_perturbations_are_refused(changes, message):
     arguments = {"direction": DIRECTION, "targets": [1, -1], "norm": "L2", "epsilon": 0.5} | changes
     with pytest.raises(ValueError, match=message):
         limit_perturbations(ORIGIN, **arguments)
-
-
-@pytest.mark.parametrize("slope", [0.01, 0.1, 0.5, 0.9])
-def test_kinks_bound_the_cosine_of_every_gradient_for_orthogonal_samples(slope):
-    worst = 1.0
-    for size in np.geomspace(0.02, 50, 400):
-        X, y = np.diag([1.0, size]), np.array([1.0, -1.0])
-        v, u = limit_network(X, y, negative_slope=slope, width=2)
-        s = v - u
-        for gradient in (v - u, v - slope * u, slope * v - u):
-            cosine = gradient @ s / np.linalg.norm(gradient) / np.linalg.norm(s)
-            assert cosine >= kink_cosine(slope) - 1e-12
-            worst = min(worst, cosine)
-    # Attained: the grid has steps of 2 %.
-    assert worst == pytest.approx(kink_cosine(slope), abs=1e-3)

@@ -149,3 +149,13 @@ def test_base_must_match():
     X, y = near_orthogonal(np.random.default_rng(0), 3, 50)
     with pytest.raises(ValueError, match="base must have the shape of X_adv"):
         transfer(X, X, y, X[:2], y[:2], negative_slope=0.5)
+
+
+def test_a_known_clean_system_is_not_solved_again():
+    X, y = near_orthogonal(np.random.default_rng(0), 3, 50)
+    known = multipliers(X, y, negative_slope=0.5)
+    found = transfer(X, X, y, X, -y, negative_slope=0.5, multipliers=known)
+    assert found.clean is known
+    assert (found.old == transfer(X, X, y, X, -y, negative_slope=0.5).old).all()
+    with pytest.raises(ValueError, match="multipliers must be of this data and slope"):
+        transfer(X, X, y, X, y, negative_slope=0.4, multipliers=known)
