@@ -17,7 +17,6 @@ u_i(x_n) where it is, as long as there is one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from torch import Tensor, as_tensor
 
 from empirics.descent import Trained, augmented, check_problem, parameters_of, with_parameters
 from empirics.model import TwoLayerNet, blocks
-from theory._validation import Array, check_integer, check_real
+from theory._validation import Array, check_increasing, check_integer, check_real
 from theory.lazy.arguments import check_margins
 from theory.lazy.losses import SLOPE
 from theory.setting import Loss
@@ -120,10 +119,7 @@ def smooth_flow(
     in every case of tests/test_empirics/test_adaptive_flow.py, sliding neurons included.
     """
     check_problem(network, X, y, loss)
-    ends = [check_real("times", time, minimum=0) for time in times]
-    if not ends or any(after <= before for before, after in pairwise(ends)):
-        msg = f"times must be increasing and not empty, got {list(times)}"
-        raise ValueError(msg)
+    ends = check_increasing("times", times)
     rtol = check_real("rtol", rtol, minimum=_FINEST)
     if rtol > 0.1:
         msg = f"rtol must be <= 0.1, got {rtol}"
@@ -266,7 +262,8 @@ def _descend(
 ) -> None:
     """Minimise each neuron's ‖velocity‖ over the slopes in [γ, 1] of these pairs, in place.
 
-    Coordinate descent: the k-th kinks of all neurons at a time, which for one kink each is exact.
+    Coordinate descent: the k-th kinks of all neurons at a time, which for one kink each is exact.  After
+    `_SWEEPS` sweeps the last slopes are taken: slopes that the inclusion allows, not quite of least norm.
     """
     _, counts = np.unique(neurons, return_counts=True)
     order = np.arange(len(neurons)) - np.repeat(np.cumsum(counts) - counts, counts)

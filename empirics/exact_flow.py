@@ -6,7 +6,6 @@ between sign changes of its pre-activations a neuron moves on a straight line.  
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from empirics.descent import Trained, parameters_of, with_parameters
 from empirics.events import COUNTS, STUCK, follow_all
 from empirics.model import TwoLayerNet
 from empirics.samples import compressed, distinct, neurons_in_blocks
-from theory._validation import Array, as_labels, as_points, check_real
+from theory._validation import Array, as_labels, as_points, check_increasing
 from theory.kernel import threads
 
 
@@ -77,11 +76,7 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     """
     X = as_points("X", X, dim=network.dim)
     y = as_labels("y", y, length=len(X))
-    times = [check_real("times", time, minimum=0) for time in times]
-    if not times or any(later <= earlier for earlier, later in pairwise(times)):
-        given = ", ".join(f"{time:g}" for time in times) or "none"
-        msg = f"times must be at least one and increase, got {given}"
-        raise ValueError(msg)
+    times = check_increasing("times", times)
     inputs, labels = distinct(X, y)
     parameters, readout = (
         values.detach().cpu().double().numpy() for values in (parameters_of(network), network.readout)

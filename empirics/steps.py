@@ -2,7 +2,13 @@
 
 Between sign changes of its pre-activations a neuron's gradient does not change.  With the Gram matrix G
 of the x̃ a step therefore costs as many operations as there are samples, and a sign change as many again,
-where products with the data cost d + 1 times as many in every step.
+where products with the data cost d + 1 times as many in every step.  Steps in which no sign can change are
+taken in one: with a constant gradient F heavy-ball descent has, l = F/(1 − μ),
+
+    v_k = l + μ^k (v_0 − l),    p_k = p_0 + η (k l + μ (1 − μ^k)/(1 − μ) (v_0 − l)),
+
+and as v_k lies between v_0 and l, no sign changes in the first k steps if k η max(|v_0|, |l|), over those of
+the two that point to the kink, is less than the distance from it.
 """
 
 import numpy as np
@@ -14,6 +20,8 @@ from theory._validation import Array
 
 # Samples looked at together.
 _LANES = 64
+# A sample that covers less of its distance in a step changes its side in _FAR steps at the earliest.
+_LEAST_SHARE, _FAR = 1e-15, 10**14
 
 
 @compiled
@@ -23,6 +31,8 @@ def descend_all(
     labels: Array,
     slope: float,
     starts: Array,
+    forces: Array,
+    pushes: Array,
     readouts: Array,
     rate: float,
     momentum: float,
@@ -42,6 +52,10 @@ def descend_all(
         γ; φ'(0) = γ.
     starts : array, shape (q, n)
         Pre-activations before training.
+    forces : array, shape (q, D)
+        Minus the gradients there, over a: Σ labels_k φ'(p_k) x̃_k.
+    pushes : array, shape (q, n)
+        Their inner products with the x̃.
     readouts : array, shape (q,)
         a.
     rate, momentum : float
@@ -56,28 +70,84 @@ def descend_all(
     """
     n, dim = inputs.shape
     ways = np.zeros((len(stops), len(readouts), dim))
+    flipped, lanes = np.empty(n, dtype=np.int64), np.empty(_LANES)
+    last = stops[len(stops) - 1]
     for i in range(len(readouts)):
         p = starts[i].copy()
         side = np.where(p > 0, 1.0, -1.0)
-        weights = labels * np.where(p > 0, 1.0, slope)
-        push, force = np.dot(gram, weights), np.dot(weights, inputs)
+        force, push = forces[i].copy(), pushes[i].copy()
         speed, velocity, way = np.zeros(n), np.zeros(dim), np.zeros(dim)  # each over a
-        flipped = np.empty(n, dtype=np.int64)
-        done = 0
-        for index in range(len(stops)):
-            for _ in range(done, stops[index]):
-                for j in range(dim):
-                    velocity[j] = momentum * velocity[j] + force[j]
-                    way[j] += rate * velocity[j]
-                for k in range(_advance(p, speed, push, side, readouts[i] * rate, momentum, flipped)):
-                    event = flipped[k]
-                    change = (slope - 1) * side[event] * labels[event]
-                    side[event] = -side[event]
-                    add(push, change, gram[event])
-                    add(force, change, inputs[event])
-            done = stops[index]
-            ways[index, i] = way
+        pace = readouts[i] * rate
+        done, index, quiet = 0, 0, False
+        while True:
+            # Looking ahead costs about as much as two steps, and is in vain where signs change in each.
+            ahead = _steps_ahead(p, speed, push, side, pace, momentum, lanes) if quiet else 0
+            while index < len(stops) and stops[index] <= done + ahead:
+                ways[index, i] = way
+                _leap(ways[index, i], velocity, force, stops[index] - done, rate, momentum)
+                index += 1
+            if done + ahead >= last:
+                break
+            if ahead:
+                _leap(p, speed, push, ahead, pace, momentum)
+                _leap(way, velocity, force, ahead, rate, momentum)
+                _settle(speed, push, ahead, momentum)
+                _settle(velocity, force, ahead, momentum)
+            for j in range(dim):
+                velocity[j] = momentum * velocity[j] + force[j]
+                way[j] += rate * velocity[j]
+            changes = _advance(p, speed, push, side, pace, momentum, flipped)
+            for k in range(changes):
+                event = flipped[k]
+                change = (slope - 1) * side[event] * labels[event]
+                side[event] = -side[event]
+                add(push, change, gram[event])
+                add(force, change, inputs[event])
+            done += ahead + 1
+            quiet = changes == 0
     return ways
+
+
+@compiled
+def _steps_ahead(
+    p: Array, speed: Array, push: Array, side: Array, rate: float, momentum: float, lanes: Array
+) -> int:
+    """Return a number of steps from here in which no sample changes its side; `lanes` is scratch."""
+    lanes[:] = 0.0
+    lasting = 1 / (1 - momentum)
+    for start in range(0, len(p), _LANES):
+        at, fast, pushed, sides = (
+            p[start : start + _LANES],
+            speed[start : start + _LANES],
+            push[start : start + _LANES],
+            side[start : start + _LANES],
+        )
+        for k in range(len(at)):
+            now, later = -rate * sides[k] * fast[k], -rate * sides[k] * lasting * pushed[k]
+            share = (now if now > later else later) / abs(at[k])  # of the distance, a step; NaN is 0
+            lanes[k] = share if share > lanes[k] else lanes[k]
+    share = lanes.max()
+    # A step is left, more than rounding.
+    return max(0, int(1 / share) - 1) if share > _LEAST_SHARE else _FAR
+
+
+@compiled
+def _leap(place: Array, speed: Array, push: Array, count: int, rate: float, momentum: float) -> None:
+    """Take `count` steps with a constant gradient, in place."""
+    lasting = 1 / (1 - momentum)
+    fading = momentum * (1 - momentum**count) * lasting
+    for k in range(len(place)):
+        limit = lasting * push[k]
+        place[k] += rate * (count * limit + fading * (speed[k] - limit))
+
+
+@compiled
+def _settle(speed: Array, push: Array, count: int, momentum: float) -> None:
+    """Bring the speed to what it is after `count` steps with a constant gradient."""
+    lasting, left = 1 / (1 - momentum), momentum**count
+    for k in range(len(speed)):
+        limit = lasting * push[k]
+        speed[k] = limit + left * (speed[k] - limit)
 
 
 @compiled

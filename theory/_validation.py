@@ -5,6 +5,8 @@ argument, the rule and the value.  Private functions trust what they are given.
 """
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,6 +91,19 @@ def check_integer(name: str, value: int, *, minimum: int) -> int:
         msg = f"{name} must be >= {minimum}, got {value}"
         raise ValueError(msg)
     return int(value)
+
+
+def check_increasing(name: str, values: Sequence[float]) -> list[float]:
+    """Return one or more floats, each >= 0 and finite, and above the one before."""
+    if not isinstance(values, Sequence) and np.ndim(values) != 1:
+        msg = f"{name} must be a sequence of numbers, got {values!r}"
+        raise TypeError(msg)
+    numbers = [check_real(name, value, minimum=0) for value in values]
+    if not numbers or any(later <= earlier for earlier, later in pairwise(numbers)):
+        given = ", ".join(f"{number:g}" for number in numbers) or "none"
+        msg = f"{name} must be at least one and increase, got {given}"
+        raise ValueError(msg)
+    return numbers
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:

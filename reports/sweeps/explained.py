@@ -6,6 +6,7 @@ Pure: functions of the plan and the rows of its results.  `reports.sweeps.reprod
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ PREDICTIONS = tuple(
     )
     if (column, what) != ("rule", "agreement")
 )
+# Upper ends of intervals of τ, the larger of f and g: how far from lazy, a free share of (2/π) arctan τ.
+REGIMES = (0.1, 1.0, 10.0)
 # The runs that the two-number rule was measured on, and what it reached there: 77 runs of MSG(a).
 RULE_RUNS = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
 RULE_CORRELATION, RULE_ERROR, RULE_DIGITS = 0.997, 0.010, 3
@@ -74,6 +77,7 @@ def explained(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> 
     """Return predicted against measured for several sets of runs.
 
     The first is the widest one that the theory is about: all runs with identity loss, where there are any.
+    Those runs follow once more by how lazy they are (`REGIMES`).
 
     Parameters
     ----------
@@ -91,7 +95,7 @@ def explained(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> 
     """
     points = [(point, config) for panel in panels for point in panel.points for config in point.configs]
     every = {runs.name(config): config for _, config in points}
-    sets = dict(_sets_by_loss(every))
+    sets = dict(_sets_by_loss(every)) | dict(_sets_by_regime(every, runs))
     if published_block:
         simple = [(p, config) for p, config in points if _simple(config, p)]
         sets[RULE_RUNS] = list(dict.fromkeys(runs.name(config) for _, config in simple))
@@ -123,6 +127,23 @@ def _sets_by_loss(every: Mapping[str, ExperimentConfig]) -> Iterator[tuple[str, 
         yield f"{loss} loss", [name for name, config in every.items() if config.loss == loss]
         if not index:
             yield "all runs", list(every)
+
+
+def _sets_by_regime(every: Mapping[str, ExperimentConfig], runs: Runs) -> Iterator[tuple[str, list[str]]]:
+    """Yield the runs with identity loss by the larger τ of f and g."""
+    rates = {}
+    for name, config in every.items():
+        both = [number(runs.rows.get(name), column) for column in ("tau_f", "tau_g")]
+        known = [tau for tau in both if tau is not None]
+        if config.loss == "identity" and len(known) == len(both):
+            rates[name] = max(known)
+    for low, high in pairwise((-math.inf, *REGIMES, math.inf)):
+        label = (
+            f"τ ≤ {high:g}" if low < 0 else f"τ > {low:g}" if high == math.inf else f"{low:g} < τ ≤ {high:g}"
+        )
+        inside = [name for name, tau in rates.items() if low < tau <= high]
+        if inside:
+            yield f"identity loss, {label}", inside
 
 
 def shown(sets: Sequence[Json]) -> int:

@@ -552,6 +552,7 @@ def test_a_velocity_that_is_not_found_is_an_error(monkeypatch):
 
 GOOD = {"X": np.array([[1.0, 2.0], [3.0, 4.0]]), "y": np.array([1.0, -1.0]), "times": [1.0]}
 BAD = {
+    "one time": ({"times": 1.0}, "times must be a sequence of numbers, got 1.0"),
     "no times": ({"times": []}, "times must be at least one and increase, got none"),
     "times fall": ({"times": [2.0, 1.0]}, "times must be at least one and increase, got 2, 1"),
     "times stay": ({"times": [1.0, 1.0]}, "times must be at least one and increase, got 1, 1"),
@@ -571,7 +572,7 @@ def test_bad_input_is_refused(name):
     change, message = BAD[name]
     arguments = GOOD | change
     network = network_of([[1.0, 1.0, 1.0]], [1.0], 0.0)
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(TypeError if "sequence" in message else ValueError, match=re.escape(message)):
         flow(network, arguments["X"], arguments["y"], times=arguments["times"])
 
 

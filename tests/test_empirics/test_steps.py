@@ -19,6 +19,13 @@ def _plain(parameters, readout, inputs, y, slope, rate, momentum, num_steps):
     return W
 
 
+def _descend(inputs, labels, slope, starts, readouts, rate, momentum, stops):
+    gram = inputs @ inputs.T
+    forces = (np.where(starts > 0, 1.0, slope) * labels) @ inputs
+    pushes = forces @ inputs.T
+    return descend_all(inputs, gram, labels, slope, starts, forces, pushes, readouts, rate, momentum, stops)
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("slope", [0.0, 0.3, 0.99])
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ def test_it_matches_plain_descent(N, dim, copies, slope, momentum):
     inputs, labels = distinct(X, y)
     stops = np.array([1, 5, 60])
     starts = parameters @ inputs.T
-    ways = descend_all(inputs, inputs @ inputs.T, labels, slope, starts, readout, 0.3, momentum, stops)
+    ways = _descend(inputs, labels, slope, starts, readout, 0.3, momentum, stops)
     every = np.column_stack([X, np.ones(len(X))])
     for stop, way in zip(stops, ways, strict=True):
         expected = _plain(parameters, readout, every, y, slope, 0.3, momentum, stop)
@@ -45,15 +52,30 @@ def test_it_matches_plain_descent(N, dim, copies, slope, momentum):
 
 def test_a_pre_activation_of_zero_has_the_slope_below():
     """φ'(0) = γ, as in torch."""
-    way = descend_all(
-        np.ones((1, 1)),
-        np.ones((1, 1)),
-        np.ones(1),
-        0.25,
-        np.zeros((1, 1)),
-        np.ones(1),
-        1.0,
-        0.0,
-        np.array([1]),
-    )
+    one = np.ones((1, 1))
+    way = _descend(one, np.ones(1), 0.25, 0 * one, np.ones(1), 1.0, 0.0, np.array([1]))
     assert way[0, 0, 0] == 0.25
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("rate", [1e-9, 1e-3])
+def test_steps_taken_in_one_are_the_same_steps_wherever_one_stops(rate, momentum):
+    """At small rates signs change rarely: most of 20,000 steps are in leaps, most stops within one."""
+    rng = np.random.default_rng(5)
+    inputs, labels = rng.normal(size=(40, 25)), rng.choice([-1.0, 1.0], 40) / 40
+    starts, readouts = rng.normal(size=(6, 40)), rng.normal(size=6)
+    stops = np.array([1, 2, 77, 5000, 20_000])
+    together = _descend(inputs, labels, 0.3, starts, readouts, rate, momentum, stops)
+    for stop, ways in zip(stops, together, strict=True):
+        alone = _descend(inputs, labels, 0.3, starts, readouts, rate, momentum, np.array([stop]))[0]
+        np.testing.assert_array_equal(ways, alone)
+    # Written out: neuron i is where its start and its way bring it.
+    way, velocity = np.zeros((6, 25)), np.zeros((6, 25))
+    for step in range(1, stops[-1] + 1):
+        side = np.where(starts + readouts[:, None] * (way @ inputs.T) > 0, 1.0, 0.3)
+        velocity = momentum * velocity + (side * labels) @ inputs
+        way += rate * velocity
+        if step in stops:
+            found = together[list(stops).index(step)]
+            # 20,000 roundings of 1e-16, each of a sum of 40 terms; a step more or less is a part of 1e-4.
+            np.testing.assert_allclose(found, way, rtol=1e-9, atol=1e-9 * rate)

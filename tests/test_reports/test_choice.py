@@ -85,6 +85,18 @@ def test_capped_widths_lower_the_times_but_not_below_half(monkeypatch):
     assert digits.free_share <= choice.CAPPED_FREE_SHARE * (1 + TWO_DIGITS)
 
 
+@pytest.mark.parametrize("size", [1.0, 0.3])
+def test_times_for_samples_whose_rates_differ_by_rounding_alone(tmp_path, size):
+    """One column of ±1 or ±.3: all free shares are one number, and there is no interval to search."""
+    y = np.where(np.arange(40) % 2, 1, -1)
+    path = tmp_path / "line.csv"
+    path.write_text("\n".join(f"{size * t},{t}" for t in y) + "\n")
+    chosen = choose(FileData(path=str(path), standardise="none").load(0))
+    assert chosen.T_f > 0
+    assert chosen.T_g > 0
+    assert chosen.epsilon == (None if size == 1 else size)
+
+
 def test_epsilon_is_the_root_of_d_or_a_typical_norm():
     assert choose(DigitsData().load(0)).epsilon is None
     data = ShiftedGaussianData(dim=40, num_train=200).load(0)

@@ -1,5 +1,7 @@
 """What is claimed of predictions: the widest set first, and a criterion that can fail."""
 
+from collections import Counter
+
 import pytest
 
 from empirics.plan import config_hash, fields_of
@@ -52,6 +54,27 @@ def test_shown_set_is_the_widest_with_identity_loss(flattering):
     assert line["measured"].startswith(f"mean absolute error {first['mean_error']:.3g}, ")
     assert "424 runs; of the subset mean absolute error " in line["measured"]
     assert line["basis"] == f"run by run; identity loss; subset: {RULE_RUNS}"
+
+
+def test_runs_with_identity_loss_are_shown_by_how_lazy_they_are():
+    """Both ends: each run with both rates is in one set; one with a rate missing in none."""
+    rates = [(0.05, 0.1), (0.1, 0.10001), (3.0, 0.2), (10.5, 0.0), (None, 0.1)]
+
+    def columns(index, config):
+        tau_f, tau_g = rates[index % 5]
+        return {"accuracy_g_train": 0.5, "lazy_accuracy_g_train": 0.5, "tau_f": tau_f, "tau_g": tau_g}
+
+    section, _ = built(WHOLE, columns)
+    sets = {one["runs"]: one["total"] for one in section["explained"]}
+    of_rates = Counter(index % 5 for index, config in enumerate(_configs(WHOLE)) if config.loss == "identity")
+    assert sum(of_rates.values()) == sets["identity loss"]
+    for index, label in enumerate(["τ ≤ 0.1", "0.1 < τ ≤ 1", "1 < τ ≤ 10", "τ > 10"]):
+        assert sets[f"identity loss, {label}"] == of_rates[index] > 50
+
+
+def _configs(part):
+    """Return the configurations of a part in the order of `built`."""
+    return list({config_hash(c): c for point in part.points() for c in point.configs}.values())
 
 
 def test_sets_without_a_prediction_are_passed_over():

@@ -225,8 +225,9 @@ def test_real_networks_from_fields_to_page(out, capsys):
             assert point["metrics"][series]["values"] == expected
             assert point["predicted"][series] is not None
         assert all(value is not None for value in point["regime"].values())
-    (chosen,) = results["sections"][0]["explained"]
+    chosen, *by_rate = results["sections"][0]["explained"]
     assert [row["n"] for row in chosen["predictions"]] == [4] * 9
+    assert sum(one["total"] for one in by_rate) == 4  # of each run both τ are known
 
 
 # The page ----------------------------------------------------------------------------------------------
@@ -282,7 +283,7 @@ def test_numbers_of_the_other_tables_are_those_of_the_file(families, out, capsys
         columns = ("inside", "count", "expected", "p_value", "not_compared")
         same(shown_numbers(" ".join(cells)), [row[name] for name in columns])
     explained = [[text_of(cell) for cell in row] for row in tables["runs"].iter(f"{HTML}tr")][1:]
-    pairs = [(c["runs"], p) for c in section["explained"] for p in c["predictions"]]
+    pairs = [(c["runs"], p) for c in section["explained"] for p in c["predictions"] if p["n"]]
     for (runs, name, *cells), (label, row) in zip(explained, pairs, strict=True):
         assert (runs, name) == (label, row["name"])
         same(shown_numbers(" ".join(cells)), [row[key] for key in ("n", "correlation", "mean_error")])
