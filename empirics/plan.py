@@ -33,6 +33,10 @@ _SOURCES: dict[str, Any] = {
     for kind in get_args(DataSource)
 }
 _NAMES = {kind: name for name, kind in _SOURCES.items()}
+_CLASSES = (
+    "as [1, 2] in a plan file (on an axis: [[1, 2], [3, 8]]), as --set data.classes=1:2 on the command line "
+    "(on an axis: 1:2,3:8)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +220,12 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
     if isinstance(source, str) and source.endswith((".npz", ".csv")):
         named = {**named, "data.source": "file", "data.path": source}
         source = "file"
+    if source is None:
+        msg = (
+            f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got none: name it by "
+            "--data, or under [base] of a plan file: data = {source = 'digits'}"
+        )
+        raise ValueError(msg)
     if source not in _SOURCES:
         msg = f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got {source!r}"
         raise ValueError(msg)
@@ -226,10 +236,14 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
         if name != "data.source" and name not in possible:
             msg = f"field must be one of {', '.join(possible)} with data {source!r}, got {name!r}"
             raise ValueError(msg)
-    for name, field in possible.items():
-        if name not in named and field.default is MISSING and field.default_factory is MISSING:
-            msg = f"{name} must be given with data {source!r}"
-            raise ValueError(msg)
+    missing = [
+        name
+        for name, field in possible.items()
+        if name not in named and field.default is MISSING and field.default_factory is MISSING
+    ]
+    if missing:
+        msg = f"{', '.join(missing)} must be given with data {source!r}: {_how(missing)}"
+        raise ValueError(msg)
     data_hints, hints = _hints(kind), _hints(ExperimentConfig)
     options, rest = {}, {}
     for name, value in named.items():
@@ -240,6 +254,16 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
         else:
             rest[name] = _typed(name, value, hints[name])
     return ExperimentConfig(data=kind(**options), **rest)
+
+
+def _how(missing: Sequence[str]) -> str:
+    """Return where the fields that are missing are given: on the command line, and in a plan file."""
+    flags = " ".join(f"--set {name}=..." for name in missing)
+    options = [f"{name.removeprefix(_DATA)} = ..." for name in missing if name.startswith(_DATA)]
+    lines = [f"{name} = ..." for name in missing if not name.startswith(_DATA)]
+    if options:
+        lines.append(f"data = {{source = ..., {', '.join(options)}}}")
+    return f"give {flags} or --axis, or under [base] of a plan file {' and '.join(lines)}"
 
 
 @cache
@@ -279,8 +303,12 @@ def _classes(value: Any) -> tuple[str, ...]:  # noqa: ANN401
     if not isinstance(value, list) or not all(
         isinstance(item, (str, int, float)) and not isinstance(item, bool) for item in value
     ):
-        msg = f"data.classes must be two names, as [1, 2] (on an axis: [[1, 2], [3, 8]]), got {value!r}"
+        msg = f"data.classes must be two names, {_CLASSES}, got {value!r}"
         raise TypeError(msg)
+    if len(value) != 2:
+        shown = ", ".join(map(str, value))
+        msg = f"data.classes must be two names, {_CLASSES}, got {len(value)}: {shown}"
+        raise ValueError(msg)
     return tuple(map(class_name, value))
 
 

@@ -27,6 +27,9 @@ from theory.setting import flow_time
 
 Size = Literal["full", "small"]
 SIZES = ("full", "small")
+# What takes the place of the images at the small size, in words.
+STAND_IN = "bundled digits (8x8) in place of {}"
+_IMAGE_NAMES = {"mnist": "MNIST", "fmnist": "Fashion-MNIST"}
 METRICS = {"acc_f": "accuracy_f_train", "acc_g": "accuracy_g_train", "agreement": "agreement_test"}
 # Mean |cos| of the perturbations with u and with ∇f_b: name to column.
 COSINES = {"cosine_published": "cosine_published", "cosine_derived": "cosine_derived"}
@@ -114,6 +117,26 @@ def block(name: str, *, size: Size = "full") -> PublishedBlock:
     check_choice("block", name, BLOCKS)
     check_choice("size", size, SIZES)
     return _MAKERS[name](size)
+
+
+def stand_in(name: str, *, size: Size) -> str:
+    """Return which data a block has in place of the published ones, in words; empty for those themselves.
+
+    Parameters
+    ----------
+    name : str
+        One of `BLOCKS`.
+    size : {"full", "small"}
+        See `block`.
+
+    Raises
+    ------
+    ValueError
+        If the name or the size is unknown.
+    """
+    source = block(name, size=size).base.source["source"]
+    images = _IMAGE_NAMES.get(name.partition("-")[0])
+    return STAND_IN.format(images) if images and source == "digits" else ""
 
 
 def points(

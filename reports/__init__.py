@@ -11,13 +11,13 @@ if _missing:
     _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
     raise ImportError(_msg)
 
-from reports.build import SCHEMA_VERSION, build  # noqa: E402
+from reports.build import SCHEMA_VERSION  # noqa: E402
 from reports.choice import Choice, choose  # noqa: E402
 from reports.claims import claims  # noqa: E402
 from reports.presets import PRESETS, Series, series, source  # noqa: E402
 from reports.provenance import provenance  # noqa: E402
 from reports.render import render  # noqa: E402
-from reports.report import Report  # noqa: E402
+from reports.report import Report, build  # noqa: E402
 from reports.schema import SchemaError  # noqa: E402
 from reports.verdicts import Claim  # noqa: E402
 

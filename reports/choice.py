@@ -209,6 +209,7 @@ def feasibility(result: ExperimentResult) -> list[Json]:
     setting, data = result.setting, result.dataset
     return [
         _norm_row(data),
+        _fresh_row(data),
         *(_free_row(result, network) for network in ("f", "g")),
         _initial_row(result),
         _width_row(result),
@@ -242,6 +243,22 @@ def _norm_row(data: Dataset) -> Json:
         f"largest ‖x‖/√d {text.number(largest)}",
         largest <= 1 + _NORM_ROUNDING,
         "rows scaled to norm √d (--standardise center); no width helps",
+        False,
+    )
+
+
+def _fresh_row(data: Dataset) -> Json:
+    """Repeated rows of a data set end up on both sides of a split."""
+    known = {row.tobytes() for row in data.X + 0.0}  # 0.0: −0 is 0
+    repeated = sum(row.tobytes() in known for row in data.X_test + 0.0)
+    distinct = len(known)
+    return _row(
+        "fresh test points",
+        "no test point is a training sample",
+        f"{text.count(repeated)} of {text.count(len(data.X_test))} are; {text.count(distinct)} of "
+        f"{text.count(len(data.X))} training samples are distinct",
+        repeated == 0,
+        "data without repeated rows; no width helps",
         False,
     )
 

@@ -95,24 +95,57 @@ def rate(section: Section, network: str) -> Claim:
 # Directions ----------------------------------------------------------------------------------------
 
 
-def _cosine_claim(section: Section, name: str, **texts: Any) -> Claim:  # noqa: ANN401
+def _cosine_claim(
+    section: Section,
+    name: str,
+    *,
+    rule: str,
+    below: tuple[str, bool | None],
+    **texts: Any,  # noqa: ANN401
+) -> Claim:
+    """Judge a cosine at the largest width; `below`: what else is said, and the verdict under `COSINE`."""
     met, hypothesis = lazy(section, "f")
     summary = section["by_width"][-1]["cosines"][name]
+    high = within(COSINE, None, (summary["low"], summary["high"]))
+    said, otherwise = below
     return Claim(
         section=section["name"],
         hypothesis=hypothesis,
         met=met,
-        measured=f"cosine {spread(summary)}",
+        measured=f"cosine {spread(summary)}{said}",
         samples=f"{summary['n']} seeds at m = {section['widths'][-1]:,}",
-        rule=f"{CONFIDENCE:.0%} interval of the mean cosine above {COSINE}; below: fails",
-        verdict=verdict(met, within(COSINE, None, (summary["low"], summary["high"]))),
+        rule=f"{CONFIDENCE:.0%} interval of the mean cosine above {COSINE}; {rule}",
+        verdict=verdict(met, otherwise if high is False else high),
+        **texts,
+    )
+
+
+def _limit_claim(section: Section, name: str, **texts: Any) -> Claim:  # noqa: ANN401
+    """Judge a cosine that tends to 1, below `COSINE` by how 1 − cos falls with the width.
+
+    1 − cos is at most half of the square of the relative error, which is O(m^(−1/2)).
+    """
+    widths = lazy_widths(section, "f") or []
+    slope = None
+    if len(widths) >= 3 and widths[-1] / widths[0] >= 10:
+        runs = [run for run in section["runs"] if run["width"] in widths]
+        values = [[run["cosines"][name] for run in runs if run["seed"] == seed] for seed in section["seeds"]]
+        if all(all_finite(row) for row in values):
+            slope = rates(widths, [[1 - cosine for cosine in row] for row in values])
+    falls = None if slope is None else within(None, SLOPE + SLOPE_MARGIN, (slope.low, slope.high))
+    return _cosine_claim(
+        section,
+        name,
+        rule="below: fails if that of the slope of log(1 − cos) against log m, over three lazy widths, is "
+        f"above {text.number(SLOPE + SLOPE_MARGIN)}, else unknown",
+        below=(f"; slope of 1 − cos {interval(slope)}", False if falls is False else None),
         **texts,
     )
 
 
 def gradient_direction(section: Section) -> Claim:
     """Judge ∇f_b as the direction of the trained part of the gradient."""
-    return _cosine_claim(
+    return _limit_claim(
         section,
         "trained_gradient",
         key="direction-gradient",
@@ -126,9 +159,12 @@ def gradient_direction(section: Section) -> Claim:
 def paper_direction(section: Section) -> Claim:
     """Judge u as the direction of the trained part of the gradient."""
     limit = section["by_width"][-1]["cosines"]["between"]
+    under = within(COSINE, None, (limit["low"], limit["high"]))
     return _cosine_claim(
         section,
         "trained_paper",
+        rule="below: fails if that of its limit cos(u, ∇f_b) is below too, else unknown",
+        below=("", False if under is False else None),
         key="direction-paper",
         statement=f"u alone gives the direction of the trained part, to a cosine of {COSINE}",
         formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx \frac{T}{N} \sum_k \Phi(x_k, x) y_k x_k = T u(x)",
@@ -168,7 +204,7 @@ def kink_term(section: Section) -> Claim:
 def perturbation(section: Section) -> Claim:
     """Judge the predicted direction of the perturbations as they are used."""
     cosines = section["by_width"][-1]["cosines"]
-    return _cosine_claim(
+    return _limit_claim(
         section,
         "perturbation_given_initial",
         key="perturbation",

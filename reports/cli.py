@@ -34,6 +34,7 @@ from reports import cli_report, terminal
 from reports.cli_orthogonal import EXAMPLE as ORTHOGONAL_EXAMPLE
 from reports.cli_orthogonal import add_parser as add_orthogonal_parser
 from reports.cli_orthogonal import orthogonal
+from reports.cli_sweep import EXAMPLE as SWEEP_EXAMPLE
 from reports.cli_sweep import AllFailedError, sweep
 from reports.cli_sweep import add_parser as add_sweep_parser
 from reports.compare import ERROR_PROBABILITY
@@ -56,7 +57,7 @@ _EXAMPLES = {
     "render": "perturblearn render my-report --format md",
     "compare": "perturblearn compare my-report other-report --out comparison",
     "index": "perturblearn index my-report other-report --out index.html",
-    "sweep": "perturblearn sweep --data shifted-gaussian --axis width=10,100,1000 --seeds 5 --out my-sweep",
+    "sweep": SWEEP_EXAMPLE,
     "orthogonal": ORTHOGONAL_EXAMPLE,
     "falsify": "perturblearn falsify published --constant 1 --margin 1 --out counter_example.py",
     "phi": "perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",

@@ -13,17 +13,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from empirics import executors
 from empirics.plan import Block, Plan, axis_of_text, plan_of_toml, seeds_axis, value_of_text
-from empirics.published import BLOCKS, SIZES, plan_of
+from empirics.published import BLOCKS, SIZES, STAND_IN, plan_of
 from empirics.store import DamagedError
 from empirics.studies import STUDIES
 from empirics.sweep import Summary, count_tasks, run_sweep
 from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
 from reports.sweeps.parts import Part
+from reports.sweeps.words import many
 from theory._validation import check_choice
 
-_EXAMPLE = (
+EXAMPLE = (
     "perturblearn sweep --data shifted-gaussian --set data.dim=20 --set data.num_train=200 --axis "
-    "width=10,100,1000 --seeds 10 --out my-sweep"
+    "width=10,100,1000 --seeds 5 --out my-sweep"
 )
 _MOMENTUM = 0.9
 # What --solver sets in a plan of fields.
@@ -47,7 +48,7 @@ def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> 
         description="Run an experiment for many values of its fields, and write one row for each. "
         "Interrupted, killed or out of disk, the same command does what is missing. Without a plan or "
         "fields: the plan of the folder. Ends with a page, report.html.",
-        epilog=f"example: {_EXAMPLE}",
+        epilog=f"example: {EXAMPLE}",
         formatter_class=formatter_class,
     )
     parser.add_argument(
@@ -68,7 +69,8 @@ def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> 
     parser.add_argument(
         "--size",
         metavar="SIZE",
-        help=f"of a published block: {' or '.join(SIZES)} (smaller data, same ratios) (default: full)",
+        help=f"of a published block: {' or '.join(SIZES)} (smaller data, same ratios; of images "
+        f"{STAND_IN.format('MNIST and Fashion-MNIST')}) (default: full)",
     )
     parser.add_argument(
         "--balanced",
@@ -77,13 +79,18 @@ def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> 
         help="of a published block: as many target labels +1 as −1",
     )
     parser.add_argument("--data", metavar="NAME", help="a source, or a .npz or .csv file")
-    parser.add_argument("--set", action="append", metavar="FIELD=VALUE", help="a field of all experiments")
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="FIELD=VALUE",
+        help="a field of all experiments, such as width=100 or data.dim=20; two classes: data.classes=3:8",
+    )
     parser.add_argument(
         "--axis",
         action="append",
         metavar="FIELD=V,V,...",
         help="values of a field, such as width or data.dim; several axes: their product; T_f,T_g=1:1,2:4 "
-        "for fields that go together",
+        "for fields that go together; pairs of classes: data.classes=1:2,3:8",
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1 (blocks and studies: 10)")
     parser.add_argument("--out", type=Path, default=Path("perturblearn-sweep"), help="folder of results")
@@ -130,7 +137,7 @@ def sweep(options: argparse.Namespace, *, command: str) -> str:
             raise ValueError(msg)
         configs = plan.configs()
         tasks = count_tasks(configs, import_module("empirics.families").family_key)
-        return f"{len(configs)} configurations in {tasks} tasks; nothing was run"
+        return f"{many(len(configs), 'configuration')} in {many(tasks, 'task')}; nothing was run"
     with _progress() as progress:
         note = _Note(options, plan, part, progress)
         summary = run_sweep(

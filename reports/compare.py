@@ -243,14 +243,19 @@ def _quantities(run: Results) -> dict[str, float | None]:
     return numbers
 
 
-def _numbers(value: Results, prefix: str) -> Iterator[tuple[str, float | None]]:
+def _numbers(value: Results, prefix: str, points: int | None = None) -> Iterator[tuple[str, float | None]]:
+    """Yield numbers by path; counts among `points` as shares, which another test set has too."""
+    points = value.get("points", points)
     for name, item in value.items():
         if name in _LEFT_OUT:
             continue
         if isinstance(item, Mapping):
-            yield from _numbers(item, f"{prefix}{name}.")
+            yield from _numbers(item, f"{prefix}{name}.", points)
         elif item is None or (isinstance(item, (int, float)) and not isinstance(item, bool)):
-            yield f"{prefix}{name}", item
+            if item is None or points is None:
+                yield f"{prefix}{name}", item
+            elif name != "points":
+                yield f"{prefix}{name}, share of points", item / points
 
 
 # What has no spread ---------------------------------------------------------------------------------

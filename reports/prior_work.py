@@ -17,10 +17,11 @@ MOST_SAMPLES = 2_000
 # For data at slope 0, which the prior theory excludes: its condition is easiest to meet as the slope tends
 # to 1, so that what fails there fails for every slope.
 _STEEPEST = float(np.nextafter(1.0, 0.0))
-_ORDER = ("time", "data", "width", "loss", "activation", "bias", "perturbation")
+_ORDER = ("time", "data", "margin", "width", "loss", "activation", "bias", "perturbation")
 _LABELS = {
     "time": "training time",
     "data": "training set",
+    "margin": "query points",
     "width": "width",
     "loss": "loss",
     "activation": "activation",
@@ -44,7 +45,9 @@ def compare(result: ExperimentResult) -> Json:
     dict
         ``rows``: aspect, what each theory asks for, and both verdicts; ``ratios``: m over the published
         width, and γ³R_min⁴/(3 N R_max²) over p_max, for the samples of f and the inputs of g (above 1 the
-        condition is met); ``verdicts``: of each theory as a whole.
+        condition is met); ``verdicts``: of each theory as a whole.  The margins of wide networks, of which
+        the constants are 1 and ν = d/√N, "hold" or "fail" if they do at every test point, and else say at
+        how many.
 
     Notes
     -----
@@ -56,12 +59,18 @@ def compare(result: ExperimentResult) -> Json:
     found = (
         hypotheses(data.X, data.y, setting, converged=False, biases=True) if small else _without_data(result)
     )
-    rows = [asdict(row) | {"label": _LABELS[row.aspect]} for row in found]
+    margins = _margins(result)
+    rows = [_plain(asdict(row)) | {"label": _LABELS[row.aspect]} for row in found]
     rows.sort(key=lambda row: _ORDER.index(row["aspect"]))
+    for row in rows:
+        if row["aspect"] == "margin":
+            row["wide_verdict"] = margins
+    # At a query point the theory applies if its margins are met there and all else is met.
+    others = all_of(row.wide_verdict for row in found if row.aspect != "margin").value
     published = theory.published_width(setting)
     return {
         "width": setting.width,
-        "rows": [_plain(row) for row in rows],
+        "rows": rows,
         "ratios": {
             "width": setting.width / published if published > 0 else None,
             "published_width": published,
@@ -71,7 +80,7 @@ def compare(result: ExperimentResult) -> Json:
             "most_samples": MOST_SAMPLES,
         },
         "verdicts": {
-            "wide": all_of(row.wide_verdict for row in found).value,
+            "wide": margins if others == Verdict.HOLDS.value else others,
             "orthogonal": orthogonal_verdict(found).value,
         },
     }
@@ -79,6 +88,16 @@ def compare(result: ExperimentResult) -> Json:
 
 def _plain(row: Json) -> Json:
     return {name: value.value if isinstance(value, Verdict) else value for name, value in row.items()}
+
+
+def _margins(result: ExperimentResult) -> str:
+    """Say at how many test points the published (a), (b) and (c) hold."""
+    (counts,) = [row for row in result.conditions if row.label_noise == "published"]
+    met = counts.met_agree + counts.met_differ
+    points = met + counts.unmet_agree + counts.unmet_differ
+    if points and met in (0, points):
+        return (Verdict.HOLDS if met else Verdict.FAILS).value
+    return f"at {met:,} of {points:,} points" if points else Verdict.UNKNOWN.value
 
 
 def _without_data(result: ExperimentResult) -> tuple[Hypothesis, ...]:

@@ -1,13 +1,17 @@
 """A report as an object: results, rows, figures, files, and itself in a notebook."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from empirics import store
 from reports import figures, formats, schema, svg
+from reports.build import build as run_series
+from reports.presets import Series
+from reports.provenance import provenance
 from reports.render import legible, render
 
 
@@ -18,7 +22,7 @@ class Report:
     Attributes
     ----------
     results : mapping
-        From `reports.build`; checked when the object is made.
+        Of `build`; checked when the object is made.
 
     Raises
     ------
@@ -88,3 +92,42 @@ class Report:
         counts = ", ".join(f"{verdicts.count(v)} {v}" for v in schema.VERDICTS if v in verdicts)
         names = ", ".join(legible(section["name"]) for section in self.results["sections"])
         return f"Report of {names}: {counts}"
+
+
+def build(
+    all_series: Series | Sequence[Series],
+    *,
+    device: str = "cpu",
+    command: str = "reports.build",
+    executor: Executor | None = None,
+) -> Report:
+    """Run all experiments of a report and return it.
+
+    Parameters
+    ----------
+    all_series : Series or sequence of Series
+        One section each; `reports.series` makes them.
+    device : str
+        "cpu" or "cuda".
+    command : str
+        What the report says that it was made by.
+    executor : concurrent.futures.Executor, optional
+        Where experiments run; in this process, one after the other, if absent.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, FloatingPointError
+        From the experiments.
+    """
+    chosen = [all_series] if isinstance(all_series, Series) else list(all_series)
+    if not chosen:
+        msg = "all_series must be at least one, got none"
+        raise ValueError(msg)
+    results = run_series(
+        chosen, provenance=provenance(command=command, device=device), device=device, executor=executor
+    )
+    return Report(results=results)

@@ -7,6 +7,7 @@ that names the file, the field and the rule.
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -19,6 +20,7 @@ from reports.verdicts import Outcome
 # The first version of which reports can be compared and listed; they are shown by the version that made them.
 OLDEST = 3
 RESULTS = "results.json"
+_PLAN = "plan.json"  # of a folder of results that is no report
 _CHECKSUM = "sha256"
 VERDICTS = get_args(Outcome)
 
@@ -83,7 +85,7 @@ def read(path: Path, *, oldest: int = SCHEMA_VERSION) -> dict[str, Any]:
     """
     file = path / RESULTS if path.is_dir() else path
     if not file.is_file():
-        msg = f"results must be a file that exists, got '{file}'"
+        msg = f"results must be a file that exists, got '{file}'{_instead(path)}"
         raise FileNotFoundError(msg)
     try:
         results = json.loads(file.read_bytes().decode("utf-8"), parse_constant=_refuse_constant)
@@ -240,6 +242,21 @@ def _check_relations(results: dict[str, Any]) -> None:
                     got = f"{len(row[network]['measured'])} for {len(row['edges'])} edges"
                     msg = f"{place}.drift[{number}].{network} must have one count a bin, got {got}"
                     raise SchemaError(msg)
+
+
+def _instead(folder: Path) -> str:
+    """Return what to call for a folder that holds no report but a sweep or a study of orthogonal samples."""
+    try:
+        plan = json.loads((folder / _PLAN).read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    of_orthogonal = isinstance(plan, dict) and plan.get("kind") == "orthogonal"
+    what, command = ("a study of orthogonal samples", "orthogonal") if of_orthogonal else ("a sweep", "sweep")
+    place = shlex.quote(str(folder))
+    return (
+        f": the folder holds {what}, and render and compare are for reports; its page again: "
+        f"perturblearn {command} --out {place}; a list of several: perturblearn index {place} ..."
+    )
 
 
 def _refuse_constant(name: str) -> NoReturn:

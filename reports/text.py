@@ -7,6 +7,7 @@ import math
 import re
 
 DASH = "—"
+_MOST_PLACES = 6  # beyond, an interval is printed with powers of ten
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -32,12 +33,15 @@ def spread(mean: float | None, sd: float | None) -> str:
 
 
 def interval(mean: float | None, low: float | None, high: float | None) -> str:
-    """Return a mean with its interval in brackets."""
+    """Return a mean with its interval in brackets; half of its length has two digits."""
     if mean is None or low is None or high is None:
         return DASH
     if not all(math.isfinite(value) for value in (mean, low, high)):
         return DASH
-    places = _places((high - low) / 2)
+    half = (high - low) / 2
+    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 6
+    if half == 0 or places > _MOST_PLACES:
+        return _minus(f"{mean:.3g} [{low:.3g}, {high:.3g}]")
     return _minus(f"{mean:.{places}f} [{low:.{places}f}, {high:.{places}f}]")
 
 

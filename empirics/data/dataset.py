@@ -12,6 +12,8 @@ from theory._validation import Array, as_labels, as_points, check_choice, check_
 #   "zscore": each feature minus its mean and divided by its standard deviation, then rows as above.
 # The theory assumes ‖x‖ ≤ √d, which the row scaling makes an equality.
 STANDARDISATIONS = ("none", "center", "zscore")
+# Numbers with more different values than these are hardly names of classes.
+_MANY_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def two_classes(
                 f"classes must be named, as labels of {source} are not -1 and +1 but {listed}: "
                 "the first class named becomes +1, the second -1"
             )
+            if len(present) > _MANY_CLASSES and all(map(_is_number, present)):
+                msg += f"; these labels look continuous: {len(present)} values in {len(names)} rows"
             raise ValueError(msg)
         classes = ("1", "-1")
     for name in classes:
@@ -201,6 +205,14 @@ def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array,
             raise ValueError(msg)
         parts.append(rows * (np.sqrt(train.shape[1]) / norms))
     return parts[0], parts[1]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def class_name(label: object) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import math
 import tokenize
 import zipfile
 import zlib
@@ -103,50 +104,70 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A row of a .csv file, and the line that it begins at."""
+
+    number: int  # from 1, as an editor counts: with the header and empty lines
+    cells: list[str]
+
+
 def _read_csv(path: Path) -> tuple[Array, np.ndarray]:
     """Return the features and the labels, which stand in the last column."""
     rows = _read_rows(path)
-    if len(rows[0]) < 2:
+    columns = len(rows[0].cells) - 1
+    if not columns:
         msg = f"{path.name} must have rows of at least one feature and a label"
         raise ValueError(msg)
-    labels = [row[-1].strip() for row in rows]
-    values = _numbers(path, [row[:-1] for row in rows])
+    values = _numbers(path, rows, columns)
+    labels = [row.cells[-1].strip() for row in rows]
     if all(_is_number(label) for label in labels):
-        return values, np.array([float(label) for label in labels])
+        return values, _numbers(path, rows, columns + 1, first=columns)[:, 0]
     return values, np.array(labels)
 
 
-def _read_rows(path: Path) -> list[list[str]]:
+def _read_rows(path: Path) -> list[_Line]:
     """Return the rows of a .csv file without a header, all of one length."""
+    rows, begins = [], 1
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+            reader = csv.reader(stream)
+            for cells in reader:
+                if cells:
+                    rows.append(_Line(begins, cells))
+                begins = reader.line_num + 1
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         msg = f"{path.name} must be a readable text file of comma-separated values: {error}"
         raise ValueError(msg) from error
     # A header names its columns; a row with some numbers in it is data, perhaps damaged.
-    if rows and not any(_is_number(cell) for cell in rows[0]):
+    if rows and not any(_is_number(cell) for cell in rows[0].cells):
         rows = rows[1:]
     if not rows:
         msg = f"{path.name} must have rows of numbers, got none"
         raise ValueError(msg)
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(rows[0]):
-            place = f"data row {number}"
-            msg = f"{path.name} must have {len(rows[0])} columns in each row, got {len(row)} in {place}"
+    columns = len(rows[0].cells)
+    for row in rows:
+        if len(row.cells) != columns:
+            place = f"line {row.number}"
+            msg = f"{path.name} must have {columns} columns in each row, got {len(row.cells)} in {place}"
             raise ValueError(msg)
     return rows
 
 
-def _numbers(path: Path, rows: list[list[str]]) -> Array:
-    values = np.empty((len(rows), len(rows[0])))
-    for number, row in enumerate(rows):
-        for column, text in enumerate(row):
+def _numbers(path: Path, rows: list[_Line], end: int, *, first: int = 0) -> Array:
+    """Return the columns from `first` to before `end`; errors name the line of the file and the column."""
+    values = np.empty((len(rows), end - first))
+    for index, row in enumerate(rows):
+        for column, text in enumerate(row.cells[first:end], start=first):
+            place = f"line {row.number}, column {column + 1}"
             if not _is_number(text):
-                place = f"data row {number + 1}, column {column + 1}"
                 msg = f"{path.name} must hold numbers, got {text!r} in {place}"
                 raise ValueError(msg)
-            values[number, column] = float(text)
+            value = float(text)
+            if not math.isfinite(value):
+                msg = f"{path.name} must hold finite numbers, got {text.strip()!r} in {place}"
+                raise ValueError(msg)
+            values[index, column - first] = value
     return values
 
 
@@ -186,6 +207,7 @@ def read_points(path: Path) -> Array:
             msg = f"{path.name} must be a readable .npy file of points: {error}"
             raise ValueError(msg) from error
     if path.suffix == ".csv":
-        return as_points(f"points in {path.name}", _numbers(path, _read_rows(path)))
+        rows = _read_rows(path)
+        return as_points(f"points in {path.name}", _numbers(path, rows, len(rows[0].cells)))
     msg = f"points must be in a .npy or .csv file, got {str(path)!r}"
     raise ValueError(msg)

@@ -11,7 +11,7 @@ import hashlib
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -173,7 +173,12 @@ def read_split(paths: list[Path], *, size: tuple[int, int] | None = None) -> lis
 
 def content_hash(files: list[IdxFile]) -> str:
     """Return the SHA-256 (hex) of the checksums of files, in their order."""
-    return hashlib.sha256("\n".join(file.sha256 for file in files).encode()).hexdigest()
+    return checksum_of([file.sha256 for file in files])
+
+
+def checksum_of(checksums: Sequence[str]) -> str:
+    """Return the SHA-256 (hex) of checksums, one a line."""
+    return hashlib.sha256("\n".join(checksums).encode()).hexdigest()
 
 
 @contextlib.contextmanager

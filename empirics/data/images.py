@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from empirics.data.dataset import Dataset, _standardise, check_classes, two_classes
-from empirics.data.idx import FILES, IdxFile, content_hash, find_file, read_split
+from empirics.data.idx import FILES, IdxFile, checksum_of, content_hash, find_file, read_split
 from theory._validation import Array, check_choice, check_integer
 
 # How pixels, read as numbers in [0, 1], are prepared.  "scalar-mean" subtracts one number from all of them,
@@ -114,7 +114,8 @@ class MnistData:
         On construction, if an option is unknown; on loading, if a file is malformed, a subsample larger than
         the data, or a class missing.
     FileNotFoundError
-        On loading, if `folder` (or the folder of the environment variable) lacks some of the files.
+        On loading, if `folder` (or the folder of the environment variable) lacks some of the files, or the
+        environment variable names a folder that does not exist; nothing is downloaded then.
     ConnectionError
         On loading, if the files can be downloaded from nowhere; says how to fetch them by hand.
     """
@@ -205,6 +206,23 @@ class IdxData:
 ImageData = MnistData | FashionMnistData | IdxData
 
 
+def published_content(data: object) -> str | None:
+    """Return the `content_hash` that a source has with the published files, without looking at any file.
+
+    Parameters
+    ----------
+    data : object
+        A source of data.
+
+    Returns
+    -------
+    str or None
+        SHA-256 in hexadecimal; None for a source of which no files were published.
+    """
+    published = {MnistData: _MNIST, FashionMnistData: _FASHION_MNIST}.get(type(data))
+    return None if published is None else checksum_of(published.unpacked)
+
+
 def _check(config: ImageData, published: _Published | None) -> None:
     for name in ("num_train", "num_test"):
         value = getattr(config, name)
@@ -241,6 +259,9 @@ def _locate(folder: str | None, published: _Published) -> list[Path]:
         return _complete(Path(folder).expanduser(), published)
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
+        if not Path(chosen).expanduser().is_dir():
+            msg = f"{FOLDER_VARIABLE} must name a folder that exists, got {chosen!r}"
+            raise FileNotFoundError(msg)
         # One folder a data set, as the files of all of them have the same names.
         place = Path(chosen).expanduser() / published.name
         if any(find_file(place, file) for file in FILES):
@@ -404,7 +425,9 @@ def _part(
     if count is not None:
         if count > len(rows):
             msg = (
-                f"{option} must be at most {len(rows)}, the points of the two classes in {where}, got {count}"
+                f"{option} must be at most {len(rows)}, the points of the two classes in {where}, "
+                f"got {count}: give --{option.replace('_', '-')} {len(rows)} "
+                f"(of a sweep --set data.{option}={len(rows)})"
             )
             raise ValueError(msg)
         drawn = rng.permutation(len(rows))[:count]  # the larger subsample begins with the smaller

@@ -12,7 +12,6 @@ from scipy import stats
 from reports.orthogonal.parts import Part, Point, x_label
 from reports.sweeps.reproduction import per_seed, summary
 from reports.sweeps.statistics import comparison, like_one_more_seed
-from theory._validation import Array
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
@@ -173,12 +172,17 @@ def _chance(rows: Sequence[Row]) -> Json | None:
         return None
     total = sum(count for _, count in pairs)
     right = sum(round(share * count) for share, count in pairs)
+    seeds = {str(row["seed"]): row for row in rows if row.get("accuracy_g") is not None}
     below, above = stats.binom.cdf(right, total, 0.5), stats.binom.sf(right - 1, total, 0.5)
     return {
         "right": right,
         "total": total,
         "above": float(above),
         "two_sided": min(1.0, 2 * float(min(below, above))),
+        "seeds": {
+            seed: [round(row["accuracy_g"] * row["num_train"]), row["num_train"]]
+            for seed, row in seeds.items()
+        },
     }
 
 
@@ -333,18 +337,29 @@ def _kinks(attacked: Iterable[Row]) -> Json:
 
 
 def _map(rows: Sequence[Row]) -> Json:
-    """Return predicted beside measured accuracy of g, run by run: by the linear mean map, by the limit."""
+    """Return predicted beside measured accuracy of g, run by run: by the linear mean map, by the limit.
+
+    ``seeds``: for each seed its mean absolute error, and the change of that by one sample of one run.
+    """
     made: Json = {}
     attacked = [row for row in rows if row.get("attack") == "gradient"]
     for column in ("accuracy_mean_g", "accuracy_limit_g"):
-        pairs = [(finite(row.get(column)), finite(row.get("accuracy_g"))) for row in attacked]
-        known = _array([pair for pair in pairs if None not in pair])
-        made[column] = comparison(known[:, 0], known[:, 1])
+        known: list[tuple[float, float]] = []
+        errors: dict[str, list[tuple[float, float]]] = {}
+        for row in attacked:
+            predicted, measured = finite(row.get(column)), finite(row.get("accuracy_g"))
+            if predicted is not None and measured is not None:
+                known.append((predicted, measured))
+                found = errors.setdefault(str(row["seed"]), [])
+                found.append((abs(predicted - measured), 1 / row["num_train"]))
+        pairs = np.array(known, dtype=np.float64).reshape(-1, 2)
+        made[column] = comparison(pairs[:, 0], pairs[:, 1]) | {
+            "seeds": {
+                seed: [math.fsum(e for e, _ in found) / len(found), max(s for _, s in found) / len(found)]
+                for seed, found in errors.items()
+            }
+        }
     return made
-
-
-def _array(pairs: Sequence[tuple[float | None, float | None]]) -> Array:
-    return np.array(pairs, dtype=np.float64).reshape(-1, 2)
 
 
 def finite(value: Any) -> float | None:  # noqa: ANN401

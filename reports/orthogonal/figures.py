@@ -32,7 +32,7 @@ def accuracy_figure(panel: Json, key: str) -> str | None:
         _line(axes, attacked, "accuracy_limit_g", F, "--", "limit Σ λ y x")
         if any(point["metrics"]["accuracy_g"]["published"] is not None for point in panel["points"]):
             axes.plot([], [], "s", color=INK, mfc="none", markersize=4, label="published")
-        axes.set(ylabel="accuracy on natural samples", ylim=(0.28, 1.03))
+        axes.set(ylabel="accuracy on natural samples", ylim=_limits(axes))
         _finish(axes, panel)
 
     alt = (
@@ -105,6 +105,12 @@ def _condition_marks(axes: Axes, point: Json, color: str) -> None:
 
 
 # Helpers ---------------------------------------------------------------------------------------------------
+
+
+def _limits(axes: Axes) -> tuple[float, float]:
+    """Return limits that show all that is drawn, at least accuracies from .3 to 1."""
+    low, high = axes.dataLim.intervaly
+    return min(0.3, float(low)) - 0.02, max(1.0, float(high)) + 0.03
 
 
 def _known(points: Sequence[Json], name: str, *fields: str) -> np.ndarray:

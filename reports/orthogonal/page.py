@@ -204,11 +204,11 @@ def _examined(found: Json, results: Json) -> list[dict[str, Any]]:
         {
             "key": "theories",
             "title": "Which theory applies",
-            "text": f"For the networks of this page, without biases: wide networks {whole['wide']}, "
-            f"orthogonal samples {whole['orthogonal']}. Where λ > 0 and the pattern hold without a condition "
-            "of orthogonality the latter is unknown: there may be other KKT points. The row of time is from "
-            "the networks trained below; wide networks are asked at flow time 1, and perturblearn report "
-            "trains those, with biases and the identity loss.",
+            "text": f"For the networks of this page, without biases, all but the margins: wide networks "
+            f"{whole['wide']}, orthogonal samples {whole['orthogonal']}. Where λ > 0 and the pattern hold "
+            "without a condition of orthogonality the latter is unknown: there may be other KKT points. The "
+            "row of time is from the networks trained below; wide networks are asked at flow time 1, and "
+            "perturblearn report trains those, with biases and the identity loss.",
             "figures": [],
             "tables": [table],
         },

@@ -37,7 +37,7 @@ def published_points(panel: Json) -> Table:
                 point["series"],
                 f"{sizes['dim']}, {sizes['num_train']}, {sizes['num_adv']}, "
                 + ("—" if point["series"] == "control" else f"{sizes['epsilon']:g}"),
-                f"{_spread(cell)} [{text.number(cell['min'])}, {text.number(cell['max'])}]",
+                _ranged(cell),
                 read,
                 inside,
                 text.number(point["metrics"]["accuracy_mean_g"]["mean"]),
@@ -117,7 +117,7 @@ def orthogonality_points(panel: Json) -> Table:
                 point["series"],
                 f"{point['x']:g}",
                 str(point["sizes"]["num_train"]),
-                f"{_spread(cell)} [{text.number(cell['min'])}, {text.number(cell['max'])}]",
+                _ranged(cell),
                 _spread(point["metrics"]["cosine_f"]),
                 *(_holds(point, f"{name}_f") for name in ("orthogonal", "orthogonal_rows", "multipliers")),
                 _of(point["converged_f"]),
@@ -187,16 +187,11 @@ def examined(found: Json) -> Table:
             [f"{name}: left side, right side", f"{text.number(lhs, 4)}, {text.number(rhs, 4)}: {outcome}"]
             for name, (lhs, rhs, outcome) in found["conditions"].items()
         ),
-        ["least and largest λ", f"{text.number(known['least'], 4)}, {text.number(known['largest'], 4)}"],
-        ["proved error of λ", text.number(known["radius"], 2)],
+        *_solved(known),
         [
             "interval of λ under the published condition",
             f"({text.number(known['interval'][0], 4)}, {text.number(known['interval'][1], 4)}): "
             f"{known['interval_verdict']}",
-        ],
-        [
-            "λ proved not positive, sign not proved",
-            f"{text.count(known['num_not_positive'])}, {text.count(known['num_unproved'])}",
         ],
         ["λ system", "; ".join([known["verdict"], *known["reasons"]])],
         ["λ system with margins above 1 allowed", known["slack_verdict"]],
@@ -212,6 +207,20 @@ def examined(found: Json) -> Table:
             ]
         )
     return _table(["quantity", "value"], rows)
+
+
+def _solved(known: Json) -> list[list[str]]:
+    """Return what is known of λ: nothing without a proved error, for which the verdict has the reason."""
+    if known["least"] is None:
+        return []
+    return [
+        ["least and largest λ", f"{text.number(known['least'], 4)}, {text.number(known['largest'], 4)}"],
+        ["proved error of λ", text.number(known["radius"], 2)],
+        [
+            "λ proved not positive, sign not proved",
+            f"{text.count(known['num_not_positive'])}, {text.count(known['num_unproved'])}",
+        ],
+    ]
 
 
 def _allowed(value: int | str | None) -> str:
@@ -240,17 +249,25 @@ def trained(point: Json) -> Table:
             _spread(metrics["signs_g"]),
         ],
         ["accuracy of g on the natural samples", _spread(metrics["accuracy_g"])],
-        [
-            "test points where f and g have one sign, of those where both limits predict one",
-            _spread(metrics["agreement"]),
-        ],
+        [_agreement(point), _spread(metrics["agreement"])],
         ["seeds", _runs(point)],
     ]
     return _table(["quantity", "mean ± sd over seeds"], rows)
 
 
+def _agreement(point: Json) -> str:
+    """Say which test points are counted: a limit predicts signs only where its λ system is decided."""
+    said = [point["verdicts"][f"multipliers_{name}"] for name in ("f", "g")]
+    counted = "both limits predict one"
+    if not any(words["holds"] + words["fails"] for words in said) and any(w["unknown"] for w in said):
+        counted = "neither output is 0, as no limit is known to predict one"
+    elif any(words["unknown"] for words in said):
+        counted = "both limits predict one (where a limit is not known: where the output is not 0)"
+    return f"test points where f and g have one sign, of those where {counted}"
+
+
 def hypotheses(found: Json, *, converged: str) -> tuple[Table, dict[str, str]]:
-    """Return what both theories ask for, and which of them applies as a whole.
+    """Return what both theories ask for, and which of them applies as a whole, margins left out.
 
     `converged` is the verdict of the row about time, which only trained networks can give.
     """
@@ -270,14 +287,24 @@ def hypotheses(found: Json, *, converged: str) -> tuple[Table, dict[str, str]]:
     ]
     columns = ["aspect", "wide networks, finite time", "met", "orthogonal samples, infinite time", "met"]
     whole = {
-        "wide": all_of(row.wide_verdict for row in rows).value,
-        "orthogonal": orthogonal_verdict(rows).value,
+        "wide": all_of(row.wide_verdict for row in rows if row.aspect != "margin").value,
+        "orthogonal": orthogonal_verdict(row for row in rows if row.aspect != "margin").value,
     }
     return _table(columns, shown), whole
 
 
 def _spread(cell: Json) -> str:
     return text.spread(cell["mean"], cell["sd"]) if cell["n"] > 1 else text.number(cell["mean"])
+
+
+def _ranged(cell: Json) -> str:
+    """Return a mean with the smallest and the largest value, all to the same decimals."""
+    shown, ends = _spread(cell), [cell["min"], cell["max"]]
+    mean = shown.split(" ")[0]
+    if mean == text.DASH or "e" in mean or None in ends:
+        return f"{shown} [{text.number(ends[0])}, {text.number(ends[1])}]"
+    places = len(mean.partition(".")[2])
+    return f"{shown} [{ends[0]:.{places}f}, {ends[1]:.{places}f}]"
 
 
 def _of(pair: Sequence[int]) -> str:

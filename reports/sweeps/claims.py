@@ -6,6 +6,7 @@ from typing import Any
 
 from reports import text
 from reports.sweeps.explained import RULE_RUNS
+from reports.sweeps.words import many
 
 Json = Mapping[str, Any]
 
@@ -29,6 +30,14 @@ def _published(section: Json) -> list[dict[str, str]]:
     compared = section["published"]
     if compared is None:
         return []
+    if section["foreign"]:
+        return [
+            {
+                "statement": "Published values within the range of our seeds, up to their reading errors",
+                "measured": f"unknown: {_others(section)} not the published files",
+                "basis": "published values are beside another data set: shown, not compared",
+            }
+        ]
     made = []
     parts = ", ".join(
         f"{name.replace('_', ' ')} {row['inside']} of {row['count']}"
@@ -41,6 +50,12 @@ def _published(section: Json) -> list[dict[str, str]]:
         difference = text.number(compared["cosine_difference"]["cosine_published"], 2)
         made.append(_within("Published cosines with u", cosines, f"mean difference {difference}"))
     return made
+
+
+def _others(section: Json) -> str:
+    """Return which images are not the published ones, with the verb that follows."""
+    names = [name for name, same in section["images"].items() if not same]
+    return f"the images of {' and '.join(names)} are"
 
 
 def _within(what: str, row: Json, more: str) -> dict[str, str]:
@@ -67,7 +82,7 @@ def _trends(section: Json) -> list[dict[str, str]]:
         {
             "statement": "Agreement rises where the published conditions become easier to meet",
             "measured": f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
-            f"{counts['unknown']} of {len(rows)} sweeps"
+            f"{counts['unknown']} of {many(len(rows), 'sweep')}"
             + (f" ({unknown})" if unknown else "")
             + (f"; fails: {failing}" if failing else ""),
             "basis": f"signs of rank correlations over seeds, each sweep at level "
@@ -102,7 +117,7 @@ def _quality(row: Json) -> str:
     correlation = "not defined" if row["correlation"] is None else text.number(row["correlation"], 4)
     return (
         f"mean absolute error {text.number(row['mean_error'])}, correlation {correlation}, "
-        f"{text.count(row['n'])} runs"
+        f"{many(row['n'], 'run')}"
     )
 
 
@@ -118,7 +133,7 @@ def _criterion(section: Json) -> list[dict[str, str]]:
             f"absolute error ≤ {found['mean_error']:g}",
             "measured": f"without training: {alone or 'no prediction'}"
             + (f". Beside it, with training: {beside}" if beside else ""),
-            "basis": f"{text.count(found['total'])} runs: {found['runs']}"
+            "basis": f"{many(found['total'], 'run')}: {found['runs']}"
             + ("" if found["whole"] else "; unknown without all sweeps of the block"),
         }
     ]
@@ -138,7 +153,7 @@ def _reached(section: Json) -> list[dict[str, str]]:
         reach = panel["reach"]
         if reach is None or not reach["n"] or len(panel["points"]) < 2:
             continue
-        share = f"reached by {reach['reached']} of {reach['n']} seeds"
+        share = f"reached by {reach['reached']} of {many(reach['n'], 'seed')}"
         if reach["max"] is not None:
             share = f"median {reach['median']:g}, {reach['min']:g} to {reach['max']:g}; {share}"
         elif reach["min"] is not None:
@@ -149,7 +164,7 @@ def _reached(section: Json) -> list[dict[str, str]]:
                 f"{reach['level']:g}",
                 "measured": share,
                 "basis": "first of the values tried, for each seed by itself"
-                + (f"; {reach['incomplete']} seeds lack a run" if reach["incomplete"] else ""),
+                + (f"; {many(reach['incomplete'], 'seed')} without a run" if reach["incomplete"] else ""),
             }
         )
     return made

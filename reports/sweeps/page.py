@@ -16,6 +16,7 @@ from reports.sweeps import figures
 from reports.sweeps.claims import claims
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
+from reports.sweeps.words import many
 
 # Which published blocks and studies a folder holds.
 PARTS = "parts.json"
@@ -104,6 +105,7 @@ def render(results: Mapping[str, Any]) -> str:
     environment.filters |= {
         "number": text.number,
         "count": text.count,
+        "many": many,
         "place": place,
         "spread": lambda cell: (
             text.spread(cell["mean"], cell["sd"]) if cell["n"] > 1 else text.number(cell["mean"])

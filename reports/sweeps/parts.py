@@ -101,9 +101,15 @@ class Part:
         options = [
             "gradient flow" if self.solver == "flow" else "",
             "small" if self.size == "small" else "",
+            self.stand_in,
             "balanced targets" if self.balanced else "",
         ]
         return ", ".join([f"Published block {self.name}", *(option for option in options if option)])
+
+    @property
+    def stand_in(self) -> str:
+        """Which data a published block has in place of the published ones, in words; else empty."""
+        return "" if self.kind == "study" else published.stand_in(self.name, size=self.size)
 
     @property
     def figure(self) -> str:
@@ -124,6 +130,7 @@ class Part:
             "gd": "the published optimiser (descent with momentum .9)",
         }[self.solver]
         size = ", at sizes that need no GPU" if self.size == "small" else ""
+        size += f", on the {self.stand_in}" if self.stand_in else ""
         labels = "; as many target labels +1 as −1" if self.balanced else ""
         return (
             f"The published experiments by {trained}{size}{labels}. "

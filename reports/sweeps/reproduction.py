@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from empirics import published
-from empirics.plan import Plan
+from empirics.data.images import published_content
+from empirics.plan import Plan, identity
 from empirics.published import COSINES, METRICS, Point, Reading
+from empirics.store import digest
 from reports.sweeps.explained import Runs, criterion, explained, number, shown
 from reports.sweeps.parts import Panel, Part, rest_panels
 from reports.sweeps.statistics import like_one_more_seed
 from reports.sweeps.trends import trends
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
@@ -83,13 +85,18 @@ def _section(part: Part | None, panels: Sequence[Panel], runs: Runs) -> Json:
     """Return one block, study or rest of a plan."""
     figure = "" if part is None else part.figure
     study = part is not None and part.kind == "study"
-    drawn = [_panel(panel, runs, figure, study=study) for panel in panels]
+    found = images(panels, runs)
+    foreign = not all(found.values())
+    drawn = [_panel(panel, runs, figure, study=study, foreign=foreign) for panel in panels]
     of_block = part is not None and part.kind == "published"
     sets = explained(panels, runs, published_block=of_block)
     section: Json = {
         "part": None if part is None else part.to_json(),
         "title": "Other configurations of the plan" if part is None else part.title,
         "question": "" if part is None else part.question,
+        "stand_in": "" if part is None else part.stand_in,
+        "images": found,
+        "foreign": foreign,
         "panels": drawn,
         "panels_left_out": 0,
         "published": _published(drawn) if figure else None,
@@ -101,14 +108,40 @@ def _section(part: Part | None, panels: Sequence[Panel], runs: Runs) -> Json:
     return section
 
 
+def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:
+    """Tell for each public set of images whether the results are of the files that were published.
+
+    The hash of a result covers the bytes of its files: it is compared with the hash that the same fields have
+    with the published files.  No file is read.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    runs : Runs
+
+    Returns
+    -------
+    dict from str to bool
+        By the name of the set; False if any result of it is of other files.
+    """
+    one_each = {config.data: config for panel in panels for p in panel.points for config in p.configs}
+    found: dict[str, bool] = {}
+    for data, config in one_each.items():
+        content = published_content(data)
+        if content is not None:
+            same = runs.name(config) == digest(identity(config, {data: content}))
+            found[data.name] = found.get(data.name, True) and same
+    return dict(sorted(found.items()))
+
+
 # Points ----------------------------------------------------------------------------------------------------
 
 
-def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool) -> Json:
+def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool, foreign: bool) -> Json:
     values = [point.x for point in panel.points]
     # A log axis where values span more than a decade.
     log = panel.ticks is None and min(values) > 0 and max(values) / min(values) > 10
-    drawn = [_point(point, runs, figure) for point in panel.points]
+    drawn = [_point(point, runs, figure, foreign=foreign) for point in panel.points]
     return {
         "sweep": panel.sweep,
         "x_label": panel.x_label,
@@ -119,7 +152,7 @@ def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool) -> Json:
     }
 
 
-def _point(point: Point, runs: Runs, figure: str) -> Json:
+def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> Json:
     rows = [(config.seed, runs.row(config)) for config in point.configs]
     states = Counter(_state(row) for _, row in rows)
     regime = {name: _mean([number(row, name) for _, row in rows]) for name in _REGIME}
@@ -130,11 +163,15 @@ def _point(point: Point, runs: Runs, figure: str) -> Json:
         "failed": states["failed"],
         "missing": states["missing"],
         "metrics": {
-            series: summary(per_seed(rows, column), _reading(figure, point, series))
+            series: summary(per_seed(rows, column), _reading(figure, point, series), foreign=foreign)
             for series, column in METRICS.items()
         },
         "cosines": {
-            name: summary(per_seed(rows, column), published.cosine_reading(figure, point.sweep, point.x))
+            name: summary(
+                per_seed(rows, column),
+                published.cosine_reading(figure, point.sweep, point.x),
+                foreign=foreign,
+            )
             for name, column in COSINES.items()
         },
         "predicted": {series: mean for series, (_, mean) in foreseen.items()},
@@ -187,20 +224,22 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def summary(values: Mapping[int, float], reading: Reading | None) -> Json:
+def summary(values: Mapping[int, float], reading: Reading | None, *, foreign: bool = False) -> Json:
     """Return mean, spread and range over seeds, beside a published value.
 
     Parameters
     ----------
     values : mapping from seed to float
     reading : Reading, optional
+    foreign : bool
+        The values are of other data than those that the published value is about: not to be compared.
 
     Returns
     -------
     dict
         ``values`` by seed; ``mean``, ``sd`` (of a sample, None for one), ``min``, ``max``, ``n``;
         ``published``, ``error``; ``inside``: whether [published − error, published + error] meets [min, max],
-        None where one of them is not known.
+        None where one of them is not known, or the data are others.
     """
     array = np.array(list(values.values()))
     made: Json = {"values": {str(seed): value for seed, value in values.items()}, "n": len(array)}
@@ -211,7 +250,7 @@ def summary(values: Mapping[int, float], reading: Reading | None) -> Json:
         made["sd"] = float(array.std(ddof=1))
     if reading is not None:
         made |= {"published": reading.value, "error": reading.error}
-        if reading.value is not None and array.size:
+        if reading.value is not None and array.size and not foreign:
             low, high = reading.value - reading.error, reading.value + reading.error
             made["inside"] = bool(low <= made["max"] and high >= made["min"])
     return made

@@ -16,6 +16,7 @@ from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
 from reports.sweeps.parts import Part
 from reports.sweeps.statistics import rank_correlation, sign_test
+from reports.sweeps.words import many
 from theory import Setting, published_width
 
 Json = dict[str, Any]
@@ -165,7 +166,7 @@ def _verdict(row: Json, level: float | None) -> Json:
     elif row["p_value"] is None:
         why = "no complete seed"
     elif 2.0 ** (1 - row["n"]) > level:
-        why = f"cannot be decided with {row['n']} seeds"
+        why = f"cannot be decided with {many(row['n'], 'seed')}"
     elif row["p_value"] > level:
         why = "not rejected"
     else:

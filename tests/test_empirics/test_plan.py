@@ -182,8 +182,8 @@ def test_classes_that_are_numbers_are_names_in_every_source(kind, text):
         ("'3:4'", "data.classes must be two names"),
         ("[true, false]", "data.classes must be two names"),
         ("[[3, 4], [1, 2]]", "data.classes must be two names"),
-        ("['3', '4', '5']", "classes must be two, got 3"),
-        ("[3]", "classes must be two, got 1"),
+        ("['3', '4', '5']", r"data.classes must be two names, .* --set data.classes=1:2 .*, got 3: 3, 4, 5"),
+        ("[3]", r"data.classes must be two names, .* --set data.classes=1:2 .*, got 1: 3"),
     ],
 )
 def test_other_classes_are_refused_at_once(kind, text, classes, message):
@@ -247,8 +247,14 @@ def test_no_seed_is_refused(seeds):
         ("bases = 1", ValueError, "plan must have base, seeds and sweep, got 'bases'"),
         ("base = 1", TypeError, "base must be a table, got 1"),
         ("sweep = {width = [1]}", TypeError, "sweep must be an array of tables"),
-        ("[base]\nwidth = 1", ValueError, "data.source must be one of .*, got None"),
-        ("[base]\nwidth = 1\ndata = 'gaussian'", ValueError, "data.dim must be given with data 'gaussian'"),
+        ("[base]\nwidth = 1", ValueError, r"data.source .*, got none: .* data = \{source = 'digits'\}"),
+        (
+            "[base]\nwidth = 1\ndata = 'gaussian'",
+            ValueError,
+            r"data.dim, data.num_train must be given with data 'gaussian': "
+            r"give --set data.dim=... --set data.num_train=... or --axis, "
+            r"or under \[base\] .* data = \{source = ..., dim = ..., num_train = ...\}",
+        ),
         ("[base]\ndata = 'digits'", ValueError, "width must be given with data 'digits'"),
         ("sweep = []", ValueError, "plan must have a configuration, got none"),
     ],

@@ -169,6 +169,16 @@ def test_small_sizes_keep_ratios():
     assert block("msg-b").base.num_train == block("msg-b", size="small").base.num_train
 
 
+@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize("size", published.SIZES)
+def test_other_data_than_the_published_are_named(name, size):
+    named = published.stand_in(name, size=size)
+    digits = block(name, size=size).base.source["source"] == "digits"
+    assert digits == (size == "small" and name.startswith(("mnist", "fmnist")))
+    images = "Fashion-MNIST" if name.startswith("fmnist") else "MNIST"
+    assert named == (f"bundled digits (8x8) in place of {images}" if digits else "")
+
+
 def test_logistic_sweep_of_msg_b_has_five_rates_each():
     for size in published.SIZES:
         chosen = block("msg-b", size=size)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
-from reports import Series, build, provenance, render
+from reports import Series, provenance, render
+from reports.build import build
 
 Results = dict[str, Any]
 

@@ -14,7 +14,8 @@ import theory
 from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
 from empirics.data import FileData
 from empirics.measure import cosines
-from reports import SCHEMA_VERSION, Series, build, claims
+from reports import SCHEMA_VERSION, Series, claims
+from reports.build import build
 
 # A few roundings in means over three seeds.
 ROUNDING = 1e-12

@@ -10,7 +10,8 @@ import theory
 from empirics import ExperimentConfig, ShiftedGaussianData, run
 from empirics.measure import agreement
 from empirics.neurons import Schedule, certify_agreement_by_simulation, simulate_neurons
-from reports import Series, build, certified, render, simulated
+from reports import Series, certified, render, simulated
+from reports.build import build
 from reports.presets import series, source
 from theory.bounds.published import compare_published
 

@@ -8,7 +8,8 @@ import pytest
 import theory
 from empirics import DigitsData, ExperimentConfig, FileData, GaussianData, ShiftedGaussianData, run
 from empirics.experiment import load_data
-from reports import build, choice
+from reports import choice
+from reports.build import build
 from reports.choice import choose, feasibility
 from reports.presets import Series, series
 
@@ -192,3 +193,20 @@ def test_loss_without_a_law_is_not_known():
     rows = _rows(ShiftedGaussianData(dim=5, num_train=30), loss="exponential", T_f=0.1, T_g=0.1)
     assert rows["lazy training of f"]["met"] is None
     assert rows["loss"]["met"] is False
+
+
+def test_repeated_rows_are_said_to_be_on_both_sides_of_the_split(tmp_path):
+    rng = np.random.default_rng(4)
+    lines = [f"{a},{b},{t}" for (a, b), t in zip(rng.normal(size=(20, 2)), 10 * [-1, 1], strict=True)]
+    path = tmp_path / "four_times.csv"
+    path.write_text("\n".join(4 * lines) + "\n")
+    result = run(ExperimentConfig(data=FileData(path=str(path)), width=100))
+    (row,) = [row for row in feasibility(result) if row["hypothesis"] == "fresh test points"]
+    X, Z = ([tuple(x) for x in points] for points in (result.dataset.X, result.dataset.X_test))
+    repeated = sum(z in set(X) for z in Z)
+    assert repeated > len(Z) / 2
+    assert row["here"] == (
+        f"{repeated} of {len(Z)} are; {len(set(X))} of {len(X)} training samples are distinct"
+    )
+    assert (row["met"], row["reachable"]) == (False, False)
+    assert _rows(DigitsData())["fresh test points"]["met"] is True

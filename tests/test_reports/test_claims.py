@@ -91,8 +91,17 @@ def _set_errors(section, network, slope, *, seed_spread=0.01):
 
 
 def _set_cosine(section, name, mean, spread=1e-4):
-    summary = summarise([mean - spread, mean, mean + spread])
+    summary = summarise([math.nan if mean is None else mean + step for step in (-spread, 0, spread)])
     section["by_width"][-1]["cosines"][name] = dict(vars(summary))
+
+
+def _set_fall(section, name, slope, spread=0.01):
+    """Make 1 − cos a power of the width for each seed, .015 and more at the widest."""
+    for run in section["runs"]:
+        own = slope + spread * (run["seed"] - 1)
+        rest = (0.015 + 1e-4 * run["seed"]) * (run["width"] / section["widths"][-1]) ** own
+        run["cosines"][name] = 1 - rest
+    _set_cosine(section, name, 1 - 0.015)
 
 
 def _set_gain(section, gain, spread=1e-4):
@@ -234,6 +243,20 @@ def _rate(network, slope, spread=0.01):
     return lambda s: _set_errors(s, network, slope, seed_spread=spread)
 
 
+def _fall(key, slope, spread=0.01):
+    return lambda s: _set_fall(s, COSINES[key], slope, spread)
+
+
+def _below(limit):
+    """Change u's cosine to .985, and that of its limit."""
+
+    def change(s):
+        _set_cosine(s, "trained_paper", 0.985)
+        _set_cosine(s, "between", limit)
+
+    return change
+
+
 def _cosine(key, mean, spread=1e-4):
     return lambda s: _set_cosine(s, COSINES[key], mean, spread)
 
@@ -320,7 +343,6 @@ CASES = [
         (key, outcome, change)
         for key in COSINES
         for outcome, change in (
-            ("fails", _cosine(key, COSINE - 0.005)),
             ("unknown", _cosine(key, COSINE, spread=0.001)),
             ("unknown", _no_interval(key, "low")),
             ("unknown", _no_interval(key, "high")),
@@ -329,6 +351,21 @@ CASES = [
             ("hypothesis not met", _not_lazy_at_the_widest),
         )
     ],
+    *[
+        (key, outcome, change)
+        for key in ("direction-gradient", "perturbation")
+        for outcome, change in (
+            ("fails", _fall(key, 0.0)),
+            ("fails", _fall(key, FLAT)),
+            ("unknown", _fall(key, 2 * SLOPE)),  # on its way to 1
+            ("unknown", _fall(key, FLAT, spread=0.5)),
+            ("unknown", lambda s, key=key: (_fall(key, 0.0)(s), _only_two_lazy_widths(s))),
+            ("unknown", lambda s, key=key: (_fall(key, 0.0)(s), _less_than_a_decade(s))),
+        )
+    ],
+    ("direction-paper", "fails", _below(0.985)),
+    ("direction-paper", "unknown", _below(0.995)),
+    ("direction-paper", "unknown", _below(None)),
     ("direction-gradient", "holds", _only_g_not_lazy),  # about f alone
     ("kink-term", "fails", lambda s: _set_gain(s, -0.002)),
     ("kink-term", "unknown", lambda s: _set_gain(s, 0.0)),
@@ -491,9 +528,13 @@ def _all_failing(results):
     _drift("g", "outside", 1)(section)
     _set_errors(section, "f", FLAT)
     _set_errors(section, "g", FLAT)
-    for name in COSINES.values():
-        _set_cosine(section, name, 0.9)
+    for name in (*COSINES.values(), "between"):
+        _set_fall(section, name, 0.0)
     _set_gain(section, -0.002)
+    for run in section["runs"]:  # the gain is that of the widest; its cosine falls no faster before
+        run["cosines"]["trained_gradient"] = next(r for r in _widest(section) if r["seed"] == run["seed"])[
+            "cosines"
+        ]["trained_gradient"]
     _set_agreement(section, -0.99, predicted=0.995)
     _certificates("in hand", f_wrong=1)(section)
     _simulated(f_wrong=90)(section)

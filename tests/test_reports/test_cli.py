@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 import torch
 
-from reports import build, cli_report, formats, render, schema, terminal
+from reports import cli_report, formats, render, schema, terminal
+from reports.build import build
 from reports.cli import _EXAMPLES, _commands, _parser, main
 from reports.partial import Recorder, smaller
 
@@ -196,15 +197,15 @@ BAD = [
     ("--data {files}/binary.csv", "binary.csv must be a readable text file", "0x80"),
     ("--data {files}/broken.npz", "broken.npz must be a readable .npz file", "Bad CRC-32"),
     ("--data {files}/renamed.npz", "renamed.npz must hold arrays X and y", "data, labels"),
-    ("--data {files}/nan.csv", "X in nan.csv must be finite", "nan (1 of 24 entries)"),
+    ("--data {files}/nan.csv", "nan.csv must hold finite numbers", "'nan' in line 4, column 1"),
     ("--data {files}/inf.npz", "X in inf.npz must be finite", "inf (16 of 16 entries)"),
     ("--data {files}/text.npz", "X in text.npz must be an array of real numbers", "dtype <U1"),
     ("--data {files}/digits.csv", "classes must be named", "3, 8"),
     ("--data {files}/digits.csv", "on the command line --classes A,B", "the last one is the label"),
     ("--data {files}/words.csv", "words.csv must hold numbers", "commas separate the columns"),
     ("--data {files}/constant.csv", "data must not be constant", "12 equal rows"),
-    ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in data row 13"),
-    ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in data row 13, column 2"),
+    ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in line 13"),
+    ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in line 13, column 2"),
     ("--data {files}/empty.csv", "empty.csv must have rows of numbers, got none", ""),
     (f"{SYNTHETIC} --negative-slope 1.5", "negative_slope must lie in [0, 1)", "1.5"),
     (f"{SYNTHETIC} --negative-slope nan", "negative_slope must be finite", "nan"),
@@ -649,6 +650,14 @@ def test_help_has_every_option_its_default_and_the_exit_codes(name):
 @pytest.mark.parametrize("name", _EXAMPLES)
 def test_examples_parse(name):
     assert _parser().parse_args(shlex.split(_EXAMPLES[name])[1:]).command == name
+
+
+@pytest.mark.parametrize("name", [name for name in _EXAMPLES if name in {"sweep", "orthogonal"}])
+def test_examples_of_what_can_be_tried_are_complete(name, capsys):
+    """An option that the data need and the example lacks is an error here."""
+    words = shlex.split(_EXAMPLES[name])[1:]
+    assert main([*words, "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith("nothing was run\n")
 
 
 # Progress ---------------------------------------------------------------------------------------------

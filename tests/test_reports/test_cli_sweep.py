@@ -216,6 +216,19 @@ def test_other_plan_needs_to_be_merged(families, out, capsys):
     assert len(rows(out)) == 9
 
 
+def test_help_tells_of_classes_and_of_other_data(capsys):
+    with pytest.raises(SystemExit):
+        main(["sweep", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "two classes: data.classes=3:8" in shown
+    assert "of images bundled digits (8x8) in place of MNIST and Fashion-MNIST" in shown
+
+
+def test_dry_run_counts_one(families, out, capsys):
+    assert main([*FIELDS, "--axis", "width=3", "--dry-run", "--out", str(out)]) == 0
+    assert capsys.readouterr().out == "1 configuration in 1 task; nothing was run\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -227,6 +240,15 @@ def test_other_plan_needs_to_be_merged(families, out, capsys):
         ([*FIELDS[1:], "--set", "width"], "set must look like width=100, each field once, got 'width'"),
         ([*FIELDS[1:], "--set", "data.dim=5"], "each field once, got 'data.dim=5'"),
         ([*FIELDS[1:], "--axis", "width=1", "--seeds", "0"], "seeds must be >= 1, got 0"),
+        (
+            [*FIELDS[1:3], "--set", "data.dim=3", "--axis", "width=1"],
+            "data.num_train must be given with data 'gaussian': give --set data.num_train=...",
+        ),
+        (
+            ["--data", "digits", "--set", "data.classes=yes,no", "--axis", "width=1"],
+            "--set data.classes=1:2 on the command line (on an axis: 1:2,3:8), got 1: yes,no",
+        ),
+        (["--set", "width=1"], "data.source must be one of gaussian, "),
         (["plan.toml", "--seeds", "2"], "leave --data, --set, --axis and --seeds out"),
         (["plan.toml"], "plan must be a file that exists, got 'plan.toml'"),
         (["--data", "no.csv", "--axis", "width=1"], "data file must exist, got 'no.csv'"),

@@ -106,6 +106,22 @@ def test_every_scalar_of_every_run_is_compared_with_both_means(tiny_results, oth
                     assert row["b"]["n"] == summary["n"]
 
 
+def test_counts_of_points_are_compared_as_shares(tiny_results, other):
+    """Another test set has another number of points: the same share of it is no change."""
+    for section in other["sections"]:
+        for run in section["runs"]:
+            diagnosis = run["diagnosis"]
+            inner = [value for value in diagnosis.values() if isinstance(value, dict)]
+            for counts in (*run["certificates"].values(), diagnosis, *inner):
+                counts |= {name: 3 * count for name, count in counts.items() if isinstance(count, int)}
+    found = compare(tiny_results, other)
+    rows = [row for section in found["sections"] for row in section["rows"]]
+    shares = [row for row in rows if row["quantity"].startswith(("certificates.", "diagnosis."))]
+    assert "certificates.flow.f, share of points" in {row["quantity"] for row in shares}
+    assert all(row["a"] == row["b"] for row in shares if row["quantity"].endswith("share of points"))
+    assert any(row["a"]["mean"] > 0 for row in shares)
+
+
 def test_what_changed_is_found_and_nothing_else(tiny_results, other):
     section = other["sections"][0]
     for run in section["runs"]:

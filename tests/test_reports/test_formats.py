@@ -11,6 +11,7 @@ import html5lib
 import numpy as np
 import pytest
 
+import reports
 from empirics.published import plan_of
 from reports import compare, formats, listing, schema
 from reports.report import Report
@@ -248,3 +249,21 @@ def test_numbers_are_as_they_were_after_writing(tiny_results):
     results = copy.deepcopy(tiny_results)
     results["provenance"]["seconds"] = value
     assert json.loads(formats.files(results, "json")["results.json"])["provenance"]["seconds"] == value
+
+
+def test_a_report_is_built_from_series(tiny_series, tiny_results, monkeypatch):
+    """The results are those of the command; what differs is provenance."""
+    seen = []
+
+    def run(all_series, *, provenance, device, executor):
+        seen.append((list(all_series), device, executor))
+        return tiny_results | {"provenance": provenance | {"seconds": 0.0}}
+
+    monkeypatch.setattr("reports.report.run_series", run)
+    report = reports.build(tiny_series[0], command="my notebook")
+    assert report.results["claims"] == tiny_results["claims"]
+    assert report.results["provenance"]["command"] == "my notebook"
+    reports.build(tiny_series)
+    assert seen == [([tiny_series[0]], "cpu", None), (list(tiny_series), "cpu", None)]
+    with pytest.raises(ValueError, match="all_series must be at least one, got none"):
+        reports.build([])

@@ -70,12 +70,13 @@ def test_glance_leads_to_the_rule_and_the_evidence(document, tiny_results):
 
 def test_tally_counts_the_verdicts(document, tiny_results):
     (tally,) = [item for item in document.iter(f"{HTML}ul") if item.get("class") == "tally"]
-    for item, section in zip(tally, tiny_results["sections"], strict=True):
-        own = [claim["verdict"] for claim in tiny_results["claims"] if claim["section"] == section["name"]]
+    plural = {"holds": "hold", "fails": "fail"}
+    for item, name in zip(tally, [None, *(s["name"] for s in tiny_results["sections"])], strict=True):
+        own = [claim["verdict"] for claim in tiny_results["claims"] if claim["section"] == name]
         shown = [_content(span) for span in item.iter(f"{HTML}span")]
-        names = {"holds": "hold", "fails": "fail"}
         order = ("holds", "fails", "hypothesis not met", "unknown")
-        assert shown == [f"{own.count(v)} {names.get(v, v)}" for v in order if v in own]
+        counts = [(own.count(word), word) for word in order if word in own]
+        assert shown == [f"{n} {plural.get(word, word) if n > 1 else word}" for n, word in counts]
 
 
 # Tables -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -61,12 +61,34 @@ def test_ratios_are_those_of_the_formulas():
 
 
 def test_wide_theory_is_met_from_its_width_on():
-    wide, _ = _compare(width=150)  # 36 · (1 + 1)² = 144
+    wide, result = _compare(width=150)  # 36 · (1 + 1)² = 144
     narrow, _ = _compare(width=144)
-    assert set(itertools.chain(*_verdicts(wide, "wide").values())) == {"holds"}
-    assert wide["verdicts"]["wide"] == "holds"
+    verdicts = _verdicts(wide, "wide")
+    assert verdicts.pop("margin") == ["fails"]  # condition (b) holds at none of the five points
+    assert result.conditions[0].b == 0
+    assert set(itertools.chain(*verdicts.values())) == {"holds"}
+    assert wide["verdicts"]["wide"] == "fails"
     assert _verdicts(narrow, "wide")["width"] == ["fails"]
     assert narrow["verdicts"]["wide"] == "fails"
+
+
+@pytest.mark.parametrize(
+    ("met", "unmet", "said"),
+    [((2, 1), (1, 1), "at 3 of 5 points"), ((4, 1), (0, 0), "holds"), ((0, 0), (3, 2), "fails")],
+)
+def test_the_wide_theory_applies_at_the_points_that_meet_its_margins(met, unmet, said):
+    _, result = _compare(width=150)
+    counts = [
+        replace(row, met_agree=met[0], met_differ=met[1], unmet_agree=unmet[0], unmet_differ=unmet[1])
+        if row.label_noise == "published"
+        else row
+        for row in result.conditions
+    ]
+    found = prior_work.compare(replace(result, conditions=tuple(counts)))
+    assert _verdicts(found, "wide")["margin"] == [said]
+    assert found["verdicts"]["wide"] == said
+    narrow = replace(result, conditions=tuple(counts), setting=replace(result.setting, width=144))
+    assert prior_work.compare(narrow)["verdicts"]["wide"] == "fails"
 
 
 def test_orthogonal_samples_meet_the_prior_condition_but_not_the_finite_time():

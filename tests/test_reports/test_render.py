@@ -13,7 +13,8 @@ import html5lib
 import pytest
 
 from empirics import ExperimentConfig, FileData
-from reports import Series, build, render, text
+from reports import Series, render, text
+from reports.build import build
 from reports.figures import section_figures
 from reports.render import legible, mathml, partial_note
 

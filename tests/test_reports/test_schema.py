@@ -43,6 +43,38 @@ def _holder(value, place):
     return value, keys[-1]
 
 
+# Other folders -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("plan", "what", "command"),
+    [
+        ({"blocks": []}, "a sweep", "sweep"),
+        ({"kind": "orthogonal", "part": {}}, "a study of orthogonal samples", "orthogonal"),
+    ],
+)
+def test_folder_of_another_command_is_named_as_such(tmp_path, plan, what, command):
+    folder = tmp_path / "some results"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    with pytest.raises(FileNotFoundError) as caught:
+        read(folder)
+    said = str(caught.value)
+    assert f"the folder holds {what}, and render and compare are for reports" in said
+    assert f"its page again: perturblearn {command} --out '{folder}'; " in said
+    assert f"perturblearn index '{folder}' ..." in said
+
+
+@pytest.mark.parametrize("plan", [None, "{", b"\xff"])
+def test_folder_that_holds_nothing_known_is_named_alone(tmp_path, plan):
+    if plan is not None:
+        (tmp_path / "plan.json").write_bytes(plan if isinstance(plan, bytes) else plan.encode())
+    with pytest.raises(
+        FileNotFoundError, match=r"results must be a file that exists, got '.*results\.json'$"
+    ):
+        read(tmp_path)
+
+
 # Sound ------------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ class Hypothesis:
     Attributes
     ----------
     aspect : str
-        "time", "data", "width", "loss", "activation", "bias" or "perturbation".
+        "time", "data", "margin", "width", "loss", "activation", "bias" or "perturbation".
     wide, orthogonal : str
         What each theory asks for, with the numbers of this data.
     wide_verdict, orthogonal_verdict : Verdict
@@ -68,8 +68,9 @@ def hypotheses(
     Returns
     -------
     tuple of Hypothesis
-        Nine rows; "data" has three, each implying the next: the published condition, the derived one, and
-        the check of the limit network in hand.
+        Ten rows; "data" has three, each implying the next: the published condition, the derived one, and
+        the check of the limit network in hand.  "margin" is about query points, which are no argument: it
+        is *unknown* here (`theory.conditions.evaluate` and `sign_condition` judge points).
 
     Raises
     ------
@@ -97,6 +98,13 @@ def hypotheses(
             orthogonal_verdict=_said(converged),
         ),
         *_data(X, y, slope),
+        Hypothesis(
+            aspect="margin",
+            wide="at each query point: (a) |f̂| and (b) |ĝ| above their thresholds, (c) equal signs",
+            wide_verdict=Verdict.UNKNOWN,
+            orthogonal="at each query point, for g: the sign condition (Derivation 15)",
+            orthogonal_verdict=Verdict.UNKNOWN,
+        ),
         Hypothesis(
             aspect="width",
             wide=f"m > C d² (T_f + T_g)² = {needed:.4g} with C = {constant:g}; m = {setting.width}",
@@ -152,7 +160,7 @@ def _data(X: Array, y: Array, slope: float) -> tuple[Hypothesis, ...]:
     return tuple(
         Hypothesis(
             aspect="data",
-            wide="any samples; margins are asked for at query points",
+            wide="any samples",
             wide_verdict=Verdict.HOLDS,
             orthogonal=text,
             orthogonal_verdict=verdict,

@@ -243,9 +243,13 @@ def test_larger_subsample_contains_the_smaller_and_leaves_the_test_part_alone(fo
     [
         (
             {"num_train": 25},
-            r"num_train must be at most 24, the points .* in mnist \(training part\), got 25",
+            r"num_train must be at most 24, the points .* in mnist \(training part\), got 25: "
+            r"give --num-train 24 \(of a sweep --set data.num_train=24\)",
         ),
-        ({"num_test": 17}, r"num_test must be at most 16, the points .* in mnist \(test part\), got 17"),
+        (
+            {"num_test": 17},
+            r"num_test must be at most 16, the points .* in mnist \(test part\), got 17: give --num-test 16 ",
+        ),
         ({"num_train": 1}, "num_train must be large enough for both classes, got 1 of one class in mnist"),
     ],
 )
@@ -277,6 +281,15 @@ def test_options_are_checked_on_construction(kind, options, error, message):
 def test_two_names_of_one_fashion_class_are_one_class():
     with pytest.raises(ValueError, match="classes must be two different ones, got 0 and T-shirt/top"):
         FashionMnistData(classes=("0", "T-shirt/top"))
+
+
+@pytest.mark.parametrize("kind", SOURCES.values())
+def test_content_of_the_published_files_is_known_without_them(tmp_path, folder, kind):
+    known = images.published_content(kind())
+    assert known == kind(folder=folder).content_hash() == images.published_content(kind(folder="absent"))
+    other = dict(zip(FILES, (idx_bytes(array) for array in make_arrays(seed=1)), strict=True))
+    assert kind(folder=str(write_files(tmp_path / "other", other))).content_hash() != known
+    assert images.published_content(IdxData(folder=folder)) is None
 
 
 # Folders of the user --------------------------------------------------------------------------------
@@ -341,6 +354,17 @@ def test_incomplete_folder_of_the_environment_is_an_error(tmp_path, monkeypatch)
     write_files(tmp_path / "mnist", {name: PACKED[name] for name in list(PACKED)[1:]})
     with pytest.raises(FileNotFoundError, match=r"folder must hold train-images-idx3-ubyte\.gz"):
         MnistData().load(0)
+
+
+@pytest.mark.parametrize("kind", SOURCES.values())
+def test_absent_folder_of_the_environment_is_an_error_before_any_download(tmp_path, monkeypatch, kind, cache):
+    monkeypatch.setenv("PERTURBLEARN_DATA", str(tmp_path / "typo"))
+    monkeypatch.setattr(images, "_download_all", lambda _: pytest.fail("a download was tried"))
+    with pytest.raises(
+        FileNotFoundError, match=r"PERTURBLEARN_DATA must name a folder that exists, got .*typo'$"
+    ):
+        kind().load(0)
+    assert not cache.exists()
 
 
 def test_images_of_another_size_are_refused(tmp_path):

@@ -1,13 +1,22 @@
 """The page of a sweep: made by the command, equal to its numbers, whole on its own."""
 
+import hashlib
+import html
 import json
+import math
 import re
+import shutil
+import subprocess
 import sys
 import types
+from dataclasses import replace
+from importlib import resources
 
 import html5lib
 import pytest
 
+from empirics.data import images
+from empirics.data.idx import FILES
 from empirics.outcome import Outcome
 from empirics.published import METRICS, readings
 from empirics.store import DamagedError
@@ -349,3 +358,152 @@ def test_text_from_the_plan_is_escaped(families, out, capsys):
     assert "<b>wide" not in page
     assert "<i>x<" not in page
     assert page.count("$\\wrong$") == 3  # two figures and the table, as they are
+
+
+# Other data than the published ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "public"), [("mnist-a", "MNIST"), ("fmnist-b", "Fashion-MNIST")])
+def test_small_image_blocks_say_that_they_are_on_bundled_digits(families, out, capsys, name, public):
+    block = ["sweep", "--published", name, "--size", "small", "--sweeps", "slope", "--solver", "flow"]
+    assert main([*block, "--seeds", "1", *SERIAL, "--out", str(out)]) == 0
+    assert main(["index", str(out), "--out", str(out.parent / "index.html")]) == 0
+    capsys.readouterr()
+    said = f"bundled digits (8x8) in place of {public}"
+    (section,) = numbers(out)["sections"]
+    assert section["title"].endswith(f", small, {said}")
+    assert f"on the {said}. " in section["question"]
+    (provenance,) = [e for e in parsed(out).iter(f"{HTML}section") if e.get("id") == "provenance"]
+    assert f"data of {section['title']}" in text_of(provenance)
+    assert said in {text_of(cell) for cell in provenance.iter(f"{HTML}td")}
+    assert said in (out.parent / "index.html").read_text("utf-8")
+
+
+def test_other_blocks_name_no_other_data(families, out, capsys):
+    assert main([*T_F, "--out", str(out)]) == 0
+    capsys.readouterr()
+    (section,) = numbers(out)["sections"]
+    assert (section["images"], section["stand_in"], section["foreign"]) == ({}, "", False)
+    assert "in place of" not in section["title"] + section["question"]
+
+
+def small_idx(side, *, images):
+    """Return an IDX file: four labels, or the images of 28 x 28 pixels that go with them."""
+    shape = (4, side, side) if images else (4,)
+    content = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+    return content + bytes(
+        side * index % 251 if images else 1 + index % 2 for index in range(math.prod(shape))
+    )
+
+
+@pytest.fixture
+def mnist(tmp_path, monkeypatch):
+    """A folder of files named as those of MNIST."""
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for name in FILES:
+        (folder / name).write_bytes(small_idx(28, images="images" in name))
+    monkeypatch.setenv("PERTURBLEARN_DATA", str(folder.parent))
+    return folder
+
+
+MNIST_A = [
+    "sweep",
+    "--published",
+    "mnist-a",
+    "--sweeps",
+    "slope",
+    "--seeds",
+    "2",
+    "--solver",
+    "flow",
+    *SERIAL,
+]
+
+
+def test_results_of_other_images_are_not_compared_with_published_values(mnist, families, out, capsys):
+    assert main([*MNIST_A, "--out", str(out)]) == 0
+    capsys.readouterr()
+    results = numbers(out)
+    (section,) = results["sections"]
+    assert section["images"] == {"mnist": False}
+    cells = [cell for point in section["panels"][0]["points"] for cell in point["metrics"].values()]
+    assert any(cell["published"] is not None for cell in cells)
+    assert {cell["inside"] for cell in cells} == {None}
+    assert section["published"]["all"]["count"] == 0
+    assert section["published"]["all"]["not_compared"] == sum(cell["error"] is not None for cell in cells)
+    (claim,) = [claim for claim in results["claims"] if claim["statement"].startswith("Published values")]
+    assert claim["measured"] == "unknown: the images of mnist are not the published files"
+    body = text_of(parsed(out).find(f"{HTML}body"))
+    assert "Images are not the published files (mnist; their SHA-256 differs). Published values are" in body
+    assert "beside another data set: they are shown and not compared." in body
+    assert "Published values among our seeds" not in body
+    assert "mnist: not the published files (SHA-256 differs)" in body
+
+
+def test_results_of_the_published_images_are_compared(mnist, families, out, capsys, monkeypatch):
+    checksums = tuple(hashlib.sha256((mnist / name).read_bytes()).hexdigest() for name in FILES)
+    monkeypatch.setattr(images, "_MNIST", replace(images._MNIST, unpacked=checksums))
+    assert main([*MNIST_A, "--out", str(out)]) == 0
+    capsys.readouterr()
+    (section,) = numbers(out)["sections"]
+    assert (section["images"], section["foreign"]) == ({"mnist": True}, False)
+    assert section["published"]["all"]["count"] > 0
+    body = text_of(parsed(out).find(f"{HTML}body"))
+    assert "mnist: the published files (SHA-256)" in body
+    assert "not the published files" not in body
+
+
+# In a browser -----------------------------------------------------------------------------------------
+
+# Text of the tables whose words lie on several lines, and whether the page is wider than its window.
+LOOK = """<script>addEventListener('load', () => {
+  document.querySelectorAll('details').forEach(d => d.open = true);
+  const broken = [];
+  for (const cell of document.querySelectorAll('.scroll th, .scroll td')) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) for (const word of walker.currentNode.data.matchAll(/[A-Za-z]+/g)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      const rows = [...range.getClientRects()].map(r => Math.round(r.top));
+      if (new Set(rows).size > 1) broken.push(word[0]);
+    }
+  }
+  const wide = document.documentElement.scrollWidth > innerWidth;
+  const scrolls = [...document.querySelectorAll('.scroll')].some(e => e.scrollWidth > e.clientWidth);
+  document.title = JSON.stringify({broken, wide, scrolls, width: innerWidth});
+});</script></body>"""
+
+
+def test_narrow_window_breaks_no_word_and_is_wide_enough(families, out, capsys, tmp_path):
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    block = ["sweep", "--published", "mnist-a", "--size", "small", "--sweeps", "slope", "--solver", "flow"]
+    assert main([*block, "--seeds", "2", *SERIAL, "--out", str(out)]) == 0
+    capsys.readouterr()
+    page = (out / "report.html").read_text("utf-8").replace("</body>", LOOK)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    done = subprocess.run(
+        [
+            path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=500,2000",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "page.html").as_uri(),
+        ],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )  # fmt: skip
+    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", done.stdout.decode("utf-8"))[1]))
+    assert found == {"broken": [], "wide": False, "scrolls": True, "width": 500}
+
+
+def test_edges_of_what_scrolls_are_shaded_on_the_screen_only():
+    style = (resources.files("reports") / "templates" / "page.css").read_text("utf-8")
+    screen, _, paper = style.partition("@media print")
+    rule = re.search(r"\.scroll \{(.*?)\}", screen, re.DOTALL)[1]
+    assert "overflow-x: auto" in rule
+    assert rule.count("no-repeat local") == rule.count("no-repeat scroll") == 2
+    assert ".scroll { background: none; }" in paper

@@ -29,7 +29,7 @@ def rows(X=None, y=(1, -1, 1), *, given=None, **options):
 
 def test_orthogonal_theory_applies_and_the_wide_one_does_not():
     verdicts, found = rows(converged=True, biases=False, norm="Linf")
-    assert all(row.orthogonal_verdict is Verdict.HOLDS for row in found)
+    assert all(row.orthogonal_verdict is Verdict.HOLDS for row in found if row.aspect != "margin")
     assert [row.aspect for row in found if row.wide_verdict is Verdict.FAILS] == [
         "width",
         "loss",
@@ -38,15 +38,16 @@ def test_orthogonal_theory_applies_and_the_wide_one_does_not():
     ]
     assert verdicts["time", 0] == (Verdict.HOLDS, Verdict.HOLDS)
     assert "= 0.01389 > p_max = 0" in found[1].orthogonal
-    assert "10000 with C = 1; m = 100" in found[4].wide.replace("1e+04", "10000")
+    assert "10000 with C = 1; m = 100" in found[5].wide.replace("1e+04", "10000")
 
 
 def test_wide_theory_applies_and_the_orthogonal_one_does_not():
     X = np.ones((3, 50)) + np.eye(3, 50)
     given = setting(width=10_001, loss="identity", negative_slope=0.0)
     _, found = rows(X, given=given, converged=False, biases=True)
-    assert all(row.wide_verdict is Verdict.HOLDS for row in found)
-    assert [row.orthogonal_verdict for row in found] == [Verdict.FAILS] * 8 + [Verdict.HOLDS]
+    others = [row for row in found if row.aspect != "margin"]
+    assert all(row.wide_verdict is Verdict.HOLDS for row in others)
+    assert [row.orthogonal_verdict for row in others] == [Verdict.FAILS] * 8 + [Verdict.HOLDS]
 
 
 def test_reasons_are_those_of_the_multipliers():
@@ -77,6 +78,15 @@ def test_what_is_not_said_is_unknown():
         ("time", Verdict.HOLDS, Verdict.UNKNOWN),
         ("bias", Verdict.UNKNOWN, Verdict.UNKNOWN),
     ]
+
+
+def test_margins_are_a_row_that_is_not_judged_without_query_points():
+    """They are no part of what holds for any samples."""
+    _, found = rows(converged=True, biases=True, given=setting(width=10_001, loss="identity"))
+    (row,) = [row for row in found if row.aspect == "margin"]
+    assert row.wide_verdict is row.orthogonal_verdict is Verdict.UNKNOWN
+    assert "query point" in row.wide
+    assert {row.wide for row in found if row.aspect == "data"} == {"any samples"}
 
 
 def test_setting_must_be_that_of_the_data():
