@@ -731,7 +731,7 @@ def test_claim_says_what_was_counted(make_holding):
     points = section["num_test"] * len(section["seeds"])
     assert judged["theorem-scenario"].measured == f"{agree} agree, {differ} differ"
     assert f"at {agree + differ} of {points:,} points" in judged["theorem-scenario"].hypothesis
-    assert judged["rate-f"].measured.startswith("slope −0.50 [")
+    assert judged["rate-f"].measured.startswith("slope −0.500 [")
     assert judged["only-free-flip"].samples.startswith(
         f"{2 * len(section['runs'])} networks × {section['num_test']} points"
     )
