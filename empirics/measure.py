@@ -117,17 +117,21 @@ def count_neurons(
             start = torch.addmm(before.bias[part], points, before.weight[part].T)
             end = torch.addmm(after.bias[part], points, after.weight[part].T)
             readout = before.readout[part].abs()
-            # A neuron without readout never moves, whatever the limit.
-            limit = torch.where(readout > 0, reach_of_points[:, None] * readout, 0.0)
+            limit = reach_of_points[:, None] * readout
+            if (readout == 0).any():  # such a neuron never moves, whatever the limit
+                limit = torch.where(readout > 0, limit, 0.0)
             free = start.abs() <= limit
             flipped = (start > 0) != (end > 0)
             size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
             size = torch.maximum(
                 size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
             )
-            beyond = flipped & (start.abs() > stretch * limit + roundings * lengths[:, None] * size)
-            for row, events in enumerate((free, flipped, beyond)):
-                totals[row] += events.sum(dim=1)
+            totals[0] += free.sum(dim=1)
+            totals[1] += flipped.sum(dim=1)
+            point, neuron = flipped.nonzero(as_tuple=True)  # few
+            allowed = stretch * limit[point, neuron] + roundings * lengths[point] * size[neuron]
+            beyond = start[point, neuron].abs() > allowed
+            totals[2] += torch.bincount(point[beyond], minlength=len(Z))
     free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
     return NeuronCounts(free_counts, flipped_counts, beyond_counts)
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from theory._validation import check_integer, check_slope
 
-# Activations in one block of samples × neurons: 4 MiB in float32, which stays in a core's cache.
-_BLOCK = 1 << 20
+# Activations in one block of samples × neurons: 1 MiB in float32, which stays in a core's cache.
+_BLOCK = 1 << 18
 # Multiplications in one pass over a network (points · (d + 1) · m) from which a second thread pays.
 _WORK_OF_A_THREAD = 1 << 26
 

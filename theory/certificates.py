@@ -19,7 +19,7 @@ from theory.kernel.enclosure import Sign
 from theory.predictors import f_predict
 from theory.setting import Setting
 
-_BLOCK = 1 << 22  # entries of temporary arrays
+_BLOCK = 1 << 18  # entries of temporary arrays: what caches hold
 _SMALLEST = 1e-140  # readouts and times whose squares keep all their digits
 
 
@@ -272,18 +272,22 @@ def certify_network(
     free_z, free_x = np.zeros(Q), np.zeros(N)
     step = max(1, _BLOCK // (Q + N))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
+        # |u| up to these times (|a| T, blur) may be free: how far a neuron moves, and the length of (z, 1).
+        limits_z = np.column_stack([at.largest, 1 + np.linalg.norm(Z, axis=1)])
+        limits_x = np.column_stack([samples.largest, 1 + np.linalg.norm(X, axis=1)])
         for part in (slice(start, start + step) for start in range(0, m, step)):
             u, u_n = Z @ W[part].T + b[part], X @ W[part].T + b[part]
             # A pre-activation is known up to this much; a neuron that could be free counts as free.
             blur = 8 * (X.shape[1] + 8) * EPS * (np.linalg.norm(W[part], axis=1) + np.abs(b[part]))
-            blur_z = blur * (1 + np.linalg.norm(Z, axis=1)[:, None])
-            blur_x = blur * (1 + np.linalg.norm(X, axis=1)[:, None])
-            reach, square = np.abs(a[part]) * T, a[part] ** 2
-            free_z += (np.abs(u) <= (reach * at.largest[:, None] + blur_z) * (1 + 1e-12)) @ square
-            free_x += (np.abs(u_n) <= (reach * samples.largest[:, None] + blur_x) * (1 + 1e-12)) @ square
+            heights, square = np.abs(a[part]), a[part] ** 2
+            reach = np.stack([heights * T, blur]) * (1 + 1e-12)
+            absolute = np.abs(u)
+            free_z += (absolute <= limits_z @ reach) @ square
+            free_x += (np.abs(u_n) <= limits_x @ reach) @ square
             output += np.where(u > 0, u, slope * u) @ a[part]
-            size += (np.abs(u) + blur_z) @ np.abs(a[part])
-            spread += blur_z @ np.abs(a[part])  # of the outputs, from that of the pre-activations
+            blurred = limits_z[:, 1] * (blur @ heights)  # of the outputs, from that of the pre-activations
+            size += absolute @ heights + blurred
+            spread += blurred
             active, active_n = np.where(u > 0, 1.0, slope), np.where(u_n > 0, 1.0, slope)
             velocity += np.einsum("qn,qn->q", at.signed, (active * square) @ active_n.T)
         total = float(np.sum(a**2))
