@@ -5,13 +5,11 @@ beside it: every task that was lost runs once more, alone in its pool, and only 
 it given up.  Tasks run on one thread each, wherever they run, so that sums are taken in one order.
 """
 
-import asyncio
 import os
 import re
 import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
@@ -21,7 +19,6 @@ from concurrent.futures import (
     Executor,
     Future,
     ProcessPoolExecutor,
-    ThreadPoolExecutor,
     wait,
 )
 from contextlib import AbstractContextManager, contextmanager
@@ -31,19 +28,13 @@ from importlib.util import find_spec
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
-import numba
-import torch
-from threadpoolctl import threadpool_limits
-
+from empirics import cluster
+from empirics.cluster import NoWorkersError
+from empirics.threads import cores, one_thread, one_thread_in_children, set_threads
 from theory._validation import check_integer
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_CONNECT_SECONDS = 10
-# For how long a cluster may be without workers.  One that is restarted took up to 15 s on a busy machine.
-_ALONE_SECONDS = 60.0
-_LOOK_SECONDS = 1.0
 # How many fresh pools in a row may refuse the first task that is handed over.
 _OPENINGS = 5
 
@@ -62,16 +53,12 @@ class WorkerDiedError(RuntimeError):
     """A task ended the process it ran in, alone in a fresh pool as well."""
 
 
-class NoWorkersError(RuntimeError):
-    """A cluster has had no workers for too long: the end of a sweep, not the result of a task."""
-
-
 def serial() -> Pool:
     """Return a pool of this process: one task after the other, none survives what ends the process."""
 
     @contextmanager
     def open_(_workers: int | None) -> Iterator[Executor]:
-        with _one_thread():
+        with one_thread():
             yield _Serial()
 
     return Pool(name="serial", open=open_, window=1)
@@ -99,11 +86,11 @@ def processes(number: int | None = None) -> Pool:
     Functions and tasks travel by pickle, and a script that calls this needs ``if __name__ == "__main__"``.
     The processes end with the one that started them, even if that one is killed.
     """
-    workers = _cores() if number is None else check_integer("jobs", number, minimum=1)
+    workers = cores() if number is None else check_integer("jobs", number, minimum=1)
 
     @contextmanager
     def open_(limit: int | None) -> Iterator[Executor]:
-        with _environment(dict.fromkeys(_THREADS, "1")):
+        with one_thread_in_children():
             executor = ProcessPoolExecutor(
                 min(workers, limit or workers), mp_context=get_context("spawn"), initializer=_start_worker
             )
@@ -160,22 +147,7 @@ def dask(address: str) -> Pool:
         msg = f"executor {address!r} must have distributed installed: pip install 'perturblearn[cluster]'"
         raise ValueError(msg)
 
-    @contextmanager
-    def open_(_workers: int | None) -> Iterator[Executor]:
-        from distributed import Client  # noqa: PLC0415  (an extra, and seconds to import)
-
-        try:
-            client = Client(address.replace("dask://", "tcp://", 1), timeout=_CONNECT_SECONDS)
-        except OSError as error:
-            msg = f"executor must be a scheduler that answers within {_CONNECT_SECONDS} s, got {address!r}"
-            raise OSError(msg) from error
-        try:
-            with _Cluster(client) as executor:
-                yield executor
-        finally:
-            client.close()
-
-    return Pool(name=address, open=open_, window=None)
+    return Pool(name=address, open=lambda _workers: cluster.connect(address), window=None)
 
 
 def given(executor: Executor) -> Pool:
@@ -187,7 +159,7 @@ def given(executor: Executor) -> Pool:
 
     @contextmanager
     def open_(_workers: int | None) -> Iterator[Executor]:
-        with _one_thread():
+        with one_thread():
             yield executor
 
     return Pool(name=type(executor).__name__, open=open_, window=None, reopens=False)
@@ -348,99 +320,11 @@ class _Serial(Executor):
         return future
 
 
-class _Cluster(Executor):
-    """The executor of a Dask client.
-
-    Not the client's own (`get_executor`): a task of that one never ends if the worker that holds its finished
-    result dies, and the task is given up when it is repeated.
-    """
-
-    def __init__(self, client: Any) -> None:  # noqa: ANN401  (of an extra)
-        self._client = client
-        self._pending: dict[Future[Any], Any] = {}  # with their tasks, which the scheduler keeps as long
-        self._closed = threading.Event()
-        # Fetching a result that was lost waits until the task is repeated: others must not wait for it.
-        self._fetchers = ThreadPoolExecutor(16, thread_name_prefix="fetch")
-        threading.Thread(target=self._watch, name="watch", daemon=True).start()
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401
-        future: Future[Any] = Future()
-        task = self._client.submit(fn, *args, **kwargs, pure=False)
-        self._pending[future] = task
-        task.add_done_callback(lambda task: self._begin(task, future))
-        return future
-
-    def _begin(self, task: Any, future: Future[Any]) -> None:  # noqa: ANN401
-        try:
-            self._fetchers.submit(self._fetch, task, future)
-        except RuntimeError:  # closed, maybe just now
-            self._settle(future, CancelledError())
-
-    def _watch(self) -> None:
-        """End what is pending once there were no workers for too long: the scheduler would wait for ever.
-
-        The scheduler itself is asked, as what the client remembers of it may be old.  No answer says nothing
-        of the workers; a client that gives its scheduler up is closed, and then nothing can come any more.
-        """
-        alone_since = None
-        while not self._closed.wait(_LOOK_SECONDS):
-            if self._client.status == "closed":
-                self._end(CancelledError())
-                return
-            try:
-                alone = not self._client.nthreads()
-            except Exception:
-                alone = False
-            now = time.monotonic()
-            alone_since = (alone_since or now) if alone and self._pending else None
-            if alone_since is not None and now - alone_since >= _ALONE_SECONDS:
-                msg = (
-                    f"cluster must have workers, got none for {_ALONE_SECONDS:g} s; if tasks end them, "
-                    "--executor processes tells which"
-                )
-                self._end(NoWorkersError(msg))
-                return
-
-    def _end(self, error: BaseException) -> None:
-        for future in list(self._pending):
-            self._settle(future, error)
-
-    def _settle(self, future: Future[Any], error: BaseException | None, result: Any = None) -> None:  # noqa: ANN401
-        """Give a future its end, unless it has one."""
-        if self._pending.pop(future, None) is None:  # whoever removes it, ends it
-            return
-        if isinstance(error, (CancelledError, asyncio.CancelledError)):
-            future.cancel()
-        if not future.set_running_or_notify_cancel():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    def _fetch(self, task: Any, future: Future[Any]) -> None:  # noqa: ANN401
-        result, error = None, None
-        try:
-            result = task.result()
-        except BaseException as caught:
-            error = caught
-        self._settle(future, error, result)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._closed.set()
-        if not wait or cancel_futures:
-            self._client.cancel(list(self._pending.values()))
-        self._fetchers.shutdown(wait=wait, cancel_futures=cancel_futures)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.shutdown(wait=kind is None, cancel_futures=kind is not None)
-
-
 # In workers -----------------------------------------------------------------------------------------------
 
 
 def _in_worker(function: Callable[[_Task], _Result], task: _Task) -> _Result:
-    _set_threads(1)
+    set_threads(1)
     return function(task)
 
 
@@ -459,46 +343,3 @@ def _start_worker() -> None:
 def _end_with(parent: Any) -> None:  # noqa: ANN401  (of a class that multiprocessing hides)
     parent.join()
     os._exit(1)
-
-
-# Threads --------------------------------------------------------------------------------------------------
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _set_threads(number: int) -> None:
-    """Let BLAS, torch and numba use so many threads in this process, from now on."""
-    # First, as numba sets the threads of OpenMP, which torch may share, to its own number when it starts.
-    numba.set_num_threads(number)
-    threadpool_limits(number)
-    torch.set_num_threads(number)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep this process on one thread for a while."""
-    of_torch, of_numba = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(of_torch)  # numba may have changed it, see above
-    with threadpool_limits(1):
-        try:
-            yield
-        finally:
-            torch.set_num_threads(of_torch)
-            numba.set_num_threads(of_numba)
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables that processes started meanwhile inherit."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special
 
 import theory
 from empirics.config import ExperimentConfig
@@ -255,8 +255,8 @@ def _measure(
 
 def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> float:
     """Two-sided exact binomial p-value, smallest over points, times their number (Bonferroni)."""
-    below = stats.binom.cdf(counts, trials, probability)
-    above = stats.binom.sf(counts - 1, trials, probability)
+    below = special.bdtr(counts, trials, probability)
+    above = special.bdtrc(counts - 1, trials, probability)
     smallest = 2 * np.minimum(below, above).min()  # NaN if one is NaN
     return float(np.minimum(1.0, smallest * len(counts)))
 

@@ -1,18 +1,6 @@
-"""What a sweep consists of: blocks of configurations, written as a base and axes, and the identity of each.
-
-seeds = 10                       # an axis of every sweep that has no "seed" or "seeds" of its own
-[base]
-data = {source = "shifted-gaussian", dim = 100, num_train = 1000}
-width = 100
-[[sweep]]                        # a list is an axis, anything else takes the place of the base's value
-width = [10, 100, 1000]
-[[sweep]]                        # several axes are a product; fields joined by a comma go together
-"data.dim,epsilon" = [[10, 0.03], [100, 0.1]]
-T_f = [1, 10]
-"""
+"""What a sweep consists of: blocks of configurations, a base and axes each, and the identity of each one."""
 
 import itertools
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
@@ -26,7 +14,7 @@ from empirics.outcome import RECORD_VERSION
 from empirics.store import digest, plain_numbers
 from theory._validation import check_integer
 
-_DATA = "data."
+DATA_PREFIX = "data."  # of the names of fields of the data
 # The name of a source, or of its class where each instance has a name of its own: "file", "idx".
 _SOURCES: dict[str, Any] = {
     kind.name if isinstance(kind.name, str) else kind.__name__.removesuffix("Data").lower(): kind
@@ -190,11 +178,19 @@ def axis_of(name: str, values: Sequence[Any]) -> Axis:
     return Axis(fields=names, values=tuple(map(tuple, rows)))
 
 
+def seeds_axis(seeds: int | Sequence[int]) -> Axis:
+    """Return the axis of so many seeds from 0, or of the seeds listed."""
+    if not isinstance(seeds, (list, tuple, range)):
+        count: Any = seeds  # whatever stood in a file
+        return axis_of("seed", range(check_integer("seeds", count, minimum=1)))
+    return axis_of("seed", seeds)
+
+
 def fields_of(config: ExperimentConfig) -> dict[str, Any]:
     """Return the fields of a configuration under the names that axes use."""
     shown = _shown(config)
     data = shown.pop("data")
-    return {f"{_DATA}{name}": value for name, value in data.items()} | shown
+    return {f"{DATA_PREFIX}{name}": value for name, value in data.items()} | shown
 
 
 def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
@@ -230,7 +226,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
         msg = f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got {source!r}"
         raise ValueError(msg)
     kind = _SOURCES[source]
-    possible = {f"{_DATA}{field.name}": field for field in fields(kind)}
+    possible = {f"{DATA_PREFIX}{field.name}": field for field in fields(kind)}
     possible |= {field.name: field for field in fields(ExperimentConfig) if field.name != "data"}
     for name in named:
         if name != "data.source" and name not in possible:
@@ -247,8 +243,8 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
     data_hints, hints = _hints(kind), _hints(ExperimentConfig)
     options, rest = {}, {}
     for name, value in named.items():
-        if name.startswith(_DATA):
-            field_name = name.removeprefix(_DATA)
+        if name.startswith(DATA_PREFIX):
+            field_name = name.removeprefix(DATA_PREFIX)
             if field_name != "source":
                 options[field_name] = _typed(name, value, data_hints[field_name])
         else:
@@ -259,20 +255,20 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
 def _how(missing: Sequence[str]) -> str:
     """Return where the fields that are missing are given: on the command line, and in a plan file."""
     flags = " ".join(f"--set {name}=..." for name in missing)
-    options = [f"{name.removeprefix(_DATA)} = ..." for name in missing if name.startswith(_DATA)]
-    lines = [f"{name} = ..." for name in missing if not name.startswith(_DATA)]
+    options = [f"{name.removeprefix(DATA_PREFIX)} = ..." for name in missing if name.startswith(DATA_PREFIX)]
+    lines = [f"{name} = ..." for name in missing if not name.startswith(DATA_PREFIX)]
     if options:
         lines.append(f"data = {{source = ..., {', '.join(options)}}}")
     return f"give {flags} or --axis, or under [base] of a plan file {' and '.join(lines)}"
 
 
 @cache
-def _kinds(name: str) -> set[Any]:
+def types_of(name: str) -> set[Any]:
     """Return the types that a field has in any source of data, none if there is no such field."""
     if name == "data.source":
         return {str}
-    owners = _SOURCES.values() if name.startswith(_DATA) else (ExperimentConfig,)
-    hints = [_hints(owner).get(name.removeprefix(_DATA)) for owner in owners]
+    owners = _SOURCES.values() if name.startswith(DATA_PREFIX) else (ExperimentConfig,)
+    hints = [_hints(owner).get(name.removeprefix(DATA_PREFIX)) for owner in owners]
     return {kind for hint in hints if hint is not None for kind in get_args(hint) or (hint,)}
 
 
@@ -287,7 +283,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:  # noqa: ANN401
     Classes may be numbers: they are the names "1" and "2", whichever the source.
     """
     value = plain_numbers(value)
-    if name == f"{_DATA}classes" and value is not None:
+    if name == f"{DATA_PREFIX}classes" and value is not None:
         return _classes(value)
     if isinstance(value, list):
         return tuple(value)
@@ -356,111 +352,3 @@ def _shown(config: ExperimentConfig) -> dict[str, Any]:
     """Return the JSON of a configuration, with a name of its source that tells which class it is."""
     shown = config.to_json()
     return shown | {"data": shown["data"] | {"source": _NAMES[type(config.data)]}}
-
-
-# Text -----------------------------------------------------------------------------------------------------
-
-
-def plan_of_toml(text: str) -> Plan:
-    """Return the plan that a TOML text declares, as at the top of this file.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it is not TOML, or has other tables than ``base``, ``seeds`` and ``sweep``.
-    """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        msg = f"plan must be TOML, got an error in it: {error}"
-        raise ValueError(msg) from error
-    for name in tables:
-        if name not in {"base", "seeds", "sweep"}:
-            msg = f"plan must have base, seeds and sweep, got {name!r}"
-            raise ValueError(msg)
-    base, sweeps = tables.get("base", {}), tables.get("sweep", [{}])
-    if not isinstance(base, dict):
-        msg = f"base must be a table, got {base!r}"
-        raise TypeError(msg)
-    if not isinstance(sweeps, list) or not all(isinstance(sweep, dict) for sweep in sweeps):
-        msg = "sweep must be an array of tables, each under [[sweep]]"
-        raise TypeError(msg)
-    return Plan(blocks=tuple(_block(_flat(base), sweep, tables.get("seeds")) for sweep in sweeps))
-
-
-def seeds_axis(seeds: int | Sequence[int]) -> Axis:
-    """Return the axis of so many seeds from 0, or of the seeds listed."""
-    if not isinstance(seeds, (list, tuple, range)):
-        count: Any = seeds  # whatever stood in a file
-        return axis_of("seed", range(check_integer("seeds", count, minimum=1)))
-    return axis_of("seed", seeds)
-
-
-def axis_of_text(text: str) -> Axis:
-    """Return an axis from the command line: "width=10,100", "T_f,T_g=1:1,2:4", "data.classes=3:8,1:2".
-
-    Raises
-    ------
-    ValueError
-        If it has another form.
-    """
-    name, equals, values = text.partition("=")
-    if not equals or not name.strip() or not values.strip():
-        msg = f"axis must look like width=10,100 or T_f,T_g=1:1,2:4, got {text!r}"
-        raise ValueError(msg)
-    parts = values.split(",")
-    if "," in name:
-        names = name.split(",")
-        rows = [part.split(":") for part in parts]
-        # A row of another length is refused as such: its values need no type.
-        return axis_of(
-            name, [list(map(value_of_text, row, names)) if len(row) == len(names) else row for row in rows]
-        )
-    return axis_of(name, [value_of_text(part, name) for part in parts])
-
-
-def value_of_text(text: str, name: str) -> Any:  # noqa: ANN401
-    """Return what a word stands for as the value of a field.
-
-    Text, where no source of data has a number or a truth value in this field ("1e5" is a path); two names
-    written "A:B", for data.classes; else None for "none", a truth value, a number, or text that is neither.
-    """
-    text, name = text.strip(), name.strip()
-    kinds = _kinds(name)
-    if name == f"{_DATA}classes" and text != "none":
-        return text.split(":")
-    if kinds and not kinds & {int, float, bool}:
-        return None if text == "none" and NoneType in kinds else text
-    if text in {"none", "true", "false"}:
-        return {"none": None, "true": True, "false": False}[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _block(base: Mapping[str, Any], sweep: Mapping[str, Any], seeds: int | list[int] | None) -> Block:
-    entries = _flat(sweep)
-    own = {part.strip() for name in entries for part in name.split(",")}
-    if {"seed", "seeds"} <= own:
-        msg = f"sweep must have seed or seeds, got both: {entries['seeds']!r} seeds"
-        raise ValueError(msg)
-    seeds = entries.pop("seeds", seeds)
-    fixed = {name: value for name, value in entries.items() if not isinstance(value, list)}
-    axes = [axis_of(name, value) for name, value in entries.items() if isinstance(value, list)]
-    if seeds is not None and "seed" not in own:
-        axes.append(seeds_axis(seeds))
-    if "data.source" in fixed:  # another source, to which the options of the base's do not apply
-        base = {name: value for name, value in base.items() if not name.startswith(_DATA)}
-    return Block(base={**base, **fixed}, axes=tuple(axes))
-
-
-def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries with those of ``data`` under dotted names; "data" as text is its source."""
-    entries = dict(table)
-    data = entries.pop("data", {})
-    if not isinstance(data, dict):
-        data = {"source": data}
-    return {f"{_DATA}{name}": value for name, value in data.items()} | entries

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from empirics import executors
-from empirics.plan import Block, Plan, axis_of_text, plan_of_toml, seeds_axis, value_of_text
+from empirics.plan import Block, Plan, seeds_axis
+from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.published import BLOCKS, SIZES, STAND_IN, plan_of
 from empirics.store import DamagedError
 from empirics.studies import STUDIES

@@ -1,20 +1,24 @@
-"""The check of Φ that every report begins with: three derivations, quadrature and Monte Carlo."""
+"""The check of Φ that every report begins with: three derivations, quadrature and Monte Carlo.
+
+sympy is imported when it is needed: it takes long, and most commands need none.
+"""
 
 from typing import Any
 
 import numpy as np
-import sympy as sp
 
 import theory
 from reports import drawings
-from theory import expressions as ex
 
 
 def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> dict[str, Any]:
     """Derive Φ by both routes and compare the closed form with quadrature and Monte Carlo."""
+    from sympy import lambdify  # noqa: PLC0415
+
     rhos = [-0.999999, -0.9, -0.5, 0.0, 0.3, 0.9, 0.999999]
     slopes = [0.0, 0.3, 0.9]
-    closed = sp.lambdify((ex.rho, ex.gamma), theory.phi_expr(), "numpy")
+    ex = theory.expressions
+    closed = lambdify((ex.rho, ex.gamma), theory.phi_expr(), "numpy")
     quadrature = [
         {
             "rho": rho,
@@ -58,8 +62,10 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
     }
 
 
-def _derivation(route: theory.Route) -> list[dict[str, Any]]:
+def _derivation(route: "theory.Route") -> list[dict[str, Any]]:
+    from sympy import latex  # noqa: PLC0415
+
     return [
-        {"statement": step.statement, "latex": sp.latex(step.expression), "holds": step.holds()}
+        {"statement": step.statement, "latex": latex(step.expression), "holds": step.holds()}
         for step in theory.derive_phi(route).steps
     ]

@@ -4,7 +4,10 @@
 explicit constants.  Formulas live in `theory.expressions`, their derivations in `theory/DERIVATIONS.md`.
 """
 
-from theory import conditions, expressions, orthogonal
+from typing import TYPE_CHECKING
+
+from theory import conditions, orthogonal
+from theory._on_demand import attributes
 from theory.bounds import (
     Assumption,
     Bound,
@@ -40,14 +43,8 @@ from theory.conditions import Condition, Verdict
 from theory.geometry import augmented_inner, kappa, preactivation_scale
 from theory.inverse import certified_share, required_epsilon, required_time, required_width
 from theory.kernel import (
-    Derivation,
     Enclosure,
-    Language,
-    Route,
     Sign,
-    Step,
-    derive_phi,
-    derive_phi_properties,
     f_hat_enclosure,
     f_predict_enclosure,
     g_hat_enclosure,
@@ -55,9 +52,7 @@ from theory.kernel import (
     ntk,
     ntk_product,
     phi,
-    phi_code,
     phi_enclosure,
-    phi_expr,
     phi_interval_mpmath,
     phi_monte_carlo,
     phi_product,
@@ -85,6 +80,19 @@ from theory.predictors import (
     perturbation_direction,
 )
 from theory.setting import Setting, flow_time, learning_rate_for
+
+if TYPE_CHECKING:
+    from theory import expressions
+    from theory.kernel import (
+        Derivation,
+        Language,
+        Route,
+        Step,
+        derive_phi,
+        derive_phi_properties,
+        phi_code,
+        phi_expr,
+    )
 
 __all__ = [
     "Agreement",
@@ -170,3 +178,18 @@ __all__ = [
     "weighted_kappa",
     "width_bound",
 ]
+
+_OF_KERNEL = (
+    "Derivation",
+    "Language",
+    "Route",
+    "Step",
+    "derive_phi",
+    "derive_phi_properties",
+    "phi_code",
+    "phi_expr",
+)
+# All that needs sympy.
+__getattr__ = attributes(
+    __name__, dict.fromkeys(_OF_KERNEL, "theory.kernel") | {"expressions": "theory.expressions"}
+)

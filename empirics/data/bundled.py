@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sklearn.datasets import load_breast_cancer, load_digits
-
 from empirics.data.dataset import Dataset, check_classes, check_preparation, split, two_classes
 
 
@@ -29,6 +27,8 @@ class DigitsData:
 
     def load(self, seed: int) -> Dataset:
         """Split with `seed`."""
+        from sklearn.datasets import load_digits  # noqa: PLC0415  (seconds to import)
+
         data = load_digits()
         title = f"{self.name} {self.classes[0]} vs {self.classes[1]}"
         X, y, classes = two_classes(data.data, data.target, self.classes, source=self.name)
@@ -63,6 +63,8 @@ class BreastCancerData:
 
     def load(self, seed: int) -> Dataset:
         """Split with `seed`."""
+        from sklearn.datasets import load_breast_cancer  # noqa: PLC0415  (seconds to import)
+
         data = load_breast_cancer()
         labels = data.target_names[data.target]
         X, y, classes = two_classes(data.data, labels, ("benign", "malignant"), source=self.name)

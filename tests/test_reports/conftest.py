@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
-from reports import Series, provenance, render
+from reports import Series, figures, provenance, render
 from reports.build import build
 
 Results = dict[str, Any]
@@ -70,5 +70,23 @@ def fresh_results(tiny_results: Results) -> Results:
 
 
 @pytest.fixture(scope="session")
-def tiny_page(tiny_results: Results) -> str:
-    return render(tiny_results)
+def tiny_drawings(tiny_results: Results) -> dict[str, dict[str, str | None]]:
+    """Return what there is to draw of each section."""
+    sections = enumerate(tiny_results["sections"], start=1)
+    return {f"s{index}": figures.section_figures(section, f"s{index}") for index, section in sections}
+
+
+@pytest.fixture(scope="session")
+def tiny_page(tiny_results: Results, tiny_drawings: dict[str, dict[str, str | None]]) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "section_figures", lambda _, key: tiny_drawings[key])
+        return render(tiny_results)
+
+
+@pytest.fixture
+def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, dict[str, str | None]]) -> None:
+    """Show the drawings of the tiny results whatever the results: for tests of the rest of the page.
+
+    Drawing takes nearly all the time of a page.
+    """
+    monkeypatch.setattr(figures, "section_figures", lambda _, key: tiny_drawings[key])

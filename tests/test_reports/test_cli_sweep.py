@@ -290,8 +290,8 @@ def test_cluster_that_does_not_answer_is_one_line(families, out, tmp_path):
     """In a process of its own, as Dask logs."""
     pytest.importorskip("distributed")
     code = (
-        "import sys\nfrom empirics import executors\n"
-        "executors.dask.__globals__['_CONNECT_SECONDS'] = 0.2\n"
+        "import sys\nfrom empirics import cluster\n"
+        "cluster._CONNECT_SECONDS = 0.2\n"
         "from empirics.outcome import Outcome\nimport types\n"
         "module = types.ModuleType('empirics.families')\n"
         "module.run_family = module.family_key = str\n"

@@ -13,9 +13,8 @@ import html5lib
 import pytest
 
 from empirics import ExperimentConfig, FileData
-from reports import Series, render, text
+from reports import Series, figures, render, text
 from reports.build import build
-from reports.figures import section_figures
 from reports.render import legible, mathml, partial_note
 
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -31,9 +30,9 @@ def _parse(page):
 
 def _drawings(results):
     """Count what there is to draw: two figures of Φ, and those of each data set."""
-    sections = enumerate(results["sections"])
-    drawn = [svg for index, section in sections for svg in section_figures(section, f"s{index}").values()]
-    return 2 + sum(svg is not None for svg in drawn)
+    sections = enumerate(results["sections"], start=1)
+    drawn = [figures.section_figures(section, f"s{index}") for index, section in sections]
+    return 2 + sum(svg is not None for section in drawn for svg in section.values())
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +118,7 @@ def test_every_table_has_header_cells_with_a_scope(document):
         assert None not in {header.get("scope") for header in headers}
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_every_drawing_is_described(document, tiny_results):
     drawings = list(document.iter(f"{SVG}svg"))
     assert len(drawings) == _drawings(tiny_results)
@@ -180,6 +180,7 @@ def test_summary_table_has_every_verdict_once(document, tiny_results):
         assert claim["predicted"] in text or claim["section"] is None
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_every_verdict_can_be_shown(one_section):
     verdicts = ("holds", "fails", "unknown", "hypothesis not met")
     one_section["claims"] = [
@@ -304,6 +305,7 @@ def test_same_results_give_the_same_bytes(tiny_results, tiny_page):
     assert render(json.loads(json.dumps(tiny_results))) == tiny_page  # the file is as good as the value
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_page_shows_results_and_computes_nothing(one_section):
     marked = {"predicted": "0.123 ± 0.456", "measured": "0.789 ± 0.012"}
     one_section["claims"][1].update(marked)
@@ -355,6 +357,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("drawn_once")
 def test_hostile_names_stay_text_that_can_be_seen(one_section, name):
     section = one_section["sections"][0]
     for claim in one_section["claims"]:
@@ -388,12 +391,14 @@ def test_what_cannot_be_seen_is_named():
         r"\class{badge holds}{x}",
     ],
 )
+@pytest.mark.usefixtures("drawn_once")
 def test_formulas_of_results_are_formulas_only(one_section, tex):
     one_section["claims"][0]["formula"] = tex
     with pytest.raises(ValueError, match="TeX must be"):
         render(one_section)
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_partial_report_says_so_first(one_section):
     assert partial_note(one_section) is None
     name = one_section["sections"][0]["name"]

@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from theory._validation import (
     Array,
@@ -235,8 +235,8 @@ def neuron_envelope(
     risk = check_probability("truncation", truncation)
     rate = learning_rate_for(T, num_steps, momentum=momentum)
     dim = X.shape[1]
-    A = float(stats.norm.isf(risk / (4 * m)))
-    omega = float(np.sqrt(stats.chi2.isf(risk / (2 * m), dim) / dim))
+    A = -float(special.ndtri(risk / (4 * m)))
+    omega = float(np.sqrt(special.chdtri(dim, risk / (2 * m)) / dim))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
         at = Speeds(Z, X, y, slope)
         P, Q, blur = at.positive, at.negative, 2 * at.rounding

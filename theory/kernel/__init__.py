@@ -1,7 +1,9 @@
 """Φ: derived (`derivation`), computed (`arrays`), enclosed (`enclosure`), estimated (`estimates`)."""
 
+from typing import TYPE_CHECKING
+
+from theory._on_demand import attributes
 from theory.kernel.arrays import phi
-from theory.kernel.derivation import Derivation, Route, Step, derive_phi, derive_phi_properties, phi_expr
 from theory.kernel.enclosure import Enclosure, Sign, phi_enclosure, phi_interval_mpmath
 from theory.kernel.estimates import Estimate, phi_monte_carlo, phi_quadrature
 from theory.kernel.predictor_enclosures import (
@@ -11,8 +13,18 @@ from theory.kernel.predictor_enclosures import (
     g_predict_enclosure,
     proved_sign,
 )
-from theory.kernel.printing import Language, phi_code
 from theory.kernel.products import ntk, ntk_product, phi_product
+
+if TYPE_CHECKING:
+    from theory.kernel.derivation import (
+        Derivation,
+        Route,
+        Step,
+        derive_phi,
+        derive_phi_properties,
+        phi_expr,
+    )
+    from theory.kernel.printing import Language, phi_code
 
 __all__ = [
     "Derivation",
@@ -40,3 +52,11 @@ __all__ = [
     "phi_quadrature",
     "proved_sign",
 ]
+
+_OF_DERIVATION = ("Derivation", "Route", "Step", "derive_phi", "derive_phi_properties", "phi_expr")
+# All that needs sympy.
+__getattr__ = attributes(
+    __name__,
+    dict.fromkeys(_OF_DERIVATION, "theory.kernel.derivation")
+    | dict.fromkeys(("Language", "phi_code"), "theory.kernel.printing"),
+)

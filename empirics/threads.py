@@ -1,0 +1,52 @@
+"""How many threads BLAS, torch and numba use: one in each task, so that sums are taken in one order."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numba
+import torch
+from threadpoolctl import threadpool_limits
+
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_threads(number: int) -> None:
+    """Let BLAS, torch and numba use so many threads in this process, from now on."""
+    # First, as numba sets the threads of OpenMP, which torch may share, to its own number when it starts.
+    numba.set_num_threads(number)
+    threadpool_limits(number)
+    torch.set_num_threads(number)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep this process on one thread for a while."""
+    of_torch, of_numba = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(of_torch)  # numba may have changed it, see above
+    with threadpool_limits(1):
+        try:
+            yield
+        finally:
+            torch.set_num_threads(of_torch)
+            numba.set_num_threads(of_numba)
+
+
+@contextmanager
+def one_thread_in_children() -> Iterator[None]:
+    """Let processes that start meanwhile have one thread each: they inherit variables that say so."""
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
