@@ -13,8 +13,9 @@ PARALLEL ?= -n logical --dist worksteal
 report: $(READY)
 	$(BIN)/perturblearn report --out $(OUT)
 	$(BIN)/perturblearn sweep --published msg-a --sweeps eps --solver flow --out $(OUT)/msg-a
-	$(BIN)/perturblearn orthogonal --published L2 --sweeps N_adv --scale 50 --set max_steps=500 --out $(OUT)/orthogonal
-	$(BIN)/perturblearn index $(OUT) $(OUT)/msg-a $(OUT)/orthogonal --out $(OUT)/index.html
+	$(BIN)/perturblearn orthogonal --published L2 --sweeps N_adv --scale 50 --set max_steps=4000 --out $(OUT)/orthogonal
+	$(BIN)/perturblearn orthogonal --study orthogonality --seeds 3 --out $(OUT)/orthogonality
+	$(BIN)/perturblearn index $(OUT) $(OUT)/msg-a $(OUT)/orthogonal $(OUT)/orthogonality --out $(OUT)/index.html
 
 test: lint
 	$(BIN)/pytest $(PARALLEL)

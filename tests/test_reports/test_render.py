@@ -222,6 +222,9 @@ def _rows(document, name):
 
 
 def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_results):
+    def times(factor):
+        return "" if factor is None else f" (× {text.number(factor)})"
+
     tables = _rows(document, "beside")
     assert len(tables) == 2 * len(tiny_results["sections"])
     for section, thresholds, widths in zip(tiny_results["sections"], tables[::2], tables[1::2], strict=True):
@@ -230,7 +233,7 @@ def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_re
         for name, label in (("f", "(a) |f̂(z)|"), ("g", "(b) |ĝ(z)|")):
             row = beside["networks"][name]
             kinds = ("descent", "flow", "limit")
-            numbers = [f"{text.number(row['ours'][k])} (× {text.number(row['factors'][k])})" for k in kinds]
+            numbers = [text.number(row["ours"][kind]) + times(row["factors"][kind]) for kind in kinds]
             expected.append([label, text.number(row["size"]), text.number(row["published"]), *numbers])
             shares = [row["met"], *(row["proved"][kind] for kind in kinds)]
             expected.append(["points above it", "", *(f"{text.number(100 * share)} %" for share in shares)])
@@ -240,8 +243,8 @@ def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_re
                 f"agreement at {text.number(100 * share)} % of the points",
                 text.count(beside["widths"]["published"]),
                 *(
-                    f"{text.count(beside['widths']['ours'][kind][index])} "
-                    f"(× {text.number(beside['widths']['factors'][kind][index])})"
+                    text.count(beside["widths"]["ours"][kind][index])
+                    + times(beside["widths"]["factors"][kind][index])
                     for kind in ("descent", "flow")
                 ),
             ]

@@ -107,9 +107,9 @@ def hypotheses(
         ),
         Hypothesis(
             aspect="width",
-            wide=f"m > C d² (T_f + T_g)² = {needed:.4g} with C = {constant:g}; m = {setting.width}",
+            wide=f"m > C d² (T_f + T_g)² = {needed:,.6g} with C = {constant:g}; m = {setting.width:,}",
             wide_verdict=_said(setting.width > needed),
-            orthogonal=f"any even width; m = {setting.width}",
+            orthogonal=f"any even width; m = {setting.width:,}",
             orthogonal_verdict=_said(setting.width % 2 == 0),
         ),
         Hypothesis(
