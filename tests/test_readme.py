@@ -1,5 +1,6 @@
-"""The Python of README.md runs as it stands, one snippet after the other in an empty folder."""
+"""README.md: its Python runs as it stands in an empty folder, and what its tables name is there."""
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+TESTS = Path(__file__).parent
+README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -30,3 +32,24 @@ def test_it_runs_and_prints_what_stands_below(snippet, tmp_path):
 
 def test_there_are_snippets():
     assert len(SNIPPETS) == 5
+
+
+ROWS = [line.split(" | ") for line in README.splitlines() if line.startswith("| ") and "`test_" in line]
+
+
+def test_there_are_rows():
+    assert len(ROWS) > 50
+    assert all(len(row) in {3, 4} for row in ROWS)  # a column may be empty
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0][2:42] for row in ROWS])
+def test_functions_and_tests_of_a_row_are_there(row):
+    package = ""
+    for name in re.findall(r"`([a-z][\w.]+)`", row[1]):  # `theory.f_predict`, then `g_predict` of the same
+        package = name.rpartition(".")[0] or package
+        assert pkgutil.resolve_name(f"{package}.{name.rpartition('.')[2]}") is not None
+    folder = TESTS
+    for path in re.findall(r"`(test_[\w/.]+)`", row[-1]):
+        found = TESTS / path if "/" in path else folder / path
+        assert found.exists(), path
+        folder = found.parent
