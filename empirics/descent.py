@@ -25,6 +25,7 @@ from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
 # samples in place of products with the data.
 _FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
+_LARGE = 1e300
 
 # ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -176,7 +177,7 @@ def train_path(
     times = [flow_time(rate, count, momentum=momentum) for count in counts]
     inputs, parameters = augmented(X), parameters_of(network)
     with threads_for(work=inputs.numel() * network.width):
-        if loss == "identity" and _at_samples_pays(inputs):
+        if loss == "identity" and _at_samples_pays(inputs, parameters):
             snapshots = _at_samples(parameters, network, X, y, schedule)
             weights = [np.full(len(y), time) for time in times]
         elif loss == "identity":
@@ -255,14 +256,18 @@ class _Schedule:
     momentum: float
 
 
-def _at_samples_pays(inputs: Tensor) -> bool:
-    """Whether an inner product costs more than following the pre-activations at all samples.
+def _at_samples_pays(inputs: Tensor, parameters: Tensor) -> bool:
+    """Whether to follow the pre-activations at all samples: it costs less than products, and none overflows.
 
     Independent of the number of steps, so that a network after k steps is the same whatever comes after, and
     of the machine: two ways differ in rounding.
     """
-    few = len(inputs) <= _FEW_SAMPLES
-    return inputs.device.type == "cpu" and few and inputs.shape[1] >= _MANY_FEATURES
+    n, dim = inputs.shape
+    if inputs.device.type != "cpu" or n > _FEW_SAMPLES or dim < _MANY_FEATURES:
+        return False
+    # Squares of what is large overflow where the numbers themselves do not.
+    largest, start = (float(values.double().abs().max()) for values in (inputs, parameters))
+    return dim * largest * max(n * largest, start) < _LARGE
 
 
 def _at_samples(

@@ -3,12 +3,12 @@
 Between sign changes of its pre-activations a neuron's gradient does not change.  With the Gram matrix G
 of the x̃ a step therefore costs as many operations as there are samples, and a sign change as many again,
 where products with the data cost d + 1 times as many in every step.  Steps in which no sign can change are
-taken in one: with a constant gradient F heavy-ball descent has, l = F/(1 − μ),
+taken in one: with a constant gradient F heavy-ball descent has, A_k = Σ_{j<k} μ^j and B_k = Σ_{j≤k} A_j,
 
-    v_k = l + μ^k (v_0 − l),    p_k = p_0 + η (k l + μ (1 − μ^k)/(1 − μ) (v_0 − l)),
+    v_k = μ^k v_0 + A_k F,    p_k = p_0 + η (μ A_k v_0 + B_k F),
 
-and as v_k lies between v_0 and l, no sign changes in the first k steps if k η max(|v_0|, |l|), over those of
-the two that point to the kink, is less than the distance from it.
+and as v_k lies between v_0 and l = F/(1 − μ), no sign changes in the first k steps if k η max(|v_0|, |l|),
+over those of the two that point to the kink, is less than the distance from it.
 """
 
 import numpy as np
@@ -84,15 +84,13 @@ def descend_all(
             ahead = _steps_ahead(p, speed, push, side, pace, momentum, lanes) if quiet else 0
             while index < len(stops) and stops[index] <= done + ahead:
                 ways[index, i] = way
-                _leap(ways[index, i], velocity, force, stops[index] - done, rate, momentum)
+                _leap(ways[index, i], velocity, force, stops[index] - done, rate, momentum, False)
                 index += 1
             if done + ahead >= last:
                 break
             if ahead:
-                _leap(p, speed, push, ahead, pace, momentum)
-                _leap(way, velocity, force, ahead, rate, momentum)
-                _settle(speed, push, ahead, momentum)
-                _settle(velocity, force, ahead, momentum)
+                _leap(p, speed, push, ahead, pace, momentum, True)
+                _leap(way, velocity, force, ahead, rate, momentum, True)
             for j in range(dim):
                 velocity[j] = momentum * velocity[j] + force[j]
                 way[j] += rate * velocity[j]
@@ -132,22 +130,36 @@ def _steps_ahead(
 
 
 @compiled
-def _leap(place: Array, speed: Array, push: Array, count: int, rate: float, momentum: float) -> None:
-    """Take `count` steps with a constant gradient, in place."""
-    lasting = 1 / (1 - momentum)
-    fading = momentum * (1 - momentum**count) * lasting
+def _leap(
+    place: Array, speed: Array, push: Array, count: int, rate: float, momentum: float, whole: bool
+) -> None:
+    """Take `count` steps with a constant gradient, in place; the speed follows if `whole`."""
+    power, single, double = momentum_sums(count, momentum)
     for k in range(len(place)):
-        limit = lasting * push[k]
-        place[k] += rate * (count * limit + fading * (speed[k] - limit))
+        place[k] += rate * (momentum * single * speed[k] + double * push[k])
+        if whole:
+            speed[k] = power * speed[k] + single * push[k]
 
 
 @compiled
-def _settle(speed: Array, push: Array, count: int, momentum: float) -> None:
-    """Bring the speed to what it is after `count` steps with a constant gradient."""
-    lasting, left = 1 / (1 - momentum), momentum**count
-    for k in range(len(speed)):
-        limit = lasting * push[k]
-        speed[k] = limit + left * (speed[k] - limit)
+def momentum_sums(count: int, momentum: float) -> tuple[float, float, float]:
+    """Return μ^k, A_k and B_k of the formulas above, for k = `count`.
+
+    By doubling, A_(j+k) = A_j + μ^j A_k and B_(j+k) = B_j + B_k + μ A_j A_k, from positive terms alone: the
+    closed forms cancel for μ near 1.  Powers are not squared, which would double their errors.
+    """
+    done, single, double = 0.0, 0.0, 0.0
+    steps, of_single, of_double = 1.0, 1.0, 1.0  # for 1, 2, 4, ... steps
+    while count > 0:
+        if count % 2 == 1:
+            double += of_double + momentum * single * of_single
+            single += momentum**done * of_single
+            done += steps
+        of_double = 2 * of_double + momentum * of_single * of_single
+        of_single += momentum**steps * of_single
+        steps *= 2
+        count //= 2
+    return momentum**done, single, double
 
 
 @compiled

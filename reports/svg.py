@@ -32,6 +32,7 @@ MARKERS = {"f": "o", "g": "s"}
 _DPI = 72  # of every SVG that matplotlib writes: sizes on it are points
 _IMAGE_DPI = 100
 _MARGIN = 3  # points around a drawing
+_MOST_OF_A_SIDE = 0.4  # of the width or height, for labels
 _STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -173,12 +174,15 @@ def fit(axes: Axes) -> None:
     if outer is None:
         raise AssertionError
     inner, whole, margin = axes.bbox, figure.bbox, _MARGIN
-    figure.subplots_adjust(
-        left=(inner.x0 - outer.x0 + margin) / whole.width,
-        right=1 - (outer.x1 - inner.x1 + margin) / whole.width,
-        bottom=(inner.y0 - outer.y0 + margin) / whole.height,
-        top=1 - (outer.y1 - inner.y1 + margin) / whole.height,
+    sides = (
+        (inner.x0 - outer.x0 + margin) / whole.width,
+        (inner.y0 - outer.y0 + margin) / whole.height,
+        (outer.x1 - inner.x1 + margin) / whole.width,
+        (outer.y1 - inner.y1 + margin) / whole.height,
     )
+    # Labels that leave no room for the axes are cut off.
+    left, bottom, right, top = (min(share, _MOST_OF_A_SIDE) for share in sides)
+    figure.subplots_adjust(left=left, bottom=bottom, right=1 - right, top=1 - top)
 
 
 def _inline(svg: str, name: str, alt: str) -> str:

@@ -193,3 +193,7 @@ _OF_KERNEL = (
 __getattr__ = attributes(
     __name__, dict.fromkeys(_OF_KERNEL, "theory.kernel") | {"expressions": "theory.expressions"}
 )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,6 +20,7 @@ from theory.predictors import f_predict
 from theory.setting import Setting
 
 _BLOCK = 1 << 18  # entries of temporary arrays: what caches hold
+_LEAST_NEURONS = 256  # in a block, each of which makes an array of points × samples as well
 _SMALLEST = 1e-140  # readouts and times whose squares keep all their digits
 
 
@@ -270,7 +271,7 @@ def certify_network(
     Q, N, m = len(Z), len(X), len(W)
     output, velocity, size, spread = np.zeros(Q), np.zeros(Q), np.zeros(Q), np.zeros(Q)
     free_z, free_x = np.zeros(Q), np.zeros(N)
-    step = max(1, _BLOCK // (Q + N))
+    step = max(_LEAST_NEURONS, _BLOCK // (Q + N))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
         # |u| up to these times (|a| T, blur) may be free: how far a neuron moves, and the length of (z, 1).
         limits_z = np.column_stack([at.largest, 1 + np.linalg.norm(Z, axis=1)])

@@ -288,15 +288,15 @@ def _attack(rows: Iterable[Row]) -> Json:
         "norms": sorted({row["norm"] for row in attacked}),
     }
     for label, converged in (("converged", True), ("not converged", False)):
-        values = [
-            value
+        chosen = [
+            finite(row["attack_cosine"])
             for row in attacked
-            if row.get("converged_f") is converged
-            and (not converged or row["multipliers_f"] == "holds")
-            and (value := finite(row["attack_cosine"])) is not None
+            if row.get("converged_f") is converged and (not converged or row["multipliers_f"] == "holds")
         ]
+        values = [value for value in chosen if value is not None]
         made[label] = {
             "n": len(values),
+            "unknown": len(chosen) - len(values),
             "mean": sum(values) / len(values) if values else None,
             "least": min(values, default=None),
             "at_least_level": sum(value >= LEVEL for value in values),
@@ -311,8 +311,9 @@ def _kinks(attacked: Iterable[Row]) -> Json:
     Runs count where f converged, its λ system holds, and f is near that limit: the derived condition holds,
     or the signs are those of the limit.  A cosine below what its limit allows is "explained" by the measured
     distance of f from it, "unexplained" where that is too large for a bound, or "broken" below the bound.
+    ``n`` leaves out runs whose cosine or limit is "unknown".
     """
-    made: Json = dict.fromkeys(("n", "above", "explained", "unexplained", "broken"), 0)
+    made: Json = dict.fromkeys(("n", "above", "explained", "unexplained", "broken", "unknown"), 0)
     over, bounds, leasts = [], [], []
     for row in attacked:
         share = _share(row, "f")
@@ -320,7 +321,10 @@ def _kinks(attacked: Iterable[Row]) -> Json:
         least, kinks = finite(row.get("attack_least")), finite(row.get("kink_bound"))
         if row["norm"] != "L2" or row.get("converged_f") is not True or row["multipliers_f"] != "holds":
             continue
-        if not near or least is None or kinks is None:
+        if not near:
+            continue
+        if least is None or kinks is None:
+            made["unknown"] += 1
             continue
         proved = finite(row.get("attack_bound"))
         made["n"] += 1

@@ -80,7 +80,7 @@ def _signs(row: Json) -> Claim:
     condition = row["condition"]
     attracts = "" if condition == "multipliers" else ", the only KKT point there"
     measured = (
-        f"{row['agree']} of {many(row['n'], 'converged network')} "
+        f"{row['agree']} of {many(row['converged'], 'converged network')} "
         f"({row['trained']} trained); {many(row['elsewhere'], 'ends', 'end')} elsewhere; "
         f"least share {text.number(row['least'])}"
     )
@@ -88,7 +88,10 @@ def _signs(row: Json) -> Claim:
         measured += (
             f"; {many(row['undecided'], 'has', 'have')} exceptions that are few or within the tolerance"
         )
-    decided = row["elsewhere"] or (row["n"] and not row["undecided"])
+    unknown = row["converged"] - row["n"]
+    if unknown:
+        measured += f"; of {unknown} no sign is predicted"
+    decided = row["elsewhere"] or (row["n"] and not row["undecided"] and not unknown)
     return claim(
         f"Where {_NAMES[condition]}, the signs of a trained network are those of its limit{attracts}",
         _SOURCES[condition],
@@ -113,6 +116,11 @@ def _attack(results: Json) -> Claim:
         said += (
             f"; where f did not converge: mean {text.number(other['mean'])} over {many(other['n'], 'run')}"
         )
+    if row["unknown"]:
+        said += f"; of {many(row['unknown'], 'run')} more no cosine is known"
+    every = (
+        None if row["unknown"] and row["at_least_level"] == row["n"] else row["at_least_level"] == row["n"]
+    )
     return claim(
         "Perturbations by gradient steps are those of the closed form",
         "derived here",
@@ -120,14 +128,15 @@ def _attack(results: Json) -> Claim:
         "holds",
         "cosine 1",
         said,
-        verdict(row["n"] > 0, row["at_least_level"] == row["n"] if row["n"] else None),
+        verdict(row["n"] + row["unknown"] > 0, every),
     )
 
 
 def _wedge(results: Json) -> Claim:
     """Compare cosines of L2 perturbations with s with the bound of `gradient_cosine`, run by run."""
     row = results["attack"]["kinks"]
-    holds = False if row["broken"] else True if row["n"] and not row["unexplained"] else None
+    decided = row["n"] and not row["unexplained"] and not row["unknown"]
+    holds = False if row["broken"] else True if decided else None
     low, high = (text.number(limit, 4) for limit in row["bounds"])
     return claim(
         "Perturbations by gradient steps are as near to the closed form as kinks of the limit network, and "
@@ -138,9 +147,10 @@ def _wedge(results: Json) -> Claim:
         "for a network as far from its limit as f is; unknown below cos θ where that is nothing",
         f"cos θ from {low} to {high}, for orthogonal classes 2√(2γ(1 + γ²))/(1 + γ)²",
         f"{many(row['n'], 'run')}: {row['above']} above cos θ, {row['explained']} below it by what the "
-        f"distance explains, {row['broken']} by more, {row['unexplained']} unexplained; least cosine "
+        f"distance explains, {row['broken']} by more, {row['unexplained']} unexplained, {row['unknown']} "
+        f"more not known; least cosine "
         f"{text.number(row['least'], 4)}, least minus cos θ {text.number(row['least_over'], 2)}",
-        verdict(row["n"] > 0, holds),
+        verdict(row["n"] + row["unknown"] > 0, holds),
     )
 
 
@@ -205,7 +215,7 @@ def _follows(results: Json) -> Claim:
 
 def _decay(results: Json) -> Claim:
     """Say where the conditions end and where the prediction does, slope by slope."""
-    said, early, unknown = [], 0, 0
+    said, early, absent, unknown = [], 0, 0, 0
     for series in results["panels"][0]["series"]:
         points = sorted(
             (p for p in results["panels"][0]["points"] if p["series"] == series), key=lambda p: float(p["x"])
@@ -215,9 +225,11 @@ def _decay(results: Json) -> Claim:
         places = ", ".join("none" if x is None else f"{x:g}" for x in held)
         said.append(f"{series}: {places}; {'not seen' if below is None else f'{below:g}'}")
         if held[2] is None:
-            unknown += 1
+            absent += 1
         elif below is not None and below <= held[2]:
             early += 1
+        elif any(_mean_share(point) is None for point in points if float(point["x"]) <= held[2]):
+            unknown += 1
     return claim(
         f"The prediction fails only beyond where the λ system holds: the mean share of equal signs is at "
         f"least "
@@ -226,11 +238,11 @@ def _decay(results: Json) -> Claim:
         f"for each slope: the first N/d with a mean share below {_PERCENT} over all seeds, converged or "
         f"not, is "
         "beyond the largest N/d up to which λ > 0 and the pattern hold for all seeds",
-        "prediction outlasts the condition at every slope",
+        "prediction outlasts the condition at every slope where it holds somewhere",
         "largest N/d up to which all seeds meet the published, the derived condition, the λ system; "
         "first N/d "
         f"below {_PERCENT}: " + ". ".join(said),
-        verdict(unknown < len(said), early == 0),
+        verdict(absent < len(said), False if early else None if unknown else True),
     )
 
 
@@ -247,10 +259,17 @@ def _last(points: Sequence[Json], column: str) -> float | None:
 def _first_below(points: Sequence[Json]) -> float | None:
     """Return the first x whose mean share of equal signs is below the level."""
     for point in points:
-        mean = point["metrics"]["signs_f"]["mean"]
+        mean = _mean_share(point)
         if mean is not None and mean < LEVEL:
             return float(point["x"])
     return None
+
+
+def _mean_share(point: Json) -> float | None:
+    """Return the mean share of equal signs; None where a run has none."""
+    metric = point["metrics"]["signs_f"]
+    mean: float | None = metric["mean"] if metric["n"] == point["runs"] else None
+    return mean
 
 
 # Data in hand ----------------------------------------------------------------------------------------------

@@ -168,6 +168,18 @@ def test_parameters_that_overflow_in_the_last_step_are_an_error(loss):
         train(network, 30 * X, y, T=3e38, num_steps=1, loss=loss)
 
 
+def test_samples_whose_squares_overflow_are_followed_all_the_same():
+    rng = np.random.default_rng(0)
+    X, y = torch.tensor(rng.normal(size=(4, 20)) * 1e160), torch.tensor([1.0, -1.0, 1.0, -1.0])
+    network = TwoLayerNet.initialise(20, 3, seed=0, dtype=torch.float64)
+    (run,) = train_path(network, X, y.double(), learning_rate=1e-160, steps=[20])
+    W, a = parameters(network).numpy(), network.readout.numpy()
+    samples = np.column_stack([X.numpy(), np.ones(4)])
+    for _ in range(20):
+        W = W + 1e-160 / 4 * a[:, None] * (((W @ samples.T > 0) * y.numpy()) @ samples)
+    np.testing.assert_allclose(parameters(run.final).numpy(), W, rtol=1e-12)
+
+
 def test_steps_beyond_the_numbers_of_the_network_are_an_error():
     network, X, y = problem(dtype=torch.float32)
     with pytest.raises(FloatingPointError, match=r"a step of 1e[+]39 is beyond torch.float32"):

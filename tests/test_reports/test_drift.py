@@ -9,7 +9,7 @@ import torch
 
 import theory
 from empirics import ExperimentConfig, ShiftedGaussianData, TwoLayerNet
-from empirics.descent import Trained, _at_samples_pays, augmented
+from empirics.descent import Trained, _at_samples_pays, augmented, parameters_of
 from empirics.experiment import run
 from reports import drift, figures_bounds
 from theory import flow_time
@@ -224,7 +224,7 @@ def test_rounding_is_that_of_the_way_descent_takes(dim, N):
     of = {"initial": network, "final": network, "T": 1.0, "num_steps": 100, "learning_rate": 0.01}
     trained = Trained(**of, momentum=0.0, loss="identity", num_samples=N)
     once = drift.relative_rounding(trained) < 2 * torch.finfo(torch.float32).eps
-    assert once == _at_samples_pays(augmented(torch.zeros(N, dim)))
+    assert once == _at_samples_pays(augmented(torch.zeros(N, dim)), parameters_of(network))
     for fields, expected in (({"loss": "logistic"}, False), ({"solver": "flow"}, True)):
         other = dataclasses.replace(trained, **fields)
         assert (drift.relative_rounding(other) < 2 * torch.finfo(torch.float32).eps) == expected

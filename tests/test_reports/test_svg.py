@@ -57,3 +57,13 @@ def test_a_drawing_is_fitted():
     assert 'aria-label="what it shows"' in text
     assert "the last of them" in text
     assert svg.drawing(_long_labels, "x", "what it shows") == text
+
+
+@pytest.mark.parametrize("length", [60, 400])
+def test_labels_without_room_leave_the_drawing(length):
+    def draw(axes):
+        axes.plot([0, 1], [0, 1])
+        axes.set_xticks([0, 1], ["x" * length, "y" * length], rotation=30, ha="right")
+        axes.set(ylabel="z" * length)
+
+    assert "z" * length in svg.drawing(draw, "long", "long labels")

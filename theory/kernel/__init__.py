@@ -58,5 +58,10 @@ _OF_DERIVATION = ("Derivation", "Route", "Step", "derive_phi", "derive_phi_prope
 __getattr__ = attributes(
     __name__,
     dict.fromkeys(_OF_DERIVATION, "theory.kernel.derivation")
-    | dict.fromkeys(("Language", "phi_code"), "theory.kernel.printing"),
+    | dict.fromkeys(("Language", "phi_code"), "theory.kernel.printing")
+    | {name: f"theory.kernel.{name}" for name in ("derivation", "printing")},
 )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
