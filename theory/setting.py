@@ -119,6 +119,8 @@ def _steps_of_weight(num_steps: int, momentum: float) -> float:
     """Σ_{k=1}^{K} (1 − μ^k)/(1 − μ), summed as written: the closed form cancels for μ near 1."""
     check_integer("num_steps", num_steps, minimum=0)
     mu = check_slope("momentum", momentum)
+    if mu == 0:
+        return float(num_steps)
     total, weight = 0.0, 0.0
     for _ in range(num_steps):
         weight = 1 + mu * weight
