@@ -7,6 +7,7 @@ import math
 import re
 
 DASH = "—"
+_ROUNDING = 1e-12  # of a mean: deviations below are of equal values
 _MOST_PLACES = 6  # beyond, an interval is printed with powers of ten
 
 
@@ -25,11 +26,13 @@ def count(value: float | None) -> str:
 
 
 def spread(mean: float | None, sd: float | None) -> str:
-    """Return mean ± standard deviation; the deviation has one digit (two below 2)."""
+    """Return mean ± standard deviation; the deviation has one digit (two below 2), that of rounding none."""
     if mean is None or sd is None or not (math.isfinite(mean) and math.isfinite(sd)):
         return DASH
+    if sd <= _ROUNDING * abs(mean):
+        return _minus(f"{mean:.6g} ± 0")
     places = _places(sd)
-    return _minus(f"{mean:.{places}f} ± {sd:.{places}f}" if sd else f"{mean:.6g} ± 0")
+    return _minus(f"{mean:.{places}f} ± {sd:.{places}f}")
 
 
 def interval(mean: float | None, low: float | None, high: float | None) -> str:

@@ -19,6 +19,8 @@ MISSING = [None, math.nan, math.inf, -math.inf]
         (4567.8, 123.4, "4568 ± 123"),
         (-0.5, 0.1, "−0.50 ± 0.10"),
         (0.25, 0.0, "0.25 ± 0"),
+        (0.0, 0.0, "0 ± 0"),
+        (0.998, 1.4e-16, "0.998 ± 0"),  # three equal values, rounded
     ],
 )
 def test_mean_has_the_decimals_of_its_spread(mean, sd, expected):
