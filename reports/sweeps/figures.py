@@ -18,6 +18,7 @@ SERIES = (
     ("agreement", "agreement", THIRD, "^"),
 )
 _MOST_TICKS = 12  # names under an axis that can be read
+_LONGEST_TICK = 32  # letters of one; tables have the whole
 
 
 def panel_figure(panel: Json, key: str) -> str | None:
@@ -265,6 +266,11 @@ def _beside(axes: Axes, points: Sequence[Json], name: str, *, color: str, marker
         axes.plot(xs, values, ":" if len(xs) > 1 else marker, color=color, mfc="none", linewidth=1.1)
 
 
+def short(name: str) -> str:
+    """Return the end of a long name, as of a file."""
+    return name if len(name) <= _LONGEST_TICK else "…" + name[1 - _LONGEST_TICK :]
+
+
 def _finish(axes: Axes, panel: Json, *, columns: int | None = None) -> None:
     """Set the x axis, and the legend above the data."""
     axes.set_xlabel(panel["x_label"])
@@ -275,7 +281,7 @@ def _finish(axes: Axes, panel: Json, *, columns: int | None = None) -> None:
     if panel["ticks"] is not None:
         every = -(-len(panel["ticks"]) // _MOST_TICKS)
         shown = range(0, len(panel["ticks"]), every)
-        names = [panel["ticks"][index].replace("$", r"\$") for index in shown]  # text, not TeX
+        names = [short(panel["ticks"][index]).replace("$", r"\$") for index in shown]  # text, not TeX
         axes.set_xticks(shown, names, rotation=30, ha="right")
     handles = axes.get_legend_handles_labels()[0]
     axes.legend(

@@ -353,8 +353,11 @@ def test_text_from_the_plan_is_escaped(families, out, capsys):
     results = numbers(out)
     results["sections"][0]["panels"][0]["sweep"] = "<b>wide</b>"
     panel = results["sections"][0]["panels"][0]
-    panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", "4"]
+    long = f"{'folder/' * 30}mine.csv"
+    panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", long]
     page = render(results)
+    assert page.count(long) == 1  # the table; figures have its end
+    assert page.count(f">…{long[-31:]}<") == 2
     assert "<b>wide" not in page
     assert "<i>x<" not in page
     assert page.count("$\\wrong$") == 3  # two figures and the table, as they are
