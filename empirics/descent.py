@@ -25,7 +25,7 @@ from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
 # samples in place of products with the data.
 _FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
-_LARGE = 1e300
+_LARGE = 1e300  # sums of products of samples and weights stay below, far from overflow
 
 # ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
 SLOPES: dict[str, Callable[[Tensor], Tensor]] = {

@@ -20,7 +20,7 @@ from empirics.studies import STUDIES
 from empirics.sweep import Summary, count_tasks, run_sweep
 from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
 from reports.sweeps.parts import Part
-from reports.sweeps.words import many
+from reports.text import many
 from theory._validation import check_choice
 
 EXAMPLE = (

@@ -25,6 +25,11 @@ def count(value: float | None) -> str:
     return _minus(f"{value:,.0f}")
 
 
+def many(number_: int, one: str, more: str | None = None) -> str:
+    """Return a count with its words: "1 run", "2,000 runs"; `more` where the plural has no s."""
+    return f"{count(number_)} {one if number_ == 1 else f'{one}s' if more is None else more}"
+
+
 def spread(mean: float | None, sd: float | None) -> str:
     """Return mean ± standard deviation; the deviation has one digit (two below 2), that of rounding none."""
     if mean is None or sd is None or not (math.isfinite(mean) and math.isfinite(sd)):

@@ -114,7 +114,7 @@ def two_classes(
                 f"classes must be named, as labels of {source} are not -1 and +1 but {listed}: "
                 "the first class named becomes +1, the second -1"
             )
-            if len(present) > _MANY_CLASSES and all(map(_is_number, present)):
+            if len(present) > _MANY_CLASSES and all(map(is_number, present)):
                 msg += f"; these labels look continuous: {len(present)} values in {len(names)} rows"
             raise ValueError(msg)
         classes = ("1", "-1")
@@ -207,7 +207,8 @@ def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array,
     return parts[0], parts[1]
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a text stands for a real number, be it NaN or infinite."""
     try:
         float(text)
     except ValueError:

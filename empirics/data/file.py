@@ -11,7 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from empirics.data.dataset import Dataset, check_classes, check_preparation, split, two_classes
+from empirics.data.dataset import (
+    Dataset,
+    check_classes,
+    check_preparation,
+    is_number,
+    split,
+    two_classes,
+)
 from theory._validation import Array, as_points
 
 
@@ -121,7 +128,7 @@ def _read_csv(path: Path) -> tuple[Array, np.ndarray]:
         raise ValueError(msg)
     values = _numbers(path, rows, columns)
     labels = [row.cells[-1].strip() for row in rows]
-    if all(_is_number(label) for label in labels):
+    if all(is_number(label) for label in labels):
         return values, _numbers(path, rows, columns + 1, first=columns)[:, 0]
     return values, np.array(labels)
 
@@ -140,7 +147,7 @@ def _read_rows(path: Path) -> list[_Line]:
         msg = f"{path.name} must be a readable text file of comma-separated values: {error}"
         raise ValueError(msg) from error
     # A header names its columns; a row with some numbers in it is data, perhaps damaged.
-    if rows and not any(_is_number(cell) for cell in rows[0].cells):
+    if rows and not any(is_number(cell) for cell in rows[0].cells):
         rows = rows[1:]
     if not rows:
         msg = f"{path.name} must have rows of numbers, got none"
@@ -160,7 +167,7 @@ def _numbers(path: Path, rows: list[_Line], end: int, *, first: int = 0) -> Arra
     for index, row in enumerate(rows):
         for column, text in enumerate(row.cells[first:end], start=first):
             place = f"line {row.number}, column {column + 1}"
-            if not _is_number(text):
+            if not is_number(text):
                 msg = f"{path.name} must hold numbers, got {text!r} in {place}"
                 raise ValueError(msg)
             value = float(text)
@@ -169,14 +176,6 @@ def _numbers(path: Path, rows: list[_Line], end: int, *, first: int = 0) -> Arra
                 raise ValueError(msg)
             values[index, column - first] = value
     return values
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read_points(path: Path) -> Array:

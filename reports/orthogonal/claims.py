@@ -12,8 +12,9 @@ from reports import text
 from reports.orthogonal.build import CONDITIONS, ENOUGH, LEVEL
 from reports.orthogonal.claims_published import published_claims
 from reports.orthogonal.intervals import over_seeds
-from reports.orthogonal.rows import CERTAIN, Claim, claim, interval_of, many
+from reports.orthogonal.rows import CERTAIN, Claim, claim, interval_of
 from reports.sweeps.statistics import rank_correlation, sign_flip
+from reports.text import many
 from reports.verdicts import verdict, within
 
 Json = Mapping[str, Any]

@@ -9,8 +9,9 @@ from scipy import stats
 from reports import text
 from reports.orthogonal.build import distinct
 from reports.orthogonal.intervals import apart, over_seeds, room, wilson
-from reports.orthogonal.rows import CERTAIN, Claim, claim, interval_of, many
+from reports.orthogonal.rows import CERTAIN, Claim, claim, interval_of
 from reports.sweeps.statistics import at_most, like_one_more_seed
+from reports.text import many
 from reports.verdicts import FALSE_ALARM, verdict, within
 
 Json = Mapping[str, Any]

@@ -28,8 +28,3 @@ def interval_of(interval: tuple[float | None, float | None]) -> str:
     """Return an interval over seeds as a part of a sentence; without two seeds there is none."""
     low, high = interval
     return "; no interval without two seeds" if low is None else f" [{text.number(low)}, {text.number(high)}]"
-
-
-def many(count: int, one: str, more: str | None = None) -> str:
-    """Return a count with the words for one or for more, by default with an s."""
-    return f"{text.count(count)} {one if count == 1 else f'{one}s' if more is None else more}"

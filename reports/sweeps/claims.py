@@ -6,7 +6,7 @@ from typing import Any
 
 from reports import text
 from reports.sweeps.explained import RULE_RUNS
-from reports.sweeps.words import many
+from reports.text import many
 
 Json = Mapping[str, Any]
 

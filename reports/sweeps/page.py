@@ -16,7 +16,7 @@ from reports.sweeps import figures
 from reports.sweeps.claims import claims
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
-from reports.sweeps.words import many
+from reports.text import many
 
 # Which published blocks and studies a folder holds.
 PARTS = "parts.json"

@@ -16,7 +16,7 @@ from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
 from reports.sweeps.parts import Part
 from reports.sweeps.statistics import rank_correlation, sign_test
-from reports.sweeps.words import many
+from reports.text import many
 from theory import Setting, published_width
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ from empirics.published import Reading
 from reports.orthogonal import Part, build, claims, claims_published, figures, render, tables
 from reports.orthogonal.build import networks
 from reports.orthogonal.intervals import over_seeds
-from reports.orthogonal.rows import many
+from reports.text import many
 
 SMALL = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=10)
 ORTHOGONALITY = Part(
