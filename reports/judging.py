@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from reports import text
 from reports.statistics import mean_tail
@@ -21,7 +21,7 @@ from reports.verdicts import FALSE_ALARM, MISSED, all_finite, within
 FEWEST_SEEDS = 5
 CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
 _MOST_SEEDS = 100_000  # more are not named as a number that would be enough
-_ROUNDING = 1e-11  # relative: seeds that agree to this differ by rounding alone
+_ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ def judge_share(
     # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
     if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
         return excluded(f"a {what} of {text.number(violation)} or more")
-    enough = seeds_without_violation(violation)
-    if n < enough:
-        return unmeasured(f"{many(n, unit)}; {enough} without a violation are enough")
-    return unmeasured(f"{what} {text.number(highest)} is neither")
+    if highest >= violation:
+        return unmeasured(f"a {what} of {text.number(highest)} in {many(n, unit)} may be chance")
+    enough = math.ceil(-math.log(MISSED) / -math.log(mean_tail(1 - highest, 1 - violation, 1)))
+    return unmeasured(f"{many(n, unit)} with a {what} of {text.number(highest)}; {enough} are enough")
 
 
 def judge_mean(
@@ -162,7 +162,7 @@ def judge_mean(
         return unmeasured("all seeds agree exactly, so their spread is not known")
 
     def reach(tail: float, count: int = n) -> float:
-        return float(stats.t.isf(tail / 2, count - 1)) * sd / math.sqrt(count)
+        return -float(special.stdtrit(count - 1, tail / 2)) * sd / math.sqrt(count)  # Student's quantile
 
     allowed = " to ".join(text.number(limit) for limit in (low, high) if limit is not None)
     side = "" if None not in (low, high) else "below " if low is not None else "above "
@@ -190,7 +190,7 @@ def spread_of(values: Sequence[float]) -> float:
     n = len(values)
     mean = math.fsum(values) / n
     sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return 0.0 if sd <= _ROUNDING * max(map(abs, values)) else sd
+    return 0.0 if sd <= _ROUNDING * max(1.0, *map(abs, values)) else sd
 
 
 def together(*judgements: Judgement) -> Judgement:
