@@ -21,7 +21,7 @@ from reports.statistics import floors
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up import NOTHING_WRONG, holding, judge, set_seeds, widest
 
-WORLDS = 200
+WORLDS = 150
 # All the comparisons of this file together err with a probability of about 1e-4.
 CHANCE = 1e-6
 # How often a claim is said to hold where it is true, and to fail where it is false by more, at least.
