@@ -24,7 +24,7 @@ from reports.phi_check import check_phi
 from reports.presets import Series
 from reports.statistics import summarise
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 # Expected share of free neurons for which the section tabulates the width it takes.
 FREE_SHARE = 0.1
 _SEEDS_IN_HAND = 4  # seeds whose networks get a certificate of their own: seconds each

@@ -15,7 +15,8 @@ from empirics.experiment import ExperimentResult
 from empirics.model import TwoLayerNet
 from empirics.neurons import SimulatedAgreement
 from reports import text
-from reports.statistics import mean_tail
+from reports.claim_text import by_seed
+from reports.judging import CONFIDENCE, Judgement, judge_share, refuted, together, unmeasured
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 from theory._validation import Array
 from theory.bounds.published import compare_published
@@ -26,7 +27,9 @@ DELTA = 0.01
 # Shares of test points for which the width that certifies them is tabulated; the first is drawn on the map.
 SHARES = (0.5, 0.9)
 _WIDTHS = tuple(int(m) for m in np.geomspace(1e3, 1e9, 25))
-_COUNTS = ("points", "f", "f_wrong", "both", "both_wrong")
+COUNTS = ("points", "f", "f_wrong", "g", "g_wrong", "both", "both_wrong")
+# Expected share of the certified points that are wrong, over δ, which is excluded where the claim holds.
+VIOLATION = 20
 DYNAMICS: tuple[theory.Dynamics, ...] = ("descent", "flow")
 
 
@@ -42,7 +45,7 @@ def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, dict[str, in
     Returns
     -------
     dict
-        ``{"descent": {"f": n, "f_wrong": n, "both": n, "both_wrong": n}, "flow": …, "in hand": …}``.
+        ``{"descent": {"f": n, "f_wrong": n, …}, "flow": …, "in hand": …}`` with the names `COUNTS`.
     """
     signs = np.sign(result.points_f.final), np.sign(result.points_g.final)
     found: dict[str, dict[str, int]] = {
@@ -158,11 +161,12 @@ def claim(section: dict[str, Any]) -> Claim:
     counted = [count for runs in kinds.values() for run in runs for count in run.values()]
     known = all_finite([delta, *counted])
     tally = {
-        kind: {name: sum(run[name] for run in runs) if known else None for name in _COUNTS}
+        kind: {name: sum(run[name] for run in runs) if known else None for name in COUNTS}
         for kind, runs in kinds.items()
     }
     identity = section["setting"]["loss"] == "identity"
     said = any(run["f"] or run["both"] for runs in kinds.values() for run in runs)
+    judged = _right(section, delta) if known else unmeasured()
     return Claim(
         key="certificates",
         section=section["name"],
@@ -171,7 +175,8 @@ def claim(section: dict[str, Any]) -> Claim:
         source="derived here",
         hypothesis=f"identity loss ({'yes' if identity else 'no'}), full batch; something is certified",
         met=identity and said,
-        predicted=f"none wrong with weights in hand, else at most δ = {text.number(delta)} of the points",
+        predicted="none wrong with weights in hand, else at most a share δ = "
+        f"{text.number(delta)} of those certified",
         measured="; ".join(
             f"{kind}: f {text.count(row['f'])}, agreement {text.count(row['both'])} of "
             f"{text.count(row['points'])} points, {text.count(row['f_wrong'])} and "
@@ -180,44 +185,87 @@ def claim(section: dict[str, Any]) -> Claim:
         ),
         samples=f"{len(section['runs'])} pairs of networks × {section['num_test']} points",
         rule=(
-            "no error with weights in hand (largest width, first seeds); else the wrong share of the points, "
-            "a mean over seeds, at most δ; fails if Chernoff's bound says so with false alarm "
-            f"{FALSE_ALARM:g}. Flow is judged on descent with small steps"
+            "fails for an error with weights in hand (largest width, first seeds), or if Chernoff's bound "
+            "over seeds excludes that at most a share δ of the certified signs of f, or of g, is wrong "
+            f"(false alarm {FALSE_ALARM:g}); holds if it excludes {VIOLATION} δ for both ({CONFIDENCE}). "
+            "Flow is judged on descent with small steps"
         ),
-        verdict=verdict(identity and said, _right(kinds, delta) if known else None),
+        verdict=verdict(identity and said, judged.holds),
+        decision=judged.decision,
         numbers={f"{kind} {name}": row[name] for kind, row in tally.items() for name in row},
     )
 
 
-def _of_kind(section: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Return the counts of one kind of certificate, run by run, each with its seed."""
-    return [
-        run["certificates"][kind] | {"seed": run["seed"]}
-        for run in section["runs"]
-        if kind in run["certificates"]
+def _of_kind(section: dict[str, Any], kind: str) -> list[dict[str, int]]:
+    """Return the counts of one kind of certificate, run by run."""
+    return [run["certificates"][kind] for run in section["runs"] if kind in run["certificates"]]
+
+
+def _right(section: dict[str, Any], delta: float) -> Judgement:
+    if any(run["f_wrong"] or run["g_wrong"] for run in _of_kind(section, "in hand")):
+        return refuted("that weights in hand prove the sign")
+    judged = [
+        judgement
+        for kind in DYNAMICS
+        for judgement in wrong_shares(
+            [[run["certificates"][kind] for run in runs] for runs in by_seed(section)],
+            delta,
+            tests=2 * len(DYNAMICS),
+        )
     ]
+    if not judged:
+        return unmeasured("only networks with weights in hand are certified, which is no probability")
+    return together(*judged)
 
 
-def _right(kinds: dict[str, list[dict[str, Any]]], delta: float) -> bool | None:
-    """Points and widths of one seed share data and networks: only seeds are independent.
+def wrong_shares(
+    counts: list[list[dict[str, int]]], delta: float, *, tests: int, of_points: bool = False
+) -> list[Judgement]:
+    """Judge the signs of f and of g that are certified, by the counts of each seed, over its widths.
 
-    The share of the points of a seed that are certified wrongly has mean at most δ.
+    Which signs of f are certified depends on the data alone, and which of g on the data and f, so that given
+    these at most a share δ is expected to be wrong: of the certified ones.  Agreement that is certified and
+    wrong has a wrong sign of f or g.
+
+    Parameters
+    ----------
+    counts : list over seeds of lists of counts
+    delta : float
+    tests : int
+        How many judgements share the false alarm.
+    of_points : bool
+        Certificates by simulation depend on it, too, and can mislead together: they fail by the share that is
+        wrong of all points.
+
+    Returns
+    -------
+    list of Judgement
+        Of f and g, without those of which nothing is certified.
     """
-    if any(run["f_wrong"] or run["both_wrong"] for run in kinds["in hand"]):
-        return False
-    answers: list[bool | None] = []
-    for kind in DYNAMICS:
-        seeds = sorted({run["seed"] for run in kinds[kind]})
-        for name in ("f_wrong", "both_wrong"):
-            shares = [
-                sum(run[name] for run in kinds[kind] if run["seed"] == seed)
-                / sum(run["points"] for run in kinds[kind] if run["seed"] == seed)
-                for seed in seeds
-            ]
-            mean = float(np.mean(shares)) if shares else math.nan
-            excessive = mean_tail(mean, delta, len(shares)) < FALSE_ALARM / 4  # four tests
-            answers.append(True if mean <= delta else False if excessive else None)
-    return False if False in answers else None if None in answers else True
+    judged = []
+    for network in ("f", "g"):
+        sums = [
+            {name: sum(run[name] for run in runs) for name in ("points", network, f"{network}_wrong")}
+            for runs in counts
+        ]
+        able = [one for one in sums if one[network]]
+        if not able:
+            continue
+        certified = [one[f"{network}_wrong"] / one[network] for one in able]
+        # Seeds without a certified point have no wrong one: of all points their share is 0.
+        points = [one[f"{network}_wrong"] / one["points"] for one in sums if one["points"]]
+        judged.append(
+            judge_share(
+                points if of_points else certified,
+                doubtful=certified,
+                allowed=delta,
+                violation=VIOLATION * delta,
+                what=f"wrong share of the certified signs of {network}",
+                tests=tests,
+                unit="seed with certified signs",
+            )
+        )
+    return judged
 
 
 # Helpers --------------------------------------------------------------------------------------------
@@ -257,17 +305,16 @@ def _of_network(result: ExperimentResult, initial: TwoLayerNet, network: str) ->
 def count_points(
     both: theory.AgreementCertificate | SimulatedAgreement,
     signs: tuple[Array, Array],
-    *,
-    given_f: bool = False,
 ) -> dict[str, int]:
-    """Count points; with `given_f` also where g's sign, so agreement with an f in hand, is proved."""
+    """Count points where the sign of f, that of g (agreement with an f in hand), or agreement is proved."""
     f, g = signs
     agree = both.f.signs * both.g.signs
-    of_g = {"g": int(both.g.certified.sum()), "g_wrong": int((both.g.certified & (both.g.signs != g)).sum())}
-    return (of_g if given_f else {}) | {
+    return {
         "points": len(f),
         "f": int(both.f.certified.sum()),
         "f_wrong": int((both.f.certified & (both.f.signs != f)).sum()),
+        "g": int(both.g.certified.sum()),
+        "g_wrong": int((both.g.certified & (both.g.signs != g)).sum()),
         "both": int(both.certified.sum()),
         "both_wrong": int((both.certified & (agree != f * g)).sum()),
     }

@@ -38,3 +38,11 @@ def listed(widths: list[int] | None) -> str:
     if widths is None:
         return "not known"
     return "none" if not widths else ", ".join(f"{width:,}" for width in widths)
+
+
+def by_seed(section: dict[str, Any], widths: list[int] | None = None) -> list[list[dict[str, Any]]]:
+    """Return the runs of each seed, small widths first; only those of some widths if given."""
+    return [
+        [run for run in section["runs"] if run["seed"] == seed and (widths is None or run["width"] in widths)]
+        for seed in section["seeds"]
+    ]

@@ -179,7 +179,7 @@ def run_compare(options: argparse.Namespace, *, command: str) -> str:
     """
     store.check_directory(options.out)
     pair = (options.a, options.b)
-    a, b = (schema.read(path, oldest=schema.OLDEST) for path in pair)
+    a, b = (schema.read(path) for path in pair)
     compared = formats.plain(
         compare(a, b, names=(str(pair[0]), str(pair[1])), error_probability=options.error_probability)
     )

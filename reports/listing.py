@@ -74,7 +74,7 @@ def _linked(folder: Path, start: Path, numbers: str) -> dict[str, str]:
 
 
 def _report(folder: Path, start: Path) -> Json:
-    results = schema.read(folder, oldest=schema.OLDEST)
+    results = schema.read(folder)
     verdicts = [claim["verdict"] for claim in results["claims"]]
     return _linked(folder, start, schema.RESULTS) | {
         "partial": "partial" in results,

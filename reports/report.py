@@ -42,7 +42,7 @@ class Report:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One row for each claim: data, claim, source, hypothesis, met, predicted, measured, n, verdict."""
+        """One row for each claim, what was predicted and measured, the verdict, and how it was decided."""
         return [
             {
                 "data": claim["section"],
@@ -54,6 +54,7 @@ class Report:
                 "measured": claim["measured"],
                 "n": claim["samples"],
                 "verdict": claim["verdict"],
+                "decision": claim["decision"],
             }
             for claim in self.results["claims"]
         ]

@@ -14,11 +14,9 @@ from typing import Any, NoReturn, get_args
 
 from empirics.store import digest, to_json
 from reports.build import SCHEMA_VERSION
-from reports.schema_fields import FIELDS, FIELDS_4, FIELDS_5, PARTIAL, TOGETHER, TOGETHER_5
+from reports.schema_fields import FIELDS, PARTIAL, TOGETHER
 from reports.verdicts import Outcome
 
-# The first version of which reports can be compared and listed; they are shown by the version that made them.
-OLDEST = 3
 RESULTS = "results.json"
 _PLAN = "plan.json"  # of a folder of results that is no report
 _CHECKSUM = "sha256"
@@ -61,15 +59,13 @@ class SchemaError(ValueError):
     """Something that is not the results of a report."""
 
 
-def read(path: Path, *, oldest: int = SCHEMA_VERSION) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """Return the results in a file, checked.
 
     Parameters
     ----------
     path : Path
         A results.json, or the folder of a report.
-    oldest : int
-        First version that is accepted; the last is `reports.SCHEMA_VERSION`.
 
     Returns
     -------
@@ -96,12 +92,12 @@ def read(path: Path, *, oldest: int = SCHEMA_VERSION) -> dict[str, Any]:
     try:
         if isinstance(results, dict) and _CHECKSUM in results:
             signed = results.pop(_CHECKSUM)
-            check(results, oldest=oldest)
+            check(results)
             if digest(results) != signed:
                 msg = f"results must have the {_CHECKSUM} written in them, but were changed since"
                 raise SchemaError(msg)
         else:
-            check(results, oldest=oldest)
+            check(results)
     except SchemaError as error:
         msg = f"{file}: {error}"
         raise SchemaError(msg) from error
@@ -120,7 +116,7 @@ def written(results: dict[str, Any]) -> str:
     return to_json({**plain, _CHECKSUM: digest(plain)})
 
 
-def check(results: Any, *, oldest: int = SCHEMA_VERSION) -> None:  # noqa: ANN401
+def check(results: Any) -> None:  # noqa: ANN401
     """Check that a value has the form of results.
 
     Raises
@@ -134,10 +130,9 @@ def check(results: Any, *, oldest: int = SCHEMA_VERSION) -> None:  # noqa: ANN40
         msg = "results of a report must have schema_version, got none"
         raise SchemaError(msg)
     version = results["schema_version"]
-    if not isinstance(version, int) or isinstance(version, bool) or not oldest <= version <= SCHEMA_VERSION:
-        known = str(SCHEMA_VERSION) if oldest == SCHEMA_VERSION else f"{oldest} to {SCHEMA_VERSION}"
+    if version != SCHEMA_VERSION or isinstance(version, bool):
         msg = (
-            f"schema_version must be {known} here, got {_short(version)}: "
+            f"schema_version must be {SCHEMA_VERSION} here, got {_short(version)}: "
             "use the perturblearn that made the report, or make it again"
         )
         raise SchemaError(msg)
@@ -146,7 +141,7 @@ def check(results: Any, *, oldest: int = SCHEMA_VERSION) -> None:  # noqa: ANN40
         for place, value in values(results, path):
             if not fits(value):
                 _wrong(place, rule, value)
-    for path, names in TOGETHER + (TOGETHER_5 if version >= 5 else ()):
+    for path, names in TOGETHER:
         for place, value in values(results, path):
             lengths = {
                 name: len(value[name]) for name in names if value is not None and value[name] is not None
@@ -160,12 +155,7 @@ def check(results: Any, *, oldest: int = SCHEMA_VERSION) -> None:  # noqa: ANN40
 
 def fields(results: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return the paths and kinds that these results must have."""
-    return (
-        FIELDS
-        + (FIELDS_4 if results["schema_version"] >= 4 else ())
-        + (FIELDS_5 if results["schema_version"] >= 5 else ())
-        + (PARTIAL if "partial" in results else ())
-    )
+    return FIELDS + (PARTIAL if "partial" in results else ())
 
 
 def values(results: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
@@ -236,7 +226,7 @@ def _check_relations(results: dict[str, Any]) -> None:
         if drawn is not None and len(drawn["f"]) != len(drawn["ticks"]) ** 2:
             msg = f"{place}.map.f must have {len(drawn['ticks']) ** 2} entries, got {len(drawn['f'])}"
             raise SchemaError(msg)
-        for number, row in enumerate(section.get("drift", ())):
+        for number, row in enumerate(section["drift"]):
             for network in ("f", "g"):
                 if row[network] is not None and len(row[network]["measured"]) != len(row["edges"]) - 1:
                     got = f"{len(row[network]['measured'])} for {len(row['edges'])} edges"

@@ -108,6 +108,7 @@ FIELDS: tuple[tuple[str, str], ...] = (
             "predicted",
             "measured",
             "samples",
+            "decision",
         )
     ),
     ("claims[].section", "text?"),
@@ -115,10 +116,6 @@ FIELDS: tuple[tuple[str, str], ...] = (
     ("claims[].rule", "text"),
     ("claims[].verdict", "verdict"),
     ("claims[].numbers.*", "number?"),
-)
-
-# From version 4 on.
-FIELDS_4: tuple[tuple[str, str], ...] = (
     ("trends", "list"),
     ("sections[].beside", "object"),
     ("sections[].prior_work.width", "count"),
@@ -131,10 +128,6 @@ FIELDS_4: tuple[tuple[str, str], ...] = (
     ("sections[].simulated", "any"),
     ("claims[].evidence", "text"),
     ("claims[].command", "text"),
-)
-
-# From version 5 on.
-FIELDS_5: tuple[tuple[str, str], ...] = (
     ("sections[].drift[].width", "count"),
     ("sections[].drift[].seed", "count"),
     ("sections[].drift[].points", "count"),
@@ -148,6 +141,7 @@ FIELDS_5: tuple[tuple[str, str], ...] = (
             ("predicted?[]", "count"),
             ("outside", "count"),
             ("largest", "number"),
+            ("blind", "number?"),
             ("difference", "number?"),
         )
     ),
@@ -173,9 +167,5 @@ TOGETHER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sections[]", ("widths", "by_width")),
     ("sections[].map?", ("f", "g", "f_hat", "g_hat", "f_b", "g_b")),
     ("sections[].map?", ("data", "labels")),
-)
-
-# From version 5 on.
-TOGETHER_5: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
-    (f"sections[].drift[].{network}?", ("measured", "crossed", "predicted")) for network in ("f", "g")
+    *((f"sections[].drift[].{network}?", ("measured", "crossed", "predicted")) for network in ("f", "g")),
 )

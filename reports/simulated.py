@@ -14,10 +14,11 @@ from empirics.experiment import ExperimentResult, Points
 from empirics.measure import agreement
 from empirics.neurons import Schedule, SimulatedAgreement, simulate_neurons
 from reports import text
-from reports.certified import DELTA, DYNAMICS, count_points, lazy_proof
+from reports.certified import COUNTS, DELTA, DYNAMICS, VIOLATION, count_points, lazy_proof, wrong_shares
+from reports.judging import CONFIDENCE, together, unmeasured
 from reports.presets import Series
-from reports.statistics import CONFIDENCE, mean_tail, summarise
-from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+from reports.statistics import summarise
+from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite, verdict
 from theory._validation import Array
 from theory.bounds import IndependentCertificate, certify_independent, neuron_envelope, truncation_risk
 
@@ -28,7 +29,6 @@ _SIMULATED_POINTS = 60  # test points, at most
 _SCANNED_WIDTHS = (30, 100, 300, 1_000)
 _NEURONS, _FEWER_NEURONS = 3_000, 1_000
 _WORK = 1_000_000  # neurons × steps of the simulations of one section, about
-_SIMULATED_COUNTS = ("points", "f", "f_wrong", "g", "g_wrong", "both", "both_wrong")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,10 @@ def simulate(result: ExperimentResult, plan: Plan) -> tuple[dict[str, Any], dict
         name: _predictors(measured[name], times[name], one.mean, chosen) for name, one in (("f", f), ("g", g))
     }
     signs = np.sign(final["f"]), np.sign(final["g"])
-    counted = {"simulation": count_points(SimulatedAgreement(f=f.proof, g=g.proof), signs, given_f=True)}
+    counted = {"simulation": count_points(SimulatedAgreement(f=f.proof, g=g.proof), signs)}
     for dynamics in DYNAMICS:
         lazy = lazy_proof(result, result.dataset.X_test[chosen], result.setting, dynamics)
-        counted[dynamics] = count_points(lazy, signs, given_f=True)
+        counted[dynamics] = count_points(lazy, signs)
     record = {
         "counts": counted,
         "sign_match": {
@@ -113,9 +113,7 @@ def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> di
         "seeds": list(plan.seeds),
         "delta": DELTA,
         "totals": {
-            kind: {
-                name: sum(record["counts"][kind][name] for record in records) for name in _SIMULATED_COUNTS
-            }
+            kind: {name: sum(record["counts"][kind][name] for record in records) for name in COUNTS}
             for kind in ("simulation", *DYNAMICS)
         },
         "failure": {
@@ -147,11 +145,10 @@ def claim(section: dict[str, Any]) -> Claim:
     names = ("f_wrong", "g_wrong", "both_wrong")
     wrong = sum(any(run[name] for name in names) for run in counted) if known else None
     limit = None if wrong is None else _at_most(wrong, len(counted))
-    totals = {name: sum(run[name] for run in counted) if known else None for name in _SIMULATED_COUNTS}
-    answers: list[bool | None] = [None]
+    totals = {name: sum(run[name] for run in counted) if known else None for name in COUNTS}
+    judged = unmeasured("nothing was simulated")
     if known and delta is not None:
-        answers = [_share_is_right([run[name] / run["points"] for run in counted], delta) for name in names]
-    right = False if False in answers else None if None in answers else True
+        judged = together(*wrong_shares([[run] for run in counted], delta, tests=2, of_points=True))
     return Claim(
         key="certificates-simulated",
         section=section["name"],
@@ -182,25 +179,20 @@ def claim(section: dict[str, Any]) -> Claim:
             else "none"
         ),
         rule=(
-            "wrong share of the points, a mean over seeds, at most δ; fails if Chernoff's bound says so with "
-            f"false alarm {FALSE_ALARM:g}. The last number is the exact binomial limit, {CONFIDENCE:.0%}"
+            "fails if Chernoff's bound over seeds excludes that the sign of f, or of g, is certified and "
+            f"wrong at a share of at most δ of the points (false alarm {FALSE_ALARM:g}); holds if it "
+            f"excludes a wrong share of {VIOLATION} δ of those certified for both ({CONFIDENCE}). The last "
+            f"number measured is the exact binomial limit, {CONFIDENCE}"
         ),
-        verdict=verdict(identity and steps and said, right),
+        verdict=verdict(identity and steps and said, judged.holds),
+        decision=judged.decision,
         numbers={**totals, "wrong_seeds": wrong, "wrong_seeds_limit": limit},
     )
 
 
 def _at_most(count: int, of: int) -> float:
     """Return the exact (Clopper–Pearson) upper limit of a probability, one-sided."""
-    return 1.0 if count == of else float(stats.beta.ppf(CONFIDENCE, count + 1, of - count))
-
-
-def _share_is_right(shares: list[float], delta: float) -> bool | None:
-    """Whether numbers in [0, 1], one a seed, can have a mean of at most δ; three tests share the risk."""
-    mean = float(np.mean(shares))
-    if mean <= delta:
-        return True
-    return False if mean_tail(mean, delta, len(shares)) < FALSE_ALARM / 3 else None
+    return 1.0 if count == of else float(stats.beta.ppf(1 - MISSED, count + 1, of - count))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -49,6 +49,8 @@ def verdicts(results: Mapping[str, Any]) -> str:
         lines.append(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
         lines.append(f"{'':22}predicted {claim['predicted']}")
         lines.append(f"{'':22}measured  {claim['measured']}")
+        if claim["verdict"] in {"unknown", "fails"}:
+            lines.append(f"{'':22}{claim['decision']}")
     return "\n".join([*lines, ""])
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-# Probability that a true law is reported as failing, for the claims tested by p-values or tail bounds.
+# Probability that a true claim is reported as failing.
 FALSE_ALARM = 1e-3
+# Probability that a claim is reported as holding although it is violated by the size that its rule states.
+MISSED = 0.05
 
 Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
 Source = Literal["published", "derived here", "variant"]
@@ -31,6 +33,7 @@ class Claim:
     samples: str  # what n counts
     rule: str  # how the verdict was reached
     verdict: Outcome
+    decision: str  # the violation or the claim that was excluded, else how many seeds would be enough
     numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
     evidence: str = ""  # anchor on the page of the figure or table that shows it, after that of the section
     command: str = ""  # that reproduces the numbers

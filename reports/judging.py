@@ -1,0 +1,215 @@
+"""How a verdict follows from one number a seed: rules that can come out either way, and say what they saw.
+
+A rule tests two things.  A claim *fails* if it was excluded itself, with a probability of a false alarm of
+at most `FALSE_ALARM`.  It *holds* if a violation of a stated size was excluded: of worlds that violate the
+claim by so much, at most a share `MISSED` is said to hold.  All else is unknown, with the number of seeds
+that would be enough.  Only seeds are independent: points, widths and networks of a seed share its data.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy import special
+
+from reports import text
+from reports.statistics import mean_tail
+from reports.text import many
+from reports.verdicts import FALSE_ALARM, MISSED, all_finite, within
+
+# Of a mean: the t interval of fewer seeds rests on their being normal more than anyone knows.
+FEWEST_SEEDS = 5
+CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
+_MOST_SEEDS = 100_000  # more are not named as a number that would be enough
+_ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether a claim holds, and in words what was excluded or what would be enough."""
+
+    holds: bool | None
+    decision: str
+
+
+def unmeasured(what: str = "a value is missing or not finite") -> Judgement:
+    """Return that nothing can be said."""
+    return Judgement(None, f"not decided: {what}")
+
+
+def excluded(violation: str) -> Judgement:
+    """Return that a claim holds, since a violation was excluded."""
+    return Judgement(True, f"excluded at {CONFIDENCE}: {violation}")
+
+
+def refuted(claim: str) -> Judgement:
+    """Return that a claim fails, since it was excluded itself."""
+    return Judgement(False, f"excluded, false alarm {FALSE_ALARM:g}: {claim}")
+
+
+def seeds_without_violation(violation: float) -> int:
+    """Return how many seeds without a violation exclude a mean share of this size: (1 − v)^n ≤ MISSED.
+
+    Parameters
+    ----------
+    violation : float in (0, 1)
+
+    Examples
+    --------
+    >>> seeds_without_violation(0.2)
+    14
+    """
+    return math.ceil(math.log(MISSED) / math.log1p(-violation))
+
+
+def judge_share(
+    shares: Sequence[float | None],
+    *,
+    allowed: float,
+    violation: float,
+    what: str,
+    doubtful: Sequence[float | None] | None = None,
+    tests: int = 1,
+    unit: str = "seed",
+) -> Judgement:
+    """Judge that the expected share of violations is at most `allowed`, by one share for each seed.
+
+    Parameters
+    ----------
+    shares : sequence of float in [0, 1]
+        One a seed, of any distribution: whole seeds may be wrong together.
+    allowed : float
+        0: a single violation excludes the claim.
+    violation : float in (allowed, 1)
+        The expected share whose exclusion means that the claim holds.
+    what : str
+        The share in words, as "wrong share of the certified points".
+    doubtful : sequence of float in [0, 1], optional
+        The same shares with all that is not decided counted as a violation, which *holds* has to bear.
+    tests : int
+        How many judgements share the false alarm.
+    unit : str
+        What n counts.
+
+    Returns
+    -------
+    Judgement
+
+    Notes
+    -----
+    Both tests are Chernoff's: P(mean ≥ x) ≤ exp(−n KL(x ‖ p)) for independent numbers in [0, 1] of mean at
+    most p < x, and the same below for means of at least p > x.
+    """
+    worst = shares if doubtful is None else doubtful
+    if not shares:
+        return unmeasured(f"no {unit}; {seeds_without_violation(violation)} without a violation are enough")
+    if not all_finite(shares) or not all_finite(worst):
+        return unmeasured()
+    n = len(shares)
+    mean, highest = (math.fsum(v for v in values if v is not None) / n for values in (shares, worst))
+    if mean_tail(mean, allowed, n) < FALSE_ALARM / tests:
+        return refuted(f"a {what} of {text.number(allowed)} or less" if allowed else f"no {what}")
+    # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
+    if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
+        return excluded(f"a {what} of {text.number(violation)} or more")
+    if highest >= violation:
+        return unmeasured(f"a {what} of {text.number(highest)} in {many(n, unit)} may be chance")
+    enough = math.ceil(-math.log(MISSED) / -math.log(mean_tail(1 - highest, 1 - violation, 1)))
+    return unmeasured(f"{many(n, unit)} with a {what} of {text.number(highest)}; {enough} are enough")
+
+
+def judge_mean(
+    values: Sequence[float | None],
+    *,
+    what: str,
+    low: float | None = None,
+    high: float | None = None,
+    least_sd: float = 0.0,
+    tests: int = 1,
+) -> Judgement:
+    """Judge that an expectation lies in [low, high], by one value for each seed.
+
+    Holds if the t interval at `MISSED` lies inside, fails if that at `FALSE_ALARM` lies outside.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One a seed, about normal.
+    what : str
+        The expectation in words.
+    low, high : float, optional
+        No limit there if absent.
+    least_sd : float
+        Takes the place of the sample deviation where it is larger: that of independent points or samples.
+    tests : int
+        How many judgements share the false alarm.
+
+    Returns
+    -------
+    Judgement
+        Unknown for fewer than `FEWEST_SEEDS` values, and for values that are all equal where `least_sd` is 0:
+        seeds that agree exactly say nothing of their spread.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) < len(values) or not all_finite(known):
+        return unmeasured("no seed" if not values else "a value is missing or not finite")
+    n = len(known)
+    if n < FEWEST_SEEDS:
+        return unmeasured(f"{many(n, 'seed')}; {FEWEST_SEEDS} or more are asked for")
+    mean, sd = math.fsum(known) / n, spread_of(known)
+    sd = max(sd, least_sd)
+    if sd == 0:
+        return unmeasured("all seeds agree exactly, so their spread is not known")
+
+    def reach(tail: float, count: int = n) -> float:
+        return -float(special.stdtrit(count - 1, tail / 2)) * sd / math.sqrt(count)  # Student's quantile
+
+    allowed = " to ".join(text.number(limit) for limit in (low, high) if limit is not None)
+    side = "" if None not in (low, high) else "below " if low is not None else "above "
+    outside = f"{what} {side or 'outside '}{allowed}"
+    inside = (
+        f"{what} {'in ' if None not in (low, high) else 'above ' if low is not None else 'below '}{allowed}"
+    )
+    usual, sure = reach(MISSED), reach(FALSE_ALARM / tests)
+    if within(low, high, (mean - usual, mean + usual)):
+        return excluded(outside)
+    if within(low, high, (mean - sure, mean + sure)) is False:
+        return refuted(inside)
+    distance = min(abs(mean - limit) for limit in (low, high) if limit is not None)
+    good = (low is None or mean > low) and (high is None or mean < high)
+    enough = next(
+        (count for count in _counts(n) if reach(MISSED if good else FALSE_ALARM / tests, count) < distance),
+        None,
+    )
+    more = "" if enough is None else f"; about {enough:,} would be enough if this mean stays"
+    return unmeasured(f"the interval of {many(n, 'seed')} touches {allowed}{more}")
+
+
+def spread_of(values: Sequence[float]) -> float:
+    """Return the sample deviation; exactly 0 where values differ by rounding alone."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return 0.0 if sd <= _ROUNDING * max(1.0, *map(abs, values)) else sd
+
+
+def together(*judgements: Judgement) -> Judgement:
+    """Return that all claims hold: fails if one fails, holds if all hold; its words are the decisive ones."""
+    for holds in (False, None):
+        chosen = [one for one in judgements if one.holds is holds]
+        if chosen:
+            return Judgement(holds, _joined(chosen))
+    return Judgement(True, _joined(judgements)) if judgements else unmeasured("nothing was judged")
+
+
+def _joined(judgements: Sequence[Judgement]) -> str:
+    return "; ".join(dict.fromkeys(one.decision for one in judgements))
+
+
+def _counts(n: int) -> list[int]:
+    """Return numbers of seeds above n, a few percent apart."""
+    counts = []
+    while n < _MOST_SEEDS:
+        n = max(n + 1, int(n * 1.05))
+        counts.append(n)
+    return counts
