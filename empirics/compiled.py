@@ -1,11 +1,13 @@
 """The one way functions are compiled: kept on disk, without the interpreter lock, division as in numpy."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -23,15 +25,34 @@ def stamp(folder: Path) -> str:
 _STAMP = stamp(Path(__file__).parent)
 
 
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Compiled code on disk, which saves time where it can: what cannot be read or written is compiled."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__(function)
+        # numba compares the function's own file only, so that code on disk could be of an older version of a
+        # function that it calls.
+        self._cache_file._source_stamp  # noqa: B018  (AttributeError where it cannot be replaced)
+        self._cache_file._source_stamp = _STAMP
+
+    def load_overload(self, sig: object, target_context: object) -> object:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a file that was cut short fails in any of the ways of pickle
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+
 def compiled(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Compile at the first call with each kind of arguments."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    ready: Any = numba.njit(cache=True, **options)(function)
-    # numba compares the function's own file only, so that code on disk could be of an older version of a
-    # function that it calls.  Where the comparison cannot be replaced nothing is kept.
-    try:
-        ready._cache._cache_file._source_stamp = _STAMP
-    except AttributeError:
-        ready = numba.njit(**options)(function)
+    ready: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    # Where there is no folder to write to, or the comparison cannot be replaced, nothing is kept.
+    with contextlib.suppress(RuntimeError, AttributeError):
+        ready._cache = _Cache(function)
     result: Callable[_P, _T] = ready
     return result

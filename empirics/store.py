@@ -11,40 +11,63 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import socket
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_TEMPORARY = ".tmp"
+_TEMPORARY = ".perturblearn-"  # begins names of files that are not whole
 _TABLES = ("results.jsonl", "results.csv", "failures.json")
 _PAGES = ("report.html", "report.json")  # made from the tables
+_OTHERS = ("results.json",)  # of a report
+_PLAN = "plan.json"
 _LOCK, _TIMINGS = ".lock", "timings.csv"
 
 
-def check_directory(path: Path) -> None:
-    """Check, without touching the disk, that `path` is or can become a folder one can write to.
+def check_output(*paths: Path, room: int = 1 << 14) -> None:
+    """Check that files can be written at `paths`, by writing beside them and taking that back.
+
+    For what takes long: a full or read-only disk, a link to nothing, or a name that is too long is known
+    before.
+
+    Parameters
+    ----------
+    paths : Path
+        Files, in folders that may be missing.
+    room : int
+        Bytes that each of them may take.
 
     Raises
     ------
-    NotADirectoryError
-        If `path` or a parent of it is a file.
-    PermissionError
-        If nothing can be written there.
+    OSError
+        Of the kind that fits, with the path and the reason.
     """
-    existing = path.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        msg = f"output path must be a folder, got {path}: {existing} is a file"
-        raise NotADirectoryError(msg)
-    if not os.access(existing, os.W_OK | os.X_OK):
-        msg = f"output path must be writable, got {path}: no permission in {existing}"
-        raise PermissionError(msg)
+    temporaries: dict[Path, Path] = {}
+    created: list[Path] = []
+    content = os.urandom(room)  # which no disk can compress
+    try:
+        for path in paths:
+            _stage(path, content, temporaries, created)
+    finally:
+        _remove([*created, *temporaries.values()])
+
+
+def check_apart(path: Path, inputs: Iterable[Path]) -> None:
+    """Check that a file to be written is none of those that are read.
+
+    Raises
+    ------
+    FileExistsError
+        If it is.
+    """
+    if path.exists() and any(given.exists() and path.samefile(given) for given in inputs):
+        msg = f"output must be another file than the input, got {shown(path)}"
+        raise FileExistsError(msg)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,29 +100,88 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     created: list[Path] = []
     try:
         for path, content in contents.items():
-            if path.is_dir():
-                msg = f"output must be a file, got the folder {path}"
-                raise IsADirectoryError(msg)
-            created += _make_parents(path)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
-            temporaries[path] = Path(name)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
-        for path, temporary in temporaries.items():
-            temporary.replace(path)
+            _stage(path, content, temporaries, created)
+        for target, temporary in temporaries.items():
+            with _explained(target):
+                temporary.replace(target)
         # A new name is on the disk once its folder is.
-        for folder in {path.parent for path in contents} | {folder.parent for folder in created}:
-            _flush_folder(folder)
+        for folder in {target.parent for target in temporaries} | {folder.parent for folder in created}:
+            with _explained(folder):
+                _flush_folder(folder)
     except BaseException:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
-        for folder in reversed(created):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        _remove([*created, *temporaries.values()])
         raise
+
+
+def _stage(path: Path, content: bytes, temporaries: dict[Path, Path], created: list[Path]) -> None:
+    """Write what shall be at `path` under a temporary name; note that, and each folder made for it."""
+    with _explained(path):
+        target = _target(path)
+        _make_parents(target, created)
+        mode = None
+        if target.exists():  # raises if the name is too long
+            mode = stat.S_IMODE(target.stat().st_mode)
+        temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+        temporaries[target] = temporary
+        # As of any new file, what others may do follows the umask; what they may do with an old one stays.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
+        with os.fdopen(handle, "wb") as stream:
+            if mode is not None and stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+                with contextlib.suppress(PermissionError):  # some file systems have no modes
+                    os.fchmod(handle, mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(handle)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove files, and folders that are empty then, the last first."""
+    for path in reversed(list(paths)):
+        with contextlib.suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _target(path: Path) -> Path:
+    """Return the absolute path of the file to replace, which is what a link points to."""
+    try:
+        path = path.absolute()
+    except FileNotFoundError:
+        msg = "the current folder is gone"
+        raise FileNotFoundError(msg) from None
+    if path.is_symlink():
+        if not path.exists():
+            raise FileNotFoundError(_dangling(path))
+        path = path.resolve()
+    if path.is_dir():
+        msg = "it is a folder"
+        raise IsADirectoryError(msg)
+    if path.exists():
+        if not path.is_file():
+            msg = "it is no regular file"
+            raise OSError(msg)
+        if not os.access(path, os.W_OK):
+            msg = "it is read-only"
+            raise PermissionError(msg)
+    return path
+
+
+def _dangling(link: Path) -> str:
+    return f"{shown(link)} is a link to {shown(link.readlink())}, which is not there"
+
+
+def shown(path: Path) -> str:
+    """Return a path as it stands in errors: in quotes and on one line, whatever is in it."""
+    return repr(os.fspath(path))
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Name the output in errors of the system, which know only of temporary names."""
+    try:
+        yield
+    except OSError as error:
+        msg = f"output must be writable, got {shown(path)}: {error.strerror or error}"
+        raise type(error)(msg) from error
 
 
 def _flush_folder(path: Path) -> None:
@@ -114,12 +196,17 @@ def _flush_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _make_parents(path: Path) -> list[Path]:
-    """Create the missing folders above a file; return them, outermost first."""
-    check_directory(path.parent)
-    missing = [folder for folder in path.absolute().parents if not folder.exists()][::-1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return missing
+def _make_parents(path: Path, created: list[Path]) -> None:
+    """Create the missing folders above a file, and note them, outermost first."""
+    for folder in reversed(path.parents):
+        if folder.is_dir():
+            continue
+        if os.path.lexists(folder):
+            msg = f"{shown(folder)} is a file, not a folder" if folder.exists() else _dangling(folder)
+            raise NotADirectoryError(msg)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            folder.mkdir()
+            created.append(folder)
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401
@@ -130,7 +217,13 @@ def to_json(value: Any) -> str:  # noqa: ANN401
     ValueError
         If a number is not finite.
     """
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    r"""Return text that UTF-8 can hold: other bytes of names of files as ``\udcff``, JSON's escape."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
@@ -197,14 +290,21 @@ class ResultFolder:
         ------
         BlockingIOError
             If another process writes there.
-        NotADirectoryError, PermissionError
-            If `path` cannot be such a folder.
+        FileExistsError
+            If the folder holds something else.
+        OSError
+            If it cannot be written to, or has no locks.
         """
         import fcntl  # noqa: PLC0415  (POSIX only, as this lock)
 
-        check_directory(self.path)
-        self.path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        path = self.path / _LOCK
+        self.check()
+        created: list[Path] = []
+        with _explained(path):
+            _make_parents(path.absolute(), created)
+            if not path.exists():
+                created.append(path)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -212,15 +312,44 @@ class ResultFolder:
                 holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "unknown"
                 msg = f"result folder must have one writer, but process {holder} writes to {self.path}"
                 raise BlockingIOError(msg) from error
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            except OSError as error:
+                _remove(created)
+                msg = (
+                    f"result folder must be on a file system with locks, got {shown(self.path)}: "
+                    f"{error.strerror}; choose a folder on a local disk"
+                )
+                raise OSError(msg) from error
+            with _explained(path):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
             for folder in (self.path, self.path / "results", self.path / "arrays"):
-                for path in folder.glob(f".*{_TEMPORARY}"):
-                    path.unlink()
+                for unfinished in folder.glob(f"{_TEMPORARY}*"):
+                    unfinished.unlink()
             yield
             os.ftruncate(handle, 0)
         finally:
             os.close(handle)
+
+    def check(self) -> None:
+        """Check that results can be written there, and that tables and pages there are those of results.
+
+        Raises
+        ------
+        FileExistsError, OSError
+            As `locked`.
+        """
+        # Names of results are digests of this length.
+        check_output(self.path / _LOCK, self.path / "results" / f"{digest(None)}.json")
+        if self.path.name in {"results", "arrays"} and (self.path.parent / _PLAN).exists():
+            msg = f"result folder must not be a part of another one, got {shown(self.path)}"
+            raise FileExistsError(msg)
+        others = [name for name in (*_TABLES, *_PAGES, *_OTHERS) if (self.path / name).exists()]
+        if others and not any((self.path / name).exists() for name in (_PLAN, _LOCK)):
+            msg = (
+                f"result folder must be new or hold a {_PLAN}, got {shown(self.path)} with "
+                f"{', '.join(others)}; choose another one"
+            )
+            raise FileExistsError(msg)
 
     def read_plan(self) -> dict[str, Any] | None:
         """Return the plan, None if there is none yet.
@@ -230,12 +359,13 @@ class ResultFolder:
         DamagedError
             If it is not as written.
         """
-        return _read_signed(self.path / "plan.json")
+        return _read_signed(self.path / _PLAN)
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:
         """Write the plan; tables and the page of another plan go first, as they would not be its own."""
-        path, content = self.path / "plan.json", _signed(plan)[0]
+        path, content = self.path / _PLAN, _signed(plan)[0]
         if not path.exists() or path.read_bytes() != content:
+            check_output(path, room=len(content))  # the tables stay with the plan that they are of
             for name in (*_TABLES, *_PAGES):
                 (self.path / name).unlink(missing_ok=True)
             write_bytes(path, content)
@@ -331,12 +461,18 @@ class ResultFolder:
         table.writerow(columns)
         table.writerows([_cell(row.get(column)) for column in columns] for row in rows)
         texts = ("".join(f"{line}\n" for line in lines), text.getvalue(), to_json(list(failures)))
-        write_together({self.path / name: text.encode() for name, text in zip(_TABLES, texts, strict=True)})
+        write_together(
+            {self.path / name: _encodable(text).encode() for name, text in zip(_TABLES, texts, strict=True)}
+        )
 
     def log_time(self, what: str, seconds: float) -> None:
         """Add a line to the timings, which are no results: they differ from run to run."""
-        with (self.path / _TIMINGS).open("a", encoding="utf-8") as stream:
-            stream.write(f"{seconds:.3f},{what}\n")
+        path = self.path / _TIMINGS
+        with _explained(path), path.open("ab", buffering=0) as stream:
+            line, whole = f"{seconds:.3f},{what}\n".encode(), stream.tell()
+            if stream.write(line) < len(line):  # the last bytes of a disk
+                stream.truncate(whole)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401

@@ -22,7 +22,7 @@ from empirics.data import DataSource
 from empirics.executors import Pool, run_tasks, serial
 from empirics.outcome import RECORD_VERSION, Outcome
 from empirics.plan import Plan, fields_of, identity
-from empirics.store import DamagedError, ResultFolder, plain_numbers
+from empirics.store import DamagedError, ResultFolder, plain_numbers, shown
 
 
 class RunFamily(Protocol):
@@ -180,6 +180,9 @@ def _settle(
     kind = device.partition(":")[0]
     versions = [_versions()]
     if before is not None:
+        if "blocks" not in before:
+            msg = f"result folder must be one of a sweep, got {shown(store.path)}, which holds something else"
+            raise ValueError(msg)
         if before["device"] != kind:
             msg = f"device must be {before['device']}, as for the results in {store.path}, got {device}"
             raise ValueError(msg)

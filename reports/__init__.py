@@ -11,6 +11,10 @@ if _missing:
     _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
     raise ImportError(_msg)
 
+from reports._matplotlib import load  # noqa: E402
+
+load()  # before the first module that draws
+
 from reports.build import SCHEMA_VERSION  # noqa: E402
 from reports.choice import Choice, choose  # noqa: E402
 from reports.claims import claims  # noqa: E402

@@ -318,6 +318,9 @@ def _phi(options: argparse.Namespace, *, command: str) -> str:
     if options.out is not None and options.out.suffix not in {".npy", ".csv"}:
         msg = f"out must end in .npy or .csv, got {str(options.out)!r}"
         raise ValueError(msg)
+    if options.out is not None:
+        store.check_output(options.out)
+        store.check_apart(options.out, filter(None, (options.points, options.others)))
     K = phi(
         read_points(options.points),
         None if options.others is None else read_points(options.others),
@@ -327,7 +330,6 @@ def _phi(options: argparse.Namespace, *, command: str) -> str:
     )
     if options.out is None:
         return _table(K)
-    store.check_directory(options.out.parent)
     if options.out.suffix == ".npy":
         store.write_array(options.out, K)
     else:
@@ -344,7 +346,7 @@ def _falsify(options: argparse.Namespace, *, command: str) -> str:
     if options.out.suffix != ".py":
         msg = f"out must end in .py, got {str(options.out)!r}"
         raise ValueError(msg)
-    store.check_directory(options.out.parent)
+    store.check_output(options.out)
     found = falsify(
         _INEQUALITIES[options.inequality](options.constant, options.margin),
         seed=options.seed,

@@ -139,6 +139,7 @@ def _settled(folder: Path, part: Part | None, *, examined: bool) -> Part:
     What is there already must be part of it: more seeds or sweeps extend a folder.
     """
     store = ResultFolder(folder)
+    store.check()
     old = read_part(folder) if (folder / "plan.json").exists() else None
     if part is None:
         if old is None:

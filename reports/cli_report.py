@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -46,8 +47,8 @@ def run_report(options: argparse.Namespace, *, command: str) -> str:
         raise ValueError(msg)
     if options.format == "pdf":
         formats.find_browser()
+    formats.check_output(options.out, options.format, sections=len(all_series))
     _check_data(all_series)
-    store.check_directory(options.out)
     origin = provenance(command=command, device=options.device)
     recorder = Recorder()
     try:
@@ -64,11 +65,14 @@ def run_report(options: argparse.Namespace, *, command: str) -> str:
         _write_partial(options, all_series, recorder, origin)
     try:
         contents = formats.files(results, options.format)
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:  # what was trained is kept, whatever a page lacks
         _write(options.out, formats.files(results, "json"))
         numbers = options.out / schema.RESULTS
-        msg = f"{numbers} is whole; for the page: perturblearn render {numbers}"
-        raise KeyboardInterrupt(msg) from None
+        msg = f"{numbers} is whole; for the page: perturblearn render {shlex.quote(str(numbers))}"
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(msg) from None
+        msg = f"{error}; {msg}"
+        raise RuntimeError(msg) from error
     _write(options.out, contents)
     return f"{terminal.verdicts(results)}\n{_places(options.out, contents)}"
 
@@ -153,17 +157,17 @@ def run_render(options: argparse.Namespace, *, command: str) -> str:
     results = schema.read(options.results)
     file = options.results / schema.RESULTS if options.results.is_dir() else options.results
     folder = file.parent if options.out is None else options.out
-    store.check_directory(folder)
+    formats.check_output(folder, options.format)
+    own = folder / schema.RESULTS
+    if options.out is None and own.exists() and not own.samefile(file):
+        msg = f"out must be given: {store.shown(folder)} holds the results of another report than {file.name}"
+        raise ValueError(msg)
     try:
         contents = formats.files(results, options.format)
     except (jinja2.TemplateError, LookupError, TypeError, ValueError, AttributeError) as error:
         msg = f"{file} must hold all that the page shows, but {type(error).__name__}: {error}"
         raise schema.SchemaError(msg) from error
-    if (
-        (folder / schema.RESULTS).exists()
-        and (folder / schema.RESULTS).samefile(file)
-        and options.format != "json"
-    ):
+    if own.exists() and own.samefile(file) and options.format != "json":
         del contents[schema.RESULTS]  # what one reads from stays as it is
     _write(folder, contents)
     return _places(folder, contents)
@@ -177,7 +181,8 @@ def run_compare(options: argparse.Namespace, *, command: str) -> str:
     ValueError, OSError
         If one is damaged or of an unknown version, or nothing can be written.
     """
-    store.check_directory(options.out)
+    page, numbers = (options.out / f"compare.{ending}" for ending in ("html", "json"))
+    store.check_output(page, numbers)
     pair = (options.a, options.b)
     a, b = (schema.read(path) for path in pair)
     compared = formats.plain(
@@ -186,11 +191,10 @@ def run_compare(options: argparse.Namespace, *, command: str) -> str:
     _write(
         options.out,
         {
-            "compare.html": formats.compare_page(compared).encode(),
-            "compare.json": store.to_json(compared).encode(),
+            page.name: formats.compare_page(compared).encode(),
+            numbers.name: store.to_json(compared).encode(),
         },
     )
-    page, numbers = (options.out / f"compare.{ending}" for ending in ("html", "json"))
     return f"{terminal.comparison(compared)}\n\npage:    {page}\nnumbers: {numbers}"
 
 
@@ -205,7 +209,7 @@ def run_index(options: argparse.Namespace, *, command: str) -> str:
     if options.out.suffix != ".html":
         msg = f"out must end in .html, got {str(options.out)!r}"
         raise ValueError(msg)
-    store.check_directory(options.out.parent)
+    store.check_output(options.out)
     page = listing.index_page(options.folders, options.out)
     _write(options.out.parent, {options.out.name: page.encode()})
     return f"page:    {options.out}"

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from empirics import costs
-from empirics.store import to_json, write_together
+from empirics.store import check_output, to_json, write_together
 from reports import text
 from reports.provenance import provenance
 from reports.svg import INK, THIRD, F, G, drawing, power
@@ -36,6 +36,7 @@ SOLVERS = (
 LABELS = {"N": "number of samples N", "dim": "dimension d", "width": "width m"}
 QUANTITIES = {"seconds": "seconds", "bytes": "MiB above the start"}
 _LABEL_DIGITS = 2
+_ROOM = 1 << 18  # bytes, about those of the page
 
 
 def figure(results: Json, axis: str, quantity: str) -> str | None:
@@ -130,7 +131,6 @@ def render(results: Json) -> str:
 
 def write(folder: Path, results: Json) -> Path:
     """Write ``costs.json`` and ``costs.html``; return the path of the page."""
-    folder.mkdir(parents=True, exist_ok=True)
     numbers = to_json(dict(results))
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
@@ -159,6 +159,7 @@ def main(
             print(f"\r{finished} of {total}", end="" if finished < total else "\n", file=sys.stderr)
 
     try:
+        check_output(options.out / NUMBERS, options.out / PAGE, room=_ROOM)
         measured = measure(repeats=options.repeats, progress=show)
         command = f"python -m reports.costs --repeats {options.repeats}"
         origin = provenance(command=command, device="cpu") | {"blas_threads": threads.count()}

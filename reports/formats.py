@@ -21,6 +21,7 @@ Format = Literal["html", "json", "md", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "json", "md", "pdf")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _PRINT_SECONDS = 120
+_ROOM = 1 << 20  # bytes that a file takes for each data set, about
 # The dates that the browser writes into a PDF; the same results shall give the same bytes.
 _PDF_DATE = re.compile(rb"\(D:\d{14}(?:[+-]\d\d'\d\d'|Z)?\)")
 
@@ -279,6 +280,21 @@ def setting_text(value: Any) -> str:  # noqa: ANN401
 
 def _interval(row: Mapping[str, Any]) -> str:
     return text.interval(row["difference"], row["low"], row["high"])
+
+
+def check_output(folder: Path, format: Format, *, sections: int = 1) -> None:
+    """Check that a report can be written to a folder, before it is made.
+
+    Raises
+    ------
+    OSError
+        As `store.check_output`, or if the folder is one of a sweep, whose page it would replace.
+    """
+    names = {schema.RESULTS, f"report.{format}" if format != "json" else schema.RESULTS}
+    store.check_output(*(folder / name for name in sorted(names)), room=sections * _ROOM)
+    if (folder / "plan.json").exists():
+        msg = f"output folder must not be one of a sweep or study, got {store.shown(folder)}"
+        raise FileExistsError(msg)
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from empirics.store import check_apart
 from reports import schema
 from reports.render import environment, legible
 
@@ -38,11 +39,12 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
         If a folder has none of these, nor a folder with one.
     reports.schema.SchemaError
         If one is not as written.
+    FileExistsError
+        If `out` is one of the pages listed.
     """
     places = list(dict.fromkeys(place for folder in folders for place in _places_in(folder)))
-    start = out.absolute().parent
-    reports = [_report(place, start) for place in places if (place / schema.RESULTS).is_file()]
-    sweeps = [_sweep(place, start) for place in places if not (place / schema.RESULTS).is_file()]
+    reports = [_report(place, out) for place in places if (place / schema.RESULTS).is_file()]
+    sweeps = [_sweep(place, out) for place in places if not (place / schema.RESULTS).is_file()]
     template: jinja2.Template = environment().get_template("index.html")
     return template.render(rows=legible(reports), sweeps=legible(sweeps), verdicts=schema.VERDICTS)
 
@@ -63,9 +65,10 @@ def _places_in(folder: Path) -> list[Path]:
     return below
 
 
-def _linked(folder: Path, start: Path, numbers: str) -> dict[str, str]:
+def _linked(folder: Path, out: Path, numbers: str) -> dict[str, str]:
+    check_apart(out, [folder / name for name in (*_PAGES, numbers)])
     page = next((folder / name for name in _PAGES if (folder / name).is_file()), folder / numbers)
-    relative = Path(os.path.relpath(page.absolute(), start)).as_posix()
+    relative = Path(os.path.relpath(page.absolute(), out.absolute().parent)).as_posix()
     return {
         "title": folder.absolute().name or str(folder),
         # A first part with a colon would be read as a protocol.
@@ -73,10 +76,10 @@ def _linked(folder: Path, start: Path, numbers: str) -> dict[str, str]:
     }
 
 
-def _report(folder: Path, start: Path) -> Json:
+def _report(folder: Path, out: Path) -> Json:
     results = schema.read(folder)
     verdicts = [claim["verdict"] for claim in results["claims"]]
-    return _linked(folder, start, schema.RESULTS) | {
+    return _linked(folder, out, schema.RESULTS) | {
         "partial": "partial" in results,
         "preset": _preset(results["provenance"]["command"]),
         "sections": [
@@ -115,7 +118,7 @@ def _preset(command: str) -> str | None:
 # Sweeps -----------------------------------------------------------------------------------------------
 
 
-def _sweep(folder: Path, start: Path) -> Json:
+def _sweep(folder: Path, out: Path) -> Json:
     """Return the row of a folder whose numbers are those of a sweep or of orthogonal samples."""
     file = folder / NUMBERS
     try:
@@ -139,7 +142,7 @@ def _sweep(folder: Path, start: Path) -> Json:
     if not all(isinstance(value, int) for value in totals.values()):
         msg = f"{file} must count its runs in integers, got {totals}"
         raise schema.SchemaError(msg)
-    return _linked(folder, start, NUMBERS) | {
+    return _linked(folder, out, NUMBERS) | {
         "kind": kind,
         "contents": titles,
         "totals": totals,

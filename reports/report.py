@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from empirics import store
 from reports import figures, formats, schema, svg
 from reports.build import build as run_series
 from reports.presets import Series
@@ -77,7 +76,7 @@ class Report:
 
         Raises as `reports.formats.files`, and OSError if nothing can be written; all are written, or none.
         """
-        store.check_directory(Path(folder))
+        formats.check_output(Path(folder), format)
         contents = formats.files(self.results, format)
         formats.write(Path(folder), contents)
         return [Path(folder) / name for name in contents]

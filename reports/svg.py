@@ -1,13 +1,15 @@
 """One drawing as one inline SVG: the palette, the style, the axes that figures share.
 
 Colours are CSS variables of the page, so that a drawing follows light, dark and print; text stays text.
-The same calls give the same bytes.
+The same calls give the same bytes, whatever matplotlib's user has set.
 """
 
+import functools
 import html
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -35,6 +37,7 @@ _MARGIN = 3  # points around a drawing
 _MOST_OF_A_SIDE = 0.4  # of the width or height, for labels
 _STYLE = {
     "svg.fonttype": "none",
+    "text.parse_math": False,  # dollars in names are dollars
     "font.family": "sans-serif",
     "font.size": 11,
     "text.color": INK,
@@ -149,7 +152,7 @@ def drawing(
     headroom : float
         Share of a log y axis that is added above the data, for the legend.
     """
-    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
+    with mpl.rc_context(_defaults() | _STYLE | {"svg.hashsalt": name}):
         figure = Figure(figsize=size, dpi=_DPI)
         axes = figure.add_subplot()
         draw(axes)
@@ -160,6 +163,12 @@ def drawing(
         stream = io.StringIO()
         figure.savefig(stream, format="svg", dpi=_IMAGE_DPI, metadata={"Date": None, "Creator": None})
     return _inline(stream.getvalue(), name, alt)
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    """Return what matplotlib draws with where its user has set nothing."""
+    return {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
 
 
 def fit(axes: Axes) -> None:

@@ -1,9 +1,16 @@
-"""Hypothesis profiles: dev 25 examples, ci 200 (derandomised), thorough 10,000.  And a Ctrl-C that works."""
+"""Hypothesis profiles: dev 25 examples, ci 200 (derandomised), thorough 10,000.  And a Ctrl-C that works.
+
+And a disk that is full or read-only.
+"""
 
 import os
+import resource
 import signal
+import subprocess
+from pathlib import Path
 
 import hypothesis
+import pytest
 
 hypothesis.settings.register_profile("dev", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
@@ -14,3 +21,35 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _default))
 # A shell starts what runs in the background with interrupts ignored, which tests of Ctrl-C would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Disk(type(Path())):
+    """A folder that takes fewer than `room` bytes more, and why."""
+
+    room = 1 << 14
+    reason: str
+
+
+@pytest.fixture(params=["limit", "full", "read-only"])
+def full_disk(request, tmp_path):
+    """Return a folder where nothing large can be written: a limit on files, a small disk, a read-only one."""
+    disk = Disk(tmp_path / "disk")
+    disk.mkdir()
+    if request.param == "limit":
+        disk.reason = "File too large"
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (disk.room // 4, before[1]))
+        yield disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        return
+    disk.reason, option = {
+        "full": ("No space left on device", "size=64k"),
+        "read-only": ("Read-only file system", "ro"),
+    }[request.param]
+    mount = ["mount", "-t", "tmpfs", "-o", option, "tmpfs", disk]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is for the superuser, where it is allowed at all")
+    if request.param == "full":
+        (disk / "filler").write_bytes(bytes(60 << 10))
+    yield disk
+    subprocess.run(["umount", disk], check=True)

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -111,6 +112,24 @@ def test_missing_dependency_is_named_with_the_command_that_installs_it(package, 
     done = _run(f"import {package}", hidden=missing)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"ImportError: {message}")
+
+
+def test_help_is_shown_to_a_user_who_may_write_nowhere(tmp_path):
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [path for path in tmp_path.rglob("*") if path.is_dir()]:
+        (folder / "__pycache__").touch()  # files in the way keep out the superuser, too
+    homes = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"), "/dev/null")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "reports", "sweep", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | homes | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": ""},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--dry-run" in done.stdout
 
 
 def test_theory_works_without_the_other_dependencies():

@@ -15,6 +15,7 @@ from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
 from reports.orthogonal.claims import claims
 from reports.orthogonal.parts import Part
+from reports.render import legible
 
 Json = Mapping[str, Any]
 
@@ -121,6 +122,7 @@ def render(results: Json) -> str:
     str
         Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
+    results = legible(results)
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,

@@ -281,7 +281,7 @@ def _finish(axes: Axes, panel: Json, *, columns: int | None = None) -> None:
     if panel["ticks"] is not None:
         every = -(-len(panel["ticks"]) // _MOST_TICKS)
         shown = range(0, len(panel["ticks"]), every)
-        names = [short(panel["ticks"][index]).replace("$", r"\$") for index in shown]  # text, not TeX
+        names = [short(panel["ticks"][index]) for index in shown]
         axes.set_xticks(shown, names, rotation=30, ha="right")
     handles = axes.get_legend_handles_labels()[0]
     axes.legend(

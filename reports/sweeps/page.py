@@ -12,6 +12,7 @@ from markupsafe import Markup
 from empirics.plan import Plan
 from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
 from reports import text
+from reports.render import legible
 from reports.sweeps import figures
 from reports.sweeps.claims import claims
 from reports.sweeps.parts import Part
@@ -95,6 +96,7 @@ def render(results: Mapping[str, Any]) -> str:
     str
         Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
+    results = legible(results)
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import empirics.compiled
 from empirics.compiled import SOURCES, stamp
 
@@ -35,22 +37,59 @@ def test_the_stamp_is_of_every_source(tmp_path):
         (tmp_path / name).write_text("1")
 
 
-def test_a_change_of_a_called_function_reaches_its_callers(tmp_path):
-    package = tmp_path / "small"
-    package.mkdir()
+@pytest.fixture
+def package(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
     for name, text in FILES.items():
-        (package / name).write_text(text)
-    shutil.copy(FOLDER / "compiled.py", package)
+        (folder / name).write_text(text)
+    shutil.copy(FOLDER / "compiled.py", folder)
+    return folder
 
-    def outer():
+
+@pytest.fixture
+def outer(package):
+    """Return a function that gives in a new process what `outer` returns, and how often it was on disk."""
+
+    def run(**environment):
         code = "from small.events import outer; print(outer(), sum(outer._cache_hits.values()))"
-        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-        command = [sys.executable, "-c", code]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+            [sys.executable, "-W", "error", "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(package.parent), "NUMBA_CACHE_DIR": ""} | environment,
+            cwd=package.parent,
         )
+        assert done.stderr == ""
         return done.stdout.split()
 
+    return run
+
+
+def test_without_a_folder_to_write_to_nothing_is_kept(package, outer):
+    # Files where folders would be keep out the superuser, too.
+    (package / "__pycache__").touch()
+    for _ in range(2):
+        assert outer(HOME="/dev/null", XDG_CACHE_HOME="/dev/null") == ["1.0", "0"]
+
+
+@pytest.mark.parametrize("full_disk", ["limit", "full"], indirect=True)
+def test_disk_without_room_for_compiled_code_keeps_none(outer, full_disk):
+    for _ in range(2):
+        assert outer(NUMBA_CACHE_DIR=str(full_disk)) == ["1.0", "0"]
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_compiled_code_that_was_cut_short_is_made_again(package, outer, ending):
+    assert outer() == ["1.0", "0"]
+    for path in (package / "__pycache__").glob(f"*.{ending}"):
+        path.write_bytes(path.read_bytes()[:20])
+    assert outer() == ["1.0", "0"]
+    assert outer() == ["1.0", "1"]
+
+
+def test_a_change_of_a_called_function_reaches_its_callers(package, outer):
     assert outer() == ["1.0", "0"]
     assert outer() == ["1.0", "1"]  # from the disk
     (package / "quadratic.py").write_text(FILES["quadratic.py"].replace("1.0", "2.0"))

@@ -384,7 +384,7 @@ def test_damaged_plan_must_be_given_again(fake, tmp_path):
 # Disks and writers ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", [3, 10, 20, 31])
+@pytest.mark.parametrize("call", [8, 10, 20, 31])
 def test_full_disk_is_one_error_and_results_stay_valid(fake, expected, tmp_path, monkeypatch, call):
     calls, fsync = [], os.fsync
 
@@ -405,12 +405,19 @@ def test_full_disk_is_one_error_and_results_stay_valid(fake, expected, tmp_path,
     assert tree(tmp_path) == expected
 
 
-def test_folder_that_cannot_be_written_to_is_one_error(fake, tmp_path, monkeypatch):
-    # Simulated: the superuser may write everywhere.
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
-    with pytest.raises(PermissionError, match="must be writable"):
-        run_sweep(PLAN, tmp_path / "new", run=fake.run, key=fake.key)
-    assert tree(tmp_path) == {}
+def test_folder_that_cannot_be_written_to_is_known_before_anything_runs(fake, full_disk):
+    before = tree(full_disk)
+    with pytest.raises(OSError, match=f"must be writable, got .*: {full_disk.reason}"):
+        run_sweep(PLAN, full_disk / "new", run=lambda *_, **__: pytest.fail("ran"), key=fake.key)
+    assert tree(full_disk) == before
+
+
+def test_folder_of_something_else_is_refused(fake, tmp_path):
+    ResultFolder(tmp_path).write_plan({"kind": "orthogonal"})
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match=r"must be one of a sweep, got .* which holds something else"):
+        run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+    assert tree(tmp_path) == before
 
 
 def test_second_writer_is_refused_with_the_process_of_the_first(fake, expected, tmp_path):

@@ -1,13 +1,20 @@
 """Drawings: nothing on them is cut off, and little room is lost."""
 
+import contextlib
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 
-from reports import svg
+import reports
+from reports import figures, svg
 
 
 def _plain(axes):
@@ -67,3 +74,95 @@ def test_labels_without_room_leave_the_drawing(length):
         axes.set(ylabel="z" * length)
 
     assert "z" * length in svg.drawing(draw, "long", "long labels")
+
+
+# What matplotlib's user has set ----------------------------------------------------------------------
+
+# Each changes some drawing where it is heeded; TeX fails where there is no LaTeX.
+HOSTILE = {
+    "text.usetex": True,
+    "text.parse_math": True,
+    "lines.linewidth": 7,
+    "font.size": 30,
+    "font.family": "serif",
+    "axes.linewidth": 5,
+    "axes.unicode_minus": False,
+    "axes.xmargin": 0.4,
+    "axes.spines.left": False,
+    "axes.formatter.limits": [-1, 1],
+    "axes.prop_cycle": mpl.cycler(color="rgb"),
+    "savefig.bbox": "tight",
+    "savefig.transparent": True,
+    "savefig.facecolor": "red",
+    "figure.dpi": 300,
+    "figure.autolayout": True,
+    "image.cmap": "hot",
+    "hatch.linewidth": 4,
+    "patch.linewidth": 4,
+    "xtick.direction": "in",
+    "xtick.minor.visible": True,
+    "legend.loc": "center",
+    "scatter.marker": "x",
+    "errorbar.capsize": 10,
+    "contour.linewidth": 5,
+    "svg.fonttype": "path",
+    "path.sketch": (1, 100, 2),
+}
+
+
+def test_figures_of_a_report_are_the_same_whatever_is_set(tiny_results, tiny_drawings):
+    with mpl.rc_context(HOSTILE):
+        before = dict(mpl.rcParams)
+        for index, section in enumerate(tiny_results["sections"], start=1):
+            assert figures.section_figures(section, f"s{index}") == tiny_drawings[f"s{index}"]
+        assert dict(mpl.rcParams) == before
+
+
+DRAWN = """
+from reports import svg
+
+def draw(axes):
+    axes.errorbar([1, 10, 100], [1e-3, 2e-2, 0.3], yerr=1e-4, label="$a_b$")
+    axes.bar([1, 2], [0.1, 0.2], hatch="/")
+    axes.scatter([1, 2], [0.1, 0.2])
+    axes.set(xlabel="width $\\\\m", ylabel="error")
+    axes.legend()
+    svg.log_log(axes)
+
+print(svg.drawing(draw, "x", "what it shows"))
+"""
+
+
+def test_settings_of_the_user_are_not_heeded_and_break_nothing(tmp_path):
+    (tmp_path / "set").mkdir()
+    lines = [f"{name}: {value}" for name, value in HOSTILE.items() if name != "axes.prop_cycle"]
+    text = "\n".join(lines).replace("[", "").replace("]", "").replace("(", "").replace(")", "")
+    (tmp_path / "set" / "matplotlibrc").write_text(text + "\nbackend: tkagg\nno such setting\n")
+    (tmp_path / "bytes").write_bytes(b"\xff: 3\n")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MPL", "MATPLOTLIB"))}
+    expected = io.StringIO()
+    with contextlib.redirect_stdout(expected):
+        exec(DRAWN, {})
+    assert "$a_b$" in expected.getvalue()
+    assert "width $\\m" in expected.getvalue()
+    for environment in (
+        {"MATPLOTLIBRC": str(tmp_path / "set"), "MPLBACKEND": "module://nonsense"},
+        {"MATPLOTLIBRC": str(tmp_path / "bytes"), "MPLBACKEND": "nonsense"},
+        {"HOME": "/dev/null", "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""},
+    ):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", DRAWN],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=clean | {"PYTHONPATH": str(Path(reports.__file__).parents[1])} | environment,
+            cwd=tmp_path,
+        )
+        assert (done.stderr, done.stdout) == ("", expected.getvalue()), environment
+
+
+def test_there_is_one_place_that_draws():
+    folder = Path(reports.__file__).parent
+    texts = {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*.py")}
+    assert [name for name, text in texts.items() if "Figure(" in text or "savefig(" in text] == ["svg.py"]
+    assert not [name for name, text in texts.items() if "pyplot" in text]

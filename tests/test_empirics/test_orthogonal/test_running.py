@@ -104,7 +104,7 @@ def test_processes_give_the_same_rows():
 def test_what_is_raised_outside_a_task_is_not_hidden(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(NotADirectoryError, match="must be a folder"):
+    with pytest.raises(NotADirectoryError, match="is a file, not a folder"):
         records([BASE], folder=file)
 
 
