@@ -191,7 +191,8 @@ def _panel(panel: Json, kind: str, name: str, key: str, *, norm: str | None) -> 
 
 def _examined(found: Json, results: Json) -> list[dict[str, Any]]:
     done, asked = results["panels"][0]["points"][0]["converged_f"]
-    converged = "unknown" if not asked else "holds" if done == asked else "fails"
+    lacking = asked < results["part"]["seeds"]
+    converged = "fails" if done < asked else "unknown" if lacking else "holds"
     table, whole = tables.hypotheses(found, converged=converged)
     return [
         {

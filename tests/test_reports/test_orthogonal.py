@@ -12,7 +12,6 @@ from empirics.orthogonal import OrthogonalConfig, published_sweep, run_orthogona
 from empirics.published import Reading
 from reports.orthogonal import Part, build, claims, claims_published, figures, render, tables
 from reports.orthogonal.build import networks
-from reports.orthogonal.intervals import over_seeds
 from reports.text import many
 
 SMALL = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=10)
@@ -166,15 +165,6 @@ def test_points_of_one_seed_are_one_error():
     assert [error for error, _ in row["seeds"].values()] == pytest.approx([0.2] + [0.0] * 9)
     assert [step for _, step in row["seeds"].values()] == pytest.approx([1 / 60] * 10)
     assert _claim(found, "is that of the limit")["verdict"] == "unknown"
-
-
-def test_intervals_over_seeds_are_those_of_the_t_law():
-    # Deviation 1, four seeds: t of 3 degrees of freedom at 1 − .0005 is 12.924 (a table).
-    low, high = over_seeds([-1.0, -1.0, 1.0, 1.0], error_probability=1e-3)
-    assert high == pytest.approx(12.924 * (4 / 3) ** 0.5 / 2, rel=1e-4)
-    assert low == -high
-    assert over_seeds([0.5] * 4, least_sd=1.0)[1] == pytest.approx(0.5 + 12.924 / 2, rel=1e-4)
-    assert over_seeds([0.5]) == (None, None)
 
 
 def _signs_claim(share, points):

@@ -9,8 +9,8 @@ from scipy import stats
 from empirics import ExperimentConfig, ShiftedGaussianData
 from reports.sweeps.claims import _trends
 from reports.sweeps.parts import Part
-from reports.sweeps.statistics import rank_correlation, sign_flip, sign_test
-from reports.sweeps.trends import FALSE_ALARM, SERIES, expected, trends
+from reports.sweeps.statistics import rank_correlation
+from reports.sweeps.trends import SERIES, expected, trends
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))
 
@@ -153,27 +153,6 @@ def test_published_trend_is_of_the_values_that_were_read():
 def test_rank_correlation_of_a_constant_is_no_trend():
     assert rank_correlation([1, 2, 3], [0.5, 0.5, 0.5]) == 0
     assert rank_correlation([1, 2, 3], [0.1, 0.2, 0.9]) == pytest.approx(1)
-
-
-def test_sign_flip_is_the_count_over_all_signs():
-    rng = np.random.default_rng(0)
-    for n in (1, 2, 5, 9):
-        values = rng.uniform(-1, 1, size=n).round(3)
-        sums = [abs(np.dot(signs, values)) for signs in itertools.product((-1, 1), repeat=n)]
-        # Sums of thousandths: ties are met to within rounding.
-        exact = np.mean([total >= abs(values.sum()) - 1e-9 for total in sums])
-        assert sign_flip(values) == pytest.approx(exact, rel=1e-12)
-    assert sign_flip([0.9] * 10) == pytest.approx(2 / 2**10, rel=1e-12)
-    assert sign_flip([0.0, 0.0]) == 1.0
-
-
-def test_sign_test_is_the_count_over_all_signs():
-    for values in ([0.3], [0.5, -0.1, 0.0], [0.9, 0.2, 0.1, -0.8, 0.3], [-0.2] * 10, [0.1] * 9 + [-1.0]):
-        some = [value for value in values if value]
-        sums = [abs(sum(signs)) for signs in itertools.product((-1, 1), repeat=len(some))]
-        exact = np.mean([total >= abs(sum(np.sign(some))) for total in sums])
-        assert sign_test(values) == pytest.approx(exact, rel=1e-12)
-    assert sign_test([0.0, 0.0]) == 1.0
 
 
 def test_verdicts_without_a_trend_are_as_rare_as_stated():
