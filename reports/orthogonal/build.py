@@ -268,8 +268,10 @@ def compared(share: float, points: int, firm: int) -> str:
     """
     if share >= LEVEL:
         return "agree"
-    many = stats.binom.sf(firm - 1, points, 1 - LEVEL) < _RARE
-    return "elsewhere" if firm > (1 - LEVEL) * points and (points >= ENOUGH or many) else "undecided"
+    if firm <= (1 - LEVEL) * points:
+        return "undecided"
+    many = points >= ENOUGH or stats.binom.sf(firm - 1, points, 1 - LEVEL) < _RARE
+    return "elsewhere" if many else "undecided"
 
 
 def _share(row: Row, name: str) -> tuple[float, int, int] | None:
