@@ -99,9 +99,7 @@ def _signs(row: Json) -> Claim:
         measured += f"; of {unknown} no sign is predicted"
     if row["few"]:
         measured += f"; {many(row['few'], 'has', 'have')} fewer than {ENOUGH} such points"
-    found = judge_runs(
-        row["seeds"], f"share of networks with a tenth of the signs wrong ({_NAMES[condition]})"
-    )
+    found = judge_runs(row["seeds"], "share of networks with wrong signs")
     return claim(
         f"Where {_NAMES[condition]}, the signs of a trained network are those of its limit{attracts}",
         _SOURCES[condition],

@@ -79,10 +79,14 @@ def _within_ranges(found: Json, seeds: int) -> Judgement:
     if seeds < FEWEST_SEEDS:
         return unmeasured(f"{many(seeds, 'seed')}; {FEWEST_SEEDS} or more are asked for")
     if found["p_value"] < FALSE_ALARM:
-        return refuted("published values within our ranges as often as one more seed")
+        return refuted(
+            "published values within our ranges as often as one more seed, were points independent"
+        )
     # So many within are so few outside, at the opposite chance.
     if at_most(count - inside, [1 - HALF_AS_OFTEN] * count) <= MISSED:
-        return excluded(f"a chance of {HALF_AS_OFTEN:g} or less to be within our ranges")
+        return excluded(
+            f"a chance of {HALF_AS_OFTEN:g} or less to be within our ranges, were points independent"
+        )
     if count < _ENOUGH_VALUES:
         return unmeasured(f"{many(count, 'value')}; {_ENOUGH_VALUES} within are enough")
     return unmeasured(f"{inside} of {count} within are too few for the one and too many for the other")
