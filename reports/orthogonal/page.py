@@ -190,7 +190,8 @@ def _panel(panel: Json, kind: str, name: str, key: str, *, norm: str | None) -> 
 
 
 def _examined(found: Json, results: Json) -> list[dict[str, Any]]:
-    converged = _converged(*results["panels"][0]["points"][0]["converged_f"], results["part"]["seeds"])
+    done, asked = results["panels"][0]["points"][0]["converged_f"]
+    converged = _converged(done, asked, results["part"]["seeds"])
     table, whole = tables.hypotheses(found, converged=converged)
     return [
         {
