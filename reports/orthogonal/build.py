@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from empirics.orthogonal import OrthogonalConfig
 from reports.orthogonal.parts import Part, Point, x_label
 from reports.sweeps.reproduction import per_seed, summary
 from reports.sweeps.statistics import comparison, like_one_more_seed
@@ -16,7 +18,7 @@ from reports.sweeps.statistics import comparison, like_one_more_seed
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LEVEL = 0.99  # share of test points from which on signs are called equal
 ENOUGH = 100  # test points from which on a share below that is called one
 _RARE = 1e-6  # chance at which exceptions are too many all the same
@@ -81,6 +83,9 @@ def build(
     for point in part.points():
         panels.setdefault(point.panel, []).append(point)
     done = [row for row in found.values() if not row["error"]]
+    lost = _lost(panels, part, {row["hash"] for row in done})
+    training = Counter(config.seed for config in lost if "trained" in (config.f, config.g))
+    attacking = Counter(config.seed for config in lost if config.attack == "gradient")
     return {
         "schema_version": SCHEMA_VERSION,
         "part": part.to_json(),
@@ -93,12 +98,18 @@ def build(
             "missing": len(wanted) - len(found),
         },
         "panels": [_panel(name, points, part, found) for name, points in panels.items()],
-        "networks": networks(done),
-        "convergence": convergence(done),
-        "attack": _attack(done),
-        "map": _map(done),
+        "networks": networks(done, training),
+        "convergence": convergence(done) | {"lost": training.total()},
+        "attack": _attack(done, attacking),
+        "map": _map(done, set(attacking)),
         "examination": examination,
     }
+
+
+def _lost(panels: Mapping[str, Sequence[Point]], part: Part, done: set[str]) -> list[OrthogonalConfig]:
+    """Return the experiments without a result: what holds of all has to bear them."""
+    every = {part.hash_of(c): c for points in panels.values() for point in points for c in point.configs}
+    return [config for name, config in every.items() if name not in done]
 
 
 def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, Row]) -> Json:
@@ -186,20 +197,24 @@ def _chance(rows: Sequence[Row]) -> Json | None:
     }
 
 
-def networks(rows: Iterable[Row]) -> list[Json]:
+def networks(rows: Iterable[Row], lost: Mapping[int, int] | None = None) -> list[Json]:
     """Return for each condition the trained networks where it holds, and how many have the limit's signs.
 
     Parameters
     ----------
     rows : iterable of mapping
         Results; a network that several of them share counts once.
+    lost : mapping, optional
+        How many runs with training have no result, by seed: each is a network that is not known.
 
     Returns
     -------
     list of dict
         ``condition``, a name of `CONDITIONS` or "multipliers fail"; ``trained`` networks, of these
         ``converged``, of these ``n`` with a known share, of these ``agree``, ``elsewhere`` and ``undecided``
-        by `compared`; the least share and the mean.  The three verdicts of "multipliers" add up to all.
+        by `compared`, and ``few`` with fewer than `ENOUGH` points; the least share and the mean; ``seeds``:
+        for each the networks, lost ones included, those elsewhere, and those that are not known to agree.
+        The three verdicts of "multipliers" add up to all.
     """
     every = _trained(rows)
     made = []
@@ -213,6 +228,12 @@ def networks(rows: Iterable[Row]) -> list[Json]:
         known = [pair for row, name in converged if (pair := _share(row, name)) is not None]
         shares = [share for share, _, _ in known]
         words = [compared(*pair) for pair in known]
+        seeds = {str(seed): [count, 0, count] for seed, count in (lost or {}).items()}
+        for row, name in chosen:
+            pair = _share(row, name) if row[f"converged_{name}"] else None
+            said = None if pair is None else compared(*pair)
+            sure = pair is not None and said == "agree" and pair[1] >= ENOUGH
+            _count(seeds, row["seed"], bad=said == "elsewhere", doubtful=not sure)
         made.append(
             {
                 "condition": condition,
@@ -223,11 +244,19 @@ def networks(rows: Iterable[Row]) -> list[Json]:
                 "agree": words.count("agree"),
                 "elsewhere": words.count("elsewhere"),
                 "undecided": words.count("undecided"),
+                "few": sum(points < ENOUGH for _, points, _ in known),
                 "least": min(shares, default=None),
                 "mean": sum(shares) / len(shares) if shares else None,
+                "seeds": seeds,
             }
         )
     return made
+
+
+def _count(seeds: dict[str, list[int]], seed: int, *, bad: bool, doubtful: bool) -> None:
+    """Add one to the members of a seed: all, violations, and what *holds* has to bear as a violation."""
+    tally = seeds.setdefault(str(seed), [0, 0, 0])
+    tally[:] = [tally[0] + 1, tally[1] + bad, tally[2] + (bad or doubtful)]
 
 
 def compared(share: float, points: int, firm: int) -> str:
@@ -239,8 +268,10 @@ def compared(share: float, points: int, firm: int) -> str:
     """
     if share >= LEVEL:
         return "agree"
-    many = stats.binom.sf(firm - 1, points, 1 - LEVEL) < _RARE
-    return "elsewhere" if firm > (1 - LEVEL) * points and (points >= ENOUGH or many) else "undecided"
+    if firm <= (1 - LEVEL) * points:
+        return "undecided"
+    many = points >= ENOUGH or stats.binom.sf(firm - 1, points, 1 - LEVEL) < _RARE
+    return "elsewhere" if many else "undecided"
 
 
 def _share(row: Row, name: str) -> tuple[float, int, int] | None:
@@ -278,8 +309,12 @@ def _trained(rows: Iterable[Row]) -> list[tuple[Row, str]]:
     return list(every.values())
 
 
-def _attack(rows: Iterable[Row]) -> Json:
-    """Return cosines of gradient perturbations with the closed form, where f converged or not."""
+def _attack(rows: Iterable[Row], lost: Mapping[int, int]) -> Json:
+    """Return cosines of gradient perturbations with the closed form, where f converged or not.
+
+    ``seeds``: for each the runs whose λ system holds or that are lost, of these those with a cosine below
+    `LEVEL`, and those that are not known to have a larger one, f that did not converge included.
+    """
     attacked = [
         row for row in rows if row.get("attack") == "gradient" and row.get("attack_cosine") is not None
     ]
@@ -301,35 +336,48 @@ def _attack(rows: Iterable[Row]) -> Json:
             "least": min(values, default=None),
             "at_least_level": sum(value >= LEVEL for value in values),
         }
-    made["kinks"] = _kinks(attacked)
+    seeds = {str(seed): [count, 0, count] for seed, count in lost.items()}
+    for row in attacked:
+        if row["multipliers_f"] == "holds":
+            value = finite(row["attack_cosine"]) if row.get("converged_f") is True else None
+            below = value is not None and value < LEVEL
+            _count(seeds, row["seed"], bad=below, doubtful=value is None)
+    made["converged"]["seeds"] = seeds
+    made["kinks"] = _kinks(attacked, lost)
     return made
 
 
-def _kinks(attacked: Iterable[Row]) -> Json:
+def _kinks(attacked: Iterable[Row], lost: Mapping[int, int]) -> Json:
     """Compare the least cosine of L2 perturbations of each run with what kinks of its limit allow.
 
     Runs count where f converged, its λ system holds, and f is near that limit: the derived condition holds,
     or the signs are those of the limit.  A cosine below what its limit allows is "explained" by the measured
     distance of f from it, "unexplained" where that is too large for a bound, or "broken" below the bound.
-    ``n`` leaves out runs whose cosine or limit is "unknown".
+    ``n`` leaves out runs whose cosine or limit is "unknown".  ``seeds``: for each the runs, those broken, and
+    those that are not known to be above or explained, lost ones and f that did not converge included.
     """
     made: Json = dict.fromkeys(("n", "above", "explained", "unexplained", "broken", "unknown"), 0)
+    seeds = {str(seed): [count, 0, count] for seed, count in lost.items()}
     over, bounds, leasts = [], [], []
     for row in attacked:
         share = _share(row, "f")
         near = row.get("orthogonal_rows_f") == "holds" or (share is not None and compared(*share) == "agree")
         least, kinks = finite(row.get("attack_least")), finite(row.get("kink_bound"))
-        if row["norm"] != "L2" or row.get("converged_f") is not True or row["multipliers_f"] != "holds":
+        if row["norm"] != "L2" or row["multipliers_f"] != "holds" or not near:
             continue
-        if not near:
+        if row.get("converged_f") is not True:
+            _count(seeds, row["seed"], bad=False, doubtful=True)
             continue
         if least is None or kinks is None:
             made["unknown"] += 1
+            _count(seeds, row["seed"], bad=False, doubtful=True)
             continue
         proved = finite(row.get("attack_bound"))
         made["n"] += 1
         below = "unexplained" if proved is None else "explained" if least >= proved else "broken"
-        made["above" if least >= kinks else below] += 1
+        word = "above" if least >= kinks else below
+        made[word] += 1
+        _count(seeds, row["seed"], bad=word == "broken", doubtful=word == "unexplained")
         over.append(least - kinks)
         bounds.append(kinks)
         leasts.append(least)
@@ -337,13 +385,15 @@ def _kinks(attacked: Iterable[Row]) -> Json:
         "least": min(leasts, default=None),
         "least_over": min(over, default=None),
         "bounds": [min(bounds, default=None), max(bounds, default=None)],
+        "seeds": seeds,
     }
 
 
-def _map(rows: Sequence[Row]) -> Json:
+def _map(rows: Sequence[Row], lost: set[int]) -> Json:
     """Return predicted beside measured accuracy of g, run by run: by the linear mean map, by the limit.
 
-    ``seeds``: for each seed its mean absolute error, and the change of that by one sample of one run.
+    ``seeds``: for each seed its mean absolute error, None where a run has no result, and the change of the
+    error by one sample of one run.
     """
     made: Json = {}
     attacked = [row for row in rows if row.get("attack") == "gradient"]
@@ -359,7 +409,10 @@ def _map(rows: Sequence[Row]) -> Json:
         pairs = np.array(known, dtype=np.float64).reshape(-1, 2)
         made[column] = comparison(pairs[:, 0], pairs[:, 1]) | {
             "seeds": {
-                seed: [math.fsum(e for e, _ in found) / len(found), max(s for _, s in found) / len(found)]
+                seed: [
+                    None if int(seed) in lost else math.fsum(e for e, _ in found) / len(found),
+                    max(s for _, s in found) / len(found),
+                ]
                 for seed, found in errors.items()
             }
         }

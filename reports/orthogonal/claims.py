@@ -1,7 +1,7 @@
 """What a page of nearly orthogonal samples says, claim by claim: pure functions of its JSON value.
 
-Each rule can come out either way; what is not known is "unknown", what a claim is not about is "hypothesis
-not met".
+Each rule can come out either way and states the violation that *holds* has excluded (`reports.judging`);
+what is not known is "unknown", what a claim is not about is "hypothesis not met".
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,18 @@ from typing import Any
 
 from empirics.orthogonal import OrthogonalConfig
 from reports import text
+from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, judge_mean, judge_share, together, unmeasured
 from reports.orthogonal.build import CONDITIONS, ENOUGH, LEVEL
 from reports.orthogonal.claims_published import published_claims
-from reports.orthogonal.intervals import over_seeds
-from reports.orthogonal.rows import CERTAIN, Claim, claim, interval_of
-from reports.sweeps.statistics import rank_correlation, sign_flip
+from reports.orthogonal.rows import ENOUGH_SEEDS, VIOLATION, Claim, claim, judge_runs, over, proved
+from reports.sweeps.statistics import RISING_RULE, judge_rising, rank_correlation
 from reports.text import many
-from reports.verdicts import verdict, within
+from reports.verdicts import FALSE_ALARM
 
 Json = Mapping[str, Any]
 
 TURN_ERROR = 0.05  # mean absolute error of a predicted cosine that counts as predicted
-TURN_LEVEL = 2.0**-9  # of the sign-flip test: the smallest p-value that ten seeds can have
-TURN_SEEDS = 10
+WRONG = 0.1  # share of wrong signs that `ENOUGH` points of a network show: 3.2e-4 not to
 _PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 _MAX_STEPS = OrthogonalConfig.__dataclass_fields__["max_steps"].default
 _NAMES = {
@@ -66,14 +65,20 @@ def _converged(results: Json) -> Claim:
     steps = results["part"]["options"].get("max_steps", _MAX_STEPS)
     whole = row["converged"] == row["trained"]
     more = "" if whole else f"; max_steps is {steps}, raise it by --set max_steps=..."
+    if row["lost"]:
+        more += f"; {many(row['lost'], 'run has', 'runs have')} no result"
     return claim(
         "Training was long enough: the direction of every network converged, as limits ask for",
         "our training",
-        "the KKT residual of every network fell to the tolerance within max_steps",
+        "counted: the KKT residual of every network of these runs fell to the tolerance within max_steps; "
+        "unknown while a run has no result",
         "all",
         f"{row['converged']} of {many(row['trained'], 'network')}; median residual "
         f"{text.number(row['median_residual'])}{more}",
-        verdict(whole if row["trained"] else None, True),
+        whole if row["trained"] else None,
+        unmeasured("a run has no result")
+        if row["lost"] or not row["trained"]
+        else Judgement(True, "counted, nothing is drawn"),
     )
 
 
@@ -92,16 +97,22 @@ def _signs(row: Json) -> Claim:
     unknown = row["converged"] - row["n"]
     if unknown:
         measured += f"; of {unknown} no sign is predicted"
-    decided = row["elsewhere"] or (row["n"] and not row["undecided"] and not unknown)
+    if row["few"]:
+        measured += f"; {many(row['few'], 'has', 'have')} fewer than {ENOUGH} such points"
+    found = judge_runs(row["seeds"], "share of networks with wrong signs")
     return claim(
         f"Where {_NAMES[condition]}, the signs of a trained network are those of its limit{attracts}",
         _SOURCES[condition],
-        f"at least {_PERCENT} of the test points where the limit predicts a sign (⟨s, z⟩ is not 0 but for "
-        "rounding), for every network whose KKT residual fell to the tolerance; unknown for exceptions so "
-        f"near the boundary that the tolerance explains them, and for a few among fewer than {ENOUGH} points",
+        f"a network violates it if signs differ at more than 1 % of the test points where the limit predicts "
+        "one (⟨s, z⟩ is not 0 but for rounding) and neither the tolerance of training nor few points explain "
+        f"it. Fails with one such network; holds if at {CONFIDENCE} an expected share of {VIOLATION:g} of "
+        f"the networks of a seed with wrong signs at {WRONG:g} of all points is excluded. All others than "
+        f"converged networks that agree at {ENOUGH} points or more count as violations there; "
+        f"{ENOUGH_SEEDS} seeds without one are enough",
         f"{_PERCENT} or more in all",
         measured,
-        verdict(row["trained"] > 0, None if not decided else row["elsewhere"] == 0),
+        row["trained"] > 0,
+        found,
     )
 
 
@@ -119,25 +130,29 @@ def _attack(results: Json) -> Claim:
         )
     if row["unknown"]:
         said += f"; of {many(row['unknown'], 'run')} more no cosine is known"
-    every = (
-        None if row["unknown"] and row["at_least_level"] == row["n"] else row["at_least_level"] == row["n"]
-    )
     return claim(
         "Perturbations by gradient steps are those of the closed form",
         "derived here",
         f"mean cosine over perturbations at least {LEVEL:g} in every run where f converged and its λ system "
-        "holds",
+        f"holds: fails with one below; {_runs_rule('runs below')}",
         "cosine 1",
         said,
-        verdict(row["n"] + row["unknown"] > 0, every),
+        row["n"] + row["unknown"] > 0,
+        judge_runs(row["seeds"], f"share of runs with a cosine below {LEVEL:g}"),
+    )
+
+
+def _runs_rule(what: str) -> str:
+    return (
+        f"holds if at {CONFIDENCE} an expected share of {VIOLATION:g} of {what} is excluded, runs without a "
+        "result, an unknown value or a converged f counted as such; "
+        f"{ENOUGH_SEEDS} seeds without one are enough"
     )
 
 
 def _wedge(results: Json) -> Claim:
     """Compare cosines of L2 perturbations with s with the bound of `gradient_cosine`, run by run."""
     row = results["attack"]["kinks"]
-    decided = row["n"] and not row["unexplained"] and not row["unknown"]
-    holds = False if row["broken"] else True if decided else None
     low, high = (text.number(limit, 4) for limit in row["bounds"])
     return claim(
         "Perturbations by gradient steps are as near to the closed form as kinks of the limit network, and "
@@ -145,13 +160,15 @@ def _wedge(results: Json) -> Claim:
         "derived here",
         "L2, f converged, λ system holds, and the derived condition or the signs of the limit: the least "
         "cosine of each run is at least cos θ of its own samples (Derivation 15, step 8), or what is proved "
-        "for a network as far from its limit as f is; unknown below cos θ where that is nothing",
+        "for a network as far from its limit as f is: fails with one run below both; "
+        f"{_runs_rule('runs below both')}, as runs below cos θ where nothing is proved",
         f"cos θ from {low} to {high}, for orthogonal classes 2√(2γ(1 + γ²))/(1 + γ)²",
         f"{many(row['n'], 'run')}: {row['above']} above cos θ, {row['explained']} below it by what the "
         f"distance explains, {row['broken']} by more, {row['unexplained']} unexplained, {row['unknown']} "
         f"more not known; least cosine "
         f"{text.number(row['least'], 4)}, least minus cos θ {text.number(row['least_over'], 2)}",
-        verdict(row["n"] + row["unknown"] > 0, holds),
+        row["n"] + row["unknown"] > 0,
+        judge_runs(row["seeds"], "share of runs with a cosine below both bounds"),
     )
 
 
@@ -165,26 +182,24 @@ def _turning(results: Json) -> list[Claim]:
             (p for p in results["panels"][0]["points"] if p["series"] == series), key=lambda p: float(p["x"])
         )
         values = [p["metrics"]["turning"]["values"] for p in points]
-        seeds = sorted({seed for value in values for seed in value}, key=int)
-        whole = [seed for seed in seeds if all(seed in value for value in values)]
+        whole = sorted(set.intersection(*(set(value) for value in values)), key=int)
         ranks = [rank_correlation([p["x"] for p in points], [v[s] for v in values]) for s in whole]
-        p_value = sign_flip(ranks) if len(points) > 1 and ranks else None
-        up = sum(ranks) > 0
-        few = len(ranks) < TURN_SEEDS
-        holds = up if p_value is not None and not few and p_value <= TURN_LEVEL else None
+        incomplete = results["part"]["seeds"] - len(whole)
         first, last = points[0]["metrics"]["turning"], points[-1]["metrics"]["turning"]
         made.append(
             claim(
                 f"The boundary of g turns towards s of the natural samples as N_adv grows ({series})",
                 "published",
-                f"rank correlation of the cosine with N_adv, seed by seed; sign-flip test at 2⁻⁹ = "
-                f"{TURN_LEVEL:.2g}; unknown below {TURN_SEEDS} seeds, which cannot reach it",
+                f"rank correlation of the cosine with N_adv, seed by seed: {RISING_RULE}",
                 "cosine grows",
                 f"{text.spread(first['mean'], first['sd'])} at N_adv = {points[0]['x']:g} to "
-                f"{text.spread(last['mean'], last['sd'])} at {points[-1]['x']:g}; "
-                f"{many(len(ranks), 'seed')}, p = {text.number(p_value, 2)}"
-                + (": too few seeds" if few and ranks else ""),
-                verdict(bool(ranks), holds),
+                f"{text.spread(last['mean'], last['sd'])} at {points[-1]['x']:g}; of "
+                f"{many(len(ranks), 'complete seed')} {sum(rank > 0 for rank in ranks)} grow, "
+                f"{sum(rank < 0 for rank in ranks)} fall",
+                bool(ranks),
+                judge_rising(ranks, incomplete=incomplete)
+                if len(points) > 1
+                else unmeasured("one value of N_adv"),
             )
         )
     return [*made, _follows(results)]
@@ -192,31 +207,34 @@ def _turning(results: Json) -> list[Claim]:
 
 def _follows(results: Json) -> Claim:
     """Compare each trained g with the limit of its own perturbed set."""
-    errors: dict[str, list[float]] = {}
-    for point in results["panels"][0]["points"]:
-        if point["series"] == "trained":
-            limits = point["metrics"]["turning_limit"]["values"]
-            mine = point["metrics"]["turning"]["values"]
-            for seed in mine:
-                if seed in limits:
-                    errors.setdefault(seed, []).append(abs(mine[seed] - limits[seed]))
-    every = [error for seed in errors.values() for error in seed]
-    interval = over_seeds([sum(seed) / len(seed) for seed in errors.values()])
+    points = [point for point in results["panels"][0]["points"] if point["series"] == "trained"]
+    errors: list[float | None] = []
+    every = []
+    for seed in map(str, range(results["part"]["seeds"])):
+        both = [
+            (p["metrics"]["turning"]["values"].get(seed), p["metrics"]["turning_limit"]["values"].get(seed))
+            for p in points
+        ]
+        found = [abs(mine - limit) for mine, limit in both if mine is not None and limit is not None]
+        lost = not found or any(mine is None for mine, _ in both)
+        errors.append(None if lost else sum(found) / len(found))
+        every += found
     return claim(
         "A trained g turns as the limit of its own perturbed set does",
         "derived here",
-        f"mean absolute difference of the cosines with s, one mean a seed: holds if the {CERTAIN} t interval "
-        f"over seeds ends below {TURN_ERROR:g}, fails if it begins above",
+        "mean absolute difference of the cosines with s, one mean a seed over its runs with a limit: holds "
+        f"if the {CONFIDENCE} t interval over seeds excludes {TURN_ERROR:g} or more, fails if that at "
+        f"{FALSE_ALARM:g} excludes {TURN_ERROR:g} or less; at least {FEWEST_SEEDS} seeds, all complete",
         "difference 0",
-        f"mean {text.number(sum(every) / len(every) if every else None)}{interval_of(interval)}, largest "
-        f"{text.number(max(every, default=None))}, {many(len(every), 'run')}",
-        verdict(bool(every), within(None, TURN_ERROR, interval)),
+        f"mean {over(errors)}, largest {text.number(max(every, default=None))}, {many(len(every), 'run')}",
+        bool(every),
+        judge_mean(errors, high=TURN_ERROR, what="mean difference of the cosines"),
     )
 
 
 def _decay(results: Json) -> Claim:
     """Say where the conditions end and where the prediction does, slope by slope."""
-    said, early, absent, unknown = [], 0, 0, 0
+    said, inside = [], []
     for series in results["panels"][0]["series"]:
         points = sorted(
             (p for p in results["panels"][0]["points"] if p["series"] == series), key=lambda p: float(p["x"])
@@ -225,26 +243,44 @@ def _decay(results: Json) -> Claim:
         below = _first_below(points)
         places = ", ".join("none" if x is None else f"{x:g}" for x in held)
         said.append(f"{series}: {places}; {'not seen' if below is None else f'{below:g}'}")
-        if held[2] is None:
-            absent += 1
-        elif below is not None and below <= held[2]:
-            early += 1
-        elif any(_mean_share(point) is None for point in points if float(point["x"]) <= held[2]):
-            unknown += 1
+        reach = held[2]
+        inside += [point for point in points if reach is not None and float(point["x"]) <= reach]
+    wrong = [_wrong(point) for point in inside]
     return claim(
         f"The prediction fails only beyond where the λ system holds: the mean share of equal signs is at "
-        f"least "
-        f"{_PERCENT} up to there",
+        f"least {_PERCENT} up to there",
         "derived here",
-        f"for each slope: the first N/d with a mean share below {_PERCENT} over all seeds, converged or "
-        f"not, is "
-        "beyond the largest N/d up to which λ > 0 and the pattern hold for all seeds",
+        "for each slope and each N/d up to the largest where λ > 0 and the pattern hold for all seeds, "
+        "converged or not: fails if a mean share of wrong signs of "
+        f"{1 - LEVEL:.2g} or less is excluded at one (false alarm {FALSE_ALARM:g} over all), holds if one of "
+        f"{VIOLATION:g} or more is excluded at each at {CONFIDENCE}; {ENOUGH_SEEDS} seeds without a wrong "
+        "sign are enough",
         "prediction outlasts the condition at every slope where it holds somewhere",
         "largest N/d up to which all seeds meet the published, the derived condition, the λ system; "
         "first N/d "
         f"below {_PERCENT}: " + ". ".join(said),
-        verdict(absent < len(said), False if early else None if unknown else True),
+        bool(inside),
+        together(
+            *(
+                judge_share(
+                    known,
+                    allowed=1 - LEVEL,
+                    violation=VIOLATION,
+                    what="mean share of wrong signs at an N/d",
+                    doubtful=doubtful,
+                    tests=len(wrong),
+                )
+                for known, doubtful in wrong
+            )
+        ),
     )
+
+
+def _wrong(point: Json) -> tuple[list[float], list[float]]:
+    """Return the shares of wrong signs by seed, what is not known as none and as all."""
+    known = [1 - share for share in point["metrics"]["signs_f"]["values"].values()]
+    lacking = point["runs"] - len(known)
+    return known + [0.0] * lacking, known + [1.0] * lacking
 
 
 def _last(points: Sequence[Json], column: str) -> float | None:
@@ -260,17 +296,10 @@ def _last(points: Sequence[Json], column: str) -> float | None:
 def _first_below(points: Sequence[Json]) -> float | None:
     """Return the first x whose mean share of equal signs is below the level."""
     for point in points:
-        mean = _mean_share(point)
-        if mean is not None and mean < LEVEL:
+        metric = point["metrics"]["signs_f"]
+        if metric["n"] == point["runs"] and metric["mean"] < LEVEL:
             return float(point["x"])
     return None
-
-
-def _mean_share(point: Json) -> float | None:
-    """Return the mean share of equal signs; None where a run has none."""
-    metric = point["metrics"]["signs_f"]
-    mean: float | None = metric["mean"] if metric["n"] == point["runs"] else None
-    return mean
 
 
 # Data in hand ----------------------------------------------------------------------------------------------
@@ -299,7 +328,8 @@ def _examined(results: Json) -> list[Claim]:
                     f"{formulas[source]}, rounding taken into account",
                     f"right side below {text.number(lhs, 4)}",
                     f"right side {text.number(rhs, 4)}",
-                    outcome,
+                    True,
+                    proved(outcome),
                 )
             )
     known = found["multipliers"]
@@ -310,7 +340,8 @@ def _examined(results: Json) -> list[Claim]:
             "λ > 0 and the sign pattern, proved with rounding errors",
             "every λ > 0",
             _solved(known),
-            known["verdict"],
+            True,
+            proved(known["verdict"]),
         )
     )
     return [*made, *_kept(found)]
@@ -357,6 +388,7 @@ def _kept(found: Json) -> list[Claim]:
             f"{many(n, 'point and draw', 'points and draws')}; the sign condition "
             f"alone gives {text.number(both[0] / n)}; before targets are drawn (δ = {signs['delta']:g}) "
             f"{text.number(signs['before']['holds'] / signs['n'])}",
-            verdict(n > 0, False if lost else True if known == n else None),
+            n > 0,
+            proved("fails" if lost else "holds" if known == n else "unknown"),
         )
     ]

@@ -1,40 +1,11 @@
-"""Intervals that the claims of nearly orthogonal samples rest on: over seeds, and of a published share."""
+"""Intervals that the comparison of published with measured shares rests on."""
 
 import math
 from collections.abc import Sequence
 
 from scipy import stats
 
-from reports.verdicts import FALSE_ALARM
-
-
-def over_seeds(
-    values: Sequence[float], *, least_sd: float = 0.0, error_probability: float = FALSE_ALARM
-) -> tuple[float | None, float | None]:
-    """Return the t interval of a mean over seeds, which are independent (the points of one seed are not).
-
-    Parameters
-    ----------
-    values : sequence of float
-        One a seed.
-    least_sd : float
-        Of the deviation, which takes its place where it is smaller: seeds that happen to agree, as a few
-        shares of few samples do, would else have an interval without a length.
-    error_probability : float in (0, 1)
-        Of both sides together, for normal values.
-
-    Returns
-    -------
-    pair of float or None
-        None without two seeds.
-    """
-    n = len(values)
-    if n < 2:
-        return None, None
-    mean = math.fsum(values) / n
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    room = float(stats.t.isf(error_probability / 2, n - 1)) * max(sd, least_sd) / math.sqrt(n)
-    return mean - room, mean + room
+from reports.judging import spread_of
 
 
 def wilson(share: float, count: int, z: float) -> tuple[float, float]:
@@ -57,13 +28,32 @@ def wilson(share: float, count: int, z: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def apart(ours: tuple[float, float], published: tuple[float, float], error: float) -> bool:
-    """Return whether two intervals of a share are apart by more than a reading error."""
-    return ours[0] > published[1] + error or ours[1] < published[0] - error
+def difference(ours: Sequence[float], counts: tuple[int, int], published: float, tail: float) -> float:
+    """Return how far the mean of our seeds less the published value may be from that of the expectations.
 
+    The published value is one more seed: its deviation from its expectation is taken as large as that of
+    ours, by Student's t for the mean and one more value, or as Wilson's intervals of both where those are
+    wider, as of seeds that all agree.
 
-def room(ours: tuple[float, float], published: tuple[float, float], error: float) -> float:
-    """Return the largest difference of two shares that lie in their intervals, cut to [0, 1]."""
-    low, high = max(ours[0], 0.0), min(ours[1], 1.0)
-    start, end = max(published[0] - error, 0.0), min(published[1] + error, 1.0)
-    return max(end - low, high - start)
+    Parameters
+    ----------
+    ours : sequence of float, at least 2
+        Accuracies, one a seed.
+    counts : (int, int)
+        Samples of all our seeds, and of the published one.
+    published : float
+    tail : float in (0, 1)
+        Probability of more, each way.
+
+    Returns
+    -------
+    float
+    """
+    n, mean = len(ours), math.fsum(ours) / len(ours)
+    student = float(stats.t.isf(tail, n - 1)) * spread_of(ours) * math.sqrt(1 + 1 / n)
+    z = float(stats.norm.isf(tail / 2))
+    binomial = 0.0
+    for share, count in zip((mean, published), counts, strict=True):
+        low, high = wilson(share, count, z)
+        binomial += max(share - low, high - share)
+    return max(student, binomial)

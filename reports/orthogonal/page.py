@@ -193,7 +193,7 @@ def _panel(panel: Json, kind: str, name: str, key: str, *, norm: str | None) -> 
 
 def _examined(found: Json, results: Json) -> list[dict[str, Any]]:
     done, asked = results["panels"][0]["points"][0]["converged_f"]
-    converged = "unknown" if not asked else "holds" if done == asked else "fails"
+    converged = _converged(done, asked, results["part"]["seeds"])
     table, whole = tables.hypotheses(found, converged=converged)
     return [
         {
@@ -215,6 +215,11 @@ def _examined(found: Json, results: Json) -> list[dict[str, Any]]:
             "tables": [table],
         },
     ]
+
+
+def _converged(done: int, asked: int, seeds: int) -> str:
+    """Return whether every f converged; unknown while one has no result."""
+    return "fails" if done < asked else "holds" if asked == seeds else "unknown"
 
 
 def _figure(drawn: str | None, caption: str) -> list[dict[str, Any]]:

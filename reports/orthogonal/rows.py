@@ -1,17 +1,28 @@
-"""Claims of pages of nearly orthogonal samples as rows, and the words that several of them need."""
+"""Claims of pages of nearly orthogonal samples as rows, and the judgements that several of them need."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import text
-from reports.verdicts import FALSE_ALARM, Outcome
+from reports.judging import Judgement, judge_share, seeds_without_violation, spread_of
+from reports.text import many
+from reports.verdicts import verdict
 
 Claim = dict[str, Any]
 
-CERTAIN = f"{1 - FALSE_ALARM:.1%}".replace("%", " %")
+# Expected share of a seed's networks or runs that violate a claim, excluded where it holds: nine seeds can.
+VIOLATION = 0.3
+ENOUGH_SEEDS = seeds_without_violation(VIOLATION)
 
 
 def claim(
-    statement: str, source: str, rule: str, predicted: str, measured: str, outcome: Outcome | str
+    statement: str,
+    source: str,
+    rule: str,
+    predicted: str,
+    measured: str,
+    met: bool | None,
+    found: Judgement,
 ) -> Claim:
     """Return a row of the table of claims."""
     return {
@@ -20,11 +31,41 @@ def claim(
         "rule": rule,
         "predicted": predicted,
         "measured": measured,
-        "verdict": outcome,
+        "verdict": verdict(met, found.holds),
+        "decision": "nothing to decide: the hypothesis is not met" if met is False else found.decision,
     }
 
 
-def interval_of(interval: tuple[float | None, float | None]) -> str:
-    """Return an interval over seeds as a part of a sentence; without two seeds there is none."""
-    low, high = interval
-    return "; no interval without two seeds" if low is None else f" [{text.number(low)}, {text.number(high)}]"
+def proved(outcome: str) -> Judgement:
+    """Return what a computation with rounding errors has decided: nothing is drawn, so nothing is missed."""
+    known = {"holds": (True, "proved"), "fails": (False, "its opposite is proved")}
+    return Judgement(*known.get(outcome, (None, "not decided: neither it nor its opposite is proved")))
+
+
+def judge_runs(seeds: Mapping[str, Sequence[int]], what: str) -> Judgement:
+    """Judge that no run violates a claim, by the share of each seed.
+
+    Parameters
+    ----------
+    seeds : mapping
+        From `reports.orthogonal.build`: for each seed its runs, those that violate the claim, and those that
+        are not known to meet it.
+    what : str
+        The share in words.
+    """
+    counts = [tally for tally in seeds.values() if tally[0]]
+    return judge_share(
+        [bad / n for n, bad, _ in counts],
+        allowed=0.0,
+        violation=VIOLATION,
+        what=what,
+        doubtful=[doubtful / n for n, _, doubtful in counts],
+    )
+
+
+def over(values: Sequence[float | None]) -> str:
+    """Return mean, deviation and number of one value a seed as words."""
+    known = [value for value in values if value is not None]
+    mean = sum(known) / len(known) if known else None
+    shown = text.number(mean) if len(known) < 2 else text.spread(mean, spread_of(known))
+    return f"{shown} over {many(len(known), 'seed')}"

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reports import text
+from reports.judging import CONFIDENCE
 from reports.sweeps.explained import RULE_RUNS
+from reports.sweeps.statistics import RISING_RULE
 from reports.text import many
+from reports.verdicts import FALSE_ALARM
 
 Json = Mapping[str, Any]
 
@@ -75,7 +78,7 @@ def _trends(section: Json) -> list[dict[str, str]]:
         return []
     counts = Counter(row["verdict"] for row in rows)
     failing = ", ".join(row["sweep"] for row in rows if row["verdict"] == "fails")
-    reasons = Counter(row["why"] for row in rows if row["verdict"] == "unknown")
+    reasons = Counter(row["decision"] for row in rows if row["verdict"] == "unknown")
     unknown = ", ".join(f"{count} {why}" for why, count in reasons.items())
     fixed = ", ".join(row["sweep"] for row in rows if row["fixed_data"])
     return [
@@ -85,8 +88,8 @@ def _trends(section: Json) -> list[dict[str, str]]:
             f"{counts['unknown']} of {many(len(rows), 'sweep')}"
             + (f" ({unknown})" if unknown else "")
             + (f"; fails: {failing}" if failing else ""),
-            "basis": f"signs of rank correlations over seeds, each sweep at level "
-            f"{text.number(found['level'], 2)}"
+            "basis": f"signs of rank correlations, one a seed: each sweep {RISING_RULE}; false alarm "
+            f"shared by {many(found['tested'], 'sweep')}"
             + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
         }
     ]
@@ -133,17 +136,18 @@ def _criterion(section: Json) -> list[dict[str, str]]:
             f"absolute error ≤ {found['mean_error']:g}",
             "measured": f"without training: {alone or 'no prediction'}"
             + (f". Beside it, with training: {beside}" if beside else ""),
-            "basis": f"{many(found['total'], 'run')}: {found['runs']}"
-            + ("" if found["whole"] else "; unknown without all sweeps of the block"),
+            "basis": f"{many(found['total'], 'run')}: {found['runs']}; means over seeds, not rounded: "
+            f"holds if the t intervals at {CONFIDENCE} exclude less and more, fails if one excludes the "
+            f"limit itself, false alarm {FALSE_ALARM:g} a predictor",
         }
     ]
 
 
 def _verdicts(rows: Iterable[Json]) -> str:
-    """Return the names of predictors by verdict."""
+    """Return the names of predictors by verdict, each with what decided it."""
     names: dict[str, list[str]] = {"holds": [], "fails": [], "unknown": []}
     for row in rows:
-        names[row["verdict"]].append(row["name"].partition(", ")[2])
+        names[row["verdict"]].append(f"{row['name'].partition(', ')[2]} ({row['decision']})")
     return "; ".join(f"{verdict}: {', '.join(some)}" for verdict, some in names.items() if some)
 
 

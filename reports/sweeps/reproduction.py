@@ -20,7 +20,7 @@ from reports.sweeps.parts import Panel, Part, rest_panels
 from reports.sweeps.statistics import like_one_more_seed
 from reports.sweeps.trends import trends
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 

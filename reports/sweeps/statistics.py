@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from reports.judging import CONFIDENCE, Judgement, judge_share, seeds_without_violation
+from reports.verdicts import FALSE_ALARM
 from theory._validation import Array
 
-_STEPS = 1000  # a rank correlation is rounded to 1/_STEPS before signs are flipped
+FALLING = 0.25  # expected share of seeds along which what rises may fall
+NO_TREND = 0.5  # that share without a trend, as many rising as falling
+RISING_RULE = (
+    f"holds if at {CONFIDENCE} no trend, as many falling as rising seeds, is excluded, fails if at "
+    f"{FALSE_ALARM:g} a share of falling seeds of {FALLING:g} or less is (ties count half, seeds without a "
+    f"value somewhere against what is said); {seeds_without_violation(NO_TREND)} rising seeds are enough"
+)
 _CELLS = 100  # a scatter is drawn to 1/_CELLS, pairs that fall together as one
 
 
@@ -72,53 +80,27 @@ def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
     return float(stats.spearmanr(xs, values).statistic)
 
 
-def sign_flip(correlations: Sequence[float]) -> float:
-    """Return the two-sided p-value of numbers in [−1, 1] whose distributions are symmetric about 0.
-
-    P(|Σ ±r_s| ≥ |Σ r_s|) for independent fair signs, exactly, for the numbers rounded to 1/1000.  A test of
-    any size for independent numbers each of which is symmetric about 0, whatever their distributions.  As
-    likely negative as positive is not enough (`sign_test` needs no more).
+def judge_rising(correlations: Sequence[float], *, incomplete: int = 0, tests: int = 1) -> Judgement:
+    """Judge that what is measured rises, by the signs of one rank correlation a seed (`RISING_RULE`).
 
     Parameters
     ----------
     correlations : sequence of float
-
-    Returns
-    -------
-    float
-        At least 2^(1−n), n the numbers that are not 0; 1 if all are.
+        Of complete seeds; 0 counts as half falling.
+    incomplete : int
+        Seeds that lack a value somewhere.
+    tests : int
+        How many judgements share the false alarm.
     """
-    rounded = [round(abs(value) * _STEPS) for value in correlations]
-    reach = sum(rounded)
-    distribution = np.zeros(2 * reach + 1)  # of Σ ±r, from −reach to reach
-    distribution[reach] = 1.0
-    for size in rounded:
-        distribution = (np.roll(distribution, size) + np.roll(distribution, -size)) / 2
-    observed = abs(sum(round(value * _STEPS) for value in correlations))
-    sums = np.abs(np.arange(-reach, reach + 1))
-    return min(1.0, float(distribution[sums >= observed].sum()))
-
-
-def sign_test(values: Sequence[float]) -> float:
-    """Return the two-sided p-value of numbers that are as likely negative as positive.
-
-    P(|2B − n| ≥ |2k − n|) for k positive of the n numbers that are not 0 and B of a fair binomial law: exact
-    for independent numbers, each with P(> 0) = P(< 0), whatever their sizes.
-
-    Parameters
-    ----------
-    values : sequence of float
-        Finite.
-
-    Returns
-    -------
-    float
-        At least 2^(1−n); 1 if all are 0.
-    """
-    positive, negative = sum(value > 0 for value in values), sum(value < 0 for value in values)
-    if not positive + negative:
-        return 1.0
-    return float(stats.binomtest(positive, positive + negative).pvalue)
+    falling = [(1 - float(np.sign(value))) / 2 for value in correlations]
+    return judge_share(
+        falling + [0.0] * incomplete,
+        allowed=FALLING,
+        violation=NO_TREND,
+        what="share of falling seeds",
+        doubtful=falling + [1.0] * incomplete,
+        tests=tests,
+    )
 
 
 def comparison(predicted: Array, measured: Array) -> dict[str, Any]:

@@ -14,15 +14,14 @@ from typing import Any
 
 from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
+from reports.judging import unmeasured
 from reports.sweeps.parts import Part
-from reports.sweeps.statistics import rank_correlation, sign_test
-from reports.text import many
+from reports.sweeps.statistics import judge_rising, rank_correlation
+from reports.verdicts import verdict
 from theory import Setting, published_width
 
 Json = dict[str, Any]
 
-# Probability that any row of a table that has no trend is given one: Bonferroni over its tested rows.
-FALSE_ALARM = 0.05
 SERIES = ("agreement", "acc_g")
 # Of the published width condition: its true constant is not known.
 WIDTH_CONSTANT = 1.0
@@ -102,20 +101,18 @@ def trends(part: Part, panels: Sequence[Mapping[str, Any]]) -> Json | None:
     Returns
     -------
     dict or None
-        None for a study.  ``false_alarm``; ``level``: of one row, the former over the number of rows about
-        which something is expected (None without one); ``rows``: ``sweep``, ``series``, ``basis`` (None for
-        the accuracy of g), ``published_correlation`` and ``published_n`` (Spearman's, of the values read
-        off), ``correlations`` (of each seed that has a value everywhere), ``mean`` of these, ``rising`` and
-        ``falling`` (how many are positive and negative), ``n``, ``incomplete`` seeds, ``p_value``,
-        ``fixed_data`` (seeds vary the networks and targets only), ``verdict``, ``why`` it is "unknown" (else
-        None).
+        None for a study.  ``tested``: number of rows about which something is expected; ``rows``: ``sweep``,
+        ``series``, ``basis`` (None for the accuracy of g), ``published_correlation`` and ``published_n``
+        (Spearman's, of the values read off), ``correlations`` (of each seed that has a value everywhere),
+        ``mean`` of these, ``rising`` and ``falling`` (how many are positive and negative), ``n``,
+        ``incomplete`` seeds, ``fixed_data`` (seeds vary the networks and targets only), ``verdict`` and
+        ``decision``.
 
     Notes
     -----
     A seed gives one number, Spearman's rank correlation of its values with x; 0 if they are all equal.
-    Seeds are independent, points of a seed are not.  Tested is that these numbers are as likely negative as
-    positive (`sign_test`).  Rejected at the level: "holds" if most are positive, "fails" if most are
-    negative; else "unknown".  Below some number of seeds nothing can be rejected.
+    Seeds are independent, points of a seed are not.  Judged are the signs of these numbers (`judge_rising`),
+    the false alarm shared by the rows about which something is expected.
     """
     if part.kind != "published":
         return None
@@ -129,9 +126,7 @@ def trends(part: Part, panels: Sequence[Mapping[str, Any]]) -> Json | None:
         if len(panel["points"]) > 2
     ]
     tested = sum(row["basis"] is not None for row in rows)
-    level = FALSE_ALARM / tested if tested else None
-    judged = [row | _verdict(row, level) for row in rows]
-    return {"false_alarm": FALSE_ALARM, "level": level, "rows": judged}
+    return {"tested": tested, "rows": [row | _judged(row, tested) for row in rows]}
 
 
 def _row(part: Part, panel: Mapping[str, Any], series: str, configs: Sequence[ExperimentConfig]) -> Json:
@@ -153,22 +148,16 @@ def _row(part: Part, panel: Mapping[str, Any], series: str, configs: Sequence[Ex
         "rising": sum(value > 0 for value in values),
         "falling": sum(value < 0 for value in values),
         "n": len(values),
-        "incomplete": len(seeds) - len(whole),
-        "p_value": sign_test(values) if values else None,
+        "incomplete": max(part.seeds, len(seeds)) - len(whole),
         "fixed_data": _fixed(configs),
     }
 
 
-def _verdict(row: Json, level: float | None) -> Json:
-    """Return the verdict, and why it is "unknown"."""
-    if row["basis"] is None or level is None:
-        why = "nothing expected"
-    elif row["p_value"] is None:
-        why = "no complete seed"
-    elif 2.0 ** (1 - row["n"]) > level:
-        why = f"cannot be decided with {many(row['n'], 'seed')}"
-    elif row["p_value"] > level:
-        why = "not rejected"
+def _judged(row: Json, tested: int) -> Json:
+    if row["basis"] is None:
+        found = unmeasured("nothing expected")
+    elif not row["n"]:
+        found = unmeasured("no complete seed")
     else:
-        return {"verdict": "holds" if row["rising"] > row["falling"] else "fails", "why": None}
-    return {"verdict": "unknown", "why": why}
+        found = judge_rising(list(row["correlations"].values()), incomplete=row["incomplete"], tests=tested)
+    return {"verdict": verdict(True, found.holds), "decision": found.decision}

@@ -81,13 +81,13 @@ def test_table_of_cosines_has_the_published_values(tables):
 def test_table_of_trends_has_a_verdict_for_each_row(tables, results):
     rows = {(row[0], row[1]): row for row in tables["sweep"]}
     assert len(rows) == 4
-    assert rows["T_f", "agreement"][2:6] == ["nothing stated", "1", "10", "0.002"]
-    assert rows["slope", "agreement"][2:6] == ["nothing stated", "−1", "10", "0.002"]
-    assert {row[6].partition(":")[0] for row in rows.values()} == {"unknown"}
+    assert rows["T_f", "agreement"][2:6] == ["nothing stated", "1", "10", "10, 0"]
+    assert rows["slope", "agreement"][2:6] == ["nothing stated", "−1", "10", "0, 10"]
+    assert {(row[6], row[8]) for row in rows.values()} == {("unknown", "not decided: nothing expected")}
     assert not [c for c in results["claims"] if c["statement"].startswith("Agreement rises")]
 
 
 def test_criterion_says_that_sweeps_are_missing(results):
     page = render(results)
-    assert "Unknown, as not all sweeps of the block are in the folder." in page
+    assert "not decided: not all sweeps of the block are here" in page
     assert "two samples (g trained on two points): unknown" in page

@@ -1,16 +1,13 @@
 """Trends along sweeps: they hold, fail or stay unknown by the seeds, at the level that is stated."""
 
-import itertools
-
-import numpy as np
 import pytest
 from scipy import stats
 
 from empirics import ExperimentConfig, ShiftedGaussianData
 from reports.sweeps.claims import _trends
 from reports.sweeps.parts import Part
-from reports.sweeps.statistics import rank_correlation, sign_flip, sign_test
-from reports.sweeps.trends import FALSE_ALARM, SERIES, expected, trends
+from reports.sweeps.statistics import rank_correlation
+from reports.sweeps.trends import SERIES, expected, trends
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))
 
@@ -36,15 +33,17 @@ RISING = [[0.5, 0.6, 0.7, 0.8, 0.9]] * 10
 
 
 def verdict(values, sweep="eps"):
-    """Return the verdict on agreement, and why it is unknown."""
+    """Return the verdict on agreement, and what decided it."""
     row = rows(panel(values, sweep))[0]
-    return row["verdict"], row["why"]
+    return row["verdict"], row["decision"]
 
 
 def test_rising_holds_and_falling_fails():
-    assert verdict(RISING) == ("holds", None)
+    assert verdict(RISING) == ("holds", "excluded at 95 %: a share of falling seeds of 0.5 or more")
+    assert verdict(RISING[:5])[0] == "holds"  # 2⁻⁵ for as many rising as falling seeds
     falling = [row[::-1] for row in RISING]
-    assert verdict(falling) == ("fails", None)
+    alarm = "excluded, false alarm 0.001: a share of falling seeds of 0.25 or less"
+    assert verdict(falling) == ("fails", alarm)
     assert [row["mean"] for row in rows(panel(falling))] == [pytest.approx(-1)] * 2
 
 
@@ -61,33 +60,40 @@ def test_nothing_is_expected_of_the_accuracy_of_g():
     """The theorem is about agreement."""
     _, g = rows(panel(RISING))
     assert g["series"] == "acc_g"
-    assert (g["basis"], g["verdict"], g["why"]) == (None, "unknown", "nothing expected")
+    assert (g["basis"], g["verdict"], g["decision"]) == (None, "unknown", "not decided: nothing expected")
     assert g["mean"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (RISING[:5], "cannot be decided with 5 seeds"),  # 2⁻⁴ is above the level
-        ([[0.9] * 5] * 10, "not rejected"),  # constant
-        (RISING[:5] + [row[::-1] for row in RISING[5:]], "not rejected"),
+        (RISING[:4], "4 seeds; 5 without a violation are enough"),
+        ([[0.9] * 5] * 10, "share of falling seeds 0.5 is neither"),  # constant
+        (RISING[:5] + [row[::-1] for row in RISING[5:]], "share of falling seeds 0.5 is neither"),
         ([[0.5, None, 0.7, 0.8, 0.9]] * 10, "no complete seed"),
     ],
     ids=["few seeds", "constant", "both ways", "gaps"],
 )
 def test_unknown_says_why(values, why):
-    assert verdict(values) == ("unknown", why)
-    assert verdict(values, "slope") == ("unknown", "nothing expected")
+    assert verdict(values) == ("unknown", f"not decided: {why}")
+    assert verdict(values, "slope") == ("unknown", "not decided: nothing expected")
 
 
 def test_seeds_that_lack_a_point_are_counted():
     made = rows(panel([*RISING, [0.5, None, 0.7, 0.8, 0.9]]))[0]
     assert (made["n"], made["incomplete"], made["verdict"]) == (10, 1, "holds")
+    planned = Part(kind="published", name="msg-a", seeds=14, sweeps=("d",))  # four seeds have no value at all
+    made = rows(panel(RISING), part=planned)[0]
+    assert (made["n"], made["incomplete"], made["verdict"]) == (10, 4, "unknown")
 
 
-def test_level_is_shared_by_the_rows_with_an_expectation():
-    made = trends(MSG, [panel(RISING), panel(RISING, "slope"), panel(RISING, "m")])
-    assert made["level"] == FALSE_ALARM / 2
+def test_false_alarm_is_shared_by_the_rows_with_an_expectation():
+    """Five falling seeds have probability 4⁻⁵ or less where a quarter falls: below .001, above half of it."""
+    falling = [row[::-1] for row in RISING[:5]]
+    made = trends(MSG, [panel(falling), panel(RISING, "slope")])
+    assert (made["tested"], made["rows"][0]["verdict"]) == (1, "fails")
+    made = trends(MSG, [panel(falling), panel(RISING, "slope"), panel(RISING, "m")])
+    assert (made["tested"], made["rows"][0]["verdict"]) == (2, "unknown")
     unstated = [row for row in made["rows"] if row["sweep"] == "slope"]
     assert {row["verdict"] for row in unstated} == {"unknown"}
     assert all(row["mean"] == pytest.approx(1) for row in unstated)
@@ -102,7 +108,7 @@ def test_what_is_expected():
     g = Part(kind="published", name="g-a", seeds=1, sweeps=("d",))
     assert all(expected(MSG, sweep, [config()]) for sweep in ("N", "eps", "eps_logistic", "m"))
     assert expected(MSG, "slope", [config()]) is expected(g, "d", [config()]) is None
-    assert trends(g, [panel(RISING, "d")])["level"] is None
+    assert trends(g, [panel(RISING, "d")])["tested"] == 0
     assert trends(Part(kind="study", name="lazy"), []) is None
 
 
@@ -133,12 +139,13 @@ def test_seeds_of_fixed_data_vary_the_networks_only():
 def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
     gaps = [[0.5, None, 0.7, 0.8, 0.9]] * 10
     falling = [row[::-1] for row in RISING]
-    tables = panel(RISING), panel(falling, "m"), panel(gaps, "N"), panel(RISING[:5], "eps_logistic")
+    tables = panel(RISING), panel(falling, "m"), panel(gaps, "N"), panel(RISING[:4], "eps_logistic")
     (line,) = _trends({"trends": trends(MSG, tables)})
     assert line["statement"] == "Agreement rises where the published conditions become easier to meet"
     assert line["measured"] == (
         "holds in 1, fails in 1, unknown in 2 of 4 sweeps "
-        "(1 no complete seed, 1 cannot be decided with 5 seeds); fails: m"
+        "(1 not decided: no complete seed, 1 not decided: 4 seeds; 5 without a violation are enough); "
+        "fails: m"
     )
 
 
@@ -153,41 +160,3 @@ def test_published_trend_is_of_the_values_that_were_read():
 def test_rank_correlation_of_a_constant_is_no_trend():
     assert rank_correlation([1, 2, 3], [0.5, 0.5, 0.5]) == 0
     assert rank_correlation([1, 2, 3], [0.1, 0.2, 0.9]) == pytest.approx(1)
-
-
-def test_sign_flip_is_the_count_over_all_signs():
-    rng = np.random.default_rng(0)
-    for n in (1, 2, 5, 9):
-        values = rng.uniform(-1, 1, size=n).round(3)
-        sums = [abs(np.dot(signs, values)) for signs in itertools.product((-1, 1), repeat=n)]
-        # Sums of thousandths: ties are met to within rounding.
-        exact = np.mean([total >= abs(values.sum()) - 1e-9 for total in sums])
-        assert sign_flip(values) == pytest.approx(exact, rel=1e-12)
-    assert sign_flip([0.9] * 10) == pytest.approx(2 / 2**10, rel=1e-12)
-    assert sign_flip([0.0, 0.0]) == 1.0
-
-
-def test_sign_test_is_the_count_over_all_signs():
-    for values in ([0.3], [0.5, -0.1, 0.0], [0.9, 0.2, 0.1, -0.8, 0.3], [-0.2] * 10, [0.1] * 9 + [-1.0]):
-        some = [value for value in values if value]
-        sums = [abs(sum(signs)) for signs in itertools.product((-1, 1), repeat=len(some))]
-        exact = np.mean([total >= abs(sum(np.sign(some))) for total in sums])
-        assert sign_test(values) == pytest.approx(exact, rel=1e-12)
-    assert sign_test([0.0, 0.0]) == 1.0
-
-
-def test_verdicts_without_a_trend_are_as_rare_as_stated():
-    """Values in random order, 3 points, 10 seeds, 4 sweeps: no rank correlation is 0, all signs are fair.
-
-    The level .0125 lets only ten equal signs pass, which has probability 2/1024 a row.  150 tables, seed 1:
-    more verdicts than `most` of the 600 rows have probability below 1e-6.  Without the division by the
-    number of rows nine signs of ten would do, 22/1024 a row.
-    """
-    rng = np.random.default_rng(1)
-    tables, sweeps = 150, ("N", "eps", "eps_logistic", "m")
-    most = int(stats.binom.isf(1e-6, tables * len(sweeps), 2 / 1024))
-    given = 0
-    for _ in range(tables):
-        made = rows(*(panel(rng.random((10, 3)).tolist(), sweep, series=("agreement",)) for sweep in sweeps))
-        given += sum(row["verdict"] != "unknown" for row in made)
-    assert given <= most < tables * len(sweeps) * 22 / 1024

@@ -1,0 +1,109 @@
+"""Every verdict of a sweep's page in worlds where its claim is true, violated, far off, or hardly seen.
+
+As test_worlds_orthogonal.py: counts of verdicts beside the stated probabilities, by binomial quantiles at
+1e-6.
+"""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from reports.sweeps.claims import _LINES
+from reports.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion
+from reports.sweeps.parts import Part
+from reports.sweeps.statistics import FALLING, NO_TREND, judge_rising
+from reports.sweeps.trends import trends
+from reports.verdicts import FALSE_ALARM, MISSED
+
+WORLDS, MOSTLY, RARE = 100, 0.8, 1e-6
+SEEDS, FEW = 10, 4
+WHOLE = Part(kind="published", name="msg-a", seeds=1)
+SMALL = Part(kind="published", name="msg-a", seeds=1, sweeps=("slope",), solver="flow")
+SWEEPS = ("N", "eps")
+
+
+def _trends(kind, rng, seeds):
+    """Return the verdicts on two sweeps of four points, along which a seed falls with a probability."""
+    falling = {"true": 0.02, "violated": NO_TREND, "far": 0.98}[kind]
+    panels = []
+    for sweep in SWEEPS:
+        signs = np.where(rng.random(seeds) < falling, -1.0, 1.0)
+        steps = np.sort(rng.random((seeds, 4)), axis=1) * signs[:, None]
+        points = [
+            {
+                "x": x,
+                "metrics": {
+                    "agreement": {"values": values, "published": None},
+                    "acc_g": {"values": {}, "published": None},
+                },
+            }
+            for x in range(4)
+            for values in [{str(seed): steps[seed, x] for seed in range(seeds)}]
+        ]
+        panels.append({"sweep": sweep, "points": points})
+    return [row["verdict"] for row in trends(SMALL, panels)["rows"] if row["series"] == "agreement"]
+
+
+def _criterion(kind, rng, seeds):
+    """Return the verdicts on two predictors: one misses the correlation, one the error."""
+    correlation, error = {
+        "true": (1 - (1 - RULE_CORRELATION) / 2, RULE_ERROR / 2),
+        "violated": (RULE_CORRELATION, RULE_ERROR),
+        "far": (1 - 3 * (1 - RULE_CORRELATION), 3 * RULE_ERROR),
+    }[kind]
+    predictions = []
+    for index, (r, e) in enumerate([(correlation, RULE_ERROR / 2), (0.9995, error)]):
+        values = {str(s): [rng.normal(r, 0.0005), rng.normal(e, 0.002)] for s in range(seeds)}
+        row = {"name": f"accuracy of g, {index}", "trained": False, "n": 77, "correlation": r}
+        predictions.append(row | {"mean_error": e, "seeds": values})
+    sets = [{"runs": RULE_RUNS, "total": 77, "predictions": predictions}]
+    return [row["verdict"] for row in criterion(WHOLE, sets)["rows"]]
+
+
+# Each line of the page: the worlds of its verdicts, or None where it states numbers alone.
+TABLE = {
+    "_published": None,
+    "_trends": _trends,
+    "_reached": None,
+    "_explained": None,
+    "_criterion": _criterion,
+    "_failures": None,
+}
+JUDGED = pytest.mark.parametrize("world", [world for world in TABLE.values() if world is not None])
+
+
+def _quantile(probability, upper, count):
+    return stats.binom.ppf(1 - RARE if upper else RARE, count, probability)
+
+
+@pytest.mark.parametrize("kind", ["true", "violated", "far"])
+@JUDGED
+def test_verdicts_come_as_often_as_stated(world, kind):
+    rng = np.random.default_rng(["true", "violated", "far"].index(kind))
+    found = [verdict for _ in range(WORLDS) for verdict in world(kind, rng, SEEDS)]
+    held, failed, n = found.count("holds"), found.count("fails"), len(found)
+    if kind == "true":
+        assert held >= _quantile(MOSTLY, False, n)
+        assert failed <= _quantile(FALSE_ALARM, True, n)
+    else:
+        assert held <= _quantile(MISSED, True, n)
+    if kind == "far":
+        assert failed >= _quantile(MOSTLY, False, n)
+
+
+@JUDGED
+def test_few_seeds_decide_nothing(world):
+    rng = np.random.default_rng(3)
+    assert {verdict for _ in range(20) for verdict in world("true", rng, FEW)} == {"unknown"}
+
+
+def test_what_may_just_rise_is_seldom_refuted():
+    """Seeds fall with the largest probability that the claim allows: a false alarm is as rare as stated."""
+    rng = np.random.default_rng(4)
+    worlds = [np.where(rng.random(SEEDS) < FALLING, -1, 1) for _ in range(20 * WORLDS)]
+    failed = sum(judge_rising(signs).holds is False for signs in worlds)
+    assert failed <= _quantile(FALSE_ALARM, True, len(worlds))
+
+
+def test_every_line_has_a_row():
+    assert [line.__name__ for line in _LINES] == list(TABLE)

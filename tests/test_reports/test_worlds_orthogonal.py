@@ -1,0 +1,268 @@
+"""Every claim of nearly orthogonal samples in worlds where it is true, violated, far off, or hardly seen.
+
+In a true world a claim fails with probability `FALSE_ALARM` at most and mostly holds; violated by the size
+that its rule states it holds with probability `MISSED` at most; far off it mostly fails; with few seeds it is
+unknown.  Counts of verdicts are compared with binomial quantiles at 1e-6.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from empirics.published import Reading
+from reports.orthogonal import Part, build, claims, claims_published
+from reports.orthogonal.claims import TURN_ERROR
+from reports.orthogonal.claims_published import CHANCE_WIDTH, HALF_AS_OFTEN, MAP_ERROR, MEANS_ROOM
+from reports.orthogonal.rows import VIOLATION
+from reports.sweeps.reproduction import summary
+from reports.verdicts import FALSE_ALARM, MISSED
+
+WORLDS, MOSTLY, RARE = 150, 0.8, 1e-6
+SEEDS, FEW = 10, 4
+PUBLISHED = Part(kind="published", name="L2", sweeps=("N_adv",), seeds=SEEDS)
+TURNING = Part(kind="study", name="turning", seeds=SEEDS, options={"dim": 30, "counts": [2, 10, 40]})
+DECAY = Part(
+    kind="study",
+    name="orthogonality",
+    seeds=SEEDS,
+    options={"dim": 50, "ratios": [0.04, 0.2, 1.0], "slopes": [0.1]},
+)
+DATA = Part(kind="data", name="own", seeds=SEEDS, sizes={"dim": 8, "num_train": 9, "num_test": 100},
+            options={"epsilon": 1.0})  # fmt: skip
+
+# Claims by a part of their statements, for each page; what is counted or proved is tested below.
+SHARED = ("signs of a trained network", "are those of the closed form", "as near to the closed form as kinks")
+PAGES = {
+    "published": (
+        PUBLISHED,
+        (
+            *SHARED,
+            "Means over our seeds",
+            "knows nothing of the natural labels",
+            "learns natural labels",
+            "that of the linear mean map",
+            "is that of the limit",
+        ),
+    ),
+    "turning": (TURNING, (*SHARED, "turns towards s", "turns as the limit")),
+    "decay": (DECAY, (SHARED[0], "fails only beyond")),
+    "data": (DATA, SHARED),
+}
+ONE_MORE_SEED = "are like one more of our seeds"
+COUNTED = ("Training was long enough",)
+PROVED = ("condition of orthogonality", "So do the perturbed ones", "is a KKT point", "perturbed along s")
+
+
+class _Fixed:
+    """A part whose points and hashes are computed once; readings can be changed."""
+
+    def __init__(self, part):
+        self._part, self._names = part, {}
+        self._points = [p for p in part.points() if part.kind != "published" or p.x >= 1000]  # four values
+        self.base = {c: self._row(c) for p in self._points for c in p.configs}
+
+    def __getattr__(self, name):
+        return getattr(self._part, name)
+
+    def _row(self, config):
+        row = {"hash": self.hash_of(config), **config.to_json(), "error": None}
+        for name in ("f", "g"):
+            row |= {f"multipliers_{name}": "holds", f"orthogonal_{name}": "fails", f"points_{name}": 1000}
+            row |= {f"orthogonal_rows_{name}": "holds", f"cosine_{name}": 1.0, f"firm_{name}": 0}
+        return row | {"agreement": 1.0, "accuracy_f": 1.0}
+
+    def points(self):
+        return self._points
+
+    def hash_of(self, config):
+        if config not in self._names:
+            self._names[config] = self._part.hash_of(config)
+        return self._names[config]
+
+    def hashes(self):
+        return list(self._names.values())
+
+    def read(self, values):
+        """Give the points with an attack these published values."""
+        if self._part.kind == "published":
+            known = iter(values)
+            self._points = [
+                replace(p, reading=Reading(next(known), 0.0) if p.series == "adversarial" else None)
+                for p in self._points
+            ]
+
+
+@cache
+def _fixed(page, seeds):
+    return _Fixed(replace(PAGES[page][0], seeds=seeds))
+
+
+# Expectations by world: accuracy at the last point and as published there, without an attack, mean errors of
+# predictions of accuracies and of cosines, and the share of wrong signs of a bad seed.
+WORLD = {
+    "true": {"g": 0.9, "published": 0.9, "control": 0.5, "map": 0.02, "turn": 0.02, "trend": 1},
+    "violated": {
+        "g": 0.5,
+        "published": 0.5 + MEANS_ROOM,
+        "control": 0.5 + CHANCE_WIDTH,
+        "map": MAP_ERROR,
+        "turn": TURN_ERROR,
+        "trend": 0,
+    },
+    "far": {
+        "g": 0.1,
+        "published": 0.9,
+        "control": 0.75,
+        "map": 4 * MAP_ERROR,
+        "turn": 4 * TURN_ERROR,
+        "trend": -1,
+    },
+}
+
+
+def _world(page, kind, seeds, rng):
+    """Return the claims of one world; all points of a seed share its error, and whether it is bad.
+
+    Bad seeds come with probability `VIOLATION`: their networks do not converge, so that nothing fails; far
+    off most seeds have converged networks that end elsewhere, and perturbations beyond all bounds.
+    """
+    part, sizes = _fixed(page, seeds), WORLD[kind]
+    errors = {name: rng.normal(sizes[name], 0.2 * sizes[name], seeds) for name in ("map", "turn")}
+    bad = rng.random(seeds) < {"true": 0, "violated": VIOLATION, "far": 0.7}[kind]
+    count = len({p.x for p in part.points()})
+    means = [*np.linspace(0.6, 0.9, count - 1), sizes["g"]]
+    apart = rng.normal(0, 0.03, seeds + 1)  # networks of one seed, the published one the last
+    part.read(rng.binomial(1000, np.clip([*means[:-1], sizes["published"]] + apart[-1], 0, 1)) / 1000)
+    rows, places = [], {}
+    for point in part.points():
+        place = places[point.series] = places.get(point.series, -1) + 1
+        for config in point.configs:
+            lost, seed = kind == "far" and bad[config.seed], config.seed
+            share = 0.0 if bad[seed] else 1 - rng.binomial(1000, 0.001) / 1000
+            attacked = point.series == "adversarial"
+            chance = min(max(means[place] + apart[seed], 0), 1) if attacked else sizes["control"]
+            right = rng.binomial(config.num_train, chance) / config.num_train
+            turning = rng.random() * (0.3 if sizes["trend"] else 1) + 0.5 * sizes["trend"] * place
+            row = part.base[config] | {"accuracy_g": right, "turning": turning}
+            for name in ("f", "g"):
+                row |= {f"converged_{name}": bool(lost or not bad[seed]), f"signs_{name}": share}
+                row[f"firm_{name}"] = round(1000 * (1 - share))
+            row |= {"turning_limit": turning + errors["turn"][seed]}
+            row |= {f"accuracy_{name}_g": right + errors["map"][seed] for name in ("mean", "limit")}
+            row |= {"attack_cosine": 0.9 if lost else 0.995, "attack_least": 0.9 if lost else 0.994}
+            rows.append(row | {"kink_bound": 0.993, "attack_bound": 0.99})
+    return claims(build(part, rows, provenance={"versions": []}))
+
+
+def _verdicts(page, kind, *, seeds=SEEDS, worlds=WORLDS):
+    """Return the verdicts of all worlds by a part of the statement; those about no network are left out."""
+    rng = np.random.default_rng([list(PAGES).index(page), list(WORLD).index(kind), seeds])
+    found = {words: [] for words in PAGES[page][1]}
+    for _ in range(worlds):
+        for claim in _world(page, kind, seeds, rng):
+            for words, verdicts in found.items():
+                if words in claim["statement"] and "p_max" not in claim["statement"]:
+                    verdicts.append(claim["verdict"])
+    return found
+
+
+def _compare(found, kind):
+    """Compare counts of verdicts with the stated probabilities."""
+    for words, verdicts in found.items():
+        n = len(verdicts)
+        assert n >= WORLDS, words
+        # Claims of one world share its seeds: then each world counts once.
+        most = {p: WORLDS * stats.binom.ppf(1 - RARE, WORLDS, p) / WORLDS for p in (MISSED, FALSE_ALARM)}
+        least = stats.binom.ppf(RARE, WORLDS, MOSTLY)
+        held, failed = (verdicts.count(word) * WORLDS / n for word in ("holds", "fails"))
+        if kind == "true":
+            assert held >= least, (words, held)
+            assert failed <= most[FALSE_ALARM], (words, failed)
+        else:
+            assert held <= most[MISSED], (words, held)
+        if kind == "far":
+            assert failed >= least, (words, failed)
+
+
+@pytest.mark.parametrize("kind", list(WORLD))
+@pytest.mark.parametrize("page", list(PAGES))
+def test_verdicts_come_as_often_as_stated(page, kind):
+    _compare(_verdicts(page, kind), kind)
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_few_seeds_decide_nothing(page):
+    found = _verdicts(page, "true", seeds=FEW, worlds=20)
+    assert {verdict for verdicts in found.values() for verdict in verdicts} == {"unknown"}
+
+
+def _one_more(kind, rng, *, seeds=SEEDS, values=9):
+    """Return the verdict on published values that are one more seed, or within our ranges with a chance."""
+    points = []
+    for x in range(values):
+        ours = rng.normal(0.7, 0.05, seeds)
+        chance = {"true": None, "violated": HALF_AS_OFTEN, "far": HALF_AS_OFTEN / 20}[kind]
+        other = rng.normal(0.7, 0.05) if chance is None else ours[0] if rng.random() < chance else 1.5
+        cell = summary(dict(enumerate(ours)), Reading(other, 0.0))
+        points.append({"series": "adversarial", "key": x, "x": x, "metrics": {"accuracy_g": cell}})
+    return claims_published._published({"panels": [{"name": "N", "points": points}]})["verdict"]
+
+
+@pytest.mark.parametrize("kind", list(WORLD))
+def test_published_values_are_one_more_seed_as_often_as_stated(kind):
+    rng = np.random.default_rng(list(WORLD).index(kind))
+    _compare({ONE_MORE_SEED: [_one_more(kind, rng) for _ in range(WORLDS)]}, kind)
+
+
+@pytest.mark.parametrize("few", [{"seeds": FEW}, {"values": 3}])
+def test_few_published_values_decide_nothing(few):
+    rng = np.random.default_rng(0)
+    assert {_one_more("true", rng, **few) for _ in range(20)} == {"unknown"}
+
+
+# What is counted or proved ---------------------------------------------------------------------------------
+
+
+def _examination(outcome):
+    kept = {"holds": (10, 0, 0), "fails": (9, 1, 0), "unknown": (9, 0, 1)}[outcome]
+    counts = {"condition": {"holds": 0, "fails": 0, "unknown": 10}}
+    counts["kept"] = dict(zip(("holds", "fails", "unknown"), kept, strict=True))
+    names = ("published", "derived", "published, perturbed", "derived, perturbed")
+    known = {"verdict": outcome, "reasons": [], "least": 0.5, "least_over_low": 1, "num_not_positive": 0}
+    return {
+        "conditions": {name: [2.0, 1.0, outcome] for name in names},
+        "multipliers": known | {"num_unproved": 0},
+        "signs": {"n": 10, "delta": 0.01, "seeds": [counts], "before": {"holds": 3}},
+    }
+
+
+@pytest.mark.parametrize("outcome", ["holds", "fails", "unknown"])
+def test_what_is_proved_is_said_as_it_is(outcome):
+    found = claims(build(DATA, [], examination=_examination(outcome), provenance={"versions": []}))
+    for words in PROVED:
+        verdicts = {claim["verdict"] for claim in found if words in claim["statement"]}
+        assert verdicts == {outcome}, words
+
+
+@pytest.mark.parametrize(
+    ("lost", "converged", "expected"),
+    [(0, 90, "holds"), (0, 89, "hypothesis not met"), (1, 90, "unknown"), (0, 0, "unknown")],
+)
+def test_convergence_is_counted(lost, converged, expected):
+    row = {"trained": 90 * (converged > 0), "converged": converged, "lost": lost, "median_residual": 0.01}
+    results = build(DATA, [], provenance={"versions": []}) | {"convergence": row}
+    (verdict,) = {c["verdict"] for c in claims(results) if COUNTED[0] in c["statement"]}
+    assert verdict == expected
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_every_claim_has_a_world(page):
+    examined = _examination("holds") if page == "data" else None
+    made = claims(build(PAGES[page][0], [], examination=examined, provenance={"versions": []}))
+    rows = (*PAGES[page][1], ONE_MORE_SEED, *COUNTED, *PROVED)
+    for claim in made + _world(page, "true", SEEDS, np.random.default_rng(0)):
+        assert sum(words in claim["statement"] for words in rows) == 1, claim["statement"]
+        assert claim["decision"]
