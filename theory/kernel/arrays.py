@@ -281,8 +281,8 @@ def _unit_rows(xp: Any, X: Any, weight_variance: float, bias_variance: float) ->
         X = _lifted(X)
     column = xp.full((X.shape[0], 1), math.sqrt(bias_variance), dtype=X.dtype)
     U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)  # variances are at most 1
-    largest = xp.max(xp.abs(U), axis=1, keepdims=True)
-    U = U / largest
+    # Constant, since the length cancels: its derivative would divide by a square, which can be 0.
+    U = U / _constant(xp.max(xp.abs(U), axis=1, keepdims=True))
     return U / xp.sqrt(xp.sum(U * U, axis=1, keepdims=True))
 
 
@@ -298,7 +298,7 @@ def _lifted(X: Any) -> Any:  # noqa: ANN401
     size = bits & xp.iinfo(bits.dtype).max  # without the sign
     lost = xp.where(bits < 0, -1.0, 1.0) * size.astype(X.dtype) * (float(info.smallest_subnormal) * power)
     scaled = X * power
-    scaled = xp.where(size < 2**info.nmant, lost + (scaled - jax.lax.stop_gradient(scaled)), scaled)
+    scaled = xp.where(size < 2**info.nmant, lost + (scaled - _constant(scaled)), scaled)
     return xp.where(xp.max(xp.abs(X), axis=1, keepdims=True) < 1, scaled, X)
 
 
@@ -310,6 +310,10 @@ def _angle(xp: Any, difference: Any, total: Any) -> Any:  # noqa: ANN401
     a, b = (xp.sum(vectors * vectors, axis=-1) for vectors in (difference, total))
     flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
     curved = [xp.sqrt(xp.where(flat, xp.ones_like(a), squares)) for squares in (a, b)]
-    if array_api_compat.is_jax_array(a):
-        a, b = sys.modules["jax"].lax.stop_gradient((a, b))
-    return xp.where(flat, 2 * xp.atan2(xp.sqrt(a), xp.sqrt(b)), 2 * xp.atan2(*curved))
+    straight = [xp.sqrt(_constant(squares)) for squares in (a, b)]
+    return xp.where(flat, 2 * xp.atan2(*straight), 2 * xp.atan2(*curved))
+
+
+def _constant(array: Any) -> Any:  # noqa: ANN401
+    """Return the array with derivative 0, if its library has derivatives."""
+    return sys.modules["jax"].lax.stop_gradient(array) if array_api_compat.is_jax_array(array) else array
