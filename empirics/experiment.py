@@ -14,7 +14,7 @@ from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.descent import Trained
 from empirics.measure import accuracy, agreement, agrees, cosines, count_neurons, evaluate
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_tensor
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from empirics.seeds import seeds_of
 from empirics.solvers import Stop, stop_f, stop_g, train_to
@@ -263,7 +263,7 @@ def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> flo
 
 def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) -> Cosines:
     network = trained.initial
-    points = torch.as_tensor(dataset.X, dtype=network.weight.dtype, device=network.weight.device)
+    points = as_tensor(dataset.X, dtype=network.weight.dtype, device=network.weight.device)
     initial = network.input_gradients(points).cpu().numpy()
     paper = theory.perturbation_direction(
         dataset.X, dataset.y, kind="paper", negative_slope=network.negative_slope
@@ -328,7 +328,7 @@ def _agreement(
     width = min(setting.width, _UNTRAINED_WIDTH)
     for word in np.random.SeedSequence(seed).generate_state(_UNTRAINED_NETWORKS):
         network = TwoLayerNet.initialise(setting.dim, width, negative_slope=slope, seed=int(word))
-        directions = network.input_gradients(torch.as_tensor(dataset.X, dtype=torch.float32)).numpy()
+        directions = network.input_gradients(as_tensor(dataset.X, dtype=torch.float32)).numpy()
         R = normalised(directions + setting.T_f * gradient, y_adv, epsilon=setting.epsilon)
         inputs = adversarial_inputs(dataset.X, R, scenario=setting.scenario)
         g_b = theory.g_predict(Z, inputs, y_adv, negative_slope=slope)

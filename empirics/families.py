@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
 
 import theory
 from empirics.config import ExperimentConfig
 from empirics.descent import Trained
 from empirics.measure import accuracy, agreement, cosines, count_neurons, evaluate
+from empirics.model import as_tensor
 from empirics.outcome import Cell, Outcome
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from empirics.quadratic import Integers
@@ -318,7 +318,7 @@ def _from_initial(
     solver. Derivation 16.
     """
     dataset, T_f = family.dataset, f.trained.T
-    points = torch.as_tensor(dataset.X, dtype=DTYPES[config.precision], device=family.device)
+    points = as_tensor(dataset.X, dtype=DTYPES[config.precision], device=family.device)
     directions = f.trained.initial.input_gradients(points).cpu().numpy() + T_f * family.gradient
     signs_f = evaluate(f.trained.initial, dataset.X_test) + T_f * family.f_b[1]
     g_b = family.g_b(family.inputs(directions, y_adv, config), y_adv)

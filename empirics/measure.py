@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from empirics.descent import Trained
-from empirics.model import TwoLayerNet, blocks, threads_for
-from theory._validation import Array
+from empirics.model import TwoLayerNet, as_tensor, blocks, threads_for
+from theory._validation import Array, as_points
 from theory.setting import LIPSCHITZ
 
 Counts = NDArray[np.int64]
@@ -103,7 +103,7 @@ def count_neurons(
     points = _as_points(before, Z)
     limits = _reach(trained, len(Z), kappa, reach)
     # Beyond the largest number of the dtype a limit is infinite.
-    reach_of_points = torch.as_tensor(limits, device=points.device).to(points.dtype)
+    reach_of_points = as_tensor(limits, device=points.device).to(points.dtype)
     # Rounding of a pre-activation: a (d + 1)-term product, and two roundings of each weight a step
     # (Higham, Accuracy and Stability, §3.1), relative to ‖(w, b)‖ ‖(z, 1)‖; the gradients themselves are sums
     # over N samples, which stretches how far a neuron can move.
@@ -166,4 +166,5 @@ def _check_shapes(first: str, one: Array, second: str, other: Array) -> None:
 
 
 def _as_points(network: TwoLayerNet, Z: Array) -> torch.Tensor:
-    return torch.as_tensor(Z, dtype=network.weight.dtype, device=network.weight.device)
+    points = as_points("Z", Z, dim=network.dim, keep_float32=True)
+    return as_tensor(points, dtype=network.weight.dtype, device=network.weight.device)

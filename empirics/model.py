@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from theory._validation import check_integer, check_slope
@@ -141,6 +143,14 @@ def blocks(width: int, num_points: int) -> Iterator[slice]:
     """Yield slices of neurons such that activations at `num_points` points stay small."""
     size = max(256, _BLOCK // max(1, num_points))
     return (slice(start, min(start + size, width)) for start in range(0, width, size))
+
+
+def as_tensor(
+    values: ArrayLike, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """Return an array as a tensor: a copy where torch refuses its strides or byte order, or may not write."""
+    native = np.asarray(values).dtype.newbyteorder("=")
+    return torch.as_tensor(np.require(values, native, "CW"), dtype=dtype, device=device)
 
 
 @contextmanager

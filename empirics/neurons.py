@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from empirics.descent import train
-from empirics.model import TwoLayerNet, blocks
+from empirics.model import TwoLayerNet, as_tensor, blocks
 from theory._validation import Array, as_labels, as_points, check_integer, check_real, check_slope
 from theory.bounds import (
     IndependentCertificate,
@@ -150,13 +150,13 @@ def simulate_neurons(
     bias = torch.randn(n, generator=generator, dtype=torch.float64)
     alpha = torch.randn(n, generator=generator, dtype=torch.float64)
     network = TwoLayerNet(weight, bias, alpha / math.sqrt(m), negative_slope=slope)
-    points = torch.as_tensor(Z)
+    points = as_tensor(Z)
     initial = torch.addmm(bias, points, weight.T).T.contiguous().numpy()
     try:
         trained = train(
             network,
-            torch.as_tensor(X),
-            torch.as_tensor(y),
+            as_tensor(X),
+            as_tensor(y),
             T=schedule.T,
             num_steps=schedule.num_steps,
             momentum=schedule.momentum,

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_tensor
 from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 from theory.setting import SCENARIOS, Scenario
 
@@ -95,7 +94,7 @@ def perturb(network: TwoLayerNet, X: Array, targets: Array, *, epsilon: float) -
         msg = f"X must have {network.dim} columns, the input dimension of the network, got {X.shape[1]}"
         raise ValueError(msg)
     targets = as_labels("targets", targets, length=len(X))
-    points = torch.as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
+    points = as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
     gradients = network.input_gradients(points).cpu().numpy()
     bad = np.flatnonzero(~np.isfinite(gradients).all(axis=1))
     if bad.size:

@@ -9,7 +9,7 @@ from empirics.adaptive_flow import smooth_flow
 from empirics.config import ExperimentConfig
 from empirics.descent import Trained, train_path
 from empirics.exact_flow import flow
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_tensor
 from theory._validation import Array
 from theory.setting import learning_rate_for
 
@@ -80,8 +80,8 @@ def train_to(
         device=device,
     )
     ordered = sorted(set(stops))
-    points = torch.as_tensor(X, dtype=dtype, device=device)
-    labels = torch.as_tensor(y, dtype=dtype, device=device)
+    points = as_tensor(X, dtype=dtype, device=device)
+    labels = as_tensor(y, dtype=dtype, device=device)
     if config.solver == "flow":
         times = [stop.T for stop in ordered]
         if config.loss == "identity":

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import theory
 from empirics.descent import Trained
 from empirics.experiment import ExperimentResult
-from empirics.model import TwoLayerNet, activation_slopes, blocks
+from empirics.model import TwoLayerNet, activation_slopes, as_tensor, blocks
 from reports import text
 from reports.judging import Judgement, excluded, refuted, unmeasured
 from reports.verdicts import Claim, all_finite, verdict
@@ -130,8 +130,8 @@ def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Arra
     points = torch.as_tensor(np.column_stack([Z, np.ones(len(Z))]), device=device)
     samples = torch.as_tensor(np.column_stack([inputs, np.ones(len(inputs))]), dtype=dtype, device=device)
     lengths = torch.linalg.vector_norm(points, dim=1)
-    limits = torch.as_tensor(reach, device=device)
-    pulls = None if pull is None else torch.as_tensor(pull, device=device).to(dtype)
+    limits = as_tensor(reach, device=device)
+    pulls = None if pull is None else as_tensor(pull, device=device).to(dtype)
     unit = torch.finfo(dtype).eps
     # Each gradient is a sum over N samples.  The products here are in float64.
     roundings, stretch = relative_rounding(trained), 1 + (trained.num_samples + 4) * unit

@@ -124,8 +124,8 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False) -> Array
     if array.dtype.kind not in "iuf":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
-    if not (keep_float32 and array.dtype == np.float32):
-        array = array.astype(np.float64, copy=False)
+    kept = keep_float32 and array.dtype.newbyteorder("=") == np.float32
+    array = array.astype(np.float32 if kept else np.float64, copy=False)
     if not np.isfinite(array).all():
         bad = array[~np.isfinite(array)]
         msg = f"{name} must be finite, got {bad.flat[0]} ({bad.size} of {array.size} entries)"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_tensor
 from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 from theory.orthogonal.perturbations import NORMS, Norm, num_changed
 
@@ -142,7 +142,7 @@ def _unit(G: Array) -> Array:
 
 
 def _tensor(network: TwoLayerNet, X: Array) -> torch.Tensor:
-    return torch.as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
+    return as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
 
 
 def _outputs(network: TwoLayerNet, X: Array) -> Array:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from empirics.data import Dataset
 from empirics.measure import accuracy, agrees, cosines
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_tensor
 from empirics.orthogonal.attacks import attack
 from empirics.orthogonal.config import OrthogonalConfig, draw
 from empirics.orthogonal.training import (
@@ -120,7 +119,7 @@ class _Learner:
     def outputs(self, Z: Array) -> Array:
         if self.network is None:
             return np.asarray(Z @ self.direction)
-        return np.asarray(self.network.outputs(torch.as_tensor(Z)).numpy())
+        return np.asarray(self.network.outputs(as_tensor(Z)).numpy())
 
     def predicts(self, Z: Array) -> NDArray[np.bool_]:
         """Return where a sign is predicted: ⟨s, z⟩ is not 0 but for rounding (no limit: any output)."""

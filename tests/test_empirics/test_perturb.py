@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import theory
-from empirics import DigitsData, TwoLayerNet, adversarial_inputs, cosines, draw_targets, perturb, train
+from empirics import (
+    DigitsData,
+    TwoLayerNet,
+    adversarial_inputs,
+    cosines,
+    draw_targets,
+    evaluate,
+    perturb,
+    train,
+)
 
 EPS = np.finfo(np.float64).eps
 
@@ -17,6 +26,23 @@ def network_and_points(*, dim=4, num_points=12, seed=0, slope=0.0):
     rng = np.random.default_rng(seed)
     network = TwoLayerNet.initialise(dim, 60, negative_slope=slope, seed=seed, dtype=torch.float64)
     return network, rng.normal(size=(num_points, dim)), rng.choice([-1.0, 1.0], size=num_points)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda A: A[::-1],
+        lambda A: A.astype(A.dtype.newbyteorder()),
+        lambda A: np.broadcast_to(A[:1], A.shape),
+    ],
+    ids=["negative stride", "swapped bytes", "stride 0, read-only"],
+)
+def test_arrays_of_every_layout_are_read(form):
+    network, X, targets = network_and_points()
+    plain = [np.array(form(A), dtype=np.float64) for A in (X, targets)]
+    np.testing.assert_array_equal(evaluate(network, form(X)), evaluate(network, plain[0]))
+    result = perturb(network, form(X), form(targets), epsilon=0.1)
+    np.testing.assert_array_equal(result.R, perturb(network, *plain, epsilon=0.1).R)
 
 
 @given(

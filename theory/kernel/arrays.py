@@ -3,9 +3,9 @@
 Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (σ_w x/√d, σ_b) and (σ_w z/√d, σ_b).
 
 What comes in goes out: the array library, the dtype (float32 or float64) and the device.  numpy arrays and
-torch tensors on the CPU take the path of `gram`, one matrix product; torch adds derivatives (`autograd`).
-Everything else, jax under `jit`, `grad` and `vmap` included, goes through `reference`, which is the
-definition of all of them.
+torch tensors on the CPU take the path of `gram`, one matrix product; torch adds derivatives and the
+transformations of `torch.func` (`autograd`).  Everything else, jax under `jit`, `grad` and `vmap` included,
+goes through `reference`, which is the definition of all of them.
 """
 
 import math
@@ -40,10 +40,11 @@ def phi(
     ----------
     X : array, shape (N, d)
         Points: numpy, torch, jax or cupy array, or nested lists.  float32 and float64 are kept; integers
-        and lists become float64; complex numbers are refused.
+        and lists become float64 (in jax: float32 unless x64 is enabled); complex numbers are refused, and
+        so are half precision and sparse arrays (numpy's float16 becomes float64).
     Z : array, shape (Q, d), optional
         Other points, of the same library, dtype and device; `X` itself if absent, and then the result
-        is symmetric with an exact diagonal.
+        is symmetric (under `jax.jit`: to a rounding) with an exact diagonal.
     negative_slope : float in [0, 1)
         The paper's γ; 0 is ReLU.
     weight_variance, bias_variance : float
@@ -67,8 +68,10 @@ def phi(
     Source: `expressions.PHI`; Derivation 1.  Absolute error below 1e-15 (float64) and 3e-7 (float32) for
     d ≤ 1000, near-parallel pairs and sets included: tests/test_theory/test_kernel/test_reference.py.
 
-    Derivatives (torch, jax): at θ = 0 and θ = π, where Φ has a cone point, they are 0, the symmetric choice.
-    Values of jax arrays are not checked, since under `jit` there are none yet; NaN gives NaN.
+    Derivatives (torch, jax): at θ = 0 and θ = π, where Φ has a cone point, they are 0, the symmetric choice,
+    and so they are up to a sine of 8 machine epsilons, where the direction between the points is rounding.
+    Values of jax arrays are not checked, since under `jit` there are none yet: NaN gives NaN, and so does a
+    zero row without bias.
     """
     slope = check_slope("negative_slope", negative_slope)
     check_real("weight_variance", weight_variance, minimum=0)
@@ -77,18 +80,16 @@ def phi(
         msg = "weight_variance and bias_variance must not both be 0"
         raise ValueError(msg)
     variances = relative_variances(weight_variance, bias_variance)
-    X, Z = _same_kind(X, Z)
-    if array_api_compat.is_torch_array(X):
-        return _phi_torch(X, Z, slope, variances)
+    X, Z = _same_library(X, Z)
     if isinstance(X, np.ndarray):
         return _phi_numpy(X, Z, slope, variances)
-    for name, points in (("X", X), ("Z", Z)):  # shapes and dtypes are known even under `jit`
-        if points is not None and (points.ndim != 2 or 0 in points.shape):
-            msg = f"{name} must have shape (n, d) with n, d >= 1, got {tuple(points.shape)}"
-            raise ValueError(msg)
-    if Z is not None and Z.dtype != X.dtype:
-        msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
-        raise ValueError(msg)
+    X = _floating("X", X, X)
+    Z = None if Z is None else _floating("Z", Z, X)
+    _check_dtypes(X, Z)
+    if array_api_compat.is_torch_array(X):
+        from theory.kernel import autograd  # noqa: PLC0415
+
+        return autograd.phi(X, Z, slope, **variances)
     return reference(X, Z, negative_slope=slope, **variances)
 
 
@@ -130,8 +131,7 @@ def reference(
     blocks = []
     for start in range(0, U.shape[0], step):
         u = U[start : start + step, None, :]
-        theta = 2 * xp.atan2(_norm(xp, u - V[None, :, :]), _norm(xp, u + V[None, :, :]))
-        blocks.append(phi_of_angle(theta, negative_slope))
+        blocks.append(phi_of_angle(_angle(xp, u - V[None, :, :], u + V[None, :, :]), negative_slope))
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
@@ -208,51 +208,27 @@ def _near_inverse_sine(theta: Array) -> Array:
 def _phi_numpy(X: ArrayLike, Z: ArrayLike | None, slope: float, variances: dict[str, float]) -> Array:
     X = as_points("X", X, keep_float32=True)
     Z = None if Z is None else as_points("Z", Z, dim=X.shape[1], keep_float32=True)
-    if Z is not None and Z.dtype != X.dtype:
-        msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
-        raise ValueError(msg)
+    _check_dtypes(X, Z)
     for name, points in (("X", X), ("Z", Z)):
         if points is not None:
             check_directions(name, points, variances["bias_variance"])
+    return phi_of_points(X, Z, slope, variances)
+
+
+def phi_of_points(X: Array, Z: Array | None, slope: float, variances: dict[str, float]) -> Array:
+    """Return Φ between checked points for all pairs."""
     U = gram.unit_rows(X, **variances)
     return phi_of_units(U, None if Z is None else gram.unit_rows(Z, **variances), slope)
 
 
-def _phi_torch(X: Any, Z: Any, slope: float, variances: dict[str, float]) -> Any:  # noqa: ANN401
-    torch = sys.modules["torch"]  # there is a tensor, so it is imported; this package never does
-    for name, points in (("X", X), ("Z", Z)):
-        if points is None:
-            continue
-        if points.is_complex() or points.dtype in (torch.bool, torch.float16, torch.bfloat16):
-            msg = f"{name} must be float32, float64 or integers, got dtype {points.dtype}"
-            raise TypeError(msg)
-        if points.ndim != 2 or 0 in points.shape or points.shape[1] != X.shape[1]:
-            msg = f"{name} must have shape (n, d) with n, d >= 1 and d as in X, got {tuple(points.shape)}"
-            raise ValueError(msg)
-        if points.device != X.device:
-            msg = f"Z must be on the device of X, {X.device}, got {points.device}"
-            raise ValueError(msg)
-        if not bool(torch.isfinite(points).all()):
-            msg = f"{name} must be finite, got {int((~torch.isfinite(points)).sum())} entries that are not"
-            raise ValueError(msg)
-        if variances["bias_variance"] == 0 and not bool((points != 0).any(dim=1).all()):
-            msg = f"{name} must have no zero row when bias_variance is 0: it has no direction"
-            raise ValueError(msg)
-    X = X if X.is_floating_point() else X.to(torch.float64)
-    Z = Z if Z is None or Z.is_floating_point() else Z.to(torch.float64)
+def _check_dtypes(X: Any, Z: Any) -> None:  # noqa: ANN401
+    """Refuse two precisions."""
     if Z is not None and Z.dtype != X.dtype:
         msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
         raise ValueError(msg)
-    needs_graph = torch.is_grad_enabled() and (X.requires_grad or (Z is not None and Z.requires_grad))
-    if needs_graph or X.device.type != "cpu":
-        from theory.kernel import autograd  # noqa: PLC0415
-
-        return autograd.phi(X, Z, slope, **variances)
-    K = _phi_numpy(X.detach().numpy(), None if Z is None else Z.detach().numpy(), slope, variances)
-    return torch.from_numpy(K)
 
 
-def _same_kind(X: Any, Z: Any) -> tuple[Any, Any]:  # noqa: ANN401
+def _same_library(X: Any, Z: Any) -> tuple[Any, Any]:  # noqa: ANN401
     """Return both arguments as arrays of one library; lists become numpy arrays."""
     arrays = []
     for name, value in (("X", X), ("Z", Z)):
@@ -264,28 +240,80 @@ def _same_kind(X: Any, Z: Any) -> tuple[Any, Any]:  # noqa: ANN401
             names = [name.removeprefix("array_api_compat.") for name in libraries]
             msg = f"Z must be an array of the library of X, {names[0]}, got {names[1]}"
             raise TypeError(msg)
-        if not isinstance(arrays[0], np.ndarray) and arrays[1].shape[1:] != arrays[0].shape[1:]:
-            msg = f"Z must have the columns of X, {arrays[0].shape[1:]}, got {arrays[1].shape[1:]}"
-            raise ValueError(msg)
     return arrays[0], arrays[1]
+
+
+def _floating(name: str, points: Any, first: Any) -> Any:  # noqa: ANN401
+    """Return points in floating point, checked but for values: under `jit` and `vmap` there are none."""
+    xp = array_api_compat.array_namespace(points)
+    if array_api_compat.is_torch_array(points):
+        torch = sys.modules["torch"]  # there is a tensor, so it is imported; this package never does
+        if points.layout != torch.strided or points.is_nested:
+            msg = (
+                f"{name} must be a dense tensor, got layout {'nested' if points.is_nested else points.layout}"
+            )
+            raise TypeError(msg)
+        if points.device != first.device:
+            msg = f"{name} must be on the device of X, {first.device}, got {points.device}"
+            raise ValueError(msg)
+        if points.device.type == "meta":
+            msg = f"{name} must have values, got a tensor on the device meta"
+            raise ValueError(msg)
+    if not xp.isdtype(points.dtype, ("integral", xp.float32, xp.float64)):
+        msg = f"{name} must be float32, float64 or integers, got dtype {points.dtype}"
+        raise TypeError(msg)
+    if points.ndim != 2 or 0 in points.shape:
+        msg = f"{name} must have shape (n, d) with n, d >= 1, got {tuple(points.shape)}"
+        raise ValueError(msg)
+    if points.shape[1] != first.shape[-1]:
+        msg = f"{name} must have the columns of X, {first.shape[-1]}, got {points.shape[1]}"
+        raise ValueError(msg)
+    if not xp.isdtype(points.dtype, "integral"):
+        return points
+    # jax has no float64 unless x64 is enabled, and warns where it is asked for.
+    wide = xp.asarray(0.0).dtype if array_api_compat.is_jax_array(points) else xp.float64
+    return xp.astype(points, wide)
 
 
 def _unit_rows(xp: Any, X: Any, weight_variance: float, bias_variance: float) -> Any:  # noqa: ANN401
     """Return unit vectors along (σ_w x/√d, σ_b), scaled before squaring."""
-    if xp.isdtype(X.dtype, "integral"):
-        X = xp.astype(X, xp.float64)
-    if not xp.isdtype(X.dtype, "real floating"):
-        msg = f"X and Z must be arrays of real numbers, got dtype {X.dtype}"
-        raise TypeError(msg)
+    if bias_variance == 0 and array_api_compat.is_jax_array(X):
+        X = _lifted(X)
     column = xp.full((X.shape[0], 1), math.sqrt(bias_variance), dtype=X.dtype)
     U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)  # variances are at most 1
-    largest = xp.max(xp.abs(U), axis=1, keepdims=True)
-    U = U / largest
+    # Constant, since the length cancels: its derivative would divide by a square, which can be 0.
+    U = U / _constant(xp.max(xp.abs(U), axis=1, keepdims=True))
     return U / xp.sqrt(xp.sum(U * U, axis=1, keepdims=True))
 
 
-def _norm(xp: Any, vectors: Any) -> Any:  # noqa: ANN401
-    """Return norms along the last axis, with derivative 0 instead of NaN at the zero vector."""
-    squares = xp.sum(vectors * vectors, axis=-1)
-    positive = squares > 0
-    return xp.where(positive, xp.sqrt(xp.where(positive, squares, xp.ones_like(squares))), 0 * squares)
+def _lifted(X: Any) -> Any:  # noqa: ANN401
+    """Return jax rows below 1 times a power of two that leaves no subnormal number, which XLA takes for 0.
+
+    Read from its bits, a subnormal number is an integer times the smallest one.
+    """
+    jax = sys.modules["jax"]
+    xp, info = jax.numpy, jax.numpy.finfo(X.dtype)
+    power = 2.0 ** (info.nmant + 1)
+    bits = jax.lax.bitcast_convert_type(X, f"int{info.bits}")
+    size = bits & xp.iinfo(bits.dtype).max  # without the sign
+    lost = xp.where(bits < 0, -1.0, 1.0) * size.astype(X.dtype) * (float(info.smallest_subnormal) * power)
+    scaled = X * power
+    scaled = xp.where(size < 2**info.nmant, lost + (scaled - _constant(scaled)), scaled)
+    return xp.where(xp.max(xp.abs(X), axis=1, keepdims=True) < 1, scaled, X)
+
+
+def _angle(xp: Any, difference: Any, total: Any) -> Any:  # noqa: ANN401
+    """Return 2·atan2(‖u − v‖, ‖u + v‖), of derivative 0 up to 8 machine epsilons from 0 and π.
+
+    As in `autograd`: there the direction between u and v is rounding, done by `jit` in another order.
+    """
+    a, b = (xp.sum(vectors * vectors, axis=-1) for vectors in (difference, total))
+    flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
+    curved = [xp.sqrt(xp.where(flat, xp.ones_like(a), squares)) for squares in (a, b)]
+    straight = [xp.sqrt(_constant(squares)) for squares in (a, b)]
+    return xp.where(flat, 2 * xp.atan2(*straight), 2 * xp.atan2(*curved))
+
+
+def _constant(array: Any) -> Any:  # noqa: ANN401
+    """Return the array with derivative 0, if its library has derivatives."""
+    return sys.modules["jax"].lax.stop_gradient(array) if array_api_compat.is_jax_array(array) else array

@@ -1,8 +1,9 @@
-"""Φ on torch tensors with derivatives of every order, and on accelerators.
+"""Φ on torch tensors: derivatives of every order, forward and backward, `torch.func`, and accelerators.
 
-With unit rows u_i, v_j and ρ = ⟨u_i, v_j⟩ the two functions of ρ that derivatives lead to are arcsin ρ and
-w = (1 − ρ²)^(−1/2): d arcsin ρ = w dρ and dw = ρ w³ dρ.  Each is a function of (U, V) whose values are
-accurate near |ρ| = 1; at |ρ| = 1 itself, the cone points, w := 0: derivatives are finite and symmetric.
+With unit rows u_i, v_j and ρ = ⟨u_i, v_j⟩ the two functions of ρ that derivatives lead to are arcsin ρ, of
+which Φ is an affine function, and w = (1 − ρ²)^(−1/2): d arcsin ρ = w dρ and dw = ρ w³ dρ.  Each has values
+that are accurate near |ρ| = 1; at |ρ| = 1 itself, the cone points, w := 0: derivatives are finite and
+symmetric.  A unit row u = p/‖p‖ moves by P dp/‖p‖, P the projection across u, which is its own transpose.
 
 torch is not imported here: who passes a tensor has imported it.
 """
@@ -12,7 +13,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from theory.kernel import gram
+from theory.kernel import arrays
 
 
 def phi(
@@ -23,36 +24,71 @@ def phi(
     weight_variance: float,
     bias_variance: float,
 ) -> Any:  # noqa: ANN401
-    """Return Φ(X, Z), differentiable in `X` and `Z`; arguments checked by `theory.phi`."""
-    arcsine = _functions()[0]
-    U = _unit_rows(X, weight_variance, bias_variance)
-    V = U if Z is None else _unit_rows(Z, weight_variance, bias_variance)
-    slope = (1 - negative_slope) ** 2 / (2 * math.pi)
-    return (1 + negative_slope) ** 2 / 4 + slope * arcsine.apply(U, V)
-
-
-def _unit_rows(X: Any, weight_variance: float, bias_variance: float) -> Any:  # noqa: ANN401
+    """Return Φ(X, Z), differentiable in `X` and `Z`; arguments, but for values, checked by `theory.phi`."""
     torch = sys.modules["torch"]
+    if not torch.is_inference_mode_enabled():  # a tensor of that mode cannot be kept for derivatives
+        X, Z = (
+            points.clone() if points is not None and points.is_inference() else points for points in (X, Z)
+        )
+    return _functions()[0].apply(X, Z, negative_slope, weight_variance, bias_variance)
+
+
+def _unit_rows(X: Any, weight_variance: float, bias_variance: float) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return unit vectors along p = (σ_w x/√d, σ_b), and ‖p‖ √d/σ_w, by which changes of x are divided."""
+    torch = sys.modules["torch"]
+    factor = math.sqrt(weight_variance / X.shape[1])
     column = torch.full((len(X), 1), math.sqrt(bias_variance), dtype=X.dtype, device=X.device)
-    U = torch.cat([X * math.sqrt(weight_variance / X.shape[1]), column], dim=1)
-    U = U / U.abs().amax(dim=1, keepdim=True).detach()
-    return U / torch.sqrt((U * U).sum(dim=1, keepdim=True))
+    P = torch.cat([X * factor, column], dim=1)
+    largest = P.abs().amax(dim=1, keepdim=True).detach()
+    P = P / largest
+    norms = torch.sqrt((P * P).sum(dim=1, keepdim=True))
+    return P / norms, norms * (largest / factor) if factor else math.inf
+
+
+def _across(U: Any, changes: Any, lengths: Any) -> Any:  # noqa: ANN401
+    """Return the part of the changes across the unit rows, over the lengths."""
+    return (changes - (changes * U).sum(dim=1, keepdim=True) * U) / lengths
 
 
 @lru_cache(maxsize=1)
 def _functions() -> tuple[Any, Any]:
-    """Return the autograd functions arcsin ρ and (1 − ρ²)^(−1/2) of two sets of unit rows."""
+    """Return the autograd functions Φ of two sets of points and (1 − ρ²)^(−1/2) of two sets of unit rows."""
     torch = sys.modules["torch"]
 
-    class InverseCosine(torch.autograd.Function):  # type: ignore[misc, name-defined]
+    class OfPairs(torch.autograd.Function):  # type: ignore[misc, name-defined]
+        """A matrix of all pairs of rows of A and B (A itself, if None)."""
+
         @staticmethod
-        def forward(context: Any, U: Any, V: Any) -> Any:  # noqa: ANN401
+        def setup_context(context: Any, inputs: Any, output: Any) -> None:  # noqa: ANN401
+            A, B, *context.options = inputs
+            context.save_for_backward(A, B)
+            context.save_for_forward(A, B)
+
+        @classmethod
+        def vmap(cls, _: Any, dims: Any, A: Any, B: Any, *options: float) -> tuple[Any, int]:  # noqa: ANN401
+            A, B = (M if dim is None else M.movedim(dim, 0) for M, dim in zip((A, B), dims, strict=False))
+            if B is not None and dims[1] is None:
+                return cls.apply(A.flatten(0, 1), B, *options).unflatten(0, A.shape[:2]), 0
+            if dims[0] is None:
+                return cls.apply(A, B.flatten(0, 1), *options).unflatten(1, B.shape[:2]), 1
+            parts = [cls.apply(a, None if B is None else B[k], *options) for k, a in enumerate(A)]
+            return torch.stack(parts), 0
+
+        @classmethod
+        def jvp(cls, context: Any, *tangents: Any) -> Any:  # noqa: ANN401
+            # torch switches tangents off here, and would return 0 for derivatives of derivatives.
+            forward = torch.autograd.forward_ad
+            with forward._set_fwd_grad_enabled(True):
+                pair = (M if M is None else forward.unpack_dual(M).primal for M in context.saved_tensors)
+                return cls.change(*pair, *context.options, *tangents[:2])
+
+    class InverseCosine(OfPairs):
+        @staticmethod
+        def forward(U: Any, V: Any) -> Any:  # noqa: ANN401
             sine = torch.sin(_angles(U, V))
             # Below a few roundings of unit vectors the direction between them is noise: the cone point.
             flat = sine <= 8 * torch.finfo(sine.dtype).eps
-            weight = torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, sine))
-            context.save_for_backward(U, V)
-            return weight
+            return torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, sine))
 
         @staticmethod
         def backward(context: Any, upstream: Any) -> Any:  # noqa: ANN401
@@ -60,32 +96,68 @@ def _functions() -> tuple[Any, Any]:
             change = upstream * (U @ V.T) * InverseCosine.apply(U, V) ** 3
             return change @ V, change.T @ U
 
-    class Arcsine(torch.autograd.Function):  # type: ignore[misc, name-defined]
         @staticmethod
-        def forward(context: Any, U: Any, V: Any) -> Any:  # noqa: ANN401
-            context.save_for_backward(U, V)
-            return math.pi / 2 - _angles(U, V)
+        def change(U: Any, V: Any, dU: Any, dV: Any) -> Any:  # noqa: ANN401
+            return (U @ V.T) * InverseCosine.apply(U, V) ** 3 * (dU @ V.T + U @ dV.T)
+
+    class Phi(OfPairs):
+        @staticmethod
+        def forward(X: Any, Z: Any, slope: float, *variances: float) -> Any:  # noqa: ANN401
+            _check_values("X", X, variances[1])
+            if Z is not None:
+                _check_values("Z", Z, variances[1])
+            if X.device.type == "cpu":
+                left, right = X.numpy(force=True), None if Z is None else Z.numpy(force=True)
+                named = dict(zip(("weight_variance", "bias_variance"), variances, strict=True))
+                return torch.from_numpy(arrays.phi_of_points(left, right, slope, named))
+            U = _unit_rows(X, *variances)[0]
+            V = U if Z is None else _unit_rows(Z, *variances)[0]
+            return arrays.phi_of_angle(_angles(U, V), slope)
 
         @staticmethod
         def backward(context: Any, upstream: Any) -> Any:  # noqa: ANN401
-            U, V = context.saved_tensors
-            change = upstream * InverseCosine.apply(U, V)
-            return change @ V, change.T @ U
+            U, lengths, V, others, weight = _weighted(*context.saved_tensors, *context.options)
+            change = upstream * weight
+            if V is None:
+                return _across(U, (change + change.T) @ U, lengths)[:, :-1], *[None] * 4
+            left, right = _across(U, change @ V, lengths), _across(V, change.T @ U, others)
+            return left[:, :-1], right[:, :-1], *[None] * 3
 
-    return Arcsine, InverseCosine
+        @staticmethod
+        def change(X: Any, Z: Any, *others: Any) -> Any:  # noqa: ANN401
+            *options, dX, dZ = others
+            U, lengths, V, others, weight = _weighted(X, Z, *options)
+            pad = torch.nn.functional.pad
+            dU = _across(U, pad(dX, (0, 1)), lengths)
+            if V is None:
+                return weight * (dU @ U.T + U @ dU.T)
+            return weight * (dU @ V.T + U @ _across(V, pad(dZ, (0, 1)), others).T)
+
+    def _weighted(X: Any, Z: Any, slope: float, *variances: float) -> tuple[Any, ...]:  # noqa: ANN401
+        """Return unit rows with their lengths, twice (or None), and dΦ/dρ."""
+        U, lengths = _unit_rows(X, *variances)
+        V, others = (None, None) if Z is None else _unit_rows(Z, *variances)
+        weight = InverseCosine.apply(U, U if V is None else V)
+        return U, lengths, V, others, (1 - slope) ** 2 / (2 * math.pi) * weight
+
+    return Phi, InverseCosine
+
+
+def _check_values(name: str, points: Any, bias_variance: float) -> None:  # noqa: ANN401
+    """Refuse what is not finite, and a zero row where there is no bias."""
+    torch = sys.modules["torch"]
+    if not bool(torch.isfinite(points).all()):
+        msg = f"{name} must be finite, got {int((~torch.isfinite(points)).sum())} entries that are not"
+        raise ValueError(msg)
+    arrays.check_directions(name, points, bias_variance)
 
 
 def _angles(U: Any, V: Any) -> Any:  # noqa: ANN401
     torch = sys.modules["torch"]
     if U.device.type == "cpu":
-        same = U is V or U.data_ptr() == V.data_ptr()
-        K = gram.gram(
-            U.detach().numpy(),
-            None if same else V.detach().numpy(),
-            far=gram.arcsine(-1.0, math.pi / 2),
-            near=lambda theta: theta,
-        )
-        return torch.from_numpy(K)
+        same = U is V or (U.data_ptr() == V.data_ptr() and U.shape == V.shape)
+        u, v = U.numpy(force=True), None if same else V.numpy(force=True)
+        return torch.from_numpy(arrays.angles_of_units(u, v))
     # Differences of every pair: no product, so no reduced precision (TF32) and no loss near |ρ| = 1.
     step = max(1, (1 << 26) // (V.shape[0] * V.shape[1]))
     parts = []

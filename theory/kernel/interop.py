@@ -5,12 +5,13 @@ Not imported by `theory` itself: `from theory.kernel.interop import PhiKernel` n
 """
 
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from theory._validation import check_slope
+from theory._validation import as_points, check_slope
 from theory.kernel.arrays import phi
 
 
@@ -29,7 +30,9 @@ class PhiKernel(Kernel):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        When called, if a parameter is out of range or X is not of shape (n, d).
+        When called, if a parameter is out of range or X is not of shape (n, d), n, d ≥ 1, and finite.
+    TypeError
+        When called, if X is not a dense array of real numbers.
 
     Notes
     -----
@@ -61,8 +64,8 @@ class PhiKernel(Kernel):  # type: ignore[misc]
             raise ValueError(msg)
         # float64, as scikit-learn's own kernels: it may fit on one precision and predict on another.
         K = phi(
-            np.asarray(X, dtype=np.float64),
-            None if Y is None else np.asarray(Y, dtype=np.float64),
+            as_points("X", X),
+            None if Y is None else as_points("Y", Y),
             negative_slope=self.negative_slope,
             weight_variance=self.weight_variance,
             bias_variance=self.bias_variance,
@@ -77,7 +80,9 @@ class PhiKernel(Kernel):  # type: ignore[misc]
 
     def diag(self, X: Any) -> Any:  # noqa: ANN401
         """Return the diagonal of Φ(X, X): (1 + γ²)/2, shape (n,)."""
-        return np.full(len(X), (1 + check_slope("negative_slope", self.negative_slope) ** 2) / 2)
+        return np.full(
+            len(as_points("X", X)), (1 + check_slope("negative_slope", self.negative_slope) ** 2) / 2
+        )
 
     def is_stationary(self) -> bool:
         """Return False: Φ depends on more than x − z."""
@@ -90,7 +95,7 @@ class PhiKernel(Kernel):  # type: ignore[misc]
 def gpytorch_kernel(
     *, negative_slope: float = 0.0, weight_variance: float = 1.0, bias_variance: float = 1.0
 ) -> Any:  # noqa: ANN401
-    """Return Φ as a gpytorch kernel, differentiable in its inputs; batches are looped over.
+    """Return Φ as a gpytorch kernel: differentiable in its inputs, can be pickled, loops over batches.
 
     Parameters
     ----------
@@ -129,8 +134,13 @@ def gpytorch_kernel(
             batch = torch.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
             left = x1.expand(*batch, *x1.shape[-2:]).reshape(-1, *x1.shape[-2:])
             right = x2.expand(*batch, *x2.shape[-2:]).reshape(-1, *x2.shape[-2:])
-            parts = [phi(a, None if a is b else b, **options) for a, b in zip(left, right, strict=True)]
-            K = torch.stack(parts).reshape(*batch, x1.shape[-2], x2.shape[-2])
+            K = torch.stack(
+                [phi(a, None if x1 is x2 else b, **options) for a, b in zip(left, right, strict=True)]
+            )
+            K = K.reshape(*batch, x1.shape[-2], x2.shape[-2])
             return K.diagonal(dim1=-2, dim2=-1) if diag else K
+
+        def __reduce__(self) -> tuple[Any, ...]:  # the class is no attribute of the module
+            return partial(gpytorch_kernel, **options), (), self.__getstate__()
 
     return TorchPhiKernel()

@@ -118,6 +118,25 @@ def test_phi_accepts_integers_and_leaves_its_arguments_alone():
     assert (Z == [[1.0, 2.0]]).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda X: X[::-1, ::-1],
+        lambda X: X.astype(X.dtype.newbyteorder()),
+        np.asfortranarray,
+        lambda X: np.broadcast_to(X[:1], X.shape),
+    ],
+    ids=["negative strides", "swapped bytes", "Fortran", "stride 0, read-only"],
+)
+def test_phi_reads_every_layout(form, dtype):
+    X = np.random.default_rng(4).normal(size=(4, 3)).astype(dtype)
+    plain = np.ascontiguousarray(form(X)).astype(dtype)
+    K = phi(form(X), form(-X))
+    assert K.dtype == dtype
+    np.testing.assert_array_equal(K, phi(plain, -plain))
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "match"),
     [

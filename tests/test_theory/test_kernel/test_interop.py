@@ -1,7 +1,13 @@
 """Φ inside scikit-learn and gpytorch."""
 
+import copy
+import pickle
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import WhiteKernel
@@ -26,10 +32,10 @@ def test_calls_are_phi():
 
 def test_parameters_survive_clone_and_set_params():
     kernel = PhiKernel(0.3, bias_variance=2.0)
-    copy = clone(kernel)
-    assert copy.get_params() == kernel.get_params()
-    assert copy.set_params(negative_slope=0.5).negative_slope == 0.5
-    assert copy.clone_with_theta(np.log([0.25])).negative_slope == pytest.approx(0.25)
+    twin = clone(kernel)
+    assert twin.get_params() == kernel.get_params()
+    assert twin.set_params(negative_slope=0.5).negative_slope == 0.5
+    assert twin.clone_with_theta(np.log([0.25])).negative_slope == pytest.approx(0.25)
     assert not kernel.is_stationary()
 
 
@@ -64,10 +70,41 @@ def test_gaussian_process_finds_the_slope_that_made_the_data():
     assert likelihood > process.log_marginal_likelihood(np.log([0.6]))
 
 
+@pytest.mark.parametrize(
+    ("points", "found"), [(sparse.csr_array(X), "object"), ([["1.0"]], "<U3"), (1j * X, "complex128")]
+)
+@pytest.mark.parametrize("call", [PhiKernel(), PhiKernel().diag, lambda points: PhiKernel()(X, points)])
+def test_points_are_checked_as_by_phi(call, points, found):
+    with pytest.raises(TypeError, match=f"^[XY] must be an array of real numbers, got dtype {found}$"):
+        call(points)
+
+
 def test_support_vector_machine_separates_with_it():
     labels = np.sign(X[:, 0])
     machine = SVC(kernel=PhiKernel(0.1), C=1e3).fit(X, labels)
     assert machine.score(X, labels) == 1
+
+
+@pytest.fixture(params=["gpytorch", "stand-in"])
+def torch(request, monkeypatch):
+    """Return torch; the base class is that of gpytorch, where installed, or the part of it in use."""
+    torch = pytest.importorskip("torch")
+    if request.param == "gpytorch":
+        pytest.importorskip("gpytorch")
+    else:
+        base = SimpleNamespace(kernels=SimpleNamespace(Kernel=torch.nn.Module))
+        monkeypatch.setitem(sys.modules, "gpytorch", base)
+    return torch
+
+
+def test_gpytorch_kernel_survives_pickle_and_copy(torch):
+    options = {"negative_slope": 0.2, "weight_variance": 2.0, "bias_variance": 0.5}
+    kernel = gpytorch_kernel(**options).eval()
+    points = torch.from_numpy(X)
+    for twin in (pickle.loads(pickle.dumps(kernel)), copy.deepcopy(kernel)):
+        np.testing.assert_array_equal(twin.forward(points, points), phi(X, **options))
+        np.testing.assert_array_equal(twin.forward(points, points[:7]), phi(X, X[:7], **options))
+        assert not twin.training
 
 
 def test_gpytorch_kernel_is_phi():
@@ -84,7 +121,7 @@ def test_gpytorch_kernel_is_phi():
 
 
 def test_gpytorch_kernel_says_what_is_missing(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "gpytorch", None)
+    monkeypatch.setitem(sys.modules, "gpytorch", None)
     with pytest.raises(ImportError, match="pip install gpytorch"):
         gpytorch_kernel()
 
