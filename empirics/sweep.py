@@ -180,6 +180,9 @@ def _settle(
     kind = device.partition(":")[0]
     versions = [_versions()]
     if before is not None:
+        if not {"blocks", "device", "versions"} <= before.keys():
+            msg = f"folder must hold a sweep, got one of another command: {store.path}"
+            raise ValueError(msg)
         if before["device"] != kind:
             msg = f"device must be {before['device']}, as for the results in {store.path}, got {device}"
             raise ValueError(msg)
