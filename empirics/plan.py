@@ -128,19 +128,29 @@ class Plan:
 
     @classmethod
     def from_json(cls, blocks: Sequence[Mapping[str, Any]]) -> "Plan":
-        """Return the plan that `to_json` wrote."""
-        return cls(
-            blocks=tuple(
-                Block(
-                    base=block["base"],
-                    axes=tuple(
-                        Axis(fields=tuple(axis["fields"]), values=tuple(map(tuple, axis["values"])))
-                        for axis in block["axes"]
-                    ),
+        """Return the plan that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        try:
+            return cls(
+                blocks=tuple(
+                    Block(
+                        base=dict(block["base"]),
+                        axes=tuple(
+                            Axis(fields=tuple(axis["fields"]), values=tuple(map(tuple, axis["values"])))
+                            for axis in block["axes"]
+                        ),
+                    )
+                    for block in blocks
                 )
-                for block in blocks
             )
-        )
+        except (KeyError, TypeError) as error:
+            msg = f"plan must be blocks of base and axes, got others: {error!r}"
+            raise ValueError(msg) from error
 
 
 def plan(
@@ -222,7 +232,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
             "--data, or under [base] of a plan file: data = {source = 'digits'}"
         )
         raise ValueError(msg)
-    if source not in _SOURCES:
+    if not isinstance(source, str) or source not in _SOURCES:
         msg = f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got {source!r}"
         raise ValueError(msg)
     kind = _SOURCES[source]

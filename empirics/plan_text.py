@@ -29,7 +29,7 @@ def plan_of_toml(text: str) -> Plan:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         msg = f"plan must be TOML, got an error in it: {error}"
         raise ValueError(msg) from error
     for name in tables:

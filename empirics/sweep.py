@@ -180,7 +180,7 @@ def _settle(
     kind = device.partition(":")[0]
     versions = [_versions()]
     if before is not None:
-        if "blocks" not in before:
+        if not {"blocks", "device", "versions"} <= before.keys():
             msg = f"result folder must be one of a sweep, got {shown(store.path)}, which holds something else"
             raise ValueError(msg)
         if before["device"] != kind:

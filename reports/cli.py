@@ -19,6 +19,7 @@ from empirics import store
 from empirics.config import PRECISIONS
 from empirics.data.file import read_points
 from empirics.data.images import IMAGE_PREPARATIONS
+from empirics.data.table import HEADERS
 from empirics.falsify import (
     Budget,
     Inequality,
@@ -35,7 +36,7 @@ from reports.cli_orthogonal import EXAMPLE as ORTHOGONAL_EXAMPLE
 from reports.cli_orthogonal import add_parser as add_orthogonal_parser
 from reports.cli_orthogonal import orthogonal
 from reports.cli_sweep import EXAMPLE as SWEEP_EXAMPLE
-from reports.cli_sweep import AllFailedError, sweep
+from reports.cli_sweep import HEADER_HELP, AllFailedError, sweep
 from reports.cli_sweep import add_parser as add_sweep_parser
 from reports.compare import ERROR_PROBABILITY
 from reports.formats import FORMATS
@@ -183,6 +184,7 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         choices=IMAGE_PREPARATIONS,
         help="how features are prepared (scalar-mean: images only)",
     )
+    data.add_argument("--header", choices=HEADERS[1:], help=HEADER_HELP)
     data.add_argument("--test-fraction", type=float, help="share of real data held out")
     data.add_argument("--dim", type=int, help="d of Gaussian data")
     data.add_argument("--num-train", type=int, help="N of Gaussian data and of images")
@@ -256,6 +258,13 @@ def _add_phi(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     kernel.add_argument("points", type=Path, help="rows of Φ: .npy, or .csv of numbers")
     kernel.add_argument("others", type=Path, nargs="?", help="columns of Φ (the same points if absent)")
+    kernel.add_argument("--header", choices=HEADERS[1:], help=HEADER_HELP)
+    kernel.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="column of .csv files to leave out, by its name, or by its number from 1 if there is no header; "
+        "none: all are coordinates (needed if one looks like a label)",
+    )
     kernel.add_argument("--negative-slope", type=float, default=0.0, metavar="γ", help="in [0, 1)")
     kernel.add_argument(
         "--weight-variance", type=float, default=1.0, metavar="σ_w²", help="of the weights, > 0"
@@ -318,12 +327,17 @@ def _phi(options: argparse.Namespace, *, command: str) -> str:
     if options.out is not None and options.out.suffix not in {".npy", ".csv"}:
         msg = f"out must end in .npy or .csv, got {str(options.out)!r}"
         raise ValueError(msg)
+    files = [path for path in (options.points, options.others) if path is not None]
     if options.out is not None:
         store.check_output(options.out)
-        store.check_apart(options.out, filter(None, (options.points, options.others)))
+        store.check_apart(options.out, files)
+    asked = {name: value for name in ("header", "label") if (value := getattr(options, name)) is not None}
+    if asked and not any(path.suffix == ".csv" for path in files):
+        msg = f"--{' and --'.join(asked)} must come with a .csv file"
+        raise ValueError(msg)
+    points = [read_points(path, **(asked if path.suffix == ".csv" else {})) for path in files]
     K = phi(
-        read_points(options.points),
-        None if options.others is None else read_points(options.others),
+        *points,
         negative_slope=options.negative_slope,
         weight_variance=options.weight_variance,
         bias_variance=options.bias_variance,

@@ -9,6 +9,7 @@ from typing import Any
 
 from empirics import executors
 from empirics.data import Dataset
+from empirics.data.table import HEADERS
 from empirics.orthogonal import (
     amplitude_for,
     data_digest,
@@ -23,7 +24,7 @@ from empirics.orthogonal.published import RULES, SWEEPS
 from empirics.orthogonal.running import ORTHOGONAL_VERSION
 from empirics.orthogonal.training import LIMIT_LOSSES
 from empirics.store import DamagedError, ResultFolder
-from reports.cli_sweep import AllFailedError, _progress
+from reports.cli_sweep import HEADER_HELP, AllFailedError, _progress
 from reports.orthogonal.page import EXAMINATION, NUMBERS, PLAN_KIND, read_part, write_page
 from reports.orthogonal.parts import LISTS, SLOPE, STUDIES, Part
 from reports.presets import source
@@ -49,6 +50,7 @@ def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> 
     parser.add_argument(
         "--data", metavar="NAME", help="data in hand: a source of `report`, or a .npz or .csv file"
     )
+    parser.add_argument("--header", choices=HEADERS[1:], help=f"with --data: {HEADER_HELP}")
     parser.add_argument("--sweeps", metavar="S,S,...", help=f"with --published: of {','.join(SWEEPS)} (all)")
     parser.add_argument("--scale", type=int, help="with --published: 1 for the published sizes (20)")
     parser.add_argument("--rule", metavar="RULE", help=f"with --published: {' or '.join(RULES)} (signal)")
@@ -200,6 +202,7 @@ def _load(said: Mapping[str, Any]) -> Dataset:
         preset="quick",
         classes=None if classes is None else tuple(classes),
         standardise=said.get("standardise"),
+        header=said.get("header"),
     )
     return load_given(asked, num_train=said.get("num_train"))
 
@@ -240,7 +243,7 @@ def _part(options: argparse.Namespace) -> tuple[Part | None, Dataset | None]:
         "classes": None if options.classes is None else [c.strip() for c in options.classes.split(",")],
         "standardise": options.standardise or ("none" if name.endswith((".npz", ".csv")) else None),
         "num_train": options.num_train,
-    }
+    } | ({} if options.header is None else {"header": options.header})
     data = _load(said)
     sizes = {"dim": data.X.shape[1], "num_train": len(data.X), "num_test": len(data.X_test)}
     fields = {"epsilon": epsilon_for(data.X, fields.get("norm", "L2")), **fields}
@@ -256,7 +259,7 @@ def _refuse_others(options: argparse.Namespace, asked: list[str]) -> None:
         raise ValueError(msg)
     needs: dict[str, tuple[str, ...]] = {
         **dict.fromkeys(("sweeps", "scale", "rule"), ("published",)),
-        **dict.fromkeys(("classes", "standardise", "num_train"), ("data",)),
+        **dict.fromkeys(("classes", "standardise", "num_train", "header"), ("data",)),
         **dict.fromkeys(("loss", "set", "seeds"), ("published", "study", "data")),
     }
     for flag, kinds in needs.items():

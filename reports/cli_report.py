@@ -233,6 +233,7 @@ def _series(name: str, options: argparse.Namespace) -> Series:
         shift=options.shift,
         standardise=options.standardise,
         test_fraction=options.test_fraction,
+        header=options.header,
     )
     names = (
         "negative_slope",

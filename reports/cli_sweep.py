@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from empirics import executors
+from empirics.data.table import HEADERS
 from empirics.plan import Block, Plan, seeds_axis
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.published import BLOCKS, SIZES, STAND_IN, plan_of
@@ -27,6 +28,7 @@ EXAMPLE = (
     "perturblearn sweep --data shifted-gaussian --set data.dim=20 --set data.num_train=200 --axis "
     "width=10,100,1000 --seeds 5 --out my-sweep"
 )
+HEADER_HELP = "whether the first row of a .csv file is a header (default: if it has no number)"
 _MOMENTUM = 0.9
 # What --solver sets in a plan of fields.
 _SOLVERS: dict[str, dict[str, Any]] = {
@@ -80,6 +82,7 @@ def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> 
         help="of a published block: as many target labels +1 as −1",
     )
     parser.add_argument("--data", metavar="NAME", help="a source, or a .npz or .csv file")
+    parser.add_argument("--header", choices=HEADERS[1:], help=HEADER_HELP)
     parser.add_argument(
         "--set",
         action="append",
@@ -230,6 +233,7 @@ def _part(options: argparse.Namespace) -> Part | None:
     if (
         options.plan is not None
         or options.data is not None
+        or options.header is not None
         or options.set
         or options.axis
         or None not in (options.published, options.study)
@@ -270,6 +274,7 @@ def _refuse_solver(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace) -> Plan | None:
     """Return what was declared, None if nothing was."""
     named: dict[str, Any] = {} if options.data is None else {"data.source": options.data}
+    named |= {} if options.header is None else {"data.header": options.header}
     named |= _SOLVERS[options.solver] if options.solver is not None else {}
     for text in options.set or ():
         name, equals, value = text.partition("=")
@@ -282,19 +287,23 @@ def _plan(options: argparse.Namespace) -> Plan | None:
         axes.append(seeds_axis(options.seeds))
     if options.plan is not None:
         if named or axes:
-            msg = "plan must hold all fields and axes: leave --data, --set, --axis and --seeds out"
+            msg = "plan must hold all fields and axes: leave --data, --header, --set, --axis and --seeds out"
             raise ValueError(msg)
-        return plan_of_toml(_read(options.plan))
+        return _read(options.plan)
     if not named and not axes:
         return None
     return Plan(blocks=(Block(base=named, axes=tuple(axes)),))
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> Plan:
     if not path.is_file():
         msg = f"plan must be a file that exists, got {str(path)!r}"
         raise FileNotFoundError(msg)
-    return path.read_text(encoding="utf-8")
+    try:
+        return plan_of_toml(path.read_bytes().decode("utf-8-sig"))  # editors on Windows write the mark
+    except (ValueError, TypeError) as error:
+        msg = f"{error} (in {path})"
+        raise ValueError(msg) from error
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def judge_share(
     n = len(shares)
     mean, highest = (math.fsum(v for v in values if v is not None) / n for values in (shares, worst))
     if mean_tail(mean, allowed, n) < FALSE_ALARM / tests:
-        return refuted(f"a {what} of {text.number(allowed)} or less" if allowed else f"no {what}")
+        return refuted(f"a {what} of {text.number(allowed)}{' or less' if allowed else ''}")
     # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
     if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
         return excluded(f"a {what} of {text.number(violation)} or more")

@@ -81,6 +81,7 @@ def source(
     shift: float | None = None,
     standardise: str | None = None,
     test_fraction: float | None = None,
+    header: str | None = None,
 ) -> DataSource:
     """Return a data source by its name on the command line.
 
@@ -92,7 +93,7 @@ def source(
     preset : {"quick", "lazy", "published"}
         Decides the default sizes of synthetic data; of images also the preparation: all points of the two
         classes and a scalar mean for "published", else 200 and 300 points with rows scaled to √d.
-    classes, dim, num_train, num_test, shift, standardise, test_fraction
+    classes, dim, num_train, num_test, shift, standardise, test_fraction, header
         Options of the source; those that do not apply to it are an error.
 
     Returns
@@ -113,6 +114,7 @@ def source(
         "shift": shift,
         "standardise": standardise,
         "test_fraction": test_fraction,
+        "header": header,
     }
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     defaults: dict[str, Any]
@@ -136,6 +138,7 @@ def source(
         build, allowed, defaults = BreastCancerData, real, {}
     elif name.endswith((".npz", ".csv")):
         build, allowed, defaults = FileData, real | {"classes"}, {"path": name}
+        allowed = allowed | ({"header"} if name.endswith(".csv") else set())
     elif name in {"mnist", "fashion-mnist"}:
         build = MnistData if name == "mnist" else FashionMnistData
         allowed, defaults = images, small

@@ -1,5 +1,8 @@
 """What every data source delivers: a labelled training and test split, and how it was prepared."""
 
+import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +17,7 @@ from theory._validation import Array, as_labels, as_points, check_choice, check_
 STANDARDISATIONS = ("none", "center", "zscore")
 # Numbers with more different values than these are hardly names of classes.
 _MANY_CLASSES = 20
+_SIGN = re.compile(r"([+-]?)1(\.0*)?([eE][+-]?0+)?")
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ def two_classes(
     labels : array, shape (N,)
         Class of each row: numbers or text.
     classes : pair of str, optional
-        Which two, compared as text ("1" is the class 1 or 1.0).  May be absent if the labels are
-        already −1 and +1.
+        Which two, compared as text, see `class_name`.  May be absent if the labels are already −1 and +1,
+        each written in one way.
     source : str
         Name of the data, for errors.
 
@@ -105,8 +109,9 @@ def two_classes(
     ValueError
         If a class does not occur, or no classes are named and labels are not ±1.
     """
-    names = np.array([class_name(label) for label in labels.tolist()])
-    present = sorted(set(names.tolist()))
+    found = [class_name(label) for label in labels.tolist()]
+    names = np.array(signs(found) if classes is None else found)
+    present = in_order(set(names.tolist()))
     if classes is None:
         if present != ["-1", "1"]:
             listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
@@ -208,16 +213,47 @@ def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array,
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text stands for a real number, be it NaN or infinite."""
+    """Return whether a text stands for a real number in plain ASCII, be it NaN or infinite.
+
+    Digits of other scripts and underscores, which Python reads, are no numbers in a file.
+    """
     try:
         float(text)
     except ValueError:
         return False
-    return True
+    return text.isascii() and "_" not in text
 
 
 def class_name(label: object) -> str:
-    """Return the name of a class, "1" for 1 and 1.0."""
+    """Return the name of a class: "1" for the numbers 1 and 1.0; text, of bytes in UTF-8, as it is."""
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
-    return str(label)
+    return label.decode() if isinstance(label, bytes) else str(label)
+
+
+def signs(names: Sequence[str]) -> list[str]:
+    """Return "1" and "-1" for labels like +1 and -1.0 if all are, and each is written in one way."""
+    matches = {name: _SIGN.fullmatch(name) for name in names}
+    plain = {name: "-1" if match[1] == "-" else "1" for name, match in matches.items() if match}
+    one_way = len(plain) == len(matches) == len(set(plain.values()))
+    return [plain[name] for name in names] if one_way else list(names)
+
+
+def in_order(names: set[str]) -> list[str]:
+    """Return names in the order of their numbers if each is one as Python writes it, else of their text."""
+    numbers = {name: number for name in names if (number := _canonical(name)) is not None}
+    if len(numbers) < len(names):
+        return sorted(names)
+    return sorted(names, key=lambda name: (numbers[name], name))
+
+
+def _canonical(name: str) -> float | None:
+    """Return the number that a name is written as, an integer without rounding; None if there is none."""
+    for kind in (int, float):
+        try:
+            number = kind(name)
+        except ValueError:
+            continue
+        if str(number) == name and math.isfinite(number):
+            return number
+    return None

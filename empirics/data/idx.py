@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,17 +76,15 @@ def read_idx(path: Path, *, max_bytes: int = MAX_BYTES) -> IdxFile:
     -----
     Reading goes to the end of a gzip stream, so that its checksum is always compared.
     """
-    if not path.is_file():
-        msg = f"IDX file must exist, got {str(path)!r}"
-        raise FileNotFoundError(msg)
+    check_file("IDX file", path)
     with _unpacked(path) as stream:
-        header = _exactly(stream, 4)
+        header = read_exactly(stream, 4)
         shape, more = _shape(path, header, stream)
         size = math.prod(shape)
         if size > max_bytes:
             msg = f"{path.name} must hold at most {max_bytes} bytes, got {size} in its header {shape}"
             raise ValueError(msg)
-        content = _exactly(stream, size)
+        content = read_exactly(stream, size)
         if len(content) < size:
             msg = (
                 f"{path.name} must hold {size} bytes after its header {shape}, got {len(content)}: truncated"
@@ -211,7 +209,7 @@ def _shape(path: Path, header: bytes, stream: BinaryIO) -> tuple[tuple[int, ...]
     if not 1 <= dimensions <= _MAX_DIMENSIONS:
         msg = f"{path.name} must have 1 to {_MAX_DIMENSIONS} dimensions, got {dimensions} in its header"
         raise ValueError(msg)
-    more = _exactly(stream, 4 * dimensions)
+    more = read_exactly(stream, 4 * dimensions)
     if len(more) < 4 * dimensions:
         msg = f"{path.name} must have a header of {4 + 4 * dimensions} bytes, got {4 + len(more)}: truncated"
         raise ValueError(msg)
@@ -222,7 +220,21 @@ def _shape(path: Path, header: bytes, stream: BinaryIO) -> tuple[tuple[int, ...]
     return shape, more
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def check_file(what: str, path: Path) -> None:
+    """Check that a path is that of a file one can read to its end: no folder, and no pipe.
+
+    Raises
+    ------
+    FileNotFoundError
+        Otherwise.
+    """
+    if not path.is_file():
+        rule = "be a regular file" if path.exists() else "exist"
+        msg = f"{what} must {rule}, got {str(path)!r}"
+        raise FileNotFoundError(msg)
+
+
+def read_exactly(stream: IO[bytes], size: int) -> bytes:
     """Read `size` bytes, or fewer if the file ends, a chunk at a time."""
     content = bytearray()
     while len(content) < size:

@@ -7,20 +7,18 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from empirics.data import Dataset, DataSource, FileData
-from empirics.data.dataset import _standardise, class_name
-from empirics.data.file import _read_csv, _read_npz
+from empirics.data.dataset import _standardise, signs
 from empirics.measure import accuracy
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
-from theory._validation import Array, as_points, check_integer, check_real
+from theory._validation import Array, check_integer, check_real
 from theory.conditions import Verdict
 from theory.orthogonal import (
     Multipliers,
@@ -81,18 +79,11 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
 
 def _of_file(source: FileData) -> Dataset:
     """Load a file; with one class alone, which other users of it refuse, make the split here."""
-    path = Path(source.path)
-    if not path.is_file():
-        return source.load(0)  # says what is missing
-    X, labels = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
-    names = {class_name(label) for label in np.ravel(labels).tolist()}
+    X, found = source.read()
+    names = set(found if source.classes else signs(found))
     known = source.classes or ("1", "-1")
-    if np.ndim(X) != 2:
-        msg = f"X in {path.name} must have shape (n, d), got {np.shape(X)}"
-        raise ValueError(msg)
-    if len(names) != 1 or not names <= set(known) or np.shape(labels) != (len(X),) or len(X) < 2:
+    if len(names) != 1 or not names <= set(known) or len(X) < 2:
         return source.load(0)
-    X = as_points(f"X in {path.name}", X)
     sign = 1.0 if names == {known[0]} else -1.0
     order = np.random.default_rng(0).permutation(len(X))
     num_test = max(1, int(source.test_fraction * len(X)))

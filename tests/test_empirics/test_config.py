@@ -36,6 +36,7 @@ SOURCES = [
             "classes": None,
             "test_fraction": 0.2,
             "standardise": "none",
+            "header": "auto",
         },
     ),
 ]

@@ -167,6 +167,7 @@ def files(tmp_path):
         "ragged.csv": [*(f"{row},{(-1) ** i}" for i, row in enumerate(good)), "1,1"],
         "words.csv": [*(f"{row},{(-1) ** i}" for i, row in enumerate(good)), "1,many,1"],
         "empty.csv": [],
+        "counted.csv": ["0,1,2", *(f"{row},{(-1) ** i}" for i, row in enumerate(good))],
     }
     for name, rows in contents.items():
         (folder / name).write_text("\n".join(rows), encoding="utf-8")
@@ -207,6 +208,9 @@ BAD = [
     ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in line 13"),
     ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in line 13, column 2"),
     ("--data {files}/empty.csv", "empty.csv must have rows of numbers, got none", ""),
+    ("--data {files}/counted.csv", "may be a header or data", "--header yes or --header no"),
+    ("--data {files}/counted.csv --header no", "labels of counted.csv are not -1 and +1", "-1, 1, 2"),
+    (f"{SYNTHETIC} --header no", "header does not apply to data 'shifted-gaussian'", "no"),
     (f"{SYNTHETIC} --negative-slope 1.5", "negative_slope must lie in [0, 1)", "1.5"),
     (f"{SYNTHETIC} --negative-slope nan", "negative_slope must be finite", "nan"),
     (f"{SYNTHETIC} --momentum 1", "momentum must lie in [0, 1)", "1.0"),
@@ -694,3 +698,51 @@ def test_processes_change_nothing_but_the_last_digits(out, capsys):
 def test_jobs_must_be_positive(out, capsys):
     assert main([*TINY, *FAST, "--jobs", "0", "--out", str(out)]) == 2
     assert "jobs must be >= 1, got 0" in capsys.readouterr().err
+
+
+# Points of Φ -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "flags"),
+    [
+        ("label,p,q", ["--label", "label"]),
+        ("0,1,2", ["--header", "yes", "--label", "0"]),
+        (None, ["--label", "1"]),
+        ("c,p,q", ["--label", "c"]),
+    ],
+)
+def test_phi_leaves_out_the_column_that_is_named(tmp_path, capsys, header, flags):
+    rows = ["1,0.5,2.5", "-1,1.5,3.5"]
+    (tmp_path / "points.csv").write_text("\n".join([header, *rows] if header else rows), encoding="utf-8")
+    np.save(tmp_path / "points.npy", [[0.5, 2.5], [1.5, 3.5]])
+    assert main(["phi", str(tmp_path / "points.npy")]) == 0
+    expected = capsys.readouterr().out
+    assert main(["phi", str(tmp_path / "points.csv"), *flags]) == 0
+    assert capsys.readouterr().out == expected
+    assert main(["phi", str(tmp_path / "points.npy"), str(tmp_path / "points.csv"), *flags]) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "flags", "message"),
+    [
+        (
+            "p.csv",
+            b"label,p\n0,1\n1,3\n",
+            [],
+            "column 1 looks like a label: say label 'label' to leave it out",
+        ),
+        ("p.csv", b"0,1\n2.5,3.5\n", [], "may be a header or data: say which by header 'yes' or 'no'"),
+        ("p.csv", b"a,b\n2.5,3.5\n", ["--label", "y"], "label must be 'none' or one column of p.csv (a, b)"),
+        ("p.npy", b"", ["--label", "none"], "--label must come with a .csv file"),
+        ("p.npy", b"\x93NUMPY\x01\x00\x09\x00{'a': (3,", [], "p.npy must be a readable .npy file of points"),
+    ],
+)
+def test_undecided_or_damaged_points_are_one_line(tmp_path, capsys, name, content, flags, message):
+    (tmp_path / name).write_bytes(content)
+    assert main(["phi", str(tmp_path / name), *flags]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert captured.err.count("\n") == 1

@@ -117,6 +117,7 @@ def test_a_folder_of_another_command_is_refused(out):
         (["--published", "L2", "--sweeps", "m"], "sweeps must be one of"),
         (["--published", "L2", "--sweeps", "N,d,N"], "sweeps must name at least one, each once"),
         (["--published", "L2", "--classes", "a,b"], "--classes must come with --data"),
+        (["--published", "L2", "--header", "no"], "--header must come with --data"),
         (["--study", "turning", "--scale", "3"], "--scale must come with --published"),
         (["--loss", "logistic"], "--loss must come with --published or --study or --data"),
         (["--published", "L2", "--loss", "square"], "loss must be one of exponential, logistic"),

@@ -85,6 +85,41 @@ def test_own_file_and_classes(families, out, tmp_path, capsys):
     assert (row["data.source"], row["data.path"], row["data.classes"]) == ("file", str(path), ["a", "b"])
 
 
+def test_own_file_may_begin_with_a_header_of_numbers(families, out, tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    path.write_text("0,1\n3,1\n4,-1\n", encoding="utf-8")
+    flags = ["--data", str(path), "--header", "yes", "--axis", "width=3"]
+    assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 0
+    (row,) = rows(out)
+    assert (row["data.path"], row["data.header"]) == (str(path), "yes")
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_plan_may_begin_with_a_byte_order_mark(families, out, tmp_path, capsys, mark):
+    path = tmp_path / "plan.toml"
+    path.write_bytes(mark + b"[base]\ndata = {source = 'gaussian', dim = 3, num_train = 8}\nwidth = [5, 6]\n")
+    path.write_bytes(path.read_bytes().replace(b"width", b"[[sweep]]\nwidth"))
+    assert main(["sweep", str(path), *SERIAL, "--out", str(out)]) == 0
+    assert [row["width"] for row in rows(out)] == [5, 6]
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"a = ", b"[base]\nx = " + b"[" * 5000, b"sweep = 1"])
+def test_damaged_plan_is_one_line_that_names_it(out, tmp_path, capsys, content):
+    path = tmp_path / "plan.toml"
+    path.write_bytes(content)
+    assert main(["sweep", str(path), "--out", str(out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"(in {path})")
+
+
+def test_folder_of_another_command_is_refused(out, capsys):
+    ResultFolder(out).write_plan({"kind": "orthogonal", "part": {}, "versions": []})
+    before = (out / "plan.json").read_bytes()
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 2
+    assert "folder must hold a sweep, got one of another command" in capsys.readouterr().err
+    assert (out / "plan.json").read_bytes() == before
+
+
 def test_failures_are_counted_and_tried_again(families, out, capsys):
     families.fails = lambda config: "ValueError: wide" if config.width == 20 else None
     assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
@@ -250,7 +285,8 @@ def test_dry_run_counts_one(families, out, capsys):
             "--set data.classes=1:2 on the command line (on an axis: 1:2,3:8), got 1: yes,no",
         ),
         (["--set", "width=1"], "data.source must be one of gaussian, "),
-        (["plan.toml", "--seeds", "2"], "leave --data, --set, --axis and --seeds out"),
+        (["plan.toml", "--seeds", "2"], "leave --data, --header, --set, --axis and --seeds out"),
+        (["--published", "C4", "--header", "yes"], "sweep must be one of --published, --study, a plan"),
         (["plan.toml"], "plan must be a file that exists, got 'plan.toml'"),
         (["--data", "no.csv", "--axis", "width=1"], "data file must exist, got 'no.csv'"),
         (["--executor", "threads"], "executor must be serial, processes or dask://host:port"),

@@ -27,6 +27,7 @@ OPTIONS = {
     "shift": 0.25,
     "standardise": "none",
     "test_fraction": 0.5,
+    "header": "no",
 }
 SYNTHETIC, REAL = {"dim", "num_train", "num_test"}, {"standardise", "test_fraction"}
 IMAGES = {"classes", "num_train", "num_test", "standardise"}
@@ -35,7 +36,7 @@ APPLY = {
     "shifted-gaussian": (ShiftedGaussianData, SYNTHETIC | {"shift"}),
     "gaussian": (GaussianData, SYNTHETIC),
     "breast-cancer": (BreastCancerData, REAL),
-    "some/file.csv": (FileData, REAL | {"classes"}),
+    "some/file.csv": (FileData, REAL | {"classes", "header"}),
     "some/file.npz": (FileData, REAL | {"classes"}),
     "mnist": (MnistData, IMAGES),
     "fashion-mnist": (FashionMnistData, IMAGES),

@@ -163,7 +163,9 @@ def test_classes_are_compared_as_text(labels, classes):
     [
         ([0, 1, 0], None, "classes must be named, as labels of data are not -1 and [+]1 but 0, 1: the first"),
         ([1, 1, 1], None, "not -1 and [+]1 but 1: the first class named becomes [+]1, the second -1"),
-        (range(12), None, r"but 0, 1, 10, 11, 2, 3, 4, 5, 6, 7, \.\.\.: the first"),
+        (range(12), None, r"but 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.: the first"),
+        (["10", "1E1", "9"], None, "but 10, 1E1, 9: the first"),
+        (["+1", "-1", "1"], None, r"but \+1, -1, 1: the first"),
         (np.linspace(0, 1, 21), None, "the second -1; these labels look continuous: 21 values in 21 rows"),
         (range(20), None, "the second -1$"),
         (list("abcdefghijklmnopqrstuvwxyz"), None, "the second -1$"),

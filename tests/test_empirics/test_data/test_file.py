@@ -1,5 +1,8 @@
 """The user's own files: what is read comes out unchanged, and whatever is wrong is named."""
 
+import os
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -142,10 +145,15 @@ WITH_NAN[3, 1], WITH_INF[5, 0] = np.nan, -np.inf
         ({"X": X, "y": Y[:, None]}, ValueError, r"y in mine.npz must have shape \(24,\), .* \(24, 1\)"),
         ({"X": WITH_NAN, "y": Y}, ValueError, r"X in mine.npz must be finite, got nan \(1 of 72 entries\)"),
         ({"X": WITH_INF, "y": Y}, ValueError, "X in mine.npz must be finite, got -inf"),
-        ({"X": X, "y": WITH_NAN[:, 1]}, ValueError, "y in mine.npz must be finite"),
+        ({"X": X, "y": WITH_NAN[:, 1]}, ValueError, "y in mine.npz must have .*, got none in 1 of 24"),
+        ({"X": X, "y": WITH_INF[:, 0]}, ValueError, "labels in mine.npz must be finite, got -?inf"),
+        ({"X": X, "y": ["a"] * 20 + [""] * 4}, ValueError, "y in mine.npz must .*, got none in 4 of 24"),
+        ({"X": X, "y": Y * 1j}, ValueError, "y in mine.npz must be numbers or text, got dtype complex128"),
+        ({"X": X, "y": [b"\xff"] * 24}, ValueError, "y in mine.npz must be numbers or text in UTF-8"),
+        ({"X": X * 1j, "y": Y}, ValueError, "X in mine.npz must be an array of real numbers, got dtype comp"),
         (
             {"X": X.astype(str), "y": Y},
-            TypeError,
+            ValueError,
             "X in mine.npz must be an array of real numbers, got dtype",
         ),
         ({"X": X, "y": (Y + 1) // 2}, ValueError, "labels of mine.npz are not -1 and [+]1 but 0, 1"),
@@ -155,7 +163,7 @@ WITH_NAN[3, 1], WITH_INF[5, 0] = np.nan, -np.inf
         (
             {"X": X.astype(object), "y": Y},
             ValueError,
-            "mine.npz must hold plain numeric or text arrays; object arrays are never unpickled",
+            "mine.npz must be a readable .npz file: .*; object arrays are never unpickled",
         ),
     ],
 )
@@ -178,7 +186,7 @@ def test_pickle_is_never_run(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x93NUMPY\x01\x00"])
 def test_npz_that_is_no_archive_is_named(tmp_path, content):
     (tmp_path / "mine.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"mine.npz must be a readable .npz file: it is no zip archive"):
+    with pytest.raises(ValueError, match=r"mine.npz must be a readable .npz file: File is not a zip file"):
         FileData(path=str(tmp_path / "mine.npz")).load(0)
 
 
@@ -200,6 +208,95 @@ def test_truncated_npz_is_named(tmp_path, share):
     path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ValueError, match=r"mine.npz must be a readable .npz file: "):
         FileData(path=str(path)).load(0)
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", ">i4", "<u2", "<f2"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_any_number_type_and_order_come_back_unchanged(tmp_path, dtype, order):
+    array = np.array([[1, 2, 300], [4, 5, 0]], dtype=dtype, order=order)
+    np.save(tmp_path / "points.npy", array)
+    points = read_points(tmp_path / "points.npy")
+    assert points.dtype == np.float64
+    np.testing.assert_array_equal(points, array)
+
+
+def header_of(shape, descr="<f8"):
+    return f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}"
+
+
+def npy_of(header, content=b""):
+    text = header.encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + content
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (npy_of(header_of((10**6, 10**6)), bytes(64)), "at most [0-9]+ bytes, got 8000000000000 in"),
+        (npy_of(header_of((4, 2)), bytes(63)), "the 64 bytes of its header .*, got 63: truncated"),
+        (npy_of(header_of((4, 2)), bytes(65)), "the 64 bytes of its header .*, got more"),
+        (npy_of(header_of((-4, -2)), bytes(64)), "negative dimensions"),
+        (
+            npy_of(header_of((4, 2)).replace("descr", "kind"), bytes(64)),
+            "Header does not contain the correct",
+        ),
+        (npy_of("{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2"), "EOF in multi-line statement"),
+        (npy_of("[" * 5000), "."),
+        (npy_of(header_of((4, 2), "|O"), bytes(64)), "never unpickled"),
+        (b"\x93NUMPY\x03\x00" + npy_of(header_of((4, 2)))[8:], r"version 1.0 or 2.0, got \(3, 0\)"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_array_that_is_not_what_its_header_claims_is_one_error(tmp_path, content, reason, ending):
+    path = tmp_path / f"mine.{ending}"
+    path.write_bytes(content)
+    if ending == "npz":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("X.npy", content)
+            archive.writestr("y.npy", content)
+    with pytest.raises(
+        ValueError, match=f"mine.{ending} must be a readable .{ending} file.*{reason}"
+    ) as caught:
+        read_points(path) if ending == "npy" else FileData(path=str(path)).load(0)
+    assert "\n" not in str(caught.value)
+
+
+def test_packed_zeros_are_not_unpacked(tmp_path, monkeypatch):
+    """A megabyte of a .npz file may hold a gigabyte of zeros."""
+    np.savez_compressed(tmp_path / "mine.npz", X=np.zeros((2000, 10)), y=np.zeros(2000))
+    monkeypatch.setattr("empirics.data.file.MAX_BYTES", 50_000)
+    with pytest.raises(ValueError, match=r"an array must have at most 50000 bytes, got 160000 in its header"):
+        FileData(path=str(tmp_path / "mine.npz")).load(0)
+    np.savez(tmp_path / "mine.npz", X=np.zeros((2000, 10)), y=np.zeros(2000))
+    with pytest.raises(ValueError, match="classes must be named"):  # not packed: as large as it says
+        FileData(path=str(tmp_path / "mine.npz")).load(0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_header_that_python_2_wrote_is_read(tmp_path):
+    content = np.arange(6.0).reshape(3, 2)
+    (tmp_path / "old.npy").write_bytes(npy_of(header_of("(3L, 2L)"), content.tobytes()))
+    np.testing.assert_array_equal(read_points(tmp_path / "old.npy"), content)
+
+
+def test_longer_numbers_than_float64_are_refused(tmp_path):
+    np.save(tmp_path / "points.npy", np.array([[1, 10]], dtype=np.longdouble) ** 400)
+    with pytest.raises(ValueError, match=r"points in points.npy must be finite, got inf"):
+        read_points(tmp_path / "points.npy")
+
+
+@pytest.mark.parametrize("read", [read_points, lambda path: FileData(path=str(path)).load(0)])
+def test_folder_and_pipe_are_no_files(tmp_path, read):
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("folder.csv", "pipe.csv"):
+        with pytest.raises(FileNotFoundError, match=f"must be a regular file, got '.*{name}'"):
+            read(tmp_path / name)
+
+
+def test_text_of_bytes_names_classes(tmp_path):
+    path = write_npz(tmp_path / "mine.npz", X=X, y=np.where(Y > 0, b"spam", b"ham"))
+    np.testing.assert_array_equal(loaded(path, classes=("spam", "ham"))[1], Y)
 
 
 BODY = "1,2,1\n3,4,-1\n"
@@ -226,7 +323,7 @@ BODY = "1,2,1\n3,4,-1\n"
         ),
         (BODY + "5,nan,1\n", "mine.csv must hold finite numbers, got 'nan' in line 3, column 2"),
         (BODY + "-inf,6,1\n", "mine.csv must hold finite numbers, got '-inf' in line 3, column 1"),
-        ("a,b,c\n" + BODY + "5,6,nan\n", "mine.csv must hold finite numbers, got 'nan' in line 4, column 3"),
+        ("a,b,c\n" + BODY + "5,6,nan\n", "a label in each row, got none in 1 of 3, first in line 4"),
         (BODY + "5,6,2\n", "labels of mine.csv are not -1 and [+]1 but -1, 1, 2"),
         (BODY + "5,6,yes\n", "labels of mine.csv are not -1 and [+]1 but -1, 1, yes"),
         (BODY, "at least 4 rows of the two classes, got 2 in mine"),
@@ -277,7 +374,7 @@ def test_points_come_back_unchanged(tmp_path):
             ValueError,
             r"points in points.npy must be finite, got nan \(1 of 72 entries\)",
         ),
-        ("points.npy", X.astype(str), TypeError, "points in points.npy must be an array of real numbers"),
+        ("points.npy", X.astype(str), ValueError, "points in points.npy must be an array of real numbers"),
         ("points.npy", b"", ValueError, "points.npy must be a readable .npy file of points: "),
         ("points.npy", b"1,2\n", ValueError, "points.npy must be a readable .npy file of points: "),
         ("points.csv", b"", ValueError, "points.csv must have rows of numbers, got none"),
@@ -295,7 +392,7 @@ def test_points_come_back_unchanged(tmp_path):
             "points.csv must hold finite numbers, got 'inf' in line 1, column 2",
         ),
         ("points.txt", b"1,2\n", ValueError, r"points must be in a .npy or .csv file, got '.*points\.txt'"),
-        ("points.npy", None, FileNotFoundError, r"points must be in a file that exists, got '.*points\.npy'"),
+        ("points.npy", None, FileNotFoundError, r"file of points must exist, got '.*points\.npy'"),
     ],
 )
 def test_bad_points_are_named(tmp_path, name, array, error, message):
@@ -311,6 +408,6 @@ def test_bad_points_are_named(tmp_path, name, array, error, message):
 def test_points_are_never_unpickled(tmp_path):
     np.save(tmp_path / "points.npy", X.astype(object), allow_pickle=True)
     with pytest.raises(
-        ValueError, match=r"points.npy must be a readable .npy file of points: .*allow_pickle"
+        ValueError, match=r"points.npy must be a readable .npy file of points: .* never unpickled"
     ):
         read_points(tmp_path / "points.npy")
