@@ -116,7 +116,7 @@ def test_folder_of_another_command_is_refused(out, capsys):
     ResultFolder(out).write_plan({"kind": "orthogonal", "part": {}, "versions": []})
     before = (out / "plan.json").read_bytes()
     assert main([*TINY, *SERIAL, "--out", str(out)]) == 2
-    assert "folder must hold a sweep, got one of another command" in capsys.readouterr().err
+    assert "which holds something else" in capsys.readouterr().err
     assert (out / "plan.json").read_bytes() == before
 
 
