@@ -1,6 +1,7 @@
 """Moments and tails behind the margin bounds: free neurons, Bernstein, and the exact Chernoff bounds."""
 
 import math
+import sys
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,13 +86,18 @@ def fourth_moment(tau: Array) -> Array:
     return np.asarray(2 / np.pi * (twice + 3 * _cauchy(tau) + 3 * np.arctan(tau)))
 
 
+def log_inverse(risk: float) -> float:
+    """Return log(1/risk); ∞, which bounds nothing, for a share of δ so small that it was rounded."""
+    return -math.log(risk) if risk >= sys.float_info.min else math.inf
+
+
 def bernstein(variance: Array, scale: Array, width: int, risk: float) -> Array:
     """Return √(2νt/m) + ct/m, t = log(1/risk).
 
     The sum of m independent terms exceeds its mean by more with probability at most `risk`, if
     Σ E X² ≤ ν/m and Σ E|X|^j ≤ (j!/2) (ν/m) (c/m)^{j−2} for j > 2 (Boucheron, Lugosi, Massart, 2.10).
     """
-    t = math.log(1 / risk)
+    t = log_inverse(risk)
     return np.asarray(np.sqrt(2 * variance * t / width) + scale * t / width)
 
 
@@ -101,7 +107,7 @@ def initial_tail(scale: Array, slope: float, width: int, risk: float) -> Array:
 
     E e^{λ f(z;0)} = (½[(1 − λ²s²/m)^{−1/2} + (1 − λ²s²γ²/m)^{−1/2}])^m.
     """
-    t = math.log(1 / risk)
+    t = log_inverse(risk)
     deviation = scale * math.sqrt((1 + slope**2) / 2)
     best = np.full(len(scale), np.inf)
     for factor in _GRID:
@@ -127,7 +133,7 @@ def start_tail(
 
     `mean` = E q of the sign for which the tail is wanted, `variance` ≥ E q², `largest` ≥ |q|.
     """
-    t = math.log(1 / risk)
+    t = log_inverse(risk)
     deviation = np.sqrt(scale**2 * (1 + slope**2) / 2 + 3 * (T * T) * variance / width)
     best = np.full(len(scale), np.inf)
     for factor in _GRID:
@@ -135,8 +141,9 @@ def start_tail(
         x = 2 * rate * T / width
         room = 1 - x * largest
         excess = _squared_exponential(rate**2 * scale**2 / (width * room), slope)
-        rest = 0.375 * x**2 / room
-        more = excess * (1 + x * largest / 2 + rest * largest**2) + rest * variance
+        # Not x², which would underflow where the speeds are beyond 1e150.
+        rest, fast = ((0.375 / room) * (x * size) ** 2 for size in (np.sqrt(variance), largest))
+        more = excess * (1 + x * largest / 2 + fast) + rest
         tilt = x * mean / 2
         bound = (t + width * (np.log1p(tilt + more) - tilt)) / rate
         best = np.where(room > 0, np.fmin(best, bound), best)

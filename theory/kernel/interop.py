@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from theory._validation import check_slope
+from theory._validation import as_real, check_slope
 from theory.kernel.arrays import phi
 
 
@@ -61,8 +61,8 @@ class PhiKernel(Kernel):  # type: ignore[misc]
             raise ValueError(msg)
         # float64, as scikit-learn's own kernels: it may fit on one precision and predict on another.
         K = phi(
-            np.asarray(X, dtype=np.float64),
-            None if Y is None else np.asarray(Y, dtype=np.float64),
+            as_real("X", X),
+            None if Y is None else as_real("Y", Y),
             negative_slope=self.negative_slope,
             weight_variance=self.weight_variance,
             bias_variance=self.bias_variance,
