@@ -212,6 +212,8 @@ def certify_agreement(
     ValueError
         As `certify`.
     """
+    X_adv = as_points("X_adv", X_adv)
+    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
     risk = check_probability("delta", delta, parts=2)
     options = {"dynamics": dynamics, "simultaneous": simultaneous}
     return AgreementCertificate(

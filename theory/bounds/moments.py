@@ -112,7 +112,7 @@ def initial_tail(scale: Array, slope: float, width: int, risk: float) -> Array:
     best = np.full(len(scale), np.inf)
     for factor in _GRID:
         rate = factor * math.sqrt(2 * t) / deviation
-        excess = _squared_exponential(rate**2 * scale**2 / width, slope)
+        excess = _squared_exponential((rate * scale) ** 2 / width, slope)
         best = np.fmin(best, (t + width * np.log1p(excess)) / rate)
     return best
 
@@ -140,14 +140,19 @@ def start_tail(
         rate = factor * math.sqrt(2 * t) / deviation
         x = 2 * rate * T / width
         room = 1 - x * largest
-        excess = _squared_exponential(rate**2 * scale**2 / (width * room), slope)
+        excess = _squared_exponential((rate * scale) ** 2 / (width * room), slope)
         # Not x², which would underflow where the speeds are beyond 1e150.
         rest, fast = ((0.375 / room) * (x * size) ** 2 for size in (np.sqrt(variance), largest))
         more = excess * (1 + x * largest / 2 + fast) + rest
-        tilt = x * mean / 2
-        bound = (t + width * (np.log1p(tilt + more) - tilt)) / rate
+        inside = x * mean / 2 + more  # log(1 + inside) − x mean/2, without its cancellation:
+        bound = (t + width * (_curvature(inside) + more)) / rate
         best = np.where(room > 0, np.fmin(best, bound), best)
     return best
+
+
+def _curvature(a: Array) -> Array:
+    """Return log(1 + a) − a, rounded up: −a²/2 + a³/3 is no less, and closer than the difference near 0."""
+    return np.where(np.abs(a) < 1e-3, a * a * (a / 3 - 0.5), np.log1p(a) - a)
 
 
 def _squared_exponential(c: Array, slope: float) -> Array:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, check_choice, check_probability, check_real
+from theory._validation import Array, as_labels, as_points, check_choice, check_probability, check_real
 from theory.bounds.bound import Bound
 from theory.bounds.margin import Dynamics, margin_bound
 from theory.bounds.moments import QUIET
@@ -245,7 +245,9 @@ def compare_published(
     # `inverse` is made from the bounds of this package, which therefore cannot import it at once.
     from theory.inverse import required_width  # noqa: PLC0415
 
-    risk = check_probability("delta", delta)
+    X_adv = as_points("X_adv", X_adv)
+    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
+    risk, half = (check_probability("delta", delta, parts=parts) for parts in (1, 2))
     power = check_real("log_power", log_power, minimum=0)
     log_factor = _power_of_log(setting, risk, power)
     slope = setting.negative_slope
@@ -257,8 +259,8 @@ def compare_published(
             share: required_width(Z, X, y, setting, risk, share=share, **options)  # type: ignore[arg-type]
             for share in shares
         }
-    bound_f = margin_bound(Z, X, y, setting, risk / 2, network="f", dynamics=dynamics, sides=1).value
-    bound_g = margin_bound(Z, X_adv, y_adv, setting, risk / 2, network="g", dynamics=dynamics, sides=1).value
+    bound_f = margin_bound(Z, X, y, setting, half, network="f", dynamics=dynamics, sides=1).value
+    bound_g = margin_bound(Z, X_adv, y_adv, setting, half, network="g", dynamics=dynamics, sides=1).value
     published_f = f_hat(Z, X, y, negative_slope=slope)
     published_g = g_hat(Z, X, y, X_adv, negative_slope=slope)
     f_b = f_predict(Z, X, y, negative_slope=slope)
