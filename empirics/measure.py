@@ -151,7 +151,7 @@ def _reach(trained: Trained, num_points: int, kappa: Array | None, reach: Array 
             raise ValueError(msg)
         name, limits = "kappa", L * trained.T * as_real("kappa", kappa, finite=False)
     else:
-        name, limits = "reach", as_real("reach", reach, finite=False)
+        name, limits = "reach", as_real("reach", reach, finite=False)  # type: ignore[arg-type]  # given
     if limits.shape != (num_points,) or not (limits >= 0).all():
         least = limits.min() if limits.size else "nothing"
         msg = f"{name} must have shape ({num_points},) and be >= 0, got shape {limits.shape}, least {least}"

@@ -128,7 +128,8 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: 
         msg = f"{name} must be an array of real numbers, got {hidden}"
         raise TypeError(msg)
     try:
-        array = np.asarray(value)
+        # numpy has no integer type for an int beyond 64 bits.
+        array = np.asarray(check_real(name, value) if isinstance(value, int) else value)
     except ValueError as error:  # ragged nested lists
         msg = f"{name} must be an array of numbers, got ragged rows"
         raise ValueError(msg) from error
@@ -151,7 +152,8 @@ def _not_a_number(value: object) -> str:
         return "a masked array: fill or drop what its mask hides"
     if isinstance(value, bool) or (isinstance(value, (np.generic, np.ndarray)) and value.dtype == np.bool_):
         return "dtype bool"
-    nested = isinstance(value, Sequence) and not isinstance(value, (str, bytes, range))
-    if nested and not {float, int}.issuperset(map(type, value)):
-        return next(filter(None, map(_not_a_number, value)), "")
-    return ""
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes, range)):
+        return ""
+    if {float, int}.issuperset(map(type, value)):  # the usual row, without a call for each entry
+        return ""
+    return next(filter(None, map(_not_a_number, value)), "")

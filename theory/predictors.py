@@ -356,8 +356,9 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     f, g_b = as_real("f", f, finite=False), as_real("g_b", g_b, finite=False)
     deviation = as_nonnegative("deviation", deviation, positive=True)
     T_g = check_real("T_g", T_g, minimum=0)
-    with np.errstate(over="ignore", invalid="ignore"):  # the distribution function saturates; 0 · ∞ is NaN
-        chance: Array = special.ndtr(np.sign(f) * (g_b / deviation * T_g))
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = np.clip(g_b / deviation * T_g, -100, 100)  # beyond 40 the distribution function is 0 or 1
+    chance: Array = special.ndtr(np.sign(f) * reach)
     return chance
 
 

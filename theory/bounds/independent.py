@@ -232,7 +232,7 @@ def certify_independent(
         moment = (reference + upper + _tail(envelope, chosen)) * OUTWARD
         chernoff = np.where(moment < 1, np.exp(m * np.log(np.clip(moment, 0, 1))), 1.0)
         mean, deviation = m * X.mean(axis=0), math.sqrt(m) * X.std(axis=0, ddof=1)
-    unknown = ~finite | rounded
+    unknown: NDArray[np.bool_] = np.asarray(~finite | rounded)
     terms = {
         "neurons out of limits": np.full(len(finite), envelope.truncation),
         "Chernoff": np.where(np.isnan(moment) | unknown, 1.0, chernoff),

@@ -296,7 +296,7 @@ def _power_of_log(setting: Setting, risk: float, power: float) -> float:
     """Return log(e d N m/δ)^p; its argument may be beyond every float."""
     log = 1 + sum(map(math.log, (setting.dim, setting.N, setting.width))) - math.log(risk)
     try:
-        return log**power
+        return float(log**power)
     except OverflowError as error:
         msg = f"log_power must leave log(e d N m/δ)^p, here {log:.4g}^p, finite, got {power:g}"
         raise ValueError(msg) from error
