@@ -220,7 +220,7 @@ def certify_independent(
         msg = f"envelope.truncation must be below {risk - simulation:g}, got {envelope.truncation:g}"
         raise ValueError(msg)
     m, n = envelope.width, len(outputs)
-    finite = np.isfinite(outputs).all(axis=0) & np.isfinite(initial).all(axis=0)
+    finite = np.asarray(np.isfinite(outputs).all(axis=0) & np.isfinite(initial).all(axis=0))
     finite &= bool(np.isfinite(readouts).all() and np.isfinite(norms).all())
     X = np.where(finite, outputs, 0.0)
     sample = _Sample(X, np.where(finite, initial, 0.0), readouts, envelope.inside(readouts, norms))
@@ -234,9 +234,9 @@ def certify_independent(
         mean, deviation = m * X.mean(axis=0), math.sqrt(m) * X.std(axis=0, ddof=1)
     unknown: NDArray[np.bool_] = np.asarray(~finite | rounded)
     terms = {
-        "neurons out of limits": np.full(len(finite), envelope.truncation),
+        "neurons out of limits": np.full(len(unknown), envelope.truncation),
         "Chernoff": np.where(np.isnan(moment) | unknown, 1.0, chernoff),
-        "simulation": np.full(len(finite), simulation),
+        "simulation": np.full(len(unknown), simulation),
     }
     return IndependentCertificate(
         candidates=np.where(unknown, 0, chosen.signs),

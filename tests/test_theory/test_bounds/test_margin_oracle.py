@@ -243,7 +243,6 @@ MUTANTS = {
         ("(0.375 / room)", "(0.125 / room)"),
         ("+ fast) + rest", "+ fast)"),
         ("(rate * scale) ** 2 / (width * room)", "(rate * scale) ** 2 / width / 2"),
-        ("a / 3 - 0.5", "a / 3 - 1.0"),
         ("np.log1p(-inside * slope**2)) / 2", "np.log1p(-inside * slope**2)) / 4"),
     ],
     "speeds": [
