@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from empirics.descent import Trained
 from empirics.model import TwoLayerNet, as_tensor, blocks, threads_for
-from theory._validation import Array, as_points
+from theory._validation import Array, as_points, as_real
 from theory.setting import LIPSCHITZ
 
 Counts = NDArray[np.int64]
@@ -42,7 +42,7 @@ def evaluate(network: TwoLayerNet, Z: Array) -> Array:
 
 def accuracy(outputs: Array, y: Array) -> float:
     """Return the share of points with sgn f(z) = y; an output of 0 or NaN is wrong."""
-    _check_shapes("outputs", outputs, "y", y)
+    outputs, y = _of_one_shape("outputs", outputs, "y", y)
     return float(np.mean(np.sign(outputs) == y))
 
 
@@ -53,14 +53,14 @@ def agreement(f: Array, g: Array) -> float:
 
 def agrees(f: Array, g: Array) -> NDArray[np.bool_]:
     """Return where sgn f(z) = sgn g(z) ≠ 0; False where either is 0 or NaN."""
-    _check_shapes("f", f, "g", g)
+    f, g = _of_one_shape("f", f, "g", g)
     return np.asarray((np.sign(f) * np.sign(g)) == 1)
 
 
 def cosines(A: Array, B: Array) -> Array:
     """Return the cosine of each row of A with the same row of B, shape (N,); NaN where a row is 0."""
     units = []
-    for rows in (A, B):
+    for rows in _of_one_shape("A", A, "B", B):
         largest = np.abs(rows).max(axis=1, keepdims=True)  # scaled before squaring
         scaled = np.divide(rows, largest, out=np.full(rows.shape, np.nan), where=largest > 0)
         units.append(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
@@ -149,9 +149,9 @@ def _reach(trained: Trained, num_points: int, kappa: Array | None, reach: Array 
                 "reach=theory.weighted_kappa(Z, X, trained.sample_weights)"
             )
             raise ValueError(msg)
-        name, limits = "kappa", L * trained.T * np.asarray(kappa, dtype=np.float64)
+        name, limits = "kappa", L * trained.T * as_real("kappa", kappa, finite=False)
     else:
-        name, limits = "reach", np.asarray(reach, dtype=np.float64)
+        name, limits = "reach", as_real("reach", reach, finite=False)  # type: ignore[arg-type]  # given
     if limits.shape != (num_points,) or not (limits >= 0).all():
         least = limits.min() if limits.size else "nothing"
         msg = f"{name} must have shape ({num_points},) and be >= 0, got shape {limits.shape}, least {least}"
@@ -159,10 +159,12 @@ def _reach(trained: Trained, num_points: int, kappa: Array | None, reach: Array 
     return limits
 
 
-def _check_shapes(first: str, one: Array, second: str, other: Array) -> None:
+def _of_one_shape(first: str, one: Array, second: str, other: Array) -> tuple[Array, Array]:
+    one, other = as_real(first, one, finite=False), as_real(second, other, finite=False)
     if one.shape != other.shape:
         msg = f"{first} and {second} must have one shape, got {one.shape} and {other.shape}"
         raise ValueError(msg)
+    return one, other
 
 
 def _as_points(network: TwoLayerNet, Z: Array) -> torch.Tensor:

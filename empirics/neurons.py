@@ -14,7 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from empirics.descent import train
 from empirics.model import TwoLayerNet, as_tensor, blocks
-from theory._validation import Array, as_labels, as_points, check_integer, check_real, check_slope
+from theory._validation import (
+    Array,
+    as_labels,
+    as_points,
+    check_integer,
+    check_probability,
+    check_real,
+    check_slope,
+)
 from theory.bounds import (
     IndependentCertificate,
     certify_independent,
@@ -301,6 +309,9 @@ def certify_agreement_by_simulation(
         As `certify_by_simulation`.
     """
     check_integer("seed", seed, minimum=0)
+    X_adv = as_points("X_adv", X_adv)
+    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
+    risk = check_probability("delta", delta, parts=2)
     first, second = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
     f = certify_by_simulation(
         X,
@@ -309,7 +320,7 @@ def certify_agreement_by_simulation(
         width=width,
         schedule=schedule_f,
         negative_slope=negative_slope,
-        delta=delta / 2,
+        delta=risk,
         simultaneous=simultaneous,
         num_neurons=num_neurons,
         seed=first,
@@ -321,7 +332,7 @@ def certify_agreement_by_simulation(
         width=width,
         schedule=schedule_g,
         negative_slope=negative_slope,
-        delta=delta / 2,
+        delta=risk,
         simultaneous=simultaneous,
         num_neurons=num_neurons,
         seed=second,

@@ -116,6 +116,7 @@ def normalised(directions: Array, targets: Array, *, epsilon: float) -> Array:
 def adversarial_inputs(X: Array, R: Array, *, scenario: Scenario) -> Array:
     """Return the inputs of g: r_n in scenario "a", x_n + r_n in scenario "b"."""
     check_choice("scenario", scenario, SCENARIOS)
+    X, R = as_points("X", X, keep_float32=True), as_points("R", R, keep_float32=True)
     if X.shape != R.shape:
         msg = f"X and R must have one shape, got {X.shape} and {R.shape}"
         raise ValueError(msg)

@@ -5,6 +5,7 @@ argument, the rule and the value.  Private functions trust what they are given.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -63,9 +64,12 @@ def check_real(name: str, value: float, *, minimum: float = -math.inf, exclusive
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         msg = f"{name} must be a real number, got {value!r}"
         raise TypeError(msg)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an int beyond every float
+        number = math.inf
     if not math.isfinite(number):
-        msg = f"{name} must be finite, got {value}"
+        msg = f"{name} must be finite, got {number}"
         raise ValueError(msg)
     if number < minimum or (exclusive and number == minimum):
         msg = f"{name} must be {'>' if exclusive else '>='} {minimum:g}, got {value}"
@@ -73,13 +77,13 @@ def check_real(name: str, value: float, *, minimum: float = -math.inf, exclusive
     return number
 
 
-def check_probability(name: str, value: float) -> float:
-    """Return a float in (0, 1)."""
+def check_probability(name: str, value: float, *, parts: int = 1) -> float:
+    """Return a float in (0, 1), divided by `parts`; never 0, to which the quotient could be rounded."""
     number = check_real(name, value)
     if not 0 < number < 1:
         msg = f"{name} must lie in (0, 1), got {value}"
         raise ValueError(msg)
-    return number
+    return max(number / parts, math.ulp(0.0))
 
 
 def check_integer(name: str, value: int, *, minimum: int) -> int:
@@ -89,6 +93,9 @@ def check_integer(name: str, value: int, *, minimum: int) -> int:
         raise TypeError(msg)
     if value < minimum:
         msg = f"{name} must be >= {minimum}, got {value}"
+        raise ValueError(msg)
+    if value > sys.float_info.max:
+        msg = f"{name} must be <= {sys.float_info.max:.1e}, the largest float, got a larger integer"
         raise ValueError(msg)
     return int(value)
 
@@ -114,10 +121,15 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False) -> Array:
-    """Return `value` as a finite float64 (or float32, if kept) array of any shape."""
+def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: bool = True) -> Array:
+    """Return `value` as a finite (unless allowed not to be) float64 (or float32, if kept) array."""
+    hidden = _not_a_number(value)
+    if hidden:
+        msg = f"{name} must be an array of real numbers, got {hidden}"
+        raise TypeError(msg)
     try:
-        array = np.asarray(value)
+        # numpy has no integer type for an int beyond 64 bits.
+        array = np.asarray(check_real(name, value) if isinstance(value, int) else value)
     except ValueError as error:  # ragged nested lists
         msg = f"{name} must be an array of numbers, got ragged rows"
         raise ValueError(msg) from error
@@ -125,9 +137,23 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False) -> Array
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
     kept = keep_float32 and array.dtype.newbyteorder("=") == np.float32
-    array = array.astype(np.float32 if kept else np.float64, copy=False)
-    if not np.isfinite(array).all():
+    with np.errstate(over="ignore"):  # of extended precision
+        array = array.astype(np.float32 if kept else np.float64, copy=False)
+    if finite and not np.isfinite(array).all():
         bad = array[~np.isfinite(array)]
         msg = f"{name} must be finite, got {bad.flat[0]} ({bad.size} of {array.size} entries)"
         raise ValueError(msg)
     return array
+
+
+def _not_a_number(value: object) -> str:
+    """Name what numpy would silently take for numbers: what a mask hides, and booleans among numbers."""
+    if isinstance(value, np.ma.MaskedArray):
+        return "a masked array: fill or drop what its mask hides"
+    if isinstance(value, bool) or (isinstance(value, (np.generic, np.ndarray)) and value.dtype == np.bool_):
+        return "dtype bool"
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes, range)):
+        return ""
+    if {float, int}.issuperset(map(type, value)):  # the usual row, without a call for each entry
+        return ""
+    return next(filter(None, map(_not_a_number, value)), "")

@@ -11,7 +11,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, as_labels, as_points, check_probability, check_real, check_slope
+from theory._validation import (
+    Array,
+    as_labels,
+    as_points,
+    as_real,
+    check_probability,
+    check_real,
+    check_slope,
+)
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.margin import Dynamics, margin_bound
 from theory.bounds.speeds import EPS, Speeds
@@ -154,11 +162,9 @@ def certify(
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
     """
     Z = as_points("Z", Z)
-    risk = check_probability("delta", delta) / (len(Z) if simultaneous else 1)
+    risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
     bound = margin_bound(Z, X, y, setting, risk, network=network, dynamics=dynamics, sides=1)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
-        predictor = f_predict(Z, X, y, negative_slope=setting.negative_slope)
-    return Certificate(predictor, bound)
+    return Certificate(f_predict(Z, X, y, negative_slope=setting.negative_slope), bound)
 
 
 def certify_agreement(
@@ -206,7 +212,9 @@ def certify_agreement(
     ValueError
         As `certify`.
     """
-    risk = check_probability("delta", delta) / 2
+    X_adv = as_points("X_adv", X_adv)
+    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
+    risk = check_probability("delta", delta, parts=2)
     options = {"dynamics": dynamics, "simultaneous": simultaneous}
     return AgreementCertificate(
         certify(Z, X, y, setting, risk, network="f", **options),  # type: ignore[arg-type]
@@ -283,8 +291,8 @@ def certify_network(
             heights, square = np.abs(a[part]), a[part] ** 2
             reach = np.stack([heights * T, blur]) * (1 + 1e-12)
             absolute = np.abs(u)
-            free_z += (absolute <= limits_z @ reach) @ square
-            free_x += (np.abs(u_n) <= limits_x @ reach) @ square
+            free_z += ~(absolute > limits_z @ reach) @ square  # a limit that is NaN rules out nothing
+            free_x += ~(np.abs(u_n) > limits_x @ reach) @ square
             output += np.where(u > 0, u, slope * u) @ a[part]
             blurred = limits_z[:, 1] * (blur @ heights)  # of the outputs, from that of the pre-activations
             size += absolute @ heights + blurred
@@ -310,8 +318,8 @@ def certify_network(
 
 
 def _as_vector(name: str, value: ArrayLike, length: int) -> Array:
-    column = as_points(name, np.reshape(np.asarray(value), (-1, 1)))
+    column = as_real(name, value).reshape(-1)
     if len(column) != length:
         msg = f"{name} must have {length} entries, one a neuron, got {len(column)}"
         raise ValueError(msg)
-    return column[:, 0]
+    return column

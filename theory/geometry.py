@@ -26,6 +26,7 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
     Returns
     -------
     array, shape (Q, N), float64
+        ±∞ or NaN where a product overflows.
 
     Raises
     ------
@@ -34,7 +35,8 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
-    return Z @ X.T + 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Z @ X.T + 1
 
 
 def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
@@ -50,6 +52,7 @@ def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
     Returns
     -------
     array, shape (Q,), float64
+        ∞ where it overflows.
 
     Raises
     ------
@@ -64,7 +67,9 @@ def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
     Z = as_points("Z", Z, dim=X.shape[1])
     step = max(1, _BLOCK // len(X))
     blocks = (augmented_inner(Z[start : start + step], X) for start in range(0, len(Z), step))
-    return np.concatenate([np.abs(block, out=block).mean(axis=1) for block in blocks])
+    with np.errstate(over="ignore"):
+        values = np.concatenate([np.abs(block, out=block).mean(axis=1) for block in blocks])
+    return np.where(np.isnan(values), np.inf, values)
 
 
 def preactivation_scale(Z: ArrayLike) -> Array:
@@ -90,6 +95,11 @@ def preactivation_scale(Z: ArrayLike) -> Array:
     Source: `expressions.SCALE`; Derivation 1.
     """
     return scales(as_points("Z", Z))
+
+
+def finite(values: Array) -> Array:
+    """Return NaN for what is not finite: of a sum that overflowed not even the sign is known."""
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def scales(Z: Array) -> Array:

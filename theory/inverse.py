@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, check_real
+from theory._validation import Array, as_labels, as_points, as_real, check_real
 from theory.bounds.margin import Dynamics
 from theory.certificates import certify, certify_agreement
 from theory.setting import Setting
@@ -51,10 +51,15 @@ def certified_share(
     -----
     Source: Derivations 8, 9.
     """
+    numbers = np.atleast_1d(as_real("widths", widths)).ravel().tolist()
+    for width in numbers:
+        if width != int(width):
+            msg = f"widths must be whole numbers, got {width:g}"
+            raise ValueError(msg)
     return np.array(
         [
             _share(Z, X, y, replace(setting, width=int(width)), delta, X_adv, y_adv, dynamics)
-            for width in np.atleast_1d(np.asarray(widths)).tolist()
+            for width in numbers
         ]
     )
 
@@ -192,11 +197,12 @@ def required_epsilon(
     X = as_points("X", X)
     U = as_points("directions", directions, dim=X.shape[1])
     labels = as_labels("y_adv", y_adv, length=len(X))
-    lengths = np.linalg.norm(U, axis=1, keepdims=True)
-    if U.shape != X.shape or (lengths == 0).any():
+    largest = np.abs(U).max(axis=1, keepdims=True)
+    if U.shape != X.shape or (largest == 0).any():
         msg = f"directions must be {len(X)} rows of X's length, none zero, got shape {U.shape}"
         raise ValueError(msg)
-    step = labels[:, None] * U / lengths
+    U = U / largest  # first, as a square could over- or underflow
+    step = labels[:, None] * U / np.linalg.norm(U, axis=1, keepdims=True)
 
     def got(epsilon: float) -> float:
         perturbed = epsilon * step + (X if setting.scenario == "b" else 0.0)

@@ -13,8 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from theory._validation import Array, as_labels, as_points, check_choice, check_real, check_slope
-from theory.geometry import preactivation_scale
+from theory._validation import (
+    Array,
+    as_labels,
+    as_nonnegative,
+    as_points,
+    as_real,
+    check_choice,
+    check_real,
+    check_slope,
+)
+from theory.geometry import finite, preactivation_scale
 from theory.kernel import threads
 from theory.kernel.arrays import weighted_gradient
 from theory.kernel.gram import unit_rows
@@ -50,6 +59,7 @@ def f_hat(
     Returns
     -------
     array, shape (Q,), float64
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -61,7 +71,7 @@ def f_hat(
     Source: `expressions.F_HAT`; published (paper A); Derivation 3.
     """
     Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return product(Z, X, y, slope, 0.0, memory_budget) / len(X)
+    return _mean(Z, X, y, slope, 0.0, memory_budget)
 
 
 def f_predict(
@@ -92,6 +102,7 @@ def f_predict(
     Returns
     -------
     array, shape (Q,), float64
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -103,7 +114,7 @@ def f_predict(
     Source: `expressions.F_B`; Derivation 3.
     """
     Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return product(Z, X, y, slope, 1.0, memory_budget) / len(X)
+    return _mean(Z, X, y, slope, 1.0, memory_budget)
 
 
 def g_predict(
@@ -132,6 +143,7 @@ def g_predict(
     Returns
     -------
     array, shape (Q,), float64
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -174,6 +186,7 @@ def g_hat(
     Returns
     -------
     array, shape (Q,), float64
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -190,10 +203,12 @@ def g_hat(
     if len(X_adv) != len(X):
         msg = f"X_adv must have one row for each of the {len(X)} rows of X, got {len(X_adv)}"
         raise ValueError(msg)
-    U = perturbation_direction(X, y, kind="paper", negative_slope=slope, memory_budget=memory_budget)
-    directions = product(Z, X_adv, U, slope, None, memory_budget)
-    directions *= Z
-    return np.asarray(directions.sum(axis=1) / len(X))
+    directions = _mean(
+        Z, X_adv, _mean(X, X, y[:, None] * X, slope, None, memory_budget), slope, None, memory_budget
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        directions *= Z
+        return finite(directions.sum(axis=1))
 
 
 def perturbation_direction(
@@ -248,14 +263,20 @@ def perturbation_direction(
     if kind == "kink":
         result = _kink_term(Z, X, y, slope)
     else:
-        result = product(Z, X, y[:, None] * X, slope, None, memory_budget)
-        result /= len(X)
+        result = _mean(Z, X, y[:, None] * X, slope, None, memory_budget)
     if kind == "gradient":
-        result += _kink_term(Z, X, y, slope)
+        with np.errstate(over="ignore"):
+            result += _kink_term(Z, X, y, slope)
     if not np.isfinite(result).all():
         msg = f"the direction overflows: entries up to {max(np.abs(X).max(), np.abs(Z).max()):.1e}"
         raise FloatingPointError(msg)
     return result
+
+
+def _mean(Z: Array, X: Array, v: Array, slope: float, added: float | None, memory_budget: int) -> Array:
+    """Return (1/N) Σ_n Φ(x_n, z) (⟨x_n, z⟩ + added) v_n, without the bracket if `added` is None."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return finite(product(Z, X, v, slope, added, memory_budget) / len(X))
 
 
 def _kink_term(Z: Array, X: Array, y: Array, slope: float) -> Array:
@@ -299,7 +320,7 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: float = 0.0) -> Array:
     return np.asarray(preactivation_scale(Z) * np.sqrt((1 + slope**2) / 2))
 
 
-def agreement_probability(f: Array, g_b: Array, deviation: Array, *, T_g: float) -> Array:
+def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float) -> Array:
     """Return P(sgn g(z; T_g) = sgn f(z)) given f and its perturbations, in the wide limit of g.
 
     g starts from an initialisation of its own, so that given f and the inputs made from it
@@ -320,20 +341,24 @@ def agreement_probability(f: Array, g_b: Array, deviation: Array, *, T_g: float)
     Returns
     -------
     array, shape (Q,), float64
-        Between 0 and 1; 1/2 where f(z) = 0.
+        Between 0 and 1; 1/2 where f(z) = 0; NaN where an argument is.
 
     Raises
     ------
     ValueError
-        If the time is negative or not finite.
+        If a deviation is not positive, or the time negative or not finite.
 
     Notes
     -----
     Source: `expressions.AGREEMENT`; Derivation 3.  Not a product of two independent chances: the
     perturbations carry the initial gradient of f, so g_b(z) and f(z; 0) are correlated.
     """
+    f, g_b = as_real("f", f, finite=False), as_real("g_b", g_b, finite=False)
+    deviation = as_nonnegative("deviation", deviation, positive=True)
     T_g = check_real("T_g", T_g, minimum=0)
-    chance: Array = special.ndtr(np.sign(f) * T_g * g_b / deviation)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = np.clip(g_b / deviation * T_g, -100, 100)  # beyond 40 the distribution function is 0 or 1
+    chance: Array = special.ndtr(np.sign(f) * reach)
     return chance
 
 

@@ -24,7 +24,7 @@ if find_spec("hypothesis") is None:
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from theory._validation import Array, check_choice, check_integer, check_probability, check_real
+from theory._validation import Array, as_real, check_choice, check_integer, check_probability, check_real
 from theory.setting import LOSSES, SCENARIOS, Setting
 
 Geometry = Literal[
@@ -380,7 +380,7 @@ def check_bound(
     error_probability = check_probability("error_probability", error_probability)
     check_integer("num_samples", num_samples, minimum=1)
     check_integer("seed", seed, minimum=0)
-    limit = np.asarray(bound, dtype=np.float64)
+    limit = as_real("bound", bound, finite=False)
     if (limit < 0).any():
         msg = f"bound must be >= 0, got {limit[limit < 0].flat[0]:g}"
         raise ValueError(msg)
@@ -439,11 +439,11 @@ def _realisations(
     sampler: Callable[[np.random.Generator], ArrayLike], rng: np.random.Generator, count: int
 ) -> Array:
     """Return `count` realisations along the first axis."""
-    first = np.asarray(sampler(rng), dtype=np.float64)
+    first = as_real("sampler", sampler(rng), finite=False)
     sample = np.empty((count, *first.shape))
     sample[0] = first
     for i in range(1, count):
-        value = np.asarray(sampler(rng), dtype=np.float64)
+        value = as_real("sampler", sampler(rng), finite=False)
         if value.shape != first.shape:
             msg = f"sampler must give one shape throughout, got {first.shape} and {value.shape}"
             raise ValueError(msg)

@@ -12,7 +12,7 @@ import torch
 from empirics.descent import train
 from empirics.model import TwoLayerNet
 from theory import f_predict
-from theory._validation import Array, as_labels, as_points, check_integer, check_real, check_slope
+from theory._validation import Array, as_labels, as_points, as_real, check_integer, check_real, check_slope
 from theory.setting import Setting
 
 # Descent steps that stand in for a flow.
@@ -40,7 +40,7 @@ class Instance:
 
     def __post_init__(self) -> None:
         X = as_points("X", self.X)
-        z = np.asarray(self.z)
+        z = as_real("z", self.z)
         if z.ndim != 1:
             msg = f"z must have shape (d,), got {z.shape}"
             raise ValueError(msg)

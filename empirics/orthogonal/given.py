@@ -101,6 +101,7 @@ def _of_file(source: FileData) -> Dataset:
 
 def epsilon_for(X: Array, norm: Norm) -> float:
     """Return a radius: half of the smallest norm that is not 0 (L2), that over √d (L∞); 0.1 for L0."""
+    X = as_points("X", X)
     if norm == "L0":
         return 0.1
     largest = float(np.abs(X).max())
@@ -116,6 +117,7 @@ def amplitude_for(X: Array, epsilon: float) -> float:
 
     The perturbation is then as long as that of `epsilon_for` in L2.
     """
+    X = as_points("X", X)
     share = check_real("epsilon", epsilon, minimum=0, exclusive=True)
     size = epsilon_for(X, "L2") / math.sqrt(num_changed(min(share, 1.0), X.shape[1]))
     return max(float(f"{size:.6g}"), _TINY)

@@ -271,3 +271,6 @@ def test_bad_arguments_are_refused():
         certify_by_simulation(X, y, Z, num_neurons=5, seed=0, **options)
     with pytest.raises(ValueError, match="y must be -1 or \\+1"):
         certify_by_simulation(X, 2 * y, Z, seed=0, **options)
+    schedules = {"schedule_f": options["schedule"], "schedule_g": options["schedule"]}
+    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\), got 1.5"):
+        certify_agreement_by_simulation(X, y, X, y, Z, width=5, **schedules, delta=1.5, seed=0)

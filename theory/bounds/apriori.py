@@ -242,7 +242,7 @@ def certify_agreement_a_priori(
     check_choice("dynamics", dynamics, DYNAMICS)
     X, y = checked(X, y, setting)
     t = as_labels("y_adv", y_adv, length=len(X))
-    share = check_probability("delta", delta) / 3
+    share = check_probability("delta", delta, parts=3)
     f = certify(Z, X, y, setting, share, network="f", dynamics=dynamics)
     f = Certificate(np.where(np.isfinite(f.predictor), f.predictor, np.nan), f.bound)
     return _stages(f, np.asarray(Z, dtype=np.float64), X, y, t, setting, share, dynamics)

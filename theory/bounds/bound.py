@@ -33,7 +33,8 @@ class Bound:
     Attributes
     ----------
     terms : mapping of str to float or array, shape (Q,)
-        What adds up to the bound, so that a reader sees which term dominates.
+        What adds up to the bound, so that a reader sees which term dominates.  NaN bounds nothing and
+        becomes ∞.
     delta : float
         The probability that the bound is exceeded, at one point, is at most this; 0: never.
     assumptions : tuple of Assumption
@@ -44,7 +45,8 @@ class Bound:
     assumptions: tuple[Assumption, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "terms", MappingProxyType(dict(self.terms)))
+        known = {name: _known(value) for name, value in self.terms.items()}
+        object.__setattr__(self, "terms", MappingProxyType(known))
 
     @property
     def value(self) -> Value:
@@ -53,3 +55,8 @@ class Bound:
         if any(assumption.holds is False for assumption in self.assumptions):
             total = np.full_like(total, np.inf)
         return float(total) if np.ndim(total) == 0 else np.asarray(total)
+
+
+def _known(value: Value) -> Value:
+    bounded = np.where(np.isnan(value), np.inf, value)
+    return float(bounded) if bounded.ndim == 0 else bounded

@@ -3,6 +3,8 @@
 Derivation 10.
 """
 
+import math
+import sys
 from dataclasses import dataclass
 from math import comb
 
@@ -19,6 +21,7 @@ from theory._validation import (
     check_real,
     check_slope,
 )
+from theory.bounds.moments import QUIET
 from theory.bounds.speeds import Speeds
 from theory.setting import learning_rate_for
 
@@ -73,6 +76,7 @@ class NeuronEnvelope:
         """Return for each neuron, from its α and ‖w(0)‖, whether it is in E."""
         return np.asarray((np.abs(readouts) <= self.readout_limit) & (norms <= self.norm_limit))
 
+    @QUIET
     def moment(self, exponent: Array, signs: NDArray[np.int_]) -> Array:
         """Return a bound of E[e^(−κ s X) 1{E}] for each point.
 
@@ -101,21 +105,26 @@ class NeuronEnvelope:
         direct, inner, outer = (rows_of(array, signs) for array in (self.direct, self.inner, self.outer))
         split = self._gaussian(exponent, inner)
         split = split + self.chance * self._gaussian(exponent, outer, self.offset)
-        best = np.fmin(self._gaussian(exponent, direct), split)  # fmin: 0 · ∞ is no bound
-        return np.asarray(np.where(np.isnan(best), np.inf, best))
+        return _known(np.fmin(self._gaussian(exponent, direct), split))  # fmin: 0 · ∞ is no bound
 
+    @QUIET
     def reference(self, exponent: Array, signs: NDArray[np.int_]) -> Array:
         """Return E V, V = e^(λG), G = (β/√m) φ(u(z; 0) + β·inner), β = −sα: M(inner, 0) at κ = λ."""
         return self._gaussian(exponent, rows_of(self.inner, signs))
 
+    @QUIET
     def reference_values(
         self, exponent: Array, signs: NDArray[np.int_], readouts: Array, initial: Array
     ) -> Array:
-        """Return V of each neuron, shape (n, Q), from α and u(z; 0): at least e^(−λ s X) if it is inner."""
+        """Return V of each neuron, shape (n, Q), from α and u(z; 0): at least e^(−λ s X) if it is inner.
+
+        NaN where it is not known.
+        """
         beta = -signs * readouts[:, None]
         u = initial + beta * rows_of(self.inner, signs)
-        return np.asarray(np.exp(exponent / np.sqrt(self.width) * beta * np.maximum(u, self.slope * u)))
+        return np.asarray(np.exp(exponent / math.sqrt(self.width) * beta * np.maximum(u, self.slope * u)))
 
+    @QUIET
     def excess(self, exponent: Array, signs: NDArray[np.int_], power: int) -> Array:
         """Return a bound of E[(e^(−λ s X) 1{E} − V)₊^r].
 
@@ -141,17 +150,16 @@ class NeuronEnvelope:
         array, shape (Q,)
             At least 0, ∞ where nothing is known.
         """
-        k, r = exponent / np.sqrt(self.width), int(power)
+        k, r = exponent / math.sqrt(self.width), int(power)
         inner, outer = rows_of(self.inner, signs), rows_of(self.outer, signs)
         widening = k * (np.maximum(outer - inner, 0) + self.offset / 2)
         total, size = np.zeros(np.shape(k)), np.zeros(np.shape(k))
-        with np.errstate(over="ignore", invalid="ignore"):  # ∞ − ∞ is NaN, and nothing known
-            for j in range(r + 1):
-                term = comb(r, j) * np.exp(j * k * self.offset / 2)
-                term = term * self._gaussian(r * exponent, inner, widening=j * widening)
-                total, size = total + (-1) ** (r - j) * term, size + term
-            known = self.chance * np.maximum(total + 1e-10 * size, 0)  # more than the rounding of the sum
-        return np.asarray(np.where(np.isnan(known), np.inf, known))
+        for j in range(r + 1):
+            term = comb(r, j) * np.exp(j * k * self.offset / 2)
+            term = term * self._gaussian(r * exponent, inner, widening=j * widening)
+            total, size = total + (-1) ** (r - j) * term, size + term
+        known = self.chance * np.maximum(total + 1e-10 * size, 0)  # more than the rounding of the sum
+        return _known(known)
 
     def _gaussian(
         self, exponent: Array, drift: Array, offset: float = 0.0, *, widening: Array | float = 0.0
@@ -160,12 +168,12 @@ class NeuronEnvelope:
 
         A half-plane of (β, u) has half of the Gaussian integral of an even function.
         """
-        k = exponent / np.sqrt(self.width)
+        k = exponent / math.sqrt(self.width)
         total = np.zeros(np.shape(k))
         for sigma in (1.0, self.slope):
             bracket = 1 - k * (2 * sigma * drift + offset) - (k * sigma * self.scale) ** 2 - 2 * widening
             total += np.where(bracket > 0, 0.5 / np.sqrt(np.where(bracket > 0, bracket, 1.0)), np.inf)
-        return np.asarray(total * np.exp(k * offset / 2) * OUTWARD)
+        return _known(total * np.exp(k * offset / 2) * OUTWARD)
 
 
 def neuron_envelope(
@@ -235,8 +243,10 @@ def neuron_envelope(
     risk = check_probability("truncation", truncation)
     rate = learning_rate_for(T, num_steps, momentum=momentum)
     dim = X.shape[1]
-    A = -float(special.ndtri(risk / (4 * m)))
-    omega = float(np.sqrt(special.chdtri(dim, risk / (2 * m)) / dim))
+    # A share of the risk so small that it was rounded gives no limits.
+    share = risk / (4 * m) if risk / (4 * m) >= sys.float_info.min else 0.0
+    A = -float(special.ndtri(share))
+    omega = float(np.sqrt(special.chdtri(dim, 2 * share) / dim))
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is unknown
         at = Speeds(Z, X, y, slope)
         P, Q, blur = at.positive, at.negative, 2 * at.rounding
@@ -244,25 +254,25 @@ def neuron_envelope(
         P_w, Q_w = np.maximum(weights_only, 0).sum(axis=1), np.maximum(-weights_only, 0).sum(axis=1)
         mean, share = float(np.mean(y)), float(np.mean(y > 0))
         norms = np.linalg.norm(X, axis=1)
-        B = norms.max() * (omega + A * T * norms.mean() / np.sqrt(m))
+        B = norms.max() * (omega + A * T * norms.mean() / math.sqrt(m))
         coast = min(T, rate / (1 - momentum) ** 2) * (1 - slope) * max(share, 1 - share)
         size = np.linalg.norm(Z, axis=1) / np.sqrt(dim)
         density = at.scale / (np.sqrt(2 * np.pi) * np.where(size > 0, size, np.nan))
-        chance = 2 * (B + A * T * abs(mean) / np.sqrt(m)) * density
+        chance = 2 * (B + A * T * abs(mean) / math.sqrt(m)) * density
         direct, inner, outer = [], [], []
         for p, q, p_w, q_w, bias in ((P, Q, P_w, Q_w, mean), (Q, P, Q_w, P_w, -mean)):
             direct.append(T * (q - slope * p + blur))
             inner.append(T * (np.maximum(-slope * (p - q), q - p) + 2 * blur))
             outer.append(T * (q_w - slope * p_w + max(-bias, 0.0) + 2 * blur) + coast)
-        to_readout = 1 / np.sqrt(m)
+        to_readout = 1 / math.sqrt(m)
         return NeuronEnvelope(
             width=m,
             slope=slope,
             scale=at.scale,
-            direct=np.asarray(direct) * to_readout,
-            inner=np.asarray(inner) * to_readout,
-            outer=np.asarray(outer) * to_readout,
-            offset=float(2 * B) * OUTWARD,
+            direct=_known(np.asarray(direct) * to_readout),
+            inner=_known(np.asarray(inner) * to_readout),
+            outer=_known(np.asarray(outer) * to_readout),
+            offset=float(_known(2 * B * OUTWARD)),
             chance=np.fmin(chance * OUTWARD, 1.0),  # fmin: at z = 0, where NaN, it is 1
             readout_limit=A,
             norm_limit=omega,
@@ -273,3 +283,8 @@ def neuron_envelope(
 def rows_of(array: Array, signs: NDArray[np.int_]) -> Array:
     """Row 0 where s = +1 (or unknown), row 1 where s = −1."""
     return np.asarray(np.where(np.asarray(signs) < 0, array[1], array[0]))
+
+
+def _known(limits: Array) -> Array:
+    """Return upper limits with ∞ for NaN, which limits nothing."""
+    return np.where(np.isnan(limits), np.inf, limits)

@@ -135,11 +135,12 @@ def width_bound(
         msg = "kappa and s must be given together, got only one of them"
         raise ValueError(msg)
     T = {"f": setting.T_f, "g": setting.T_g, "both": setting.T_f + setting.T_g}[network]
-    if kappa is None or s is None:
-        ratio = np.asarray(_largest_ratio(setting, network))
-    else:
-        ratio = as_nonnegative("kappa", kappa) / as_nonnegative("s", s, positive=True)
-    return np.asarray((_scaled(setting.lipschitz, T * ratio) / np.tan(np.pi * q / 2)) ** 2)
+    with np.errstate(over="ignore"):  # ∞: no width suffices
+        if kappa is None or s is None:
+            ratio = np.asarray(_largest_ratio(setting, network))
+        else:
+            ratio = as_nonnegative("kappa", kappa) / as_nonnegative("s", s, positive=True)
+        return np.asarray((_scaled(setting.lipschitz, T * ratio) / np.tan(np.pi * q / 2)) ** 2)
 
 
 def _scaled(lipschitz: float, speed: Array) -> Array:

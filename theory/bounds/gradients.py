@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from theory._validation import Array, as_labels, as_points, check_probability
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.margin import _bad as bad_shares
-from theory.bounds.moments import QUIET, fourth_moment, second_moment
+from theory.bounds.moments import QUIET, fourth_moment, log_inverse, second_moment
 from theory.bounds.speeds import EPS, Speeds
 from theory.kernel.arrays import NEAREST
 from theory.predictors import perturbation_direction
@@ -34,7 +34,7 @@ class Spread(NamedTuple):
 
     def tail(self, risk: float) -> Array:
         """Return what one side exceeds with probability at most `risk` (Bernstein)."""
-        t = math.log(1 / risk)
+        t = log_inverse(risk)
         return np.asarray(math.sqrt(2 * t) * self.deviation + t * self.scale)
 
     @QUIET
@@ -44,11 +44,14 @@ class Spread(NamedTuple):
         For a vector in R^d whose component in every direction has this spread.  With θ uniform on the
         sphere, E e^{κθ₁} ≥ e^{J(κ)}, J(κ) = a(2q − log(1 + q)), a = d/2, κ = 2a√(q² + q); Markov.
         """
-        t, a = math.log(1 / risk), dim / 2
+        t, a = log_inverse(risk), dim / 2
         best = np.full_like(self.deviation, np.inf)
         for factor in _RATES:
             rate = factor * math.sqrt(2 * t + dim) / self.deviation
-            room = 1 - rate * self.scale
+            # There are no moments from the rate 1/c on: beyond it 1/(1/rate + c).
+            used = rate * self.scale
+            rate = np.where(used < 1, rate, rate / (1 + used))
+            room = np.where(used < 1, 1 - used, 1 / (1 + used))
             level = (t + rate**2 * self.deviation**2 / (2 * room)) / a
             q = level  # Newton for 2q − log(1 + q) = level, convex: from above, never below the root
             for _ in range(6):
@@ -76,7 +79,7 @@ class Gradients(NamedTuple):
         """Return the spread of Σ a φ'_T ⟨w(T), e⟩, |(1/N) Σ y_k φ'_k ⟨x_k, e⟩| ≤ `speed`: step 2."""
         slope, m, dim = self.setting.negative_slope, self.setting.width, self.setting.dim
         T = np.float64(self.setting.T_f)  # overflows quietly
-        first, second = self.flipped.deviation**2, T**2 / m * speed**2 * self.fourth
+        first, second = self.flipped.deviation**2, (T * speed) ** 2 / m * self.fourth
         free = (1 - slope**2) * speed * self.third + (1 - slope) * self.others
         total = first + second + 2 * (T / math.sqrt(m)) * math.sqrt(2 / (math.pi * dim)) * free
         more = np.maximum((np.sqrt(first) + np.sqrt(second)) ** 2 / total, 1.0)
@@ -106,10 +109,11 @@ class Gradients(NamedTuple):
         first, second, third = tails
         fluctuation = {
             "initial gradient": first,
-            "flips at x_n": second - first,
-            "kernel fluctuation": third - second,
+            "flips at x_n": np.maximum(second - first, 0),
+            "kernel fluctuation": np.maximum(third - second, 0),
         }
-        return {name: value * (1 + _SLACK) for name, value in (fluctuation | self.bias).items()}
+        terms = {name: value * (1 + _SLACK) for name, value in (fluctuation | self.bias).items()}
+        return {name: np.where(np.isnan(value), np.inf, value) for name, value in terms.items()}
 
 
 @QUIET

@@ -6,12 +6,14 @@ E e^(−λ s X) only, s the sign in question: below 1, its m-th power bounds P(s
 is sampled (`empirics.neurons`); what a sample cannot show, its tail, is bounded here.  Derivation 10.
 """
 
+import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, check_integer, check_probability
+from theory._validation import Array, as_real, check_integer, check_probability
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.envelope import OUTWARD, NeuronEnvelope, rows_of
 from theory.kernel.enclosure import Sign
@@ -129,11 +131,15 @@ def upper_mean(sample: ArrayLike, *, ceiling: ArrayLike, bet: ArrayLike, risk: f
     Raises
     ------
     ValueError
-        If `risk` is out of range.
+        If shapes disagree or `risk` is out of range.
     """
     target = -np.log(check_probability("risk", risk))
-    D = np.asarray(sample, dtype=np.float64)
-    h, nu = np.asarray(ceiling, dtype=np.float64), np.asarray(bet, dtype=np.float64)
+    arguments = (("sample", sample), ("ceiling", ceiling), ("bet", bet))
+    D, h, nu = (as_real(name, value, finite=False) for name, value in arguments)
+    if D.ndim != 2 or not len(D) or not h.shape == nu.shape == D.shape[1:]:
+        shapes = f"{D.shape}, {h.shape}, {nu.shape}"
+        msg = f"sample, ceiling and bet must have shapes (n, Q), (Q,) and (Q,), got {shapes}"
+        raise ValueError(msg)
     average = D.mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         upper = np.maximum(h - 1 / nu, average)
@@ -204,17 +210,17 @@ def certify_independent(
     ValueError
         If shapes disagree or `delta` is out of range; or if `envelope.truncation` leaves nothing of δ.
     """
-    outputs = np.asarray(outputs, dtype=np.float64)
-    initial = np.asarray(initial, dtype=np.float64)
-    readouts, norms = np.asarray(readouts, dtype=np.float64), np.asarray(norms, dtype=np.float64)
+    arguments = (("outputs", outputs), ("initial", initial), ("readouts", readouts), ("norms", norms))
+    outputs, initial, readouts, norms = (as_real(name, value, finite=False) for name, value in arguments)
     _check_sample(outputs, initial, readouts, norms, len(envelope.scale))
-    risk = check_probability("delta", delta) / (outputs.shape[1] if simultaneous else 1)
-    simulation = SIMULATION_SHARE * risk
-    if envelope.truncation + simulation >= risk:
+    risk = check_probability("delta", delta, parts=outputs.shape[1] if simultaneous else 1)
+    simulation = max(SIMULATION_SHARE * risk, math.ulp(0.0))
+    rounded = risk < sys.float_info.min  # so small that its shares are not exact: nothing is proved
+    if not rounded and envelope.truncation + simulation >= risk:
         msg = f"envelope.truncation must be below {risk - simulation:g}, got {envelope.truncation:g}"
         raise ValueError(msg)
     m, n = envelope.width, len(outputs)
-    finite = np.isfinite(outputs).all(axis=0) & np.isfinite(initial).all(axis=0)
+    finite = np.asarray(np.isfinite(outputs).all(axis=0) & np.isfinite(initial).all(axis=0))
     finite &= bool(np.isfinite(readouts).all() and np.isfinite(norms).all())
     X = np.where(finite, outputs, 0.0)
     sample = _Sample(X, np.where(finite, initial, 0.0), readouts, envelope.inside(readouts, norms))
@@ -225,12 +231,12 @@ def certify_independent(
         upper = upper_mean(D, ceiling=chosen.ceiling, bet=chosen.bet, risk=simulation)
         moment = (reference + upper + _tail(envelope, chosen)) * OUTWARD
         chernoff = np.where(moment < 1, np.exp(m * np.log(np.clip(moment, 0, 1))), 1.0)
-        mean, deviation = m * X.mean(axis=0), np.sqrt(m) * X.std(axis=0, ddof=1)
-    unknown = ~finite
+        mean, deviation = m * X.mean(axis=0), math.sqrt(m) * X.std(axis=0, ddof=1)
+    unknown: NDArray[np.bool_] = np.asarray(~finite | rounded)
     terms = {
-        "neurons out of limits": np.full(len(finite), envelope.truncation),
+        "neurons out of limits": np.full(len(unknown), envelope.truncation),
         "Chernoff": np.where(np.isnan(moment) | unknown, 1.0, chernoff),
-        "simulation": np.full(len(finite), simulation),
+        "simulation": np.full(len(unknown), simulation),
     }
     return IndependentCertificate(
         candidates=np.where(unknown, 0, chosen.signs),
@@ -264,7 +270,8 @@ def truncation_risk(delta: float, num_points: int, *, simultaneous: bool) -> flo
         If an argument is out of range.
     """
     count = check_integer("num_points", num_points, minimum=1)
-    return TRUNCATION_SHARE * check_probability("delta", delta) / (count if simultaneous else 1)
+    risk = check_probability("delta", delta, parts=count if simultaneous else 1)
+    return max(TRUNCATION_SHARE * risk, math.ulp(0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,7 +305,7 @@ def _choose(sample: _Sample, envelope: NeuronEnvelope, rest: int, log_risk: floa
     average, variance = X.mean(axis=0), X.var(axis=0)
     signs = np.sign(average).astype(int)
     slower = np.fmax(np.fmin(rows_of(envelope.direct, signs), rows_of(envelope.inner, signs)), 0)
-    end = 8 * np.sqrt(envelope.width) / (envelope.scale + 2 * slower)
+    end = 8 * math.sqrt(envelope.width) / (envelope.scale + 2 * slower)
     unit = np.where(average != 0, np.fmin(np.abs(average) / variance, end), 0.0)
     Q = len(average)
     best, fields = np.full(Q, np.inf), np.ones((4, Q))

@@ -1,6 +1,7 @@
 """Moments and tails behind the margin bounds: free neurons, Bernstein, and the exact Chernoff bounds."""
 
 import math
+import sys
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,13 +86,18 @@ def fourth_moment(tau: Array) -> Array:
     return np.asarray(2 / np.pi * (twice + 3 * _cauchy(tau) + 3 * np.arctan(tau)))
 
 
+def log_inverse(risk: float) -> float:
+    """Return log(1/risk); ∞, which bounds nothing, for a share of δ so small that it was rounded."""
+    return -math.log(risk) if risk >= sys.float_info.min else math.inf
+
+
 def bernstein(variance: Array, scale: Array, width: int, risk: float) -> Array:
     """Return √(2νt/m) + ct/m, t = log(1/risk).
 
     The sum of m independent terms exceeds its mean by more with probability at most `risk`, if
     Σ E X² ≤ ν/m and Σ E|X|^j ≤ (j!/2) (ν/m) (c/m)^{j−2} for j > 2 (Boucheron, Lugosi, Massart, 2.10).
     """
-    t = math.log(1 / risk)
+    t = log_inverse(risk)
     return np.asarray(np.sqrt(2 * variance * t / width) + scale * t / width)
 
 
@@ -101,12 +107,12 @@ def initial_tail(scale: Array, slope: float, width: int, risk: float) -> Array:
 
     E e^{λ f(z;0)} = (½[(1 − λ²s²/m)^{−1/2} + (1 − λ²s²γ²/m)^{−1/2}])^m.
     """
-    t = math.log(1 / risk)
+    t = log_inverse(risk)
     deviation = scale * math.sqrt((1 + slope**2) / 2)
     best = np.full(len(scale), np.inf)
     for factor in _GRID:
         rate = factor * math.sqrt(2 * t) / deviation
-        excess = _squared_exponential(rate**2 * scale**2 / width, slope)
+        excess = _squared_exponential((rate * scale) ** 2 / width, slope)
         best = np.fmin(best, (t + width * np.log1p(excess)) / rate)
     return best
 
@@ -127,20 +133,26 @@ def start_tail(
 
     `mean` = E q of the sign for which the tail is wanted, `variance` ≥ E q², `largest` ≥ |q|.
     """
-    t = math.log(1 / risk)
+    t = log_inverse(risk)
     deviation = np.sqrt(scale**2 * (1 + slope**2) / 2 + 3 * (T * T) * variance / width)
     best = np.full(len(scale), np.inf)
     for factor in _GRID:
         rate = factor * math.sqrt(2 * t) / deviation
         x = 2 * rate * T / width
         room = 1 - x * largest
-        excess = _squared_exponential(rate**2 * scale**2 / (width * room), slope)
-        rest = 0.375 * x**2 / room
-        more = excess * (1 + x * largest / 2 + rest * largest**2) + rest * variance
-        tilt = x * mean / 2
-        bound = (t + width * (np.log1p(tilt + more) - tilt)) / rate
+        excess = _squared_exponential((rate * scale) ** 2 / (width * room), slope)
+        # Not x², which would underflow where the speeds are beyond 1e150.
+        rest, fast = ((0.375 / room) * (x * size) ** 2 for size in (np.sqrt(variance), largest))
+        more = excess * (1 + x * largest / 2 + fast) + rest
+        inside = x * mean / 2 + more  # log(1 + inside) − x mean/2, without its cancellation:
+        bound = (t + width * (_curvature(inside) + more)) / rate
         best = np.where(room > 0, np.fmin(best, bound), best)
     return best
+
+
+def _curvature(a: Array) -> Array:
+    """Return log(1 + a) − a, rounded up: −a²/2 + a³/3 is no less, and closer than the difference near 0."""
+    return np.where(np.abs(a) < 1e-3, a * a * (a / 3 - 0.5), np.log1p(a) - a)
 
 
 def _squared_exponential(c: Array, slope: float) -> Array:

@@ -5,17 +5,20 @@ factor; both are arguments, and 1 is a convention, not a value from the paper.  
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, check_choice, check_probability, check_real
+from theory._validation import Array, as_labels, as_points, check_choice, check_probability, check_real
 from theory.bounds.bound import Bound
 from theory.bounds.margin import Dynamics, margin_bound
+from theory.bounds.moments import QUIET
 from theory.predictors import f_hat, f_predict, g_hat, g_predict
 from theory.setting import Setting
 
@@ -103,6 +106,7 @@ def published_width(setting: Setting, *, constant: float = 1.0, log_factor: floa
     Returns
     -------
     float
+        ∞ beyond the largest float.
 
     Raises
     ------
@@ -114,10 +118,14 @@ def published_width(setting: Setting, *, constant: float = 1.0, log_factor: floa
     Source: `expressions.PUBLISHED_WIDTH`; published (paper A).  For an explicit constant with a proof see
     `width_bound`, which bounds free neurons, not signs.
     """
-    factor = _hidden(constant, log_factor)
-    return factor * setting.dim**2 * (setting.T_f + setting.T_g) ** 2
+    _hidden(constant, log_factor)
+    # Exact: nothing over- or underflows on the way.
+    C, log, T_f, T_g = (Fraction(float(x)) for x in (constant, log_factor, setting.T_f, setting.T_g))
+    width = C * log * int(setting.dim) ** 2 * (T_f + T_g) ** 2
+    return float(width) if width <= sys.float_info.max else math.inf
 
 
+@QUIET
 def margin_thresholds(
     setting: Setting,
     *,
@@ -158,8 +166,7 @@ def margin_thresholds(
     alone = label_noise == "scenario" and setting.scenario == "a"
     noise = (1.0 if alone else setting.dim) / np.sqrt(setting.N)
     amplification = np.sqrt(setting.dim) / setting.epsilon
-    inverse_T_f = 1 / setting.T_f if setting.T_f else np.inf
-    inverse_T_g = 1 / setting.T_g if setting.T_g else np.inf
+    inverse_T_f, inverse_T_g = 1 / np.float64(setting.T_f), 1 / np.float64(setting.T_g)
     return MarginThresholds(
         a=Bound({"bias gradient": factor, "initial f": factor * inverse_T_f}),
         b=Bound(
@@ -238,9 +245,11 @@ def compare_published(
     # `inverse` is made from the bounds of this package, which therefore cannot import it at once.
     from theory.inverse import required_width  # noqa: PLC0415
 
-    risk = check_probability("delta", delta)
+    X_adv = as_points("X_adv", X_adv)
+    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
+    risk, half = (check_probability("delta", delta, parts=parts) for parts in (1, 2))
     power = check_real("log_power", log_power, minimum=0)
-    log_factor = math.log(math.e * setting.dim * setting.N * setting.width / risk) ** power
+    log_factor = _power_of_log(setting, risk, power)
     slope = setting.negative_slope
     hidden: dict[str, float] = {"constant": constant, "log_factor": log_factor}
     thresholds = margin_thresholds(setting, **hidden, label_noise=label_noise)
@@ -250,13 +259,12 @@ def compare_published(
             share: required_width(Z, X, y, setting, risk, share=share, **options)  # type: ignore[arg-type]
             for share in shares
         }
-    bound_f = margin_bound(Z, X, y, setting, risk / 2, network="f", dynamics=dynamics, sides=1).value
-    bound_g = margin_bound(Z, X_adv, y_adv, setting, risk / 2, network="g", dynamics=dynamics, sides=1).value
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not known
-        published_f = f_hat(Z, X, y, negative_slope=slope)
-        published_g = g_hat(Z, X, y, X_adv, negative_slope=slope)
-        f_b = f_predict(Z, X, y, negative_slope=slope)
-        g_b = g_predict(Z, X_adv, y_adv, negative_slope=slope)
+    bound_f = margin_bound(Z, X, y, setting, half, network="f", dynamics=dynamics, sides=1).value
+    bound_g = margin_bound(Z, X_adv, y_adv, setting, half, network="g", dynamics=dynamics, sides=1).value
+    published_f = f_hat(Z, X, y, negative_slope=slope)
+    published_g = g_hat(Z, X, y, X_adv, negative_slope=slope)
+    f_b = f_predict(Z, X, y, negative_slope=slope)
+    g_b = g_predict(Z, X_adv, y_adv, negative_slope=slope)
     return PublishedComparison(
         published=thresholds,
         published_width=published_width(setting, **hidden),
@@ -282,6 +290,16 @@ def _ratio(ours: Array, published: float | Array) -> Array:
     """Return ours / published; NaN where the published one is 0 or infinite."""
     known = np.isfinite(published) & (np.asarray(published) > 0)
     return np.asarray(np.where(known, ours / np.where(known, published, 1.0), np.nan))
+
+
+def _power_of_log(setting: Setting, risk: float, power: float) -> float:
+    """Return log(e d N m/δ)^p; its argument may be beyond every float."""
+    log = 1 + sum(map(math.log, (setting.dim, setting.N, setting.width))) - math.log(risk)
+    try:
+        return float(log**power)
+    except OverflowError as error:
+        msg = f"log_power must leave log(e d N m/δ)^p, here {log:.4g}^p, finite, got {power:g}"
+        raise ValueError(msg) from error
 
 
 def _hidden(constant: float, log_factor: float) -> float:

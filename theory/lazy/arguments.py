@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, check_choice, check_slope
+from theory._validation import Array, as_labels, as_points, as_real, check_choice, check_slope
 from theory.kernel.products import ntk
 from theory.lazy.losses import LAZY_LOSSES
 from theory.setting import learning_rate_for
@@ -25,13 +25,10 @@ def initial_outputs_of(
     """Return finite outputs of shape (length,) or, with `rows`, (S, length); zeros if absent."""
     if value is None:
         return np.zeros(length)
-    array = np.asarray(value, dtype=np.float64)
+    array = as_real(name, value)
     if array.shape[-1:] != (length,) or array.ndim not in ((1, 2) if rows else (1,)) or not array.size:
         allowed = f"({length},) or (S, {length})" if rows else f"({length},)"
         msg = f"{name} must have shape {allowed}, got {array.shape}"
-        raise ValueError(msg)
-    if not np.isfinite(array).all():
-        msg = f"{name} must be finite, got {array[~np.isfinite(array)][0]}"
         raise ValueError(msg)
     return array
 

@@ -32,7 +32,7 @@ def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
         If shapes disagree, a label is not ±1, or an output is not finite.
     """
     check_choice("loss", loss, LAZY_LOSSES)
-    y = as_labels("y", y, length=len(np.atleast_1d(np.asarray(y))))
+    y = as_labels("y", y, length=np.size(y))
     outputs = initial_outputs_of(outputs, len(y), name="outputs", rows=False)
     with np.errstate(over="ignore"):
         return float(np.mean(VALUE[loss](-y * outputs)))
@@ -61,6 +61,7 @@ def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
     Returns
     -------
     array, shape (Q,), float64
+        ∞ where it overflows.
 
     Raises
     ------
@@ -72,7 +73,9 @@ def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
     if beta.shape != K.shape[1:]:
         msg = f"weights must have shape {K.shape[1:]}, one a training point, got {beta.shape}"
         raise ValueError(msg)
-    return np.asarray(np.abs(K) @ beta / len(beta))
+    with np.errstate(over="ignore", invalid="ignore"):
+        kappa = np.abs(K) @ beta / len(beta)
+    return np.where(np.isnan(kappa), np.inf, kappa)
 
 
 def displacement_bound(

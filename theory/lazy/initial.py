@@ -31,6 +31,8 @@ def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slo
     ------
     ValueError
         If shapes disagree, an entry is not finite, or the slope is out of range.
+    FloatingPointError
+        If the covariance overflows.
 
     Notes
     -----
@@ -42,7 +44,12 @@ def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slo
     theta = angles(X, other)
     bracket = np.cos(theta) * phi_of_angle(theta, slope) + (1 - slope) ** 2 / (2 * np.pi) * np.sin(theta)
     s = scales(X)
-    return np.asarray(s[:, None] * (s if other is None else scales(other)) * bracket)
+    with np.errstate(over="ignore", invalid="ignore"):
+        covariance = s[:, None] * (s if other is None else scales(other)) * bracket
+    if not np.isfinite(covariance).all():
+        msg = f"the covariance overflows: s(x) up to {s.max():.1e}"
+        raise FloatingPointError(msg)
+    return np.asarray(covariance)
 
 
 def draw_initial_outputs(
@@ -74,6 +81,8 @@ def draw_initial_outputs(
     ------
     ValueError
         If shapes disagree or an argument is out of range.
+    FloatingPointError
+        As `initial_covariance`.
 
     Notes
     -----

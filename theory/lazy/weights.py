@@ -152,13 +152,14 @@ def lazy_predict(
     X, y, slope = checked(X, y, loss, negative_slope)
     Z = as_points("Z", Z, dim=X.shape[1])
     at_Z = pair(initial_outputs, initial_at_Z, len(Z))
+    outputs = initial_outputs_of(initial_outputs, len(X), name="initial_outputs")
     beta = lazy_weights(
         X,
         y,
         T,
         loss=loss,
         negative_slope=slope,
-        initial=initial_outputs,
+        initial=outputs,
         num_steps=num_steps,
         momentum=momentum,
         tolerance=tolerance,
@@ -233,7 +234,7 @@ def lazy_range(
     T = check_real("T", T, minimum=0)
     check_integer("num_intervals", num_intervals, minimum=1)
     at_Z = pair(initial_outputs, initial_at_Z, len(Z))
-    outputs = initial_outputs_of(initial_outputs, len(X))
+    outputs = initial_outputs_of(initial_outputs, len(X), name="initial_outputs")
     if outputs.ndim != 1 or at_Z.ndim != 1:
         shapes = f"{outputs.shape}, {at_Z.shape}"
         msg = f"initial_outputs and initial_at_Z must be of one network, got shapes {shapes}"

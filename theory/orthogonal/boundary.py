@@ -4,15 +4,20 @@ v − u = (1 + γ) s/√m and φ increases, so the network (√m/2)(φ(v·z) −
 Derivation 15, step 1.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory._validation import Array, as_labels, as_points, as_real, check_integer
+from theory.bounds.moments import QUIET
+from theory.geometry import finite
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.multipliers import Multipliers
 from theory.orthogonal.multipliers import multipliers as solve_multipliers
 
 
+@QUIET
 def limit_output(
     Z: ArrayLike,
     X: ArrayLike,
@@ -37,6 +42,7 @@ def limit_output(
     Returns
     -------
     array, shape (Q,), float64
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -49,20 +55,23 @@ def limit_output(
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
-    return np.asarray(Z @ limit_direction(X, y, negative_slope=negative_slope, multipliers=multipliers))
+    direction = limit_direction(X, y, negative_slope=negative_slope, multipliers=multipliers)
+    return finite(Z @ direction)
 
 
+@QUIET
 def limit_direction(
     X: ArrayLike, y: ArrayLike, *, negative_slope: float, multipliers: Multipliers | None = None
 ) -> Array:
-    """Return s = Σ_n λ_n y_n x_n, shape (d,).
+    """Return s = Σ_n λ_n y_n x_n, shape (d,); NaN, not known, where a sum overflows.
 
     Parameters and errors as `limit_output`.
     """
     X, y, known = data_and_multipliers(X, y, negative_slope, multipliers)
-    return np.asarray(X.T @ (known.values * y))
+    return finite(X.T @ (known.values * y))
 
 
+@QUIET
 def limit_network(
     X: ArrayLike,
     y: ArrayLike,
@@ -85,6 +94,7 @@ def limit_network(
     Returns
     -------
     v, u : arrays, shape (d,)
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -100,9 +110,10 @@ def limit_network(
     positive, slope = y > 0, known.negative_slope
     v = X.T @ (np.where(positive, 1.0, -slope) * known.values)
     u = X.T @ (np.where(positive, -slope, 1.0) * known.values)
-    return v / np.sqrt(width), u / np.sqrt(width)
+    return finite(v / math.sqrt(width)), finite(u / math.sqrt(width))
 
 
+@QUIET
 def network_output(Z: ArrayLike, v: ArrayLike, u: ArrayLike, *, width: int, negative_slope: float) -> Array:
     """Return (√m/2)(φ(v·z) − φ(u·z)), the output of the network with these two kinds of neurons.
 
@@ -117,6 +128,7 @@ def network_output(Z: ArrayLike, v: ArrayLike, u: ArrayLike, *, width: int, nega
     Returns
     -------
     array, shape (Q,), float64
+        NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -134,7 +146,7 @@ def network_output(Z: ArrayLike, v: ArrayLike, u: ArrayLike, *, width: int, nega
             raise ValueError(msg)
         at = Z @ array
         sides.append(np.where(at > 0, at, slope * at))
-    return np.asarray(np.sqrt(width) / 2 * (sides[0] - sides[1]))
+    return finite(math.sqrt(width) / 2 * (sides[0] - sides[1]))
 
 
 def output_error(Z: Array, X: Array, known: Multipliers) -> Array:

@@ -70,12 +70,14 @@ class Multipliers:
     @property
     def lower(self) -> Array:
         """Lower limits of λ_n."""
-        return np.asarray(self.values - self.radius)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(np.isfinite(self.radius), self.values - self.radius, -np.inf)
 
     @property
     def upper(self) -> Array:
         """Upper limits of λ_n."""
-        return np.asarray(self.values + self.radius)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(np.isfinite(self.radius), self.values + self.radius, np.inf)
 
 
 def multipliers(X: ArrayLike, y: ArrayLike, *, negative_slope: float, slack: bool = False) -> Multipliers:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory._validation import Array, as_labels, as_points
 from theory.conditions import Verdict
+from theory.geometry import finite
 from theory.orthogonal.boundary import data_and_multipliers, output_error
 from theory.orthogonal.gram import EPS, TINY, check_open_slope
 from theory.orthogonal.multipliers import Multipliers
@@ -49,7 +50,8 @@ class Transfer:
     @property
     def new(self) -> Array:
         """f_adv(z), shape (Q,)."""
-        return np.asarray(self.label_noise + self.perturbation)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite(self.label_noise + self.perturbation)
 
     @property
     def multiple(self) -> Array:

@@ -240,9 +240,9 @@ MUTANTS = {
         ("np.sqrt(2 * variance * t / width)", "np.sqrt(variance * t / width)"),
         ("scale * t / width)", "scale / width)"),
         ("x = 2 * rate * T / width", "x = rate * T / width"),
-        ("rest = 0.375 *", "rest = 0.125 *"),
-        ("+ rest * variance", ""),
-        ("rate**2 * scale**2 / (width * room)", "rate**2 * scale**2 / width / 2"),
+        ("(0.375 / room)", "(0.125 / room)"),
+        ("+ fast) + rest", "+ fast)"),
+        ("(rate * scale) ** 2 / (width * room)", "(rate * scale) ** 2 / width / 2"),
         ("np.log1p(-inside * slope**2)) / 2", "np.log1p(-inside * slope**2)) / 4"),
     ],
     "speeds": [
