@@ -1,23 +1,20 @@
 """The commands about reports: `report`, `render`, `compare` and `index`."""
 
 import argparse
-import os
-import signal
-import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from empirics import store
+from empirics import executors, store
 from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
+from empirics.interrupts import undisturbed
+from empirics.threads import cores
 from reports import formats, listing, schema, terminal
 from reports.build import build
 from reports.compare import compare
@@ -25,7 +22,7 @@ from reports.partial import Recorder, build_partial
 from reports.presets import Series, series, source
 from reports.provenance import provenance
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LARGEST = 2**63 - 1  # what arrays can count
 # Neuron updates from which starting processes (seconds each) pays.
 _WORK_OF_A_PROCESS = 1 << 22
 
@@ -106,11 +103,7 @@ def _write_partial(
     """
     if not recorder.started:
         raise KeyboardInterrupt
-    print(
-        "perturblearn: interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)",
-        file=sys.stderr,
-        flush=True,
-    )
+    terminal.complain("interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)")
     try:
         results = build_partial(
             all_series, recorder, provenance=origin, device=options.device, progress=terminal.progress
@@ -132,7 +125,7 @@ def _write_partial(
 
 def _write(folder: Path, contents: dict[str, bytes]) -> None:
     """Write files that belong together; Ctrl-C does not come between, so that none is missing."""
-    with _undisturbed():
+    with undisturbed():
         formats.write(folder, contents)
 
 
@@ -254,10 +247,14 @@ def _series(name: str, options: argparse.Namespace) -> Series:
 
 def _widths(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in text.split(","))
+        widths = tuple(int(part) for part in text.split(","))
     except ValueError as error:
         msg = f"widths must be integers separated by commas, got {text!r}"
         raise ValueError(msg) from error
+    if max(widths) > LARGEST:
+        msg = f"widths must lie within ±{LARGEST}, got {text!r}"
+        raise ValueError(msg)
+    return widths
 
 
 @contextmanager
@@ -266,46 +263,10 @@ def _workers(options: argparse.Namespace, all_series: list[Series]) -> Iterator[
     if options.jobs is not None and options.jobs < 1:
         msg = f"jobs must be >= 1, got {options.jobs}"
         raise ValueError(msg)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = options.jobs or (cores if options.device == "cpu" else 1)
+    jobs = options.jobs or (cores() if options.device == "cpu" else 1)
     work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
     if jobs == 1 or (options.jobs is None and work < _WORK_OF_A_PROCESS):
         yield None
         return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(max(1, cores // jobs))))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quiet)
-    try:
+    with executors.started(jobs, threads=max(1, cores() // jobs)) as executor:
         yield executor
-    except BaseException:
-        with _undisturbed():
-            # A task may take minutes; the list of processes is gone after a shutdown.
-            for process in list((executor._processes or {}).values()):
-                process.terminate()
-        raise
-    finally:
-        with _undisturbed():
-            executor.shutdown(cancel_futures=True)
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait for a moment, and then do nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _quiet() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
