@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from reports.presets import Series, series, source
 from reports.provenance import provenance
 
 LARGEST = 2**63 - 1  # what arrays can count
+_PARTIAL = "making a report of what is done (Ctrl-C: stop, nothing written)"
 # Neuron updates from which starting processes (seconds each) pays.
 _WORK_OF_A_PROCESS = 1 << 22
 
@@ -32,10 +33,10 @@ def run_report(options: argparse.Namespace, *, command: str) -> str:
 
     Raises
     ------
-    ValueError, TypeError, OSError, RuntimeError
+    ValueError, TypeError, OSError
         On bad input or a disk that takes no more; nothing is written then.
-    KeyboardInterrupt
-        If interrupted; the message says what was written.
+    RuntimeError, KeyboardInterrupt
+        If a worker process ended, or if interrupted; the message says what was written.
     """
     all_series = [_series(name, options) for name in options.data]
     if len(set(options.data)) < len(options.data):
@@ -58,7 +59,15 @@ def run_report(options: argparse.Namespace, *, command: str) -> str:
                 executor=recorder,
             )
     except KeyboardInterrupt:
-        _write_partial(options, all_series, recorder, origin)
+        if not recorder.started:
+            raise
+        terminal.complain(f"interrupted; {_PARTIAL}")
+        raise KeyboardInterrupt(_write_partial(options, all_series, recorder, origin)) from None
+    except BrokenExecutor as error:
+        what = "a process of --jobs ended before its task did, as for want of memory"
+        terminal.complain(f"{what}; {_PARTIAL}")
+        msg = f"{what}; {_write_partial(options, all_series, recorder, origin)}"
+        raise RuntimeError(msg) from error
     try:
         contents = formats.files(results, options.format)
     except KeyboardInterrupt:
@@ -96,31 +105,25 @@ def _explained(error: ValueError, data: DataSource) -> str:
 
 def _write_partial(
     options: argparse.Namespace, all_series: list[Series], recorder: Recorder, origin: dict[str, Any]
-) -> None:
-    """Write the report of what is done, and go on with the interruption.
+) -> str:
+    """Write the report of what is done; return what was written.
 
     Beside a report that is there already, not over it.
     """
-    if not recorder.started:
-        raise KeyboardInterrupt
-    terminal.complain("interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)")
     try:
         results = build_partial(
             all_series, recorder, provenance=origin, device=options.device, progress=terminal.progress
         )
         contents = None if results is None else formats.files(results, options.format)
     except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
-        msg = f"nothing written: no report can be made of what is done ({error})"
-        raise KeyboardInterrupt(msg) from error
+        return f"nothing written: no report can be made of what is done ({error})"
     if results is None or contents is None:
-        msg = "nothing written: fewer than two seeds are done"
-        raise KeyboardInterrupt(msg)
+        return "nothing written: fewer than two seeds are done"
     folder = options.out / "partial" if (options.out / schema.RESULTS).exists() else options.out
     _write(folder, contents)
     terminal.show(f"{terminal.verdicts(results)}\n{_places(folder, contents)}")
     partial = results["partial"]
-    msg = f"partial report of {partial['done']} of {partial['planned']} runs: {folder}"
-    raise KeyboardInterrupt(msg)
+    return f"partial report of {partial['done']} of {partial['planned']} runs: {folder}"
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> None:
