@@ -30,7 +30,8 @@ from typing import Any, TypeVar
 
 from empirics import cluster
 from empirics.cluster import NoWorkersError
-from empirics.threads import cores, one_thread, one_thread_in_children, set_threads
+from empirics.interrupts import held_back, undisturbed
+from empirics.threads import cores, one_thread, set_threads, threads_in_children
 from theory._validation import check_integer
 
 _Task = TypeVar("_Task")
@@ -88,30 +89,50 @@ def processes(number: int | None = None) -> Pool:
     """
     workers = cores() if number is None else check_integer("jobs", number, minimum=1)
 
-    @contextmanager
-    def open_(limit: int | None) -> Iterator[Executor]:
-        with one_thread_in_children():
-            executor = ProcessPoolExecutor(
-                min(workers, limit or workers), mp_context=get_context("spawn"), initializer=_start_worker
-            )
+    def open_(limit: int | None) -> AbstractContextManager[Executor]:
+        return started(min(workers, limit or workers), threads=1)
+
+    # No more than can run: those that wait would be lost with a worker that dies, and run alone.
+    return Pool(name="processes", open=open_, window=workers)
+
+
+@contextmanager
+def started(number: int, *, threads: int) -> Iterator[Executor]:
+    """Start so many processes with so many threads each; they end with the block, or with this process.
+
+    Raises
+    ------
+    RuntimeError
+        If no process can start.
+    """
+    with threads_in_children(threads):
+        executor = _Processes(number, mp_context=get_context("spawn"), initializer=_start_worker)
+        try:
             try:
-                try:
-                    executor.submit(_ping).result()
-                except BrokenExecutor as error:
-                    msg = "processes must be able to start, got one that ended before its first task"
-                    raise RuntimeError(msg) from error
-                yield executor
-            except BaseException:
+                executor.submit(_ping).result()
+            except BrokenExecutor as error:
+                msg = "processes must be able to start, got one that ended before its first task"
+                raise RuntimeError(msg) from error
+            yield executor
+        except BaseException:
+            with undisturbed():
+                # A task may take minutes; the list of processes is gone after a shutdown.
                 running = list((executor._processes or {}).values())
                 executor.shutdown(wait=False, cancel_futures=True)
                 for process in running:
                     process.terminate()
-                raise
-            finally:
+            raise
+        finally:
+            with undisturbed():
                 executor.shutdown()
 
-    # No more than can run: those that wait would be lost with a worker that dies, and run alone.
-    return Pool(name="processes", open=open_, window=workers)
+
+class _Processes(ProcessPoolExecutor):
+    """A pool whose processes start, as `submit` needs them, where no signal comes between."""
+
+    def submit(self, fn: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:  # noqa: ANN401
+        with held_back():
+            return super().submit(fn, *args, **kwargs)
 
 
 def dask(address: str) -> Pool:

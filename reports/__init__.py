@@ -1,6 +1,12 @@
-"""Reports: every symbolic prediction beside its measurement, with a verdict."""
+"""Reports: every symbolic prediction beside its measurement, with a verdict.
 
+Names are imported when they are first asked for, so that the command can be interrupted from its start on.
+"""
+
+import sys
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 
 _missing = [
     name
@@ -11,19 +17,17 @@ if _missing:
     _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
     raise ImportError(_msg)
 
-from reports._matplotlib import load  # noqa: E402
-
-load()  # before the first module that draws
-
-from reports.build import SCHEMA_VERSION  # noqa: E402
-from reports.choice import Choice, choose  # noqa: E402
-from reports.claims import claims  # noqa: E402
-from reports.presets import PRESETS, Series, series, source  # noqa: E402
-from reports.provenance import provenance  # noqa: E402
-from reports.render import render  # noqa: E402
-from reports.report import Report, build  # noqa: E402
-from reports.schema import SchemaError  # noqa: E402
-from reports.verdicts import Claim  # noqa: E402
+TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
+if TYPE_CHECKING:
+    from reports.build import SCHEMA_VERSION
+    from reports.choice import Choice, choose
+    from reports.claims import claims
+    from reports.presets import PRESETS, Series, series, source
+    from reports.provenance import provenance
+    from reports.render import render
+    from reports.report import Report, build
+    from reports.schema import SchemaError
+    from reports.verdicts import Claim
 
 __all__ = [
     "PRESETS",
@@ -41,3 +45,37 @@ __all__ = [
     "series",
     "source",
 ]
+
+_PLACES = {
+    name: module
+    for module, names in {
+        "build": ("SCHEMA_VERSION",),
+        "choice": ("Choice", "choose"),
+        "claims": ("claims",),
+        "presets": ("PRESETS", "Series", "series", "source"),
+        "provenance": ("provenance",),
+        "render": ("render",),
+        "report": ("Report", "build"),
+        "schema": ("SchemaError",),
+        "verdicts": ("Claim",),
+    }.items()
+    for name in names
+}
+
+
+class _Package(ModuleType):
+    """A package in which some functions have the names of modules: `reports.render` is the function."""
+
+    def __getattr__(self, name: str) -> object:
+        if name not in _PLACES:
+            msg = f"module {self.__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        return getattr(import_module(f"{self.__name__}.{_PLACES[name]}"), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # An import binds a submodule to its package.
+        if not (name in _PLACES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

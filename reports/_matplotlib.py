@@ -42,3 +42,15 @@ def _load_with_defaults() -> None:
     finally:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
+
+
+load()
+
+from matplotlib import rc_context as rc_context  # noqa: E402
+from matplotlib import rcParamsDefault as rcParamsDefault  # noqa: E402
+from matplotlib.axes import Axes as Axes  # noqa: E402
+from matplotlib.axis import Axis as Axis  # noqa: E402
+from matplotlib.backends.backend_svg import RendererSVG as RendererSVG  # noqa: E402
+from matplotlib.figure import Figure as Figure  # noqa: E402
+from matplotlib.ticker import FuncFormatter as FuncFormatter  # noqa: E402
+from matplotlib.ticker import NullFormatter as NullFormatter  # noqa: E402

@@ -1,17 +1,18 @@
-"""The command `perturblearn`.
+"""The command `perturblearn`: its options, its exit codes (`_EXIT_CODES`), and which function does what.
 
-Exit codes: 0 done (whatever the verdicts of a report, and if some runs of a sweep failed); 1 a sweep of which
-every run failed, with the table on stdout and the errors in its folder; 2 bad input, a damaged file or no
-room, with one line saying what, and nothing written; 130 interrupted.  Then `report` leaves a partial report
-of what is done, `sweep` its results, and the others nothing.
+Interrupted, `report` leaves a partial report of what is done, `sweep` and `orthogonal` their results, and the
+others nothing.
 """
 
 import argparse
+import difflib
 import re
 import shlex
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
 
@@ -30,6 +31,7 @@ from empirics.falsify import (
     write_counter_example,
 )
 from empirics.falsify.stated import margin_theorem
+from empirics.interrupts import interruptible
 from empirics.perturb import TARGETS
 from reports import cli_report, terminal
 from reports.cli_orthogonal import EXAMPLE as ORTHOGONAL_EXAMPLE
@@ -65,8 +67,9 @@ _EXAMPLES = {
 }
 _FORMAT_HELP = "of the report; results.json is written beside it; pdf: printed by Chromium"
 _EXIT_CODES = (
-    "exit codes: 0 done, whatever the verdicts; 1 every run of a sweep failed; 2 bad input, a damaged file "
-    "or no room, with one line saying what; 130 interrupted (Ctrl-C)"
+    "exit codes: 0 done, whatever the verdicts; 1 every run of a sweep failed, or standard output takes "
+    "nothing; 2 bad input, a damaged file or no room, with one line saying what; 130 interrupted (Ctrl-C), "
+    "143 ended (SIGTERM), 129 hung up (SIGHUP)"
 )
 
 
@@ -74,10 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    options = parser.parse_args(typed)
+    options, unknown = parser.parse_known_args(typed)
+    if unknown:
+        _refuse(unknown, options.command, parser)
     if options.command is None:
-        terminal.show(_overview(parser))
-        return 0
+        return 0 if terminal.show(_overview(parser)) else 1
     run = {
         "report": _report,
         "render": cli_report.run_render,
@@ -88,8 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sweep": _sweep,
         "orthogonal": orthogonal,
     }[options.command]
+    received: list[int] = []
     try:
-        printed = run(options, command=shlex.join(["perturblearn", *typed]))
+        with interruptible() as received:
+            printed = run(options, command=shlex.join(["perturblearn", *typed]))
     except AllFailedError as error:
         terminal.show(str(error))
         return 1
@@ -98,13 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # that is missing comes with the commands that fetch it: all of their lines are shown.
         missing = isinstance(error, (ConnectionError, FileNotFoundError))
         lines = str(error).splitlines()[: None if missing else 1] or [type(error).__name__]
-        print(f"perturblearn: error: {chr(10).join(map(legible, lines))}", file=sys.stderr)
+        terminal.complain(f"error: {chr(10).join(map(legible, lines))}")
         return 2
     except KeyboardInterrupt as error:
-        print(f"perturblearn: interrupted, {legible(str(error)) or 'nothing written'}", file=sys.stderr)
-        return 130
-    terminal.show(printed)
-    return 0
+        terminal.complain(f"interrupted, {legible(str(error)) or 'nothing written'}")
+        return 128 + (received or [signal.SIGINT])[0]
+    return 0 if terminal.show(printed) else 1
 
 
 def _overview(parser: argparse.ArgumentParser) -> str:
@@ -119,6 +124,83 @@ def _overview(parser: argparse.ArgumentParser) -> str:
 def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     (action,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     return dict(action.choices)
+
+
+def _refuse(unknown: Sequence[str], command: str | None, parser: argparse.ArgumentParser) -> NoReturn:
+    """Name the first word that nothing takes, and what it may have meant."""
+    name = unknown[0].partition("=")[0]
+    commands = _commands(parser)
+    takers = [other for other, its in commands.items() if name in its._option_string_actions]
+    hint = "" if command is None else _near(name, commands[command]._option_string_actions)
+    if takers and not hint:
+        hint = f", but of {' and '.join(takers)}"
+    kind = "option" if name.startswith("-") else "argument"
+    parser.error(f"{name!r} is no {kind} of {parser.prog} {command or ''}".rstrip() + hint)
+
+
+def _near(word: str, words: Iterable[str]) -> str:
+    """Return the question whether a word nearly like this one was meant."""
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes nothing for what it only resembles, and says in one line what it does not take."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  (those of argparse)
+        super().__init__(allow_abbrev=False, **settings)
+        self.register("action", None, _Once)
+        self._negative_number_matcher = re.compile(r"-([\d.]|inf$|nan$)")  # values: -1,1 and -1e-3
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        if action.choices is not None and value not in action.choices:
+            msg = f"must be {' or '.join(action.choices)}, got {value!r}{_near(value, action.choices)}"
+            raise argparse.ArgumentError(action, msg)
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> object:
+        if action.nargs == argparse.PARSER:  # the command and all that follows it
+            return arg_string
+        if not arg_string.strip():
+            raise argparse.ArgumentError(action, f"must not be empty, got {arg_string!r}")
+        try:
+            value: object = super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            kind = "an integer" if action.type is int else "a number"
+            raise argparse.ArgumentError(action, f"must be {kind}, got {arg_string!r}") from None
+        if isinstance(value, int) and abs(value) > cli_report.LARGEST:
+            raise argparse.ArgumentError(action, f"must lie within ±{cli_report.LARGEST}, got {arg_string}")
+        return value
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with one line."""
+        if re.search(r"expected (at least )?one argument$", message):
+            message += "; a value that begins with - is written --option=-value"
+        terminal.complain(f"error: {message.removeprefix('argument ')}")
+        raise SystemExit(2)
+
+    def print_help(self, _file: object = None) -> None:
+        """Print the options."""
+        if not terminal.show(self.format_help().rstrip("\n")):
+            raise SystemExit(1)
+
+
+class _Once(argparse.Action):
+    """Refuses an option that is given again: one of its values would be dropped."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401
+        option_string: str | None = None,
+    ) -> None:
+        """Keep a value."""
+        given = vars(namespace).setdefault("given", set())
+        if option_string is not None and option_string in given:
+            together = " (several names follow one)" if self.nargs == "+" else ""
+            raise argparse.ArgumentError(self, f"must be given once{together}, got it again")
+        given.add(option_string)
+        setattr(namespace, self.dest, values)
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -136,7 +218,7 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="perturblearn",
         description="Theory against experiment: learning from adversarial perturbations.",
         epilog=_EXIT_CODES,
@@ -153,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_report(commands: "argparse._SubParsersAction[_Parser]") -> None:
     report = commands.add_parser(
         "report",
         help="train networks, compare them with the theory, write an HTML page and results.json",
@@ -205,7 +287,7 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     setting.add_argument("--precision", choices=PRECISIONS, help="of the networks")
 
 
-def _add_others(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_others(commands: "argparse._SubParsersAction[_Parser]") -> None:
     again = commands.add_parser(
         "render",
         help="make a report again from its results.json, in any format",
@@ -249,7 +331,7 @@ def _add_others(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     listing.add_argument("--out", type=Path, default=Path("index.html"), help=".html file")
 
 
-def _add_phi(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_phi(commands: "argparse._SubParsersAction[_Parser]") -> None:
     kernel = commands.add_parser(
         "phi",
         help="print the kernel matrix Φ of points in a file",
@@ -275,7 +357,7 @@ def _add_phi(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     kernel.add_argument("--out", type=Path, help=".npy or .csv file (printed if absent)")
 
 
-def _add_falsify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_falsify(commands: "argparse._SubParsersAction[_Parser]") -> None:
     search = commands.add_parser(
         "falsify",
         help="search for data at which an inequality fails, and write them as a Python file",

@@ -1,24 +1,21 @@
 """The commands about reports: `report`, `render`, `compare` and `index`."""
 
 import argparse
-import os
 import shlex
-import signal
-import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from empirics import store
+from empirics import executors, store
 from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
+from empirics.interrupts import undisturbed
+from empirics.threads import cores
 from reports import formats, listing, schema, terminal
 from reports.build import build
 from reports.compare import compare
@@ -26,7 +23,8 @@ from reports.partial import Recorder, build_partial
 from reports.presets import Series, series, source
 from reports.provenance import provenance
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LARGEST = 2**63 - 1  # what arrays can count
+_PARTIAL = "making a report of what is done (Ctrl-C: stop, nothing written)"
 # Neuron updates from which starting processes (seconds each) pays.
 _WORK_OF_A_PROCESS = 1 << 22
 
@@ -36,10 +34,10 @@ def run_report(options: argparse.Namespace, *, command: str) -> str:
 
     Raises
     ------
-    ValueError, TypeError, OSError, RuntimeError
+    ValueError, TypeError, OSError
         On bad input or a disk that takes no more; nothing is written then.
-    KeyboardInterrupt
-        If interrupted; the message says what was written.
+    RuntimeError, KeyboardInterrupt
+        If a worker process ended, or if interrupted; the message says what was written.
     """
     all_series = [_series(name, options) for name in options.data]
     if len(set(options.data)) < len(options.data):
@@ -62,7 +60,15 @@ def run_report(options: argparse.Namespace, *, command: str) -> str:
                 executor=recorder,
             )
     except KeyboardInterrupt:
-        _write_partial(options, all_series, recorder, origin)
+        if not recorder.started:
+            raise
+        terminal.complain(f"interrupted; {_PARTIAL}")
+        raise KeyboardInterrupt(_write_partial(options, all_series, recorder, origin)) from None
+    except BrokenExecutor as error:
+        what = "a process of --jobs ended before its task did, as for want of memory"
+        terminal.complain(f"{what}; {_PARTIAL}")
+        msg = f"{what}; {_write_partial(options, all_series, recorder, origin)}"
+        raise RuntimeError(msg) from error
     try:
         contents = formats.files(results, options.format)
     except (Exception, KeyboardInterrupt) as error:  # what was trained is kept, whatever a page lacks
@@ -103,40 +109,30 @@ def _explained(error: ValueError, data: DataSource) -> str:
 
 def _write_partial(
     options: argparse.Namespace, all_series: list[Series], recorder: Recorder, origin: dict[str, Any]
-) -> None:
-    """Write the report of what is done, and go on with the interruption.
+) -> str:
+    """Write the report of what is done; return what was written.
 
     Beside a report that is there already, not over it.
     """
-    if not recorder.started:
-        raise KeyboardInterrupt
-    print(
-        "perturblearn: interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)",
-        file=sys.stderr,
-        flush=True,
-    )
     try:
         results = build_partial(
             all_series, recorder, provenance=origin, device=options.device, progress=terminal.progress
         )
         contents = None if results is None else formats.files(results, options.format)
     except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
-        msg = f"nothing written: no report can be made of what is done ({error})"
-        raise KeyboardInterrupt(msg) from error
+        return f"nothing written: no report can be made of what is done ({error})"
     if results is None or contents is None:
-        msg = "nothing written: fewer than two seeds are done"
-        raise KeyboardInterrupt(msg)
+        return "nothing written: fewer than two seeds are done"
     folder = options.out / "partial" if (options.out / schema.RESULTS).exists() else options.out
     _write(folder, contents)
     terminal.show(f"{terminal.verdicts(results)}\n{_places(folder, contents)}")
     partial = results["partial"]
-    msg = f"partial report of {partial['done']} of {partial['planned']} runs: {folder}"
-    raise KeyboardInterrupt(msg)
+    return f"partial report of {partial['done']} of {partial['planned']} runs: {folder}"
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> None:
     """Write files that belong together; Ctrl-C does not come between, so that none is missing."""
-    with _undisturbed():
+    with undisturbed():
         formats.write(folder, contents)
 
 
@@ -259,10 +255,14 @@ def _series(name: str, options: argparse.Namespace) -> Series:
 
 def _widths(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in text.split(","))
+        widths = tuple(int(part) for part in text.split(","))
     except ValueError as error:
         msg = f"widths must be integers separated by commas, got {text!r}"
         raise ValueError(msg) from error
+    if max(widths) > LARGEST:
+        msg = f"widths must lie within ±{LARGEST}, got {text!r}"
+        raise ValueError(msg)
+    return widths
 
 
 @contextmanager
@@ -271,46 +271,10 @@ def _workers(options: argparse.Namespace, all_series: list[Series]) -> Iterator[
     if options.jobs is not None and options.jobs < 1:
         msg = f"jobs must be >= 1, got {options.jobs}"
         raise ValueError(msg)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    jobs = options.jobs or (cores if options.device == "cpu" else 1)
+    jobs = options.jobs or (cores() if options.device == "cpu" else 1)
     work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
     if jobs == 1 or (options.jobs is None and work < _WORK_OF_A_PROCESS):
         yield None
         return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(max(1, cores // jobs))))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_quiet)
-    try:
+    with executors.started(jobs, threads=max(1, cores() // jobs)) as executor:
         yield executor
-    except BaseException:
-        with _undisturbed():
-            # A task may take minutes; the list of processes is gone after a shutdown.
-            for process in list((executor._processes or {}).values()):
-                process.terminate()
-        raise
-    finally:
-        with _undisturbed():
-            executor.shutdown(cancel_futures=True)
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait for a moment, and then do nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _quiet() -> None:
-    """Leave Ctrl-C to the parent, which ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

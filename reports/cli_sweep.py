@@ -19,6 +19,7 @@ from empirics.published import BLOCKS, SIZES, STAND_IN, plan_of
 from empirics.store import DamagedError
 from empirics.studies import STUDIES
 from empirics.sweep import Summary, count_tasks, run_sweep
+from reports import terminal
 from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
 from reports.sweeps.parts import Part
 from reports.text import many
@@ -310,7 +311,7 @@ def _read(path: Path) -> Plan:
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """One line with the time left; silent when nobody watches."""
     columns = (TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    watched = sys.stderr.isatty()
+    watched = terminal.is_terminal(sys.stderr)
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not watched) as bar:
         task = bar.add_task("sweep", total=None)
         begun = False

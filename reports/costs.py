@@ -14,12 +14,11 @@ from typing import Any
 import jinja2
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from empirics import costs
 from empirics.store import check_output, to_json, write_together
 from reports import text
+from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.provenance import provenance
 from reports.svg import INK, THIRD, F, G, drawing, power
 from theory.kernel import threads

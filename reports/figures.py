@@ -7,9 +7,9 @@ The same results give the same bytes.
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from reports import figures_bounds, pictures
+from reports._matplotlib import Axes
 from reports.svg import (
     COLORS,
     GRID,

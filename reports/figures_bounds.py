@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
+from reports._matplotlib import Axes
 from reports.svg import COLORS, INK, SHADE, THIRD, F, G, drawing, log_x, powers
 
 Section = dict[str, Any]

@@ -11,13 +11,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_svg import RendererSVG
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from reports._matplotlib import (
+    Axes,
+    Axis,
+    Figure,
+    FuncFormatter,
+    NullFormatter,
+    RendererSVG,
+    rc_context,
+    rcParamsDefault,
+)
 
 # Drawn colour → CSS variable of the page (templates/page.html).  Okabe–Ito, safe for colour blindness.
 INK, GRID, F, G, THIRD, SHADE = "#101011", "#d0d0d1", "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -152,7 +157,7 @@ def drawing(
     headroom : float
         Share of a log y axis that is added above the data, for the legend.
     """
-    with mpl.rc_context(_defaults() | _STYLE | {"svg.hashsalt": name}):
+    with rc_context(_defaults() | _STYLE | {"svg.hashsalt": name}):
         figure = Figure(figsize=size, dpi=_DPI)
         axes = figure.add_subplot()
         draw(axes)
@@ -168,7 +173,7 @@ def drawing(
 @functools.cache
 def _defaults() -> dict[str, Any]:
     """Return what matplotlib draws with where its user has set nothing."""
-    return {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+    return {name: value for name, value in rcParamsDefault.items() if name != "backend"}
 
 
 def fit(axes: Axes) -> None:

@@ -6,7 +6,8 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from reports import text
 from reports.formats import setting_text
@@ -17,22 +18,49 @@ _started = time.monotonic()
 
 def progress(share: float, text: str) -> None:
     """One line that is rewritten; silent when nobody watches."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return
     elapsed = time.monotonic() - _started
     left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0.05 else ""
     line = f"{share:4.0%} {legible(text)}{left}"[: shutil.get_terminal_size().columns - 1]
-    print(f"\r\x1b[K{line}" if share < 1 else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+    _write(f"\r\x1b[K{line}" if share < 1 else "\r\x1b[K", sys.stderr)
 
 
-def show(text: str) -> None:
-    """Print what was done; a reader that has gone or a terminal without Greek does not undo it."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+def show(text: str) -> bool:
+    """Print what was done; return whether it could be.
+
+    A reader that has gone or a terminal without Greek does not undo it; a stream that takes nothing is told.
+    """
+    error = _write(f"{text}\n", sys.stdout)
+    if error is not None:
+        complain(f"error: standard output must be writable, got {error}")
+    return error is None
+
+
+def complain(text: str) -> None:
+    """Print a line on stderr, if it takes one."""
+    _write(f"perturblearn: {text}\n", sys.stderr)
+
+
+def _write(text: str, stream: TextIO | None) -> Exception | None:
+    """Write to a stream, and return why it cannot be written to, if so."""
+    if stream is None:
+        return OSError("none")
+    if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+        stream.reconfigure(errors="replace")
     try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError) as error:  # ValueError: closed
+        with suppress(OSError, ValueError):  # Python would try again to write what is left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return None if isinstance(error, BrokenPipeError) else error
+    return None
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether somebody watches a stream."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def verdicts(results: Mapping[str, Any]) -> str:
@@ -65,7 +93,7 @@ def _warnings(section: Mapping[str, Any]) -> list[str]:
 
 def _mark(verdict: str) -> str:
     text = f"{verdict:<20}"
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not is_terminal(sys.stdout) or os.environ.get("NO_COLOR"):
         return text
     color = {"holds": "32", "fails": "31", "unknown": "33"}.get(verdict, "2")
     return f"\x1b[{color}m{text}\x1b[0m"

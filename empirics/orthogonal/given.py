@@ -18,7 +18,7 @@ from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
-from theory._validation import Array, check_integer, check_real
+from theory._validation import Array, as_points, check_integer, check_real
 from theory.conditions import Verdict
 from theory.orthogonal import (
     Multipliers,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
+from reports._matplotlib import Axes
 from reports.orthogonal.build import LEVEL
 from reports.svg import GRID, INK, SHADE, THIRD, F, G, drawing, log_x
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.svg import GRID, INK, SHADE, THIRD, F, G, drawing, power
 
 Json = Mapping[str, Any]

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_every_option_reaches_the_experiments(out, capsys):
         "precision": "float64",
     }
     flags = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-    assert main([*TINY, *FAST, *flags, "--shift", "0.375", "--out", str(out)]) == 0
+    assert main([*TINY, *FAST[:4], *flags, "--shift", "3.75e-1", "--out", str(out)]) == 0
     capsys.readouterr()
     (section,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["sections"]
     assert {key: section["config"][key] for key in options} == options
@@ -125,7 +126,7 @@ def test_second_report_replaces_the_first(out, capsys):
     (out / "report.html").write_text("an older page", encoding="utf-8")
     (out / "notes.txt").write_text("mine", encoding="utf-8")
     for seeds in ("2", "3"):
-        assert main([*TINY, *FAST, "--seeds", seeds, "--out", str(out)]) == 0
+        assert main([*TINY, *FAST[:2], *FAST[4:], "--seeds", seeds, "--out", str(out)]) == 0
     capsys.readouterr()
     assert sorted(path.name for path in out.iterdir()) == ["notes.txt", "report.html", "results.json"]
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
@@ -193,6 +194,7 @@ BAD = [
     ("--data digits --classes 1,", "classes must be two names separated by a comma", "'1,'"),
     ("--data digits --classes 1,1", "classes must be two different ones", "'1' twice"),
     ("--data digits --classes 1,cat", "classes must occur in digits", "'cat'"),
+    ("--data digits --classes -1,1", "classes must occur in digits", "'-1'"),
     ("--data {files}/absent.csv", "data file must exist", "absent.csv'"),
     ("--data {files}", "data must be digits", "/data'"),
     ("--data {files}/binary.csv", "binary.csv must be a readable text file", "0x80"),
@@ -218,7 +220,11 @@ BAD = [
     (f"{SYNTHETIC} --widths a,b", "widths must be integers separated by commas", "'a,b'"),
     (f"{SYNTHETIC} --widths 10,", "widths must be integers separated by commas", "'10,'"),
     (f"{SYNTHETIC} --widths 100,10", "widths must increase", "100, 10"),
+    (f"{SYNTHETIC} --widths 10,10", "widths must increase", "10, 10"),
+    (f"{SYNTHETIC} --widths 10,{10**30}", "widths must lie within ±9223372036854775807", f"10,{10**30}"),
     (f"{SYNTHETIC} --T-f -1", "T_f must be >= 0", "-1.0"),
+    (f"{SYNTHETIC} --T-f -1e-3", "T_f must be >= 0", "-0.001"),
+    (f"{SYNTHETIC} --shift -inf", "shift must be finite", "-inf"),
     (f"{SYNTHETIC} --T-g inf", "T_g must be finite", "inf"),
     (f"{SYNTHETIC} --epsilon 0", "epsilon must be > 0", "0.0"),
     (f"{SYNTHETIC} --num-steps 0", "num_steps must be >= 1", "0"),
@@ -253,27 +259,61 @@ def test_bad_input_is_one_line_and_nothing_is_written(line, rule, value, files, 
 
 @pytest.mark.usefixtures("no_build")
 @pytest.mark.parametrize(
-    ("line", "named"),
+    ("line", "rule", "value"),
     [
-        ("reprot", "'reprot'"),
-        ("report --preset slow", "'slow'"),
-        ("report --seeds many", "'many'"),
-        ("report --loss hinge", "'hinge'"),
-        ("report --data", "--data"),
-        ("report --colour red", "--colour"),
-        ("report --format tex", "'tex'"),
-        ("render", "results"),
-        ("compare one", "B"),
-        ("index", "DIR"),
+        ("reprot", "must be report or render or", "got 'reprot'; did you mean report?"),
+        ("--sed 3", "'--sed' is no option of perturblearn", ""),
+        ("report --seed 3", "'--seed' is no option of perturblearn report; did you mean --seeds?", ""),
+        ("sweep --seed 3", "'--seed' is no option of perturblearn sweep; did you mean --seeds?", ""),
+        (
+            "falsify published --max-d 3",
+            "'--max-d' is no option of perturblearn falsify; did you mean --max-",
+            "",
+        ),
+        (
+            "report --study time",
+            "'--study' is no option of perturblearn report, but of sweep and orthogonal",
+            "",
+        ),
+        ("report extra", "'extra' is no argument of perturblearn report", ""),
+        ("report --colour=red", "'--colour' is no option of perturblearn report", ""),
+        ("report --preset slow", "--preset: must be quick or published or lazy, got 'slow'", ""),
+        ("report --preset quik", "--preset: must be quick or ", "got 'quik'; did you mean quick?"),
+        ("report --seeds many", "--seeds: must be an integer, got 'many'", ""),
+        ("report --seeds −3", "--seeds: must be an integer, got '−3'", ""),
+        (
+            f"report --dim {10**19}",
+            "--dim: must lie within ±9223372036854775807, got 10000000000000000000",
+            "",
+        ),
+        ("report --shift 1,5", "--shift: must be a number, got '1,5'", ""),
+        ("report --data", "--data: expected at least one argument", ""),
+        (
+            "report --data a.csv --data b.csv",
+            "--data: must be given once (several names follow one)",
+            "again",
+        ),
+        ("sweep --seeds 2 --seeds=3", "--seeds: must be given once, got it again", ""),
+        ("orthogonal --out a --out b", "--out: must be given once, got it again", ""),
+        ("falsify published --seed 1 --seed 1", "--seed: must be given once, got it again", ""),
+        ("report --classes -a,b", "--classes: expected one argument", "is written --option=-value"),
+        ("report --out=", "--out: must not be empty, got ''", ""),
+        ("report --format tex", "--format: must be ", "got 'tex'"),
+        ("render", "the following arguments are required: results", ""),
+        ("compare one", "the following arguments are required: B", ""),
+        ("index", "the following arguments are required: DIR", ""),
     ],
 )
-def test_arguments_that_do_not_parse_exit_with_two(line, named, capsys):
+def test_arguments_that_do_not_parse_exit_with_two(line, rule, value, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(line.split())
     assert exit_.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert named in captured.err.splitlines()[-1]
+    assert captured.err.startswith("perturblearn: error: ")
+    assert captured.err.count("\n") == 1
+    assert rule in captured.err
+    assert value in captured.err.partition(rule)[2]
 
 
 def test_help_names_every_option_with_an_example(capsys):
@@ -361,7 +401,7 @@ def test_partial_report_is_the_report_of_a_smaller_grid(out, tmp_path, capsys, m
     assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
     captured = capsys.readouterr()
     assert captured.err == (
-        "perturblearn: interrupted; making a report of what is done (Ctrl-C again: stop, nothing written)\n"
+        "perturblearn: interrupted; making a report of what is done (Ctrl-C: stop, nothing written)\n"
         f"perturblearn: interrupted, partial report of 7 of 9 runs: {out}\n"
     )
     assert "Partial report: interrupted after 7 of 9 runs." in captured.out
@@ -468,24 +508,180 @@ def test_interruption_while_drawing_keeps_the_numbers(out, capsys, monkeypatch):
 
 
 @pytest.mark.usefixtures("quick_phi", "no_page")
-def test_interrupted_processes_end_and_their_results_are_kept(out, capsys, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "a worker is killed"])
+def test_processes_that_are_stopped_leave_a_partial_report(number, out, capsys, monkeypatch):
     calls = []
 
     def progress(share, text):
         calls.append(text)
         if "width" in text and sum("width" in call for call in calls) == 5:  # four runs are in
-            os.kill(os.getpid(), signal.SIGINT)
+            (worker, *_) = multiprocessing.active_children()
+            os.kill(os.getpid() if number == signal.SIGTERM else worker.pid, number)
 
     monkeypatch.setattr(terminal, "progress", progress)
-    assert (
-        main([*TINY, *FAST, "--widths", "16,64,100000", "--num-steps", "9", "--jobs", "2", "--out", str(out)])
-        == 130
-    )
-    capsys.readouterr()
+    widths = ["--widths", "16,64,100000", "--num-steps", "9"]
+    code = main([*TINY, *FAST[2:4], *widths, "--jobs", "2", "--out", str(out)])
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert said[1].endswith(f" of 6 runs: {out}")
+    if number == signal.SIGTERM:
+        assert code == 143
+        assert said[1].startswith("perturblearn: interrupted, partial report of ")
+    else:
+        assert code == 2
+        assert said[1].startswith("perturblearn: error: a process of --jobs ended before its task did")
     results = schema.read(out)
     assert results["partial"]["done"] >= 4
     assert results["sections"][0]["widths"][:2] == [16, 64]
     assert not multiprocessing.active_children()
+
+
+def _alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_end_with_a_report_that_is_killed(out):
+    code = (
+        "import sys\nfrom reports import terminal\n"
+        "terminal.progress = lambda share, text: print(text, flush=True)\n"
+        "from reports.cli import main\nmain(sys.argv[1:])\n"
+    )
+    command = [*TINY, "--widths", "16,1000000", "--seeds", "2", "--jobs", "2", "--out", str(out)]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,  # its processes can be counted
+    ) as process:
+        assert any("width" in line for line in process.stdout)  # one is done: its processes run
+        process.kill()
+    deadline = time.monotonic() + 30
+    while _alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(process.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_while_the_command_is_imported_is_one_line(number):
+    code = (
+        "import os, sys\n"
+        "class Signal:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'theory':\n"
+        "            os.kill(os.getpid(), int(sys.argv[1]))\n"
+        "sys.meta_path.insert(0, Signal())\n"
+        "from reports.__main__ import main\nsys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(int(number))],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=100,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "perturblearn: interrupted\n")
+
+
+def test_package_names_stay_functions_where_modules_have_the_same():
+    code = "import reports.render, reports\nprint(reports.render.__name__, reports.build.__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    assert done.stdout == "render reports.report\n"
+
+
+# Streams that take nothing, or not every letter -------------------------------------------------------
+
+
+def _full():
+    return Path("/dev/full").open("w", encoding="utf-8")
+
+
+def _closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+UNUSABLE = {
+    "none": lambda: None,
+    "closed": _closed,
+    "full": pytest.param(_full, marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")),
+}
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.parametrize("stream", UNUSABLE.values(), ids=UNUSABLE)
+def test_report_is_whole_where_streams_take_nothing(stream, out, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream())
+        assert main([*TINY, *FAST, "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("perturblearn: error: standard output must be writable, got ")
+    assert said.count("\n") == 1
+    assert "partial" not in schema.read(out)
+    before = (out / "results.json").read_bytes()
+    _interrupt(monkeypatch, calls=3)  # which stderr is told twice
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stream())
+        assert main([*TINY, *FAST, "--jobs", "1", "--out", str(out)]) == 130
+        assert main([*TINY, "--seeds", "1"]) == 2
+        with pytest.raises(SystemExit) as exit_:
+            main(["report", "--seed", "3"])
+    assert exit_.value.code == 2
+    assert (out / "results.json").read_bytes() == before
+    assert schema.read(out / "partial")["partial"]["done"] == 3
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_letters_that_a_stream_lacks_are_replaced(encoding, capsys, monkeypatch):
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding))
+    with pytest.raises(SystemExit) as exit_:
+        main(["phi", "--help"])
+    assert exit_.value.code == 0
+    assert b"--negative-slope ?" in shown.getvalue()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [
+        ("--out k.csv >&- 2>&- <&-", 1, ""),
+        (
+            ">/dev/full",
+            1,
+            "perturblearn: error: standard output must be writable, got [Errno 28] No space left",
+        ),
+        ("| true", 0, ""),
+    ],
+)
+def test_files_are_not_written_over_by_what_goes_to_streams(redirected, code, said, tmp_path):
+    (tmp_path / "points.csv").write_text("0,0\n", encoding="utf-8")
+    line = f"set -o pipefail; '{sys.executable}' -W error -m reports phi points.csv {redirected}"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        check=False,
+    )
+    assert (done.returncode, done.stderr[: len(said)], done.stderr.count("\n")) == (code, said, bool(said))
+    if "--out" in redirected:
+        assert (tmp_path / "k.csv").read_text(encoding="utf-8") == "0.5\n"
 
 
 def test_outcomes_are_given_again_and_no_task_runs_twice(tiny_series):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -194,13 +195,14 @@ def test_damage_and_strangers_are_told(families, out, capsys):
     assert "not of this plan        1" in said
 
 
-def test_interrupt_says_how_much_is_done(families, out, capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupt_says_how_much_is_done(families, out, capsys, number):
     def fails(config):
         if len(families.ran) == 4:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
 
     families.fails = fails
-    assert main([*TINY, *SERIAL, "--out", str(out)]) == 130
+    assert main([*TINY, *SERIAL, "--out", str(out)]) == 128 + number
     captured = capsys.readouterr()
     said = f"perturblearn: interrupted, 3 of 8 results are in {out}; the same command does the others\n"
     assert (captured.out, captured.err) == ("", said)
