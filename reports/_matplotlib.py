@@ -46,11 +46,20 @@ def _load_with_defaults() -> None:
 
 load()
 
-from matplotlib import rc_context as rc_context  # noqa: E402
-from matplotlib import rcParamsDefault as rcParamsDefault  # noqa: E402
-from matplotlib.axes import Axes as Axes  # noqa: E402
-from matplotlib.axis import Axis as Axis  # noqa: E402
-from matplotlib.backends.backend_svg import RendererSVG as RendererSVG  # noqa: E402
-from matplotlib.figure import Figure as Figure  # noqa: E402
-from matplotlib.ticker import FuncFormatter as FuncFormatter  # noqa: E402
-from matplotlib.ticker import NullFormatter as NullFormatter  # noqa: E402
+from matplotlib import rc_context, rcParamsDefault  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.axis import Axis  # noqa: E402
+from matplotlib.backends.backend_svg import RendererSVG  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
+
+__all__ = [
+    "Axes",
+    "Axis",
+    "Figure",
+    "FuncFormatter",
+    "NullFormatter",
+    "RendererSVG",
+    "rcParamsDefault",
+    "rc_context",
+]
