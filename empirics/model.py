@@ -150,7 +150,7 @@ def as_tensor(
 ) -> Tensor:
     """Return an array as a tensor: a copy where torch refuses its strides or byte order, or may not write."""
     native = np.asarray(values).dtype.newbyteorder("=")
-    return torch.as_tensor(np.require(values, native, "CW"), dtype=dtype, device=device)
+    return torch.as_tensor(np.require(values, native, ["C", "W"]), dtype=dtype, device=device)
 
 
 @contextmanager
