@@ -256,8 +256,9 @@ def test_jax_rejects_other_numbers(jax, dtype):
             phi(*arguments)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("factor", [1.0, 3.0, -1.0])
+@pytest.mark.parametrize(
+    ("dtype", "factor"), [("float32", 1.0), ("float64", 1.0), ("float32", 3.0), ("float64", -1.0)]
+)
 def test_jax_derivative_at_a_cone_point_is_zero_however_it_is_computed(jax, dtype, factor):
     """The roundings between u and v are others in each of these, and were taken for a direction."""
     x = jax.numpy.asarray(RNG.normal(size=(4, 3)), dtype)
@@ -277,7 +278,7 @@ def test_jax_derivative_at_a_cone_point_is_zero_however_it_is_computed(jax, dtyp
 
 def test_jax_second_derivatives_are_finite_where_squares_underflow(jax):
     x, z = (jax.numpy.full((1, 1), value, "float32") for value in (1e-20, 2e-20))
-    assert float(jax.hessian(lambda a: phi(a, z)[0, 0])(x).sum()) == 0
+    assert float(jax.jit(jax.hessian(lambda a: phi(a, z)[0, 0]))(x).sum()) == 0
 
 
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 1e-40), ("float64", 1e-310)])
@@ -294,7 +295,7 @@ def test_jax_subnormal_rows_keep_their_direction(jax, dtype, size):
 def test_jax_derivative_at_a_tiny_row(jax, size):
     """∇Φ(x) = 2⁶⁰ ∇Φ(2⁶⁰ x) without bias; 1e-38 is subnormal."""
     x, z = ((size * RNG.uniform(0.5, 1, size=(2, 3))).astype("float32") for _ in range(2))
-    gradient = jax.grad(lambda a, b: phi(a, b, bias_variance=0.0).sum())
+    gradient = jax.jit(jax.grad(lambda a, b: phi(a, b, bias_variance=0.0).sum()))
     found, scaled = (
         np.asarray(gradient(*map(jax.numpy.asarray, pair)), dtype=np.float64)
         for pair in ((x, z), (2.0**60 * x, 2.0**60 * z))
