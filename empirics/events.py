@@ -16,7 +16,7 @@ import numpy as np
 
 from empirics.compiled import compiled
 from empirics.quadratic import Integers, least_norm
-from theory._validation import Array
+from theory.validation import Array
 
 # A speed below this multiple of the largest one possible is rounding of a sum that is updated event by event.
 _ROUNDING = 1024 * np.finfo(np.float64).eps

@@ -14,8 +14,8 @@ from empirics.descent import Trained, parameters_of, with_parameters
 from empirics.events import COUNTS, STUCK, follow_all
 from empirics.model import TwoLayerNet
 from empirics.samples import compressed, distinct, neurons_in_blocks
-from theory._validation import Array, as_labels, as_points, check_increasing
 from theory.kernel import threads
+from theory.validation import Array, as_labels, as_points, check_increasing
 
 
 @dataclass(frozen=True, kw_only=True)

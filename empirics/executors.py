@@ -32,7 +32,7 @@ from empirics import cluster
 from empirics.cluster import NoWorkersError
 from empirics.interrupts import held_back, undisturbed
 from empirics.threads import cores, one_thread, set_threads, threads_in_children
-from theory._validation import check_integer
+from theory.validation import check_integer
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")

@@ -22,8 +22,8 @@ from empirics.perturb import adversarial_inputs, draw_targets, normalised, pertu
 from empirics.quadratic import Integers
 from empirics.seeds import seeds_of
 from empirics.solvers import DTYPES, Stop, learning_rate, stop_f, stop_g, train_to
-from theory._validation import Array
 from theory.setting import LIPSCHITZ
+from theory.validation import Array
 
 Record = Mapping[str, Cell]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from empirics.descent import Trained
 from empirics.model import TwoLayerNet, as_tensor, blocks, threads_for
-from theory._validation import Array, as_points, as_real
 from theory.setting import LIPSCHITZ
+from theory.validation import Array, as_points, as_real
 
 Counts = NDArray[np.int64]
 

@@ -12,7 +12,7 @@ from empirics.data import DataSource
 from empirics.data.dataset import class_name
 from empirics.outcome import RECORD_VERSION
 from empirics.store import digest, plain_numbers
-from theory._validation import check_integer
+from theory.validation import check_integer
 
 DATA_PREFIX = "data."  # of the names of fields of the data
 # The name of a source, or of its class where each instance has a name of its own: "file", "idx".

@@ -22,8 +22,8 @@ from typing import Any, Literal
 
 from empirics.config import SOLVERS, ExperimentConfig, Solver
 from empirics.plan import Axis, Block, Plan, config_of, fields_of
-from theory._validation import check_choice, check_integer
 from theory.setting import flow_time
+from theory.validation import check_choice, check_integer
 
 Size = Literal["full", "small"]
 SIZES = ("full", "small")

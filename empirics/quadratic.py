@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empirics.compiled import compiled
-from theory._validation import Array
+from theory.validation import Array
 
 Integers = NDArray[np.int64]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from empirics.plan import config_of
 from empirics.published import Point
-from theory._validation import check_choice, check_integer
+from theory.validation import check_choice, check_integer
 
 Fields = Mapping[str, Any]
 

@@ -18,9 +18,9 @@ from reports import text
 from reports.claim_text import by_seed
 from reports.judging import CONFIDENCE, Judgement, judge_share, refuted, together, unmeasured
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
-from theory._validation import Array
-from theory.bounds.published import compare_published
-from theory.inverse import WIDEST
+from theory.certificates.inverse import WIDEST
+from theory.certificates.published import compare_published
+from theory.validation import Array
 
 # Probability that a certificate says something wrong about a point, over both initialisations.
 DELTA = 0.01

@@ -34,19 +34,25 @@ from empirics.falsify.stated import margin_theorem
 from empirics.interrupts import interruptible
 from empirics.perturb import TARGETS
 from reports import cli_report, terminal
-from reports.cli_orthogonal import EXAMPLE as ORTHOGONAL_EXAMPLE
-from reports.cli_orthogonal import add_parser as add_orthogonal_parser
-from reports.cli_orthogonal import orthogonal
-from reports.cli_sweep import EXAMPLE as SWEEP_EXAMPLE
-from reports.cli_sweep import HEADER_HELP, AllFailedError, sweep
-from reports.cli_sweep import add_parser as add_sweep_parser
+from reports.cli_orthogonal import (
+    EXAMPLE as ORTHOGONAL_EXAMPLE,
+    add_parser as add_orthogonal_parser,
+    orthogonal,
+)
+from reports.cli_sweep import (
+    EXAMPLE as SWEEP_EXAMPLE,
+    HEADER_HELP,
+    AllFailedError,
+    add_parser as add_sweep_parser,
+    sweep,
+)
 from reports.compare import ERROR_PROBABILITY
 from reports.formats import FORMATS
 from reports.presets import DEFAULT_DATA, PRESETS
 from reports.render import legible
 from theory import phi
-from theory._validation import Array
 from theory.setting import LOSSES, SCENARIOS
+from theory.validation import Array
 
 # From a constant and a margin.
 _INEQUALITIES: dict[str, Callable[[float, float], Inequality]] = {

@@ -23,7 +23,7 @@ from reports import terminal
 from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
 from reports.sweeps.parts import Part
 from reports.text import many
-from theory._validation import check_choice
+from theory.validation import check_choice
 
 EXAMPLE = (
     "perturblearn sweep --data shifted-gaussian --set data.dim=20 --set data.num_train=200 --axis "

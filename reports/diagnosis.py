@@ -24,7 +24,7 @@ import theory
 from empirics.experiment import ExperimentResult
 from empirics.measure import agrees
 from empirics.model import TwoLayerNet, activation_slopes, blocks
-from theory._validation import Array
+from theory.validation import Array
 
 # Below this share of equal signs a run counts as failed: hardly more than a coin.
 FAILED = 0.6

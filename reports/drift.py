@@ -24,7 +24,7 @@ from empirics.model import TwoLayerNet, activation_slopes, as_tensor, blocks
 from reports import text
 from reports.judging import Judgement, excluded, refuted, unmeasured
 from reports.verdicts import Claim, all_finite, verdict
-from theory._validation import Array
+from theory.validation import Array
 
 EDGES = tuple(float(edge) for edge in np.linspace(-1, 1, 41))  # of the bins of the ratio
 _POINTS = 60  # test points, evenly spread, at most

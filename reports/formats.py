@@ -15,7 +15,7 @@ from markupsafe import Markup
 from empirics import store
 from reports import schema, text
 from reports.render import environment, filled, legible, render
-from theory._validation import check_choice
+from theory.validation import check_choice
 
 Format = Literal["html", "json", "md", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "json", "md", "pdf")

@@ -19,8 +19,9 @@ from reports.judging import CONFIDENCE, together, unmeasured
 from reports.presets import Series
 from reports.statistics import summarise
 from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite, verdict
-from theory._validation import Array
-from theory.bounds import IndependentCertificate, certify_independent, neuron_envelope, truncation_risk
+from theory.bounds import neuron_envelope
+from theory.certificates import IndependentCertificate, certify_independent, truncation_risk
+from theory.validation import Array
 
 _NETWORKS: tuple[Literal["f", "g"], ...] = ("f", "g")
 # By simulation: networks as wide as their neurons are many, or less, so narrower than the lazy ones.

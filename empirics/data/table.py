@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from empirics.data.dataset import is_number
-from theory._validation import Array, check_choice
+from theory.validation import Array, check_choice
 
 HEADERS = ("auto", "yes", "no")
 

@@ -14,8 +14,8 @@ from empirics.orthogonal import (
 )
 from empirics.orthogonal.published import RULES, SWEEPS, Rule
 from empirics.published import Reading
-from theory._validation import check_choice, check_integer
 from theory.orthogonal.perturbations import NORMS
+from theory.validation import check_choice, check_integer
 
 Kind = Literal["published", "study", "data"]
 KINDS = ("published", "study", "data")

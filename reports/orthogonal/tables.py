@@ -5,8 +5,8 @@ from typing import Any
 
 from reports import text
 from reports.prior_work import all_of, orthogonal_verdict
-from theory.conditions import Verdict
 from theory.orthogonal import Hypothesis
+from theory.verdicts import Verdict
 
 Json = Mapping[str, Any]
 Table = dict[str, Any]

@@ -9,7 +9,7 @@ from scipy import stats
 
 from reports.judging import CONFIDENCE, Judgement, judge_share, seeds_without_violation
 from reports.verdicts import FALSE_ALARM
-from theory._validation import Array
+from theory.validation import Array
 
 FALLING = 0.25  # expected share of seeds along which what rises may fall
 NO_TREND = 0.5  # that share without a trend, as many rising as falling

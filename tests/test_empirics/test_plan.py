@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from empirics import DigitsData, ExperimentConfig, FileData, GaussianData, ShiftedGaussianData
 from empirics.data import IdxData, MnistData

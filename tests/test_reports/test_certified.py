@@ -13,7 +13,7 @@ from empirics.neurons import Schedule, certify_agreement_by_simulation, simulate
 from reports import Series, certified, render, simulated
 from reports.build import build
 from reports.presets import series, source
-from theory.bounds.published import compare_published
+from theory.certificates.published import compare_published
 
 DATA = ShiftedGaussianData(dim=5, num_train=30, num_test=25)
 STEPS = {"num_steps": 12, "momentum": 0.3}

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_nonnegative, check_choice, check_real
 from theory.setting import Setting
+from theory.validation import Array, as_nonnegative, check_choice, check_real
 
 Network = Literal["f", "g", "both"]
 

@@ -16,9 +16,9 @@ import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_real, check_slope
 from theory.geometry import scales
 from theory.kernel import gram
+from theory.validation import Array, as_points, check_real, check_slope
 
 # Entries of the temporary arrays of `reference` (32 MiB in float64).
 _BLOCK = 1 << 22

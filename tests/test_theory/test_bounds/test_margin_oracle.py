@@ -207,7 +207,7 @@ MUTANTS = {
         ("2 * problem.at.largest, problem.width, risk / 2", "2 * problem.at.largest, problem.width, risk"),
         ("2 * problem.at.largest, problem.width", "problem.at.largest, problem.width"),
         ("risk=risk / sides", "risk=risk"),
-        ("_drift(problem, risk / 2)", "_drift(problem, risk)"),
+        ("drift_terms(problem, risk / 2)", "drift_terms(problem, risk)"),
         ("_FLIPS_RISK * risk / sides", "_FLIPS_RISK * risk"),
         ("(1 - _FLIPS_RISK) * risk", "risk"),
         ("mean=sign * np.abs(mean)", "mean=np.abs(mean)"),

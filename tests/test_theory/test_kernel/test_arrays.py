@@ -4,8 +4,7 @@ import hypothesis.extra.numpy as hnp
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from theory import phi
 from theory.kernel.arrays import weighted_gradient

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, as_real, check_integer, check_probability
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.envelope import OUTWARD, NeuronEnvelope, rows_of
 from theory.kernel.enclosure import Sign
+from theory.validation import Array, as_real, check_integer, check_probability
 
 # Shares of δ: for what the simulation hides, for neurons out of limits; Chernoff has the rest.
 SIMULATION_SHARE = 1 / 2
@@ -108,7 +108,7 @@ def upper_mean(sample: ArrayLike, *, ceiling: ArrayLike, bet: ArrayLike, risk: f
 
     **Derivation.**  Derivation 10, step 2: a bet at fair odds is a non-negative variable of mean 1; Markov.
 
-    **Checked by.**  tests/test_theory/test_bounds/test_independent.py: coverage on rare events, which
+    **Checked by.**  tests/test_theory/test_certificates/test_independent.py: coverage on rare events, which
     come close to the risk.  For the best ν near the sample mean plus √(2 Var D log(1/risk)/n), without
     the estimated variance and the constants of an empirical Bernstein bound.
 
@@ -180,9 +180,10 @@ def certify_independent(
 
     **Derivation.**  Derivation 10.
 
-    **Checked by.**  tests/test_theory/test_bounds/test_independent.py (laws with hidden tails, untrained
-    networks, where a sign proved is wrong half of the time) and tests/test_empirics/test_neurons.py (fresh
-    networks; no violation).  Loose by the simulation: some m ≤ n is needed.
+    **Checked by.**  tests/test_theory/test_certificates/test_independent.py (laws with hidden tails,
+    untrained networks, where a sign proved is wrong half of the time) and
+    tests/test_empirics/test_neurons.py (fresh networks; no violation).  Loose by the simulation: some m ≤ n
+    is needed.
 
     Parameters
     ----------

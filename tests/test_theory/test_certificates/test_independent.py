@@ -7,7 +7,7 @@ from scipy import stats
 
 from theory import preactivation_scale
 from theory.bounds import neuron_envelope
-from theory.bounds.independent import (
+from theory.certificates.independent import (
     SIMULATION_SHARE,
     TRUNCATION_SHARE,
     NeuronEnvelope,

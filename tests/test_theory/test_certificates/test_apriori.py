@@ -22,13 +22,13 @@ from theory import (
     flip_bound,
     g_predict,
     kernel_bound,
+    perturbation_direction as direction,
 )
-from theory import perturbation_direction as direction
-from theory.bounds import apriori
-from theory.bounds.apriori import Interval, certify_agreement_a_priori
 from theory.bounds.gradients import Spread, _replaced, _second, _third, gradient_bound, gradients
 from theory.bounds.moments import bernstein, free_fourth_moment, free_second_moment, start_tail
 from theory.bounds.speeds import Speeds
+from theory.certificates import apriori
+from theory.certificates.apriori import Interval, certify_agreement_a_priori
 from theory.kernel.arrays import phi_of_angle
 from theory.testing import check_bound
 

@@ -12,19 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, check_choice, check_probability
 from theory.bounds.bound import Bound
 from theory.bounds.gradients import Gradients, assumptions, checked, gradients
-from theory.bounds.margin import _FLIPS_RISK as FLIPS_RISK
-from theory.bounds.margin import DYNAMICS, Dynamics, _Problem
-from theory.bounds.margin import _drift as drift_terms
-from theory.bounds.margin import _flips as flip_terms
+from theory.bounds.margin import DYNAMICS, FLIPS_RISK, Dynamics, Problem, drift_terms, flip_terms
 from theory.bounds.moments import QUIET, start_tail
 from theory.bounds.speeds import EPS, Speeds
-from theory.certificates import AgreementCertificate, Certificate, certify
+from theory.certificates.lazy import AgreementCertificate, Certificate, certify
 from theory.geometry import scales
 from theory.kernel.arrays import phi_of_angle
 from theory.setting import Setting
+from theory.validation import Array, as_labels, check_choice, check_probability
 
 # Every interval is widened by this part of the sizes in it: far above the roundings of its arithmetic.
 _WIDER = 1e-11
@@ -210,8 +207,8 @@ def certify_agreement_a_priori(
     **Derivation.**  Derivation 13: δ/3 for the sign of f, δ/3 for the perturbations, δ/3 for g on any of the
     perturbed sets that are left; a union bound.
 
-    **Checked by.**  tests/test_theory/test_bounds/test_apriori.py, against pairs of trained networks.  Half
-    of the points of the reference case of Derivation 13 take 6 to 15 times the width that
+    **Checked by.**  tests/test_theory/test_certificates/test_apriori.py, against pairs of trained networks.
+    Half of the points of the reference case of Derivation 13 take 6 to 15 times the width that
     `theory.certify_agreement` needs, which is given the perturbed set; some points no width certifies, as the
     initial gradient of f stays in the perturbations.
 
@@ -303,7 +300,7 @@ def _second_stage(
     span = _velocity(inputs.labels, inner, theta, scale_z, scale_n, setting)
     middle, half = (span.low + span.high) / 2, (span.high - span.low) / 2
     middle = np.where(np.isfinite(middle) & np.isfinite(half), middle, np.nan)  # then nothing is claimed
-    problem = _Problem(at, samples, width, T)
+    problem = Problem(at, samples, width, T)
     start = start_tail(
         mean=-np.maximum(np.abs(middle) - half * (1 + _WIDER), 0),
         variance=(1 + slope**2) / 2 * at.largest**2,

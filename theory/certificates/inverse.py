@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, as_real, check_real
 from theory.bounds.margin import Dynamics
-from theory.certificates import certify, certify_agreement
+from theory.certificates.lazy import certify, certify_agreement
 from theory.setting import Setting
+from theory.validation import Array, as_labels, as_points, as_real, check_real
 
 WIDEST = 10**15
 _PER_DECADE = 12  # values of T or ε that are tried in a decade

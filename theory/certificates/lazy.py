@@ -11,7 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import (
+from theory.bounds.bound import Assumption, Bound
+from theory.bounds.margin import Dynamics, margin_bound
+from theory.bounds.speeds import EPS, Speeds
+from theory.kernel.enclosure import Sign
+from theory.predictors import f_predict
+from theory.setting import Setting
+from theory.validation import (
     Array,
     as_labels,
     as_points,
@@ -20,12 +26,6 @@ from theory._validation import (
     check_real,
     check_slope,
 )
-from theory.bounds.bound import Assumption, Bound
-from theory.bounds.margin import Dynamics, margin_bound
-from theory.bounds.speeds import EPS, Speeds
-from theory.kernel.enclosure import Sign
-from theory.predictors import f_predict
-from theory.setting import Setting
 
 _BLOCK = 1 << 18  # entries of temporary arrays: what caches hold
 _LEAST_NEURONS = 256  # in a block, each of which makes an array of points × samples as well
@@ -137,7 +137,7 @@ def certify(
 
     **Derivation.**  Derivations 8, 9: |f_b(z)| > bound, one-sided, with a union bound over points.
 
-    **Checked by.**  tests/test_theory/test_certificates.py.
+    **Checked by.**  tests/test_theory/test_certificates/test_lazy.py.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def certify_agreement(
     **Derivation.**  Derivation 8: f with δ/2; given f and the labels the perturbed set is a data set like any
     other, so g with δ/2.  Zero gradients (r_n = 0) are allowed.
 
-    **Checked by.**  tests/test_theory/test_certificates.py.
+    **Checked by.**  tests/test_theory/test_certificates/test_lazy.py.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def certify_network(
 
     **Derivation.**  Derivation 8, step 3, before the expectation.
 
-    **Checked by.**  tests/test_theory/test_certificates.py, against trained networks.
+    **Checked by.**  tests/test_theory/test_certificates/test_lazy.py, against trained networks.
 
     Parameters
     ----------
