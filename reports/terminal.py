@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 from reports import text
@@ -52,8 +53,9 @@ def _write(text: str, stream: TextIO | None) -> Exception | None:
         stream.write(text)
         stream.flush()
     except (OSError, ValueError) as error:  # ValueError: closed
-        with suppress(OSError, ValueError):  # Python would try again to write what is left
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        # Python would try again to write what is left.
+        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), stream.fileno())
         return None if isinstance(error, BrokenPipeError) else error
     return None
 
