@@ -15,9 +15,9 @@ from scipy import special
 
 from theory.geometry import finite, preactivation_scale
 from theory.kernel import threads
-from theory.kernel.arrays import weighted_gradient
 from theory.kernel.gram import unit_rows
 from theory.kernel.products import MEMORY_BUDGET, product
+from theory.kernel.rows import weighted_gradient
 from theory.validation import (
     Array,
     as_labels,

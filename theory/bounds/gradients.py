@@ -16,7 +16,7 @@ from theory.bounds.bound import Assumption, Bound
 from theory.bounds.margin import bad_shares
 from theory.bounds.moments import QUIET, fourth_moment, log_inverse, second_moment
 from theory.bounds.speeds import EPS, Speeds
-from theory.kernel.arrays import NEAREST
+from theory.kernel.rows import NEAREST
 from theory.predictors import perturbation_direction
 from theory.setting import Setting
 from theory.validation import Array, as_labels, as_points, check_probability

@@ -19,7 +19,7 @@ from theory.bounds.moments import QUIET, start_tail
 from theory.bounds.speeds import EPS, Speeds
 from theory.certificates.lazy import AgreementCertificate, Certificate, certify
 from theory.geometry import scales
-from theory.kernel.arrays import phi_of_angle
+from theory.kernel.rows import phi_of_angle
 from theory.setting import Setting
 from theory.validation import Array, as_labels, check_choice, check_probability
 

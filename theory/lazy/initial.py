@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.geometry import scales
-from theory.kernel.arrays import angles, phi_of_angle
+from theory.kernel.rows import angles, phi_of_angle
 from theory.validation import Array, as_points, check_integer, check_slope
 
 

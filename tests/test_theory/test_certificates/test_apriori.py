@@ -29,7 +29,7 @@ from theory.bounds.moments import bernstein, free_fourth_moment, free_second_mom
 from theory.bounds.speeds import Speeds
 from theory.certificates import apriori
 from theory.certificates.apriori import Interval, certify_agreement_a_priori
-from theory.kernel.arrays import phi_of_angle
+from theory.kernel.rows import phi_of_angle
 from theory.testing import check_bound
 
 
