@@ -57,8 +57,8 @@ DECIDED, STUCK, UNSOLVED, UNSURE = range(4)
 
 # What is known of a neuron: how far rounding may have turned its velocity and moved it (both norms: a sample
 # of norm l has l times the speed and the distance), the sum of the forces on it, Σ |c_k| s_k ‖x̃_k‖, the
-# largest there was since they were last summed, and how large its weights were at the start.
-_ERROR, _DRIFT, _FORCE, _PEAK, _SIZE = range(5)
+# largest there was since they were last summed, how large its weights were at the start, the largest norm.
+_ERROR, _DRIFT, _FORCE, _PEAK, _SIZE, _WIDEST = range(6)
 
 
 @compiled
@@ -122,14 +122,19 @@ def _mixed(inputs: Array, labels: Array, nearness: float) -> Array:
     """Return 1 for samples in a group as close as this share of their norm that has both labels, else 0."""
     mixed, begin = np.zeros(len(inputs)), 0
     # Close ones are neighbours in the order of a projection on no special direction.
-    order = np.argsort(np.dot(inputs, np.cos(np.arange(inputs.shape[1]) + 1.0)))
+    direction = np.cos(np.arange(inputs.shape[1]) + 1.0)
+    at, size = np.dot(inputs, direction), np.sqrt(np.sum(direction**2))
+    order, lengths = np.argsort(at), np.sqrt(np.sum(inputs**2, axis=1))
     for k in range(1, len(order) + 1):
         if k < len(order):
-            here = inputs[order[k]]
-            if np.sum((here - inputs[order[k - 1]]) ** 2) <= nearness**2 * np.sum(here**2):
+            here, last = order[k], order[k - 1]
+            near = nearness * lengths[here]
+            # Twice, for the rounding of the projection.
+            may = at[here] - at[last] <= 2 * size * near
+            if may and np.sum((inputs[here] - inputs[last]) ** 2) <= near**2:
                 continue
         group = order[begin:k]
-        if labels[group].min() < 0 < labels[group].max():
+        if k > begin + 1 and labels[group].min() < 0 < labels[group].max():
             mixed[group] = 1.0
         begin = k
     return mixed
@@ -159,8 +164,9 @@ def _follow(
     for k in range(n):
         lengths[k] = np.sqrt(np.sum(inputs[k] ** 2))
     slowest = _SLOWEST * np.sum(np.abs(labels) * lengths)
-    known = np.zeros((q, 5))
+    known, pulls = np.zeros((q, 6)), np.abs(labels)
     for i in range(q):
+        known[i, _WIDEST] = lengths.max()
         known[i, _SIZE] = np.max(np.abs(starts[i]) / lengths)
         known[i, _DRIFT] = _SAME * known[i, _SIZE]
     way, ways = np.zeros((q, dim)), np.empty((q, len(times), dim))
@@ -168,14 +174,9 @@ def _follow(
     standing = np.zeros(q, dtype=np.int64)
     looks, share = 0, _NEAR
     while index.min() < len(times):
-        # What rounding left of a force of 0, while sliding, would be solved for and fade without end.
-        s = np.where((side == 0) & (s < slope + _SAME), slope, s)
-        velocity = np.dot(labels * s, inputs)
+        velocity, force = np.dot(labels * s, inputs), np.dot(pulls * s, lengths)
         for i in range(q):
             velocity[i] *= np.sign(readouts[i])
-            known[i, _PEAK] = 0.0
-            known[i, _FORCE] = np.sum(np.abs(labels) * s[i] * lengths)
-            _note(known[i], 0.0, 1.0)
         rate = np.dot(velocity, inputs.T)
         p = starts + np.dot(way, inputs.T)
         looks += 1
@@ -185,6 +186,8 @@ def _follow(
             if index[i] == len(times):
                 continue
             counts[_LOOKS] += 1
+            known[i, _FORCE] = known[i, _PEAK] = 0.0
+            _note(known[i], force[i], 1.0)
             speed = np.sqrt(np.sum(velocity[i] ** 2))
             if looks == 1:
                 straying[i] = speed + slowest
@@ -351,11 +354,12 @@ def _window(
             known,
             counts,
         )
-        if sliding < 0:
-            ended = UNSOLVED
-            break
-        finished = known[_FORCE] < _FADED * known[_PEAK]
+        ended = UNSOLVED if sliding < 0 else DECIDED
+        finished = sliding < 0 or known[_FORCE] < _FADED * known[_PEAK]
     for k in range(n):
+        # What rounding left of a force of 0, while sliding, would be solved for and fade without end.
+        if side[k] == 0 and s[k] < slope + _SAME:
+            s[k] = slope
         all_sides[members[k]] = side[k]
         all_slopes[members[k]] = s[k]
     stray = np.sqrt(np.sum((way - here - (now - begin) * line) ** 2))
@@ -418,11 +422,10 @@ def _next(
     shortest one longer: no choice comes back.
     """
     step, event, sure, error, drift = longest, -1, True, known[_ERROR], known[_DRIFT]
-    widest = lengths.max() if len(lengths) else 0.0
     for start in range(0, len(p), _LANES):
         end = min(start + _LANES, len(p))
         # Few pieces hold a kink that is met earlier than those before: looked for without branches first.
-        met, near = 0, widest * (drift + step * error)
+        met, near = 0, known[_WIDEST] * (drift + step * error)
         for k in range(start, end):
             met |= side[k] * (p[k] + step * rate[k]) < near
         if met:
