@@ -27,7 +27,7 @@ _FADED = 1e-3
 # Where the rounding so far may have moved a neuron by more than this share of its way its path is not known.
 _LOST = 1e-4
 # Samples as close as this share of their norm: their inner products keep little of the difference.
-_CLOSE = 1e-6
+_CLOSE = 1e-5
 # Events without time between them, over the number of samples, from which their order is undecided.
 _STUCK = 20
 # Up to so many samples are followed all the time.
@@ -99,7 +99,7 @@ def follow_all(
     ways = np.zeros((len(times), q, dim))
     gram = np.dot(inputs, inputs.T) if len(inputs) <= _FEW else np.empty((0, 0))
     counts = np.zeros(4, dtype=np.int64)
-    twins = _mixed(inputs, labels, _CLOSE) + _mixed(inputs, labels, _SAME)
+    twins = _mixed(inputs, labels, _CLOSE)
     together = max(1, min(_GROUP, _ROOM // len(inputs)))
     for first in range(0, q, together):
         count = min(together, q - first)
@@ -330,7 +330,7 @@ def _window(
         if event < 0:
             finished = True
             continue
-        if twins[event] > 1:  # which of the group is met first decides
+        if _together(event, p, side, weights, twins, lengths, known[_DRIFT]):
             ended = UNSURE
             break
         pause = pause + 1 if step == 0 else 0
@@ -462,6 +462,19 @@ def _doubtful(
     """
     least = -np.inf if twin > 0 else length * drift
     return abs(speed) <= length * error and error > 0 and least < gap < length * (drift + step * error)
+
+
+@compiled
+def _together(
+    event: int, p: Array, side: Array, weights: Array, twins: Array, lengths: Array, drift: float
+) -> bool:
+    """Whether rounding hides if the kink of a close sample of the other label is met before: that decides."""
+    if twins[event] > 0:
+        for k in range(len(p)):
+            opposite = twins[k] > 0 and weights[k] * weights[event] < 0 and side[k] != 0
+            if opposite and abs(p[k]) <= lengths[k] * drift:
+                return True
+    return False
 
 
 @compiled

@@ -6,6 +6,7 @@ between sign changes of its pre-activations a neuron moves on a straight line.  
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -95,7 +96,7 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     clock = np.asarray(times)
 
     def follow_block(part: slice) -> np.ndarray:
-        starts = parameters[part] @ inputs.T
+        starts = _preactivations(parameters[part], inputs)
         ways, events, undecided, why = follow_all(
             coordinates, labels, network.negative_slope, starts, readout[part], clock
         )
@@ -130,3 +131,14 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
         for time, end in zip(times, ends, strict=True)
     )
     return Flow(trained=trained, **dict(zip(COUNTS, map(int, counts), strict=True)), distinct=len(labels))
+
+
+def _preactivations(parameters: Array, inputs: Array) -> Array:
+    """Return ⟨w̃_i, x̃_k⟩, exact sums where rounding could have changed the side of a kink."""
+    products: Array = parameters @ inputs.T
+    sizes, lengths = np.abs(parameters).max(axis=1), np.abs(inputs).sum(axis=1)
+    rounding = inputs.shape[1] * np.finfo(np.float64).eps
+    for i, k in np.argwhere(np.abs(products) < rounding * sizes[:, None] * lengths):
+        pairs = zip(parameters[i].tolist(), inputs[k].tolist(), strict=True)
+        products[i, k] = float(sum(Fraction(w) * Fraction(x) for w, x in pairs))
+    return products

@@ -6,6 +6,7 @@ The independent solver below is numpy and scipy's `lsq_linear`; it shares no cod
 import itertools
 import math
 import re
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -296,6 +297,17 @@ def test_a_dead_sample_hides_no_kink_however_far_it_is(distance):
     # u₃ = u₂ − g w₂, and w₂ falls by g/3 a unit of time until then, by g/6 afterwards.
     assert u[2] == pytest.approx(-g * (0.5 - g * met / 3 - g * (T - met) / 6), rel=1e-6)
     assert (found.stops, found.crossings) == (1, 0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e8, 1e15, 1e17])
+def test_a_sample_across_the_weights_is_on_the_side_that_exact_sums_say(scale):
+    # w = (1, −1/3): ⟨w, x⟩ of x = (S/3, S) is rounding of terms as large as S/3, b = 1e-9 S ε.
+    X, b = np.array([[scale / 3, scale]]), 1e-9 * scale * EPS
+    exact = Fraction(X[0, 0]) - Fraction(1 / 3) * Fraction(X[0, 1])
+    for bias in (float(-exact) + b, float(-exact) - b):
+        end = reached(network_of([[1.0, -1 / 3, bias]], [1.0], 0.0), X, np.ones(1), 1.0)[0]
+        moves = exact + Fraction(bias) > 0
+        assert (end != [1.0, -1 / 3, bias]).any() == moves
 
 
 def test_a_speed_that_rounding_hides_is_an_error():
