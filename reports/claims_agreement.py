@@ -141,6 +141,7 @@ def theorem(section: Section, label_noise: str) -> Claim:
         violation=DIFFERING_SHARE,
         what="share of differing points where the conditions hold",
         unit="seed with such points",
+        units="seeds with such points",
     )
     return Claim(
         key=f"theorem-{label_noise}",
