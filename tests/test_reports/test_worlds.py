@@ -228,6 +228,19 @@ def test_only_seeds_with_certified_signs_exclude_a_wrong_share_of_them():
     assert judged.decision.startswith("not decided: 2 seeds with certified signs with a wrong share")
 
 
+@pytest.mark.parametrize(("points", "holds"), [(1, "unknown"), (3, "unknown"), (1_000, "holds")])
+def test_few_points_that_all_agree_do_not_show_that_a_certain_prediction_is_right(
+    make_results, points, holds
+):
+    """Of worlds where .97 agree, 86 % show 5 seeds of a point that agrees, though 1 is predicted."""
+    (section,) = make_results["sections"]
+    set_seeds(section, 5)
+    section["num_test"] = points
+    for run in widest(section):
+        run["agreement"].update(measured=1.0, predicted=1 - 1e-9 * (1 + run["seed"]))
+    assert judge(make_results)["agreement"].verdict == holds
+
+
 def test_a_share_that_is_the_violation_but_for_rounding_is_not_decided():
     shares = [0.3, 0.1, 0.2]
     assert math.fsum(shares) / 3 < VIOLATION * DELTA
