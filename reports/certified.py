@@ -263,6 +263,7 @@ def wrong_shares(
                 what=f"wrong share of the certified signs of {network}",
                 tests=tests,
                 unit="seed with certified signs",
+                units="seeds with certified signs",
             )
         )
     return judged

@@ -229,6 +229,7 @@ def _no_other_flips(section: Section) -> Claim:
             violation=VIOLATING_SEEDS,
             what="share of seeds with such a neuron",
             unit="seed with a flip",
+            units="seeds with a flip",
         )
     return Claim(
         key="only-free-flip",

@@ -35,9 +35,11 @@ def agreement(section: Section) -> Claim:
     gap, judged = None, unmeasured()
     if all(all_finite(pair) for pair in pairs):
         gaps = [measured - predicted for measured, predicted in pairs]
-        # No smaller than the deviation of independent points, √(p(1 − p)/Q): points of a seed agree or differ
-        # together, and a few seeds that all do look more certain than they are.
-        chance = sum(predicted * (1 - predicted) for _, predicted in pairs) / len(pairs)
+        # No smaller than the deviation of independent points, √(p(1 − p)/Q), at the p that is nearest to 1/2
+        # of all that the claim allows: points of a seed agree or differ together, and a few that all agree
+        # where this is predicted to be certain do not exclude that some would not.
+        allowed = [min(max(0.5, p - AGREEMENT_MARGIN), p + AGREEMENT_MARGIN) for _, p in pairs]
+        chance = sum(p * (1 - p) for p in allowed) / len(pairs)
         gap, judged = (
             summarise(gaps),
             judge_mean(
@@ -141,6 +143,7 @@ def theorem(section: Section, label_noise: str) -> Claim:
         violation=DIFFERING_SHARE,
         what="share of differing points where the conditions hold",
         unit="seed with such points",
+        units="seeds with such points",
     )
     return Claim(
         key=f"theorem-{label_noise}",

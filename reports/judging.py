@@ -71,6 +71,7 @@ def judge_share(
     doubtful: Sequence[float | None] | None = None,
     tests: int = 1,
     unit: str = "seed",
+    units: str | None = None,
 ) -> Judgement:
     """Judge that the expected share of violations is at most `allowed`, by one share for each seed.
 
@@ -85,11 +86,14 @@ def judge_share(
     what : str
         The share in words, as "wrong share of the certified points".
     doubtful : sequence of float in [0, 1], optional
-        The same shares with all that is not decided counted as a violation, which *holds* has to bear.
+        The same shares with all that is not decided counted as a violation, which *holds* has to bear; fewer,
+        where some seeds say nothing of it.
     tests : int
         How many judgements share the false alarm.
     unit : str
         What n counts.
+    units : str, optional
+        Its plural, where that is not `unit` with an s.
 
     Returns
     -------
@@ -101,21 +105,24 @@ def judge_share(
     most p < x, and the same below for means of at least p > x.
     """
     worst = shares if doubtful is None else doubtful
-    if not shares:
+    if not shares or not worst:
         return unmeasured(f"no {unit}; {seeds_without_violation(violation)} without a violation are enough")
     if not all_finite(shares) or not all_finite(worst):
         return unmeasured()
-    n = len(shares)
-    mean, highest = (math.fsum(v for v in values if v is not None) / n for values in (shares, worst))
-    if mean_tail(mean, allowed, n) < FALSE_ALARM / tests:
+    n = len(worst)
+    mean, highest = (
+        math.fsum(v for v in values if v is not None) / len(values) for values in (shares, worst)
+    )
+    if mean_tail(mean, allowed, len(shares)) < FALSE_ALARM / tests:
         return refuted(f"a {what} of {text.number(allowed)}{' or less' if allowed else ''}")
     # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
     if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
         return excluded(f"a {what} of {text.number(violation)} or more")
-    if highest >= violation:
-        return unmeasured(f"a {what} of {text.number(highest)} in {many(n, unit)} may be chance")
-    enough = math.ceil(-math.log(MISSED) / -math.log(mean_tail(1 - highest, 1 - violation, 1)))
-    return unmeasured(f"{many(n, unit)} with a {what} of {text.number(highest)}; {enough} are enough")
+    one = mean_tail(1 - highest, 1 - violation, 1)
+    if highest >= violation or one == 1:  # of a share that is `violation` but for rounding
+        return unmeasured(f"a {what} of {text.number(highest)} in {many(n, unit, units)} may be chance")
+    enough = math.ceil(math.log(MISSED) / math.log(one))
+    return unmeasured(f"{many(n, unit, units)} with a {what} of {text.number(highest)}; {enough} are enough")
 
 
 def judge_mean(

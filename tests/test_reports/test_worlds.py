@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.certified import DELTA, VIOLATION
+from reports.certified import DELTA, VIOLATION, wrong_shares
 from reports.claims import FREE_ERROR, PHI_ERROR, VIOLATING_SEEDS
 from reports.claims_agreement import AGREEMENT_MARGIN, DIFFERING_SHARE
 from reports.claims_lazy import COSINE, FLOOR
@@ -217,6 +217,35 @@ def test_whole_seeds_that_fail_together_are_seen_from_fourteen_seeds_on():
         judged = judge_share([0.0] * seeds, allowed=DELTA, violation=VIOLATION * DELTA, what="share")
         assert judged.holds is holds
     assert (1 - VIOLATION * DELTA) ** 14 <= MISSED < (1 - VIOLATION * DELTA) ** 13
+
+
+def test_only_seeds_with_certified_signs_exclude_a_wrong_share_of_them():
+    """Two seeds of 16 that certify a sign say no more than two of two."""
+    nothing = {"points": 60, "f": 0, "f_wrong": 0, "g": 0, "g_wrong": 0}
+    counts = [[nothing]] * 14 + [[nothing | {"f": 1}]] * 2
+    (judged,) = wrong_shares(counts, DELTA, tests=2, of_points=True)
+    assert judged.holds is None
+    assert judged.decision.startswith("not decided: 2 seeds with certified signs with a wrong share")
+
+
+@pytest.mark.parametrize(("points", "holds"), [(1, "unknown"), (3, "unknown"), (1_000, "holds")])
+def test_few_points_that_all_agree_do_not_show_that_a_certain_prediction_is_right(
+    make_results, points, holds
+):
+    """Of worlds where .97 agree, 86 % show 5 seeds of a point that agrees, though 1 is predicted."""
+    (section,) = make_results["sections"]
+    set_seeds(section, 5)
+    section["num_test"] = points
+    for run in widest(section):
+        run["agreement"].update(measured=1.0, predicted=1 - 1e-9 * (1 + run["seed"]))
+    assert judge(make_results)["agreement"].verdict == holds
+
+
+def test_a_share_that_is_the_violation_but_for_rounding_is_not_decided():
+    shares = [0.3, 0.1, 0.2]
+    assert math.fsum(shares) / 3 < VIOLATION * DELTA
+    judged = judge_share(shares, allowed=DELTA, violation=VIOLATION * DELTA, what="share")
+    assert judged.decision == "not decided: a share of 0.2 in 3 seeds may be chance"
 
 
 def test_unknown_names_a_number_of_seeds_that_is_enough():
