@@ -5,7 +5,7 @@ A claim has a statement, a source, a hypothesis, a prediction, a measurement and
 finite makes a claim unknown, never true.  Pure functions of results.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,24 @@ from reports.claims.certificates import certificates
 from reports.claims.directions import gradient_direction, kink_term, paper_direction, perturbation
 from reports.claims.drift import drift
 from reports.claims.free_neurons import free_share, only_free_flip
+from reports.claims.orthogonal import attack, converged, decay, examined, published_sweep, signs, turning
 from reports.claims.phi import closed_form
 from reports.claims.rates import rate
 from reports.claims.simulated import simulated
+from reports.claims.sweeps import criterion, explained, failures, published_values, reached, trends
 from reports.claims.theorem import theorem
 from reports.verdicts import Claim
 
-__all__ = ["OF_SECTIONS", "claims"]
+__all__ = [
+    "OF_ORTHOGONAL",
+    "OF_SECTIONS",
+    "OF_SWEEPS",
+    "claims",
+    "claims_of_orthogonal",
+    "claims_of_sweeps",
+]
+
+Several = Callable[[Mapping[str, Any]], list[Claim]]
 
 # Of each data set, in the order of the page.
 OF_SECTIONS: tuple[Callable[[dict[str, Any]], Claim], ...] = (
@@ -40,6 +51,18 @@ OF_SECTIONS: tuple[Callable[[dict[str, Any]], Claim], ...] = (
     lambda section: theorem(section, "published"),
     lambda section: theorem(section, "scenario"),
 )
+# Of a page of nearly orthogonal samples; none where a page is about something else.
+OF_ORTHOGONAL: tuple[Several, ...] = (
+    published_sweep,
+    examined,
+    turning,
+    converged,
+    signs,
+    decay,
+    attack,
+)
+# Of each section of the page of a sweep.
+OF_SWEEPS: tuple[Several, ...] = (published_values, trends, reached, explained, criterion, failures)
 
 
 def claims(results: dict[str, Any]) -> list[Claim]:
@@ -60,3 +83,18 @@ def claims(results: dict[str, Any]) -> list[Claim]:
     command = str(results.get("provenance", {}).get("command", ""))
     # What is not tested is not decided.
     return [replace(claim, command=command, decision=claim.decision if claim.met else "") for claim in judged]
+
+
+def claims_of_orthogonal(results: Mapping[str, Any]) -> list[Claim]:
+    """Return the claims of a page of nearly orthogonal samples, from `reports.orthogonal.build`."""
+    return [claim for family in OF_ORTHOGONAL for claim in family(results)]
+
+
+def claims_of_sweeps(results: Mapping[str, Any]) -> list[Claim]:
+    """Return the claims of the page of a sweep, from `reports.sweeps.build`."""
+    return [
+        replace(claim, section=section["title"])
+        for section in results["sections"]
+        for family in OF_SWEEPS
+        for claim in family(section)
+    ]
