@@ -10,9 +10,8 @@ import torch
 import theory
 from empirics.data import Dataset, DigitsData, FashionMnistData, IdxData, MnistData
 from empirics.experiment import ExperimentResult, Points
-from empirics.measure import cosines, evaluate
+from empirics.measure import certified, cosines, evaluate
 from empirics.model import TwoLayerNet
-from reports import certified
 from theory.validation import Array
 
 _MAP_POINTS = 61  # per axis of the decision map

@@ -10,18 +10,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
 from reports import text
-from reports.statistics import mean_tail
+from reports.statistics import mean_tail, spread_of
 from reports.text import many
-from reports.verdicts import FALSE_ALARM, MISSED, all_finite, within
+from reports.verdicts import FALSE_ALARM, MISSED, all_finite, verdict, within
 
 # Of a mean: the t interval of fewer seeds rests on their being normal more than anyone knows.
 FEWEST_SEEDS = 5
 CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
+FALLING = 0.25  # expected share of seeds along which what rises may fall
+NO_TREND = 0.5  # that share without a trend, as many rising as falling
 _MOST_SEEDS = 100_000  # more are not named as a number that would be enough
-_ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Judgement:
 
     holds: bool | None
     decision: str
+
+
+def outcome(judged: Judgement) -> dict[str, str]:
+    """Return verdict and decision of a judgement whose hypothesis is met, for a row of a table."""
+    return {"verdict": verdict(True, judged.holds), "decision": judged.decision}
 
 
 def unmeasured(what: str = "a value is missing or not finite") -> Judgement:
@@ -60,6 +67,13 @@ def seeds_without_violation(violation: float) -> int:
     14
     """
     return math.ceil(math.log(MISSED) / math.log1p(-violation))
+
+
+RISING_RULE = (
+    f"holds if at {CONFIDENCE} no trend, as many falling as rising seeds, is excluded, fails if at "
+    f"{FALSE_ALARM:g} a share of falling seeds of {FALLING:g} or less is (ties count half, seeds without a "
+    f"value somewhere against what is said); {seeds_without_violation(NO_TREND)} rising seeds are enough"
+)
 
 
 def judge_share(
@@ -192,12 +206,27 @@ def judge_mean(
     return unmeasured(f"the interval of {many(n, 'seed')} touches {allowed}{more}")
 
 
-def spread_of(values: Sequence[float]) -> float:
-    """Return the sample deviation; exactly 0 where values differ by rounding alone."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return 0.0 if sd <= _ROUNDING * max(1.0, *map(abs, values)) else sd
+def judge_rising(correlations: Sequence[float], *, incomplete: int = 0, tests: int = 1) -> Judgement:
+    """Judge that what is measured rises, by the signs of one rank correlation a seed (`RISING_RULE`).
+
+    Parameters
+    ----------
+    correlations : sequence of float
+        Of complete seeds; 0 counts as half falling.
+    incomplete : int
+        Seeds that lack a value somewhere.
+    tests : int
+        How many judgements share the false alarm.
+    """
+    falling = [(1 - float(np.sign(value))) / 2 for value in correlations]
+    return judge_share(
+        falling + [0.0] * incomplete,
+        allowed=FALLING,
+        violation=NO_TREND,
+        what="share of falling seeds",
+        doubtful=falling + [1.0] * incomplete,
+        tests=tests,
+    )
 
 
 def together(*judgements: Judgement) -> Judgement:

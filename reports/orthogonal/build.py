@@ -11,18 +11,18 @@ import numpy as np
 from scipy import stats
 
 from empirics.orthogonal import OrthogonalConfig
+from reports.claims.orthogonal.published import distinct
+from reports.claims.orthogonal.rows import ENOUGH, LEVEL
+from reports.claims.orthogonal.signs import CONDITIONS
 from reports.orthogonal.parts import Part, Point, x_label
+from reports.statistics import comparison, like_one_more_seed
 from reports.sweeps.reproduction import per_seed, summary
-from reports.sweeps.statistics import comparison, like_one_more_seed
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
 SCHEMA_VERSION = 2
-LEVEL = 0.99  # share of test points from which on signs are called equal
-ENOUGH = 100  # test points from which on a share below that is called one
 _RARE = 1e-6  # chance at which exceptions are too many all the same
-CONDITIONS = ("orthogonal", "orthogonal_rows", "multipliers")  # each implies the next
 _METRICS = (
     "accuracy_f",
     "accuracy_g",
@@ -131,11 +131,6 @@ def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, R
             for series in panel["series"]
         }
     return panel
-
-
-def distinct(points: Iterable[Json]) -> list[Json]:
-    """Return points with different experiments behind them: the base of several sweeps counts once."""
-    return list({point["key"]: point for point in list(points)[::-1]}.values())[::-1]
 
 
 def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:

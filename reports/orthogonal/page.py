@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from markupsafe import Markup
 
 from empirics.store import DamagedError, ResultFolder, to_json, write_together
 from reports import text
+from reports.claims import claims_of_orthogonal
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
-from reports.orthogonal.claims import claims
 from reports.orthogonal.parts import Part
 from reports.render import legible
 
@@ -91,7 +92,7 @@ def write_page(folder: Path) -> Path:
         examination=None if examined is None else examined["found"],
         provenance={"versions": plan["versions"]},
     )
-    numbers = to_json({**results, "claims": claims(results)})
+    numbers = to_json({**results, "claims": [asdict(claim) for claim in claims_of_orthogonal(results)]})
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
     return folder / PAGE

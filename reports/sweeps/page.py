@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from markupsafe import Markup
 from empirics.plan import Plan
 from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
 from reports import text
+from reports.claims import claims_of_sweeps
 from reports.render import legible
 from reports.sweeps import figures
-from reports.sweeps.claims import claims
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 from reports.text import many
@@ -77,7 +78,7 @@ def write_page(folder: Path) -> Path:
         provenance={"device": plan["device"], "versions": plan["versions"]},
     )
     # As a reader gets it: what the page shows is in the file.
-    numbers = to_json({**results, "claims": claims(results)})
+    numbers = to_json({**results, "claims": [asdict(claim) for claim in claims_of_sweeps(results)]})
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
     return folder / PAGE

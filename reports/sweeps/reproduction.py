@@ -15,9 +15,9 @@ from empirics.data.images import published_content
 from empirics.plan import Plan, identity
 from empirics.published import COSINES, METRICS, Point, Reading
 from empirics.store import digest
+from reports.statistics import like_one_more_seed
 from reports.sweeps.explained import Runs, criterion, explained, number, shown
 from reports.sweeps.parts import Panel, Part, rest_panels
-from reports.sweeps.statistics import like_one_more_seed
 from reports.sweeps.trends import trends
 
 SCHEMA_VERSION = 4

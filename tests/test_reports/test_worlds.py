@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.certified import DELTA, VIOLATION, wrong_shares
-from reports.claims import FREE_ERROR, PHI_ERROR, VIOLATING_SEEDS
-from reports.claims_agreement import AGREEMENT_MARGIN, DIFFERING_SHARE
-from reports.claims_lazy import COSINE, FLOOR
-from reports.drift import TIGHT
+from empirics.measure.certified import DELTA
+from reports.claims.agreement import AGREEMENT_MARGIN
+from reports.claims.certificates import VIOLATION, wrong_shares
+from reports.claims.directions import COSINE
+from reports.claims.drift import TIGHT
+from reports.claims.free_neurons import FREE_ERROR, VIOLATING_SEEDS
+from reports.claims.laziness import FLOOR
+from reports.claims.phi import PHI_ERROR
+from reports.claims.theorem import DIFFERING_SHARE
 from reports.judging import judge_mean, judge_share, seeds_without_violation
 from reports.statistics import floors
 from reports.verdicts import FALSE_ALARM, MISSED

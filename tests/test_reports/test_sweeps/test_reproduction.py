@@ -12,10 +12,10 @@ from empirics import ShiftedGaussianData
 from empirics.config import ExperimentConfig
 from empirics.plan import Axis, Block, Plan, config_hash, fields_of, plan
 from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
-from reports.sweeps.claims import claims
+from reports.claims import claims_of_sweeps as claims
+from reports.statistics import at_most, comparison, like_one_more_seed
 from reports.sweeps.parts import MOST_PANELS, Part, rest_panels
 from reports.sweeps.reproduction import build, per_seed, summary
-from reports.sweeps.statistics import at_most, comparison, like_one_more_seed
 
 PROVENANCE = {"device": "cpu", "versions": [{"record": 1}]}
 BASE = ExperimentConfig(data=ShiftedGaussianData(dim=2, num_train=4, num_test=3), width=5, solver="flow")
@@ -200,15 +200,15 @@ def test_failed_and_missing_runs_are_counted():
     first, second = results["sections"][0]["panels"][0]["points"][:2]
     assert (first["failed"], first["missing"], first["metrics"]["acc_f"]["n"]) == (4, 0, 1)
     assert (second["failed"], second["missing"], second["metrics"]["acc_f"]["n"]) == (0, 1, 2)
-    (line,) = [c for c in claims(results) if c["statement"] == "Runs without a result"]
-    assert line["measured"] == "4 failed, 1 missing, of 80"
+    (line,) = [c for c in claims(results) if c.statement == "Runs without a result"]
+    assert line.measured == "4 failed, 1 missing, of 80"
 
 
 def test_all_failed_is_a_result():
     results = built(D_SWEEP, rows_of(D_SWEEP, lambda *_: None))
     json.dumps(results, allow_nan=False)
     assert results["sections"][0]["published"]["all"]["p_value"] is None
-    assert [row["statement"] for row in claims(results)] == ["Runs without a result"]
+    assert [row.statement for row in claims(results)] == ["Runs without a result"]
 
 
 # Predictions -------------------------------------------------------------------------------------------
@@ -343,8 +343,8 @@ def test_published_cosines_are_compared_and_counted_by_themselves():
     read = [cosine_reading("MSG_a", "d", x).value for x in range(10, 101, 10)]
     assert compared["cosine_difference"]["cosine_published"] == pytest.approx(0.998 - np.mean(read))
     assert compared["all"]["count"] == 0
-    (line,) = [c for c in claims(built(D_SWEEP, rows)) if c["statement"].startswith("Published cosines")]
-    assert line["measured"].startswith("10 of 10 (mean difference ")
+    (line,) = [c for c in claims(built(D_SWEEP, rows)) if c.statement.startswith("Published cosines")]
+    assert line.measured.startswith("10 of 10 (mean difference ")
 
 
 def test_cosines_elsewhere_have_nothing_beside_them():

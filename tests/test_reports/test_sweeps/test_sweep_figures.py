@@ -1,13 +1,14 @@
 """Cosines, trends and the criterion on the page of a sweep, from its JSON value."""
 
 import copy
+from dataclasses import asdict
 
 import html5lib
 import pytest
 
 from empirics.plan import config_hash, fields_of
 from empirics.published import METRICS, cosine_reading, plan_of
-from reports.sweeps.claims import claims
+from reports.claims import claims_of_sweeps as claims
 from reports.sweeps.figures import cosine_figure
 from reports.sweeps.page import render
 from reports.sweeps.parts import Part
@@ -33,7 +34,7 @@ def results():
             rows.setdefault(name, {"hash": name, "status": "done", **fields_of(config), **record})
     provenance = {"device": "cpu", "versions": []}
     made = build(plan_of(PART.points()), rows.values(), [PART], provenance=provenance)
-    return {**made, "claims": claims(made)}
+    return {**made, "claims": list(map(asdict, claims(made)))}
 
 
 @pytest.fixture(scope="module")

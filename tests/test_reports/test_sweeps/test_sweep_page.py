@@ -298,7 +298,7 @@ def test_numbers_of_the_other_tables_are_those_of_the_file(families, out, capsys
         same(shown_numbers(" ".join(cells)), [row[key] for key in ("n", "correlation", "mean_error")])
     claims = [[text_of(cell) for cell in row] for row in tables["Quantity"].iter(f"{HTML}tr")][1:]
     assert claims == [
-        [f"{c['statement']} {c['section']}", c["measured"], c["basis"]] for c in results["claims"]
+        [f"{c['statement']} {c['section']}", c["measured"], c["rule"]] for c in results["claims"]
     ]
 
 

@@ -14,17 +14,19 @@ f and g differ, a term that outweighs one of them is to blame, or the signals th
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import theory
-from empirics.experiment import ExperimentResult
-from empirics.measure import agrees
+from empirics.measure.counts import agrees
 from empirics.model import TwoLayerNet, activation_slopes, blocks
 from theory.validation import Array
+
+if TYPE_CHECKING:
+    from empirics.experiment import ExperimentResult
 
 # Below this share of equal signs a run counts as failed: hardly more than a coin.
 FAILED = 0.6
@@ -200,12 +202,12 @@ def _blame_one(both: Mapping[str, _Point], same: bool) -> tuple[str, bool]:
 # One run ----------------------------------------------------------------------------------------------
 
 
-def examine(result: ExperimentResult) -> Json:
+def examine(result: "ExperimentResult") -> Json:
     """Return counts over the test points where signs differ, and one row of numbers for each of them.
 
     Parameters
     ----------
-    result : ExperimentResult
+    result : "ExperimentResult"
         Of any loss; causes are known for the identity loss.
 
     Returns
@@ -236,7 +238,7 @@ def examine(result: ExperimentResult) -> Json:
     return record
 
 
-def _accounts(result: ExperimentResult, chosen: NDArray[np.bool_]) -> tuple[Account, Account]:
+def _accounts(result: "ExperimentResult", chosen: NDArray[np.bool_]) -> tuple[Account, Account]:
     data, setting = result.dataset, result.setting
     Z = data.X_test[chosen]
     R = result.X_adv if setting.scenario == "a" else result.X_adv - data.X
@@ -262,7 +264,7 @@ def _accounts(result: ExperimentResult, chosen: NDArray[np.bool_]) -> tuple[Acco
 
 
 def _conditions(
-    result: ExperimentResult, chosen: NDArray[np.bool_]
+    result: "ExperimentResult", chosen: NDArray[np.bool_]
 ) -> tuple[dict[str, int], NDArray[np.bool_]]:
     """Return at how many points each condition is not met, and where (c) is."""
     data, setting = result.dataset, result.setting

@@ -1,19 +1,15 @@
 """What is claimed of a published sweep: accuracies of g beside published, chance and predicted ones."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from reports import text
+from reports.claims.orthogonal.rows import Json, claim, over
 from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, excluded, judge_mean, refuted, unmeasured
-from reports.orthogonal.build import distinct
-from reports.orthogonal.intervals import difference
-from reports.orthogonal.rows import Claim, claim, over
-from reports.sweeps.statistics import at_most, like_one_more_seed
+from reports.statistics import at_most, difference, like_one_more_seed
 from reports.text import many
-from reports.verdicts import FALSE_ALARM, MISSED
-
-Json = Mapping[str, Any]
+from reports.verdicts import FALSE_ALARM, MISSED, Claim
 
 PUBLISHED_N = 1000  # natural samples of the published experiments, except in the sweep over N
 HALF_AS_OFTEN = 0.4  # chance within the range that is excluded: half of 9/11, that of one more than ten seeds
@@ -23,14 +19,10 @@ MAP_ERROR = 0.05  # mean absolute error of a predicted accuracy that counts as p
 CHANCE = 0.5
 
 
-def published_claims(results: Json) -> list[Claim]:
-    """Return the claims of the page of a published sweep.
-
-    Parameters
-    ----------
-    results : mapping
-        From `reports.orthogonal.build`.
-    """
+def published_sweep(results: Json) -> list[Claim]:
+    """Return the claims of the page of a published sweep; none of others."""
+    if results["part"]["kind"] != "published":
+        return []
     return [
         _published(results),
         _means(results),
@@ -38,6 +30,11 @@ def published_claims(results: Json) -> list[Claim]:
         *_learned(results),
         *_predicted(results),
     ]
+
+
+def distinct(points: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return points with different experiments behind them: the base of several sweeps counts once."""
+    return list({point["key"]: point for point in list(points)[::-1]}.values())[::-1]
 
 
 def _series(results: Json, series: str) -> list[tuple[str, Json]]:

@@ -4,24 +4,22 @@ With the identity loss the neurons of a network are independent given the data, 
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import stats
 
-from empirics.experiment import ExperimentResult, Points
-from empirics.measure import agreement
+from empirics.config import ExperimentConfig
+from empirics.measure.certified import DELTA, DYNAMICS, count_points, lazy_proof
+from empirics.measure.counts import agreement
 from empirics.neurons import Schedule, SimulatedAgreement, simulate_neurons
-from reports import text
-from reports.certified import COUNTS, DELTA, DYNAMICS, VIOLATION, count_points, lazy_proof, wrong_shares
-from reports.judging import CONFIDENCE, together, unmeasured
-from reports.presets import Series
-from reports.statistics import summarise
-from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite, verdict
 from theory.bounds import neuron_envelope
 from theory.certificates import IndependentCertificate, certify_independent, truncation_risk
 from theory.validation import Array
+
+if TYPE_CHECKING:
+    from empirics.experiment import ExperimentResult, Points
 
 _NETWORKS: tuple[Literal["f", "g"], ...] = ("f", "g")
 # By simulation: networks as wide as their neurons are many, or less, so narrower than the lazy ones.
@@ -42,24 +40,26 @@ class Plan:
     scan: bool  # also other widths, on the data of the first seed
 
 
-def plan(series: Series) -> Plan | None:
-    """Return what to simulate within `_WORK`; None for another loss than identity, where neurons interact."""
-    base = series.base
+def plan(base: ExperimentConfig, widths: Sequence[int], seeds: Sequence[int]) -> Plan | None:
+    """Return what to simulate of experiments over widths and seeds, within `_WORK`.
+
+    None for another loss than identity, where neurons interact.
+    """
     if base.loss != "identity":
         return None
     steps = base.num_steps + (base.num_steps_g or base.num_steps)  # of f and g
     num_neurons = _NEURONS if _NEURONS * steps <= _WORK else _FEWER_NEURONS
     count = max(1, _WORK // (num_neurons * steps))
-    narrow = [width for width in series.widths if width <= _SIMULATED_WIDTH]
+    narrow = [width for width in widths if width <= _SIMULATED_WIDTH]
     return Plan(
-        width=narrow[-1] if narrow else series.widths[0],
-        seeds=series.seeds[:count],
+        width=narrow[-1] if narrow else widths[0],
+        seeds=tuple(seeds[:count]),
         num_neurons=num_neurons,
         scan=len(_SCANNED_WIDTHS) * num_neurons * steps <= _WORK,
     )
 
 
-def simulate(result: ExperimentResult, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+def simulate(result: "ExperimentResult", plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
     """Simulate the neurons of f and g; count what that certifies, and what the lazy theory does there.
 
     E f(z; T), T f_b(z) and T f̂(z) are also compared with the trained networks.  The second value, of the
@@ -104,98 +104,6 @@ def simulate(result: ExperimentResult, plan: Plan) -> tuple[dict[str, Any], dict
     return record, {"num_points": len(chosen), "scan": scanned}
 
 
-def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
-    """Add up the simulations of a section over its seeds."""
-    records = [run["simulated"] for run in runs if "simulated" in run]
-    failures = {name: [record["failure"][name] for record in records] for name in ("f", "g")}
-    return details | {
-        "width": plan.width,
-        "num_neurons": plan.num_neurons,
-        "seeds": list(plan.seeds),
-        "delta": DELTA,
-        "totals": {
-            kind: {name: sum(record["counts"][kind][name] for record in records) for name in COUNTS}
-            for kind in ("simulation", *DYNAMICS)
-        },
-        "failure": {
-            name: max((value for value in values if not math.isnan(value)), default=math.nan)
-            for name, values in failures.items()
-        },
-        "misled": records[0]["misled"],
-        **{
-            group: {
-                network: {
-                    name: asdict(summarise([record[group][network][name] for record in records]))
-                    for name in records[0][group][network]
-                }
-                for network in ("f", "g")
-            }
-            for group in ("sign_match", "error")
-        },
-    }
-
-
-def claim(section: dict[str, Any]) -> Claim:
-    """Judge certificates by simulation by their errors, seed by seed."""
-    found = section["simulated"]
-    counted = [run["simulated"]["counts"]["simulation"] for run in section["runs"] if "simulated" in run]
-    delta: float | None = found["delta"] if found else None
-    known = bool(counted) and all_finite([delta, *(value for run in counted for value in run.values())])
-    identity, steps = section["setting"]["loss"] == "identity", section["config"]["solver"] == "gd"
-    said = any(run[name] for run in counted for name in ("f", "g"))
-    names = ("f_wrong", "g_wrong", "both_wrong")
-    wrong = sum(any(run[name] for name in names) for run in counted) if known else None
-    limit = None if wrong is None else _at_most(wrong, len(counted))
-    totals = {name: sum(run[name] for run in counted) if known else None for name in COUNTS}
-    judged = unmeasured("nothing was simulated")
-    if known and delta is not None:
-        judged = together(*wrong_shares([[run] for run in counted], delta, tests=2, of_points=True))
-    return Claim(
-        key="certificates-simulated",
-        section=section["name"],
-        statement="Signs and agreement that are certified by simulated neurons are right, lazy or not",
-        formula=r"P(\operatorname{sgn} f \ne s) \le P(\text{out of limits}) + (E\, e^{-\lambda s X})^m",
-        source="derived here",
-        hypothesis=(
-            f"identity loss ({'yes' if identity else 'no'}), descent in the steps simulated "
-            f"({'yes' if steps else 'no'}); something is certified"
-        ),
-        met=identity and steps and said,
-        predicted=f"certified and wrong: at most δ = {text.number(delta)} of the points"
-        if identity
-        else "nothing",
-        measured=(
-            f"f {text.count(totals['f'])}, agreement {text.count(totals['both'])}, agreement with f in hand "
-            f"{text.count(totals['g'])} of {text.count(totals['points'])} points; "
-            f"{', '.join(text.count(totals[name]) for name in ('f_wrong', 'both_wrong', 'g_wrong'))} wrong; "
-            f"seeds with a wrong one: {text.count(wrong)} of {len(counted)}, so at most "
-            f"{text.number(limit, 2)} of all seeds"
-            if counted
-            else "not simulated"
-        ),
-        samples=(
-            f"{len(counted)} seeds × {found['num_points']} points at m = {found['width']:,}, "
-            f"n = {found['num_neurons']:,} simulated neurons for each network"
-            if found
-            else "none"
-        ),
-        rule=(
-            "fails if Chernoff's bound over seeds excludes that the sign of f, or of g, is certified and "
-            f"wrong at a share of at most δ of the points (false alarm {FALSE_ALARM:g}); holds if it "
-            f"excludes a wrong share of {VIOLATION} δ of those certified for both ({CONFIDENCE}). The last "
-            f"number measured is the exact binomial limit, {CONFIDENCE}"
-        ),
-        verdict=verdict(identity and steps and said, judged.holds),
-        decision=judged.decision,
-        numbers={**totals, "wrong_seeds": wrong, "wrong_seeds_limit": limit},
-    )
-
-
-def _at_most(count: int, of: int) -> float:
-    """Return the exact (Clopper–Pearson) upper limit of a probability, one-sided."""
-    return 1.0 if count == of else float(stats.beta.ppf(1 - MISSED, count + 1, of - count))
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Simulated:
     """One network by its neurons: what is proved, E f(z; T), and the standard error of that."""
@@ -206,7 +114,7 @@ class _Simulated:
 
 
 def _by_simulation(
-    result: ExperimentResult, network: Literal["f", "g"], width: int, num_neurons: int
+    result: "ExperimentResult", network: Literal["f", "g"], width: int, num_neurons: int
 ) -> _Simulated:
     """As `certify_agreement_by_simulation` does it for one of its two networks, with the same neurons.
 
@@ -258,7 +166,7 @@ def _some(count: int) -> Array:
     return np.linspace(0, count - 1, number).astype(int)
 
 
-def _predictors(points: Points, T: float, mean: Array, chosen: Array) -> dict[str, Array]:
+def _predictors(points: "Points", T: float, mean: Array, chosen: Array) -> dict[str, Array]:
     """Return E f(z; T), T f_b(z), T f̂(z), which predict f(z; T) − f(z; 0)."""
     return {
         "simulated": mean,

@@ -1,26 +1,24 @@
-"""What the lazy certificates say about an experiment: counts to check them by, a claim, curves over width.
+"""What the lazy certificates say about an experiment: counts to check them by, curves over width.
 
-Also the published form beside them.  Certificates by simulation of single neurons: `reports.simulated`.
+Also the published form beside them.  Certificates by simulation of single neurons: `simulated`.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import theory
-from empirics.experiment import ExperimentResult
 from empirics.model import TwoLayerNet
 from empirics.neurons import SimulatedAgreement
-from reports import text
-from reports.claim_text import by_seed
-from reports.judging import CONFIDENCE, Judgement, judge_share, refuted, together, unmeasured
-from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 from theory.certificates.inverse import WIDEST
 from theory.certificates.published import compare_published
 from theory.validation import Array
+
+if TYPE_CHECKING:
+    from empirics.experiment import ExperimentResult
 
 # Probability that a certificate says something wrong about a point, over both initialisations.
 DELTA = 0.01
@@ -28,17 +26,15 @@ DELTA = 0.01
 SHARES = (0.5, 0.9)
 _WIDTHS = tuple(int(m) for m in np.geomspace(1e3, 1e9, 25))
 COUNTS = ("points", "f", "f_wrong", "g", "g_wrong", "both", "both_wrong")
-# Expected share of the certified points that are wrong, over δ, which is excluded where the claim holds.
-VIOLATION = 20
 DYNAMICS: tuple[theory.Dynamics, ...] = ("descent", "flow")
 
 
-def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, dict[str, int]]:
+def counts(result: "ExperimentResult", *, in_hand: bool) -> dict[str, dict[str, int]]:
     """Count test points whose sign, or agreement, is certified, and those where that is wrong.
 
     Parameters
     ----------
-    result : ExperimentResult
+    result : "ExperimentResult"
     in_hand : bool
         Also with the initial weights of the trained networks, which needs no probability.
 
@@ -61,7 +57,7 @@ def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, dict[str, in
     return found
 
 
-def curves(result: ExperimentResult) -> dict[str, Any]:
+def curves(result: "ExperimentResult") -> dict[str, Any]:
     """Return certified shares of the test points over width, the terms of the bound, and widths required."""
     Z, setting = result.dataset.X_test, result.setting
     X, y, perturbed = result.dataset.X, result.dataset.y, (result.X_adv, result.y_adv)
@@ -93,7 +89,7 @@ def curves(result: ExperimentResult) -> dict[str, Any]:
     }
 
 
-def region(result: ExperimentResult, points: Array, found: Mapping[str, Any]) -> dict[str, Any]:
+def region(result: "ExperimentResult", points: Array, found: Mapping[str, Any]) -> dict[str, Any]:
     """Return where agreement is certified at the width that `curves` found for flow, if any."""
     width: float = found["required"]["both"]["flow"][0]
     if not math.isfinite(width):
@@ -102,7 +98,7 @@ def region(result: ExperimentResult, points: Array, found: Mapping[str, Any]) ->
     return {"certified": both.certified.astype(int).tolist(), "certified_width": width}
 
 
-def beside(result: ExperimentResult, found: dict[str, Any]) -> dict[str, Any]:
+def beside(result: "ExperimentResult", found: dict[str, Any]) -> dict[str, Any]:
     """Return the published thresholds and widths beside ours, which `curves` has found.
 
     Our thresholds are on the scale of f̂ and ĝ, medians over the test points; factors are ours / published.
@@ -154,126 +150,8 @@ def beside(result: ExperimentResult, found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def claim(section: dict[str, Any]) -> Claim:
-    """Judge certificates by their errors: none for weights in hand, at most δ for those drawn."""
-    delta = section["certificates"]["delta"]
-    kinds = {kind: _of_kind(section, kind) for kind in ("in hand", "descent", "flow")}
-    counted = [count for runs in kinds.values() for run in runs for count in run.values()]
-    known = all_finite([delta, *counted])
-    tally = {
-        kind: {name: sum(run[name] for run in runs) if known else None for name in COUNTS}
-        for kind, runs in kinds.items()
-    }
-    identity = section["setting"]["loss"] == "identity"
-    said = any(run["f"] or run["both"] for runs in kinds.values() for run in runs)
-    judged = _right(section, delta) if known else unmeasured()
-    return Claim(
-        key="certificates",
-        section=section["name"],
-        statement="Signs and agreement that are certified are right",
-        formula=r"|f_b| > B \Rightarrow \operatorname{sgn} f = \operatorname{sgn} f_b",
-        source="derived here",
-        hypothesis=f"identity loss ({'yes' if identity else 'no'}), full batch; something is certified",
-        met=identity and said,
-        predicted="none wrong with weights in hand, else at most a share δ = "
-        f"{text.number(delta)} of those certified",
-        measured="; ".join(
-            f"{kind}: f {text.count(row['f'])}, agreement {text.count(row['both'])} of "
-            f"{text.count(row['points'])} points, {text.count(row['f_wrong'])} and "
-            f"{text.count(row['both_wrong'])} wrong"
-            for kind, row in tally.items()
-        ),
-        samples=f"{len(section['runs'])} pairs of networks × {section['num_test']} points",
-        rule=(
-            "fails for an error with weights in hand (largest width, first seeds), or if Chernoff's bound "
-            "over seeds excludes that at most a share δ of the certified signs of f, or of g, is wrong "
-            f"(false alarm {FALSE_ALARM:g}); holds if it excludes {VIOLATION} δ for both ({CONFIDENCE}). "
-            "Flow is judged on descent with small steps"
-        ),
-        verdict=verdict(identity and said, judged.holds),
-        decision=judged.decision,
-        numbers={f"{kind} {name}": row[name] for kind, row in tally.items() for name in row},
-    )
-
-
-def _of_kind(section: dict[str, Any], kind: str) -> list[dict[str, int]]:
-    """Return the counts of one kind of certificate, run by run."""
-    return [run["certificates"][kind] for run in section["runs"] if kind in run["certificates"]]
-
-
-def _right(section: dict[str, Any], delta: float) -> Judgement:
-    if any(run["f_wrong"] or run["g_wrong"] for run in _of_kind(section, "in hand")):
-        return refuted("that weights in hand prove the sign")
-    judged = [
-        judgement
-        for kind in DYNAMICS
-        for judgement in wrong_shares(
-            [[run["certificates"][kind] for run in runs] for runs in by_seed(section)],
-            delta,
-            tests=2 * len(DYNAMICS),
-        )
-    ]
-    if not judged:
-        return unmeasured("only networks with weights in hand are certified, which is no probability")
-    return together(*judged)
-
-
-def wrong_shares(
-    counts: list[list[dict[str, int]]], delta: float, *, tests: int, of_points: bool = False
-) -> list[Judgement]:
-    """Judge the signs of f and of g that are certified, by the counts of each seed, over its widths.
-
-    Which signs of f are certified depends on the data alone, and which of g on the data and f, so that given
-    these at most a share δ is expected to be wrong: of the certified ones.  Agreement that is certified and
-    wrong has a wrong sign of f or g.
-
-    Parameters
-    ----------
-    counts : list over seeds of lists of counts
-    delta : float
-    tests : int
-        How many judgements share the false alarm.
-    of_points : bool
-        Certificates by simulation depend on it, too, and can mislead together: they fail by the share that is
-        wrong of all points.
-
-    Returns
-    -------
-    list of Judgement
-        Of f and g, without those of which nothing is certified.
-    """
-    judged = []
-    for network in ("f", "g"):
-        sums = [
-            {name: sum(run[name] for run in runs) for name in ("points", network, f"{network}_wrong")}
-            for runs in counts
-        ]
-        able = [one for one in sums if one[network]]
-        if not able:
-            continue
-        certified = [one[f"{network}_wrong"] / one[network] for one in able]
-        # Seeds without a certified point have no wrong one: of all points their share is 0.
-        points = [one[f"{network}_wrong"] / one["points"] for one in sums if one["points"]]
-        judged.append(
-            judge_share(
-                points if of_points else certified,
-                doubtful=certified,
-                allowed=delta,
-                violation=VIOLATION * delta,
-                what=f"wrong share of the certified signs of {network}",
-                tests=tests,
-                unit="seed with certified signs",
-                units="seeds with certified signs",
-            )
-        )
-    return judged
-
-
-# Helpers --------------------------------------------------------------------------------------------
-
-
 def lazy_proof(
-    result: ExperimentResult, points: Array, setting: theory.Setting, dynamics: theory.Dynamics
+    result: "ExperimentResult", points: Array, setting: theory.Setting, dynamics: theory.Dynamics
 ) -> theory.AgreementCertificate:
     """Return the certificate of agreement at these points, from the data and the perturbed set."""
     data = result.dataset
@@ -282,7 +160,7 @@ def lazy_proof(
     )
 
 
-def _of_network(result: ExperimentResult, initial: TwoLayerNet, network: str) -> theory.Certificate:
+def _of_network(result: "ExperimentResult", initial: TwoLayerNet, network: str) -> theory.Certificate:
     X, y = (result.dataset.X, result.dataset.y) if network == "f" else (result.X_adv, result.y_adv)
     T = result.setting.T_f if network == "f" else result.setting.T_g
     weights, biases, readout = (

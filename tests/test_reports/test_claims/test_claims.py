@@ -11,9 +11,14 @@ from scipy import stats
 
 from empirics.published import block
 from empirics.studies import STUDIES
-from reports import claims_agreement, cli, drift
-from reports.claims import claims, trends
-from reports.claims_lazy import COSINE, LAZY_FREE_SHARE
+from reports import cli
+from reports.claims import claims
+from reports.claims.directions import COSINE
+from reports.claims.drift import drift
+from reports.claims.free_neurons import free_share, only_free_flip
+from reports.claims.laziness import LAZY_FREE_SHARE
+from reports.claims.phi import closed_form
+from reports.claims.theorem import theorem, trends
 from reports.verdicts import FALSE_ALARM, verdict, within
 from tests.test_reports.made_up import (
     COSINES,
@@ -708,12 +713,11 @@ def test_an_empty_set_proves_nothing(make_holding):
     section["runs"] = []
     _nothing_moved(section)
     results["phi"]["routes"] = {}
-    rules = claims.__globals__
     for judged in (
-        rules["_phi"](results["phi"]),
-        rules["_free_share"](section),
-        rules["_no_other_flips"](section),
-        drift.claim(section),
+        closed_form(results["phi"]),
+        free_share(section),
+        only_free_flip(section),
+        drift(section),
     ):
         assert judged.verdict == "unknown", judged.key
-    assert claims_agreement.theorem(section, "published").verdict == "hypothesis not met"
+    assert theorem(section, "published").verdict == "hypothesis not met"

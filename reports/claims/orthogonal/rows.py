@@ -1,15 +1,19 @@
-"""Claims of pages of nearly orthogonal samples as rows, and the judgements that several of them need."""
+"""What several claims about nearly orthogonal samples need: their rows, and judgements of runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import text
-from reports.judging import Judgement, judge_share, seeds_without_violation, spread_of
+from reports.judging import CONFIDENCE, Judgement, judge_share, seeds_without_violation
+from reports.statistics import spread_of
 from reports.text import many
-from reports.verdicts import verdict
+from reports.verdicts import Claim, Source, verdict
 
-Claim = dict[str, Any]
+Json = Mapping[str, Any]
 
+LEVEL = 0.99  # share of test points from which on signs are called equal
+ENOUGH = 100  # test points from which on a share below that is called one
+PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 # Expected share of a seed's networks or runs that violate a claim, excluded where it holds: nine seeds can.
 VIOLATION = 0.3
 ENOUGH_SEEDS = seeds_without_violation(VIOLATION)
@@ -17,7 +21,7 @@ ENOUGH_SEEDS = seeds_without_violation(VIOLATION)
 
 def claim(
     statement: str,
-    source: str,
+    source: Source,
     rule: str,
     predicted: str,
     measured: str,
@@ -25,15 +29,16 @@ def claim(
     found: Judgement,
 ) -> Claim:
     """Return a row of the table of claims."""
-    return {
-        "statement": statement,
-        "source": source,
-        "rule": rule,
-        "predicted": predicted,
-        "measured": measured,
-        "verdict": verdict(met, found.holds),
-        "decision": "nothing to decide: the hypothesis is not met" if met is False else found.decision,
-    }
+    return Claim(
+        statement=statement,
+        source=source,
+        rule=rule,
+        predicted=predicted,
+        measured=measured,
+        met=met,
+        verdict=verdict(met, found.holds),
+        decision="nothing to decide: the hypothesis is not met" if met is False else found.decision,
+    )
 
 
 def proved(outcome: str) -> Judgement:
@@ -69,3 +74,12 @@ def over(values: Sequence[float | None]) -> str:
     mean = sum(known) / len(known) if known else None
     shown = text.number(mean) if len(known) < 2 else text.spread(mean, spread_of(known))
     return f"{shown} over {many(len(known), 'seed')}"
+
+
+def runs_rule(what: str) -> str:
+    """Return how `judge_runs` comes to *holds*."""
+    return (
+        f"holds if at {CONFIDENCE} an expected share of {VIOLATION:g} of {what} is excluded, runs without a "
+        "result, an unknown value or a converged f counted as such; "
+        f"{ENOUGH_SEEDS} seeds without one are enough"
+    )

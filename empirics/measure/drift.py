@@ -1,4 +1,4 @@
-"""How far pre-activations move, in units of what the bound allows: measured, predicted, and judged.
+"""How far pre-activations move, in units of what the bound allows: measured and predicted.
 
 |u_i(z; T) − u_i(z; 0)| ≤ |a_i| L T κ(z) for every neuron i and point z, so that the ratio of both sides lies
 in [−1, 1].  In the lazy limit of the identity loss it is
@@ -9,9 +9,9 @@ a function of the initial weights.  Where the slope of the loss is not bounded, 
 `theory.weighted_kappa` is in the place of L T κ(z).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,20 +19,14 @@ from numpy.typing import NDArray
 
 import theory
 from empirics.descent import Trained
-from empirics.experiment import ExperimentResult
 from empirics.model import TwoLayerNet, activation_slopes, as_tensor, blocks
-from reports import text
-from reports.judging import Judgement, excluded, refuted, unmeasured
-from reports.verdicts import Claim, all_finite, verdict
 from theory.validation import Array
+
+if TYPE_CHECKING:
+    from empirics.experiment import ExperimentResult
 
 EDGES = tuple(float(edge) for edge in np.linspace(-1, 1, 41))  # of the bins of the ratio
 _POINTS = 60  # test points, evenly spread, at most
-_NETWORKS = ("f", "g")
-# Share of pairs that may be blind: whose rounding could hide a displacement as large as the bound.
-BLIND = 0.01
-# The largest ratio that a network must reach: a bound of this part of ours would be refuted.
-TIGHT = 0.5
 # Up to so many samples and from so many dimensions on `empirics.train` descends in float64, for the identity
 # loss on the CPU, and rounds once.
 FEW_SAMPLES, MANY_DIMENSIONS = 10_000, 15
@@ -45,12 +39,12 @@ def drawn(widths: Sequence[int], seeds: Sequence[int]) -> set[tuple[int, int]]:
     return {(widths[0], seeds[0]), (widths[-1], seeds[0])}
 
 
-def measure(result: ExperimentResult) -> Json:
+def measure(result: "ExperimentResult") -> Json:
     """Count the neurons of both networks by how far their pre-activations moved.
 
     Parameters
     ----------
-    result : ExperimentResult
+    result : "ExperimentResult"
 
     Returns
     -------
@@ -204,58 +198,3 @@ def _histogram(ratio: torch.Tensor) -> NDArray[np.int64]:
     bins = len(EDGES) - 1
     places = ((ratio.flatten() + 1) * (bins / 2)).floor().clamp(0, bins - 1).long()
     return np.asarray(torch.bincount(places, minlength=bins).cpu().numpy())
-
-
-def claim(section: Mapping[str, Any]) -> Claim:
-    """Judge the bound of the displacement by the neurons that moved further."""
-    rows = [(row, network) for row in section["drift"] for network in _NETWORKS if row[network] is not None]
-    outside = [row[network]["outside"] for row, network in rows]
-    largest = [row[network]["largest"] for row, network in rows]
-    known = all_finite([*outside, *largest])
-    total = sum(outside) if known else None
-    blind = [row[network]["blind"] for row, network in rows]
-    most_blind = max(b for b in blind if b is not None) if all_finite(blind) else None
-    sees = most_blind is not None and most_blind < BLIND
-    judged = _within_bound(total, sees=sees, least=min(largest) if known else 0.0)
-    identity = section["setting"]["loss"] == "identity"
-    widths = " and ".join(f"{row['width']:,}" for row in section["drift"])
-    points = max(row["points"] for row in section["drift"])
-    return Claim(
-        key="drift",
-        section=section["name"],
-        statement="No pre-activation moves further than its bound",
-        formula=r"\frac{|u_i(z, T) - u_i(z, 0)|}{|a_i| L T \kappa(z)} \le 1",
-        source="derived here",
-        hypothesis="full-batch training, frozen readout",
-        met=True,
-        predicted="ratio at most 1" + ("; its distribution from the initial weights" if identity else ""),
-        measured=(
-            f"largest ratio {text.number(max(largest) if known else None, 6)}; "
-            f"{text.count(total)} beyond 1 by more than rounding"
-            f"; rounding as large as the bound in at most {text.number(most_blind, 2)} of the pairs"
-        ),
-        samples=f"{len(rows)} networks (m = {widths}, one seed) × {points} points, every neuron",
-        rule="fails if a pair of neuron and point is beyond the bound by more than rounding of the weights; "
-        f"holds if in every network a bound of {TIGHT:g} of this one would be refuted, and rounding is as "
-        f"large as the bound in less than {BLIND:.0%} of the pairs; no statement about other seeds",
-        verdict=verdict(True, judged.holds),
-        decision=judged.decision,
-        numbers={
-            "outside": total,
-            "largest": max(largest) if known else None,
-            "blind": most_blind,
-        },
-    )
-
-
-def _within_bound(total: int | None, *, sees: bool, least: float) -> Judgement:
-    """Judge the bound; that nothing is beyond says something only where it would have been seen."""
-    if total:
-        return refuted("the bound, at every neuron")
-    if total is None:
-        return unmeasured()
-    if not sees:
-        return unmeasured("rounding hides too many displacements: take longer times or higher precision")
-    if least < TIGHT:
-        return unmeasured(f"no neuron of a network reaches {TIGHT:g} of the bound")
-    return excluded(f"displacements of {text.number(1 / least)} times the bound, in the networks measured")

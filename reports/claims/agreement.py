@@ -1,28 +1,18 @@
-"""Claims about the agreement of f and g: predicted, over the width, and by the published theorem.
-
-Pure functions of a section.
-"""
+"""How often f and g agree: as predicted, and more often at larger widths."""
 
 import math
-from typing import Any
 
 import numpy as np
 
-from reports import text
 from reports.claim_text import by_seed, interval, listed, numbers_of, spread
-from reports.claims_lazy import lazy
-from reports.judging import CONFIDENCE, FEWEST_SEEDS, judge_mean, judge_share, unmeasured
+from reports.claims.laziness import Section, lazy
+from reports.judging import CONFIDENCE, FEWEST_SEEDS, judge_mean, unmeasured
 from reports.statistics import summarise
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 
 AGREEMENT_MARGIN = 0.03
-# Share of the points where the published conditions hold that may differ: excluded where the claim holds.
-DIFFERING_SHARE = 0.2
-_NORM_ROUNDING = 1e-9  # rows scaled to norm √d have it up to rounding
 # Widths of the published experiments, whose agreement rises with the width.
 _PUBLISHED_WIDTHS = (1, 1_000)
-
-Section = dict[str, Any]
 
 
 def agreement(section: Section) -> Claim:
@@ -52,6 +42,7 @@ def agreement(section: Section) -> Claim:
         )
     return Claim(
         key="agreement",
+        evidence="agreement",
         section=section["name"],
         statement=(
             "How often f and g agree is predicted without training anything, from the chance that T g_b "
@@ -90,6 +81,7 @@ def width_trend(section: Section) -> Claim:
     first, last = (_mean_agreement(section, width) for width in (chosen[0], chosen[-1]))
     return Claim(
         key="trend-width",
+        evidence="agreement",
         section=section["name"],
         statement="Agreement rises with the width",
         formula=r"\frac{d}{d \log_{10} m} P(\operatorname{sgn} f = \operatorname{sgn} g) > 0",
@@ -112,59 +104,3 @@ def width_trend(section: Section) -> Claim:
 def _mean_agreement(section: Section, width: int) -> str:
     (row,) = [row for row in section["by_width"] if row["width"] == width]
     return spread(row["agreement"]["measured"])
-
-
-def theorem(section: Section, label_noise: str) -> Claim:
-    """Judge the published theorem, all constants 1, at the points where its conditions hold."""
-    widest = section["widths"][-1]
-    runs = [run for run in section["runs"] if run["width"] == widest]
-    counts = [c for run in runs for c in run["conditions"] if c["label_noise"] == label_noise]
-    widths = {count["width"] for count in counts}
-    wide = None if "unknown" in widths else widths == {"holds"}
-    agree = sum(count["met_agree"] for count in counts)
-    differ = sum(count["met_differ"] for count in counts)
-    points = section["num_test"] * len(runs)
-    norm = section["largest_norm"]
-    bounded = None if norm is None else norm <= 1 + _NORM_ROUNDING
-    known = None not in (wide, bounded)
-    met = wide and bounded and agree + differ > 0 if known else None
-    published = label_noise == "published"
-    width_met = {None: "not known", True: "met", False: "not met"}[wide]
-    noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
-    pairs = [
-        (c["met_agree"], c["met_differ"])
-        for run in runs
-        for c in run["conditions"]
-        if c["label_noise"] == label_noise
-    ]
-    judged = judge_share(
-        [differing / (same + differing) for same, differing in pairs if same + differing],
-        allowed=0,
-        violation=DIFFERING_SHARE,
-        what="share of differing points where the conditions hold",
-        unit="seed with such points",
-        units="seeds with such points",
-    )
-    return Claim(
-        key=f"theorem-{label_noise}",
-        section=section["name"],
-        statement=(
-            "With every hidden constant set to 1: where the published conditions hold, f and g agree"
-            + ("" if published else " (with ν = 1/√N in scenario (a))")
-        ),
-        formula=r"m > C \ell d^2 (T_f + T_g)^2 \Rightarrow \operatorname{sgn} f = \operatorname{sgn} g",
-        source="published" if published else "variant",
-        hypothesis=(
-            f"C = ℓ = 1, label noise {noise}: largest ‖x‖/√d {text.number(norm)} ≤ 1, width {width_met}, "
-            f"(a), (b), (c) at {agree + differ:,} of {points:,} points"
-        ),
-        met=met,
-        predicted="all agree" if agree + differ else "nothing",
-        measured=f"{agree:,} agree, {differ:,} differ" if agree + differ else "no point to test",
-        samples=f"{len(runs)} seeds × {section['num_test']} points at m = {widest:,}",
-        rule="fails for one disagreement where the hypothesis is met; holds if a share of "
-        f"{DIFFERING_SHARE:g} of these points was excluded ({CONFIDENCE}) by seeds that have some; judges "
-        "C = 1 alone, the true C is not known",
-        verdict=verdict(met, judged.holds),
-        decision=judged.decision,
-    )

@@ -6,10 +6,9 @@ import torch
 
 import theory
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData, run
-from empirics.measure import agrees, evaluate
+from empirics.measure import agrees, diagnosis, evaluate
+from empirics.measure.diagnosis import Account, blame
 from empirics.model import TwoLayerNet
-from reports import diagnosis
-from reports.diagnosis import Account, blame
 
 # Networks in float64: a sum over at most 10⁴ neurons and 100 samples, of terms below 100.
 ADDED = 1e-9
