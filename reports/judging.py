@@ -18,9 +18,9 @@ from reports.statistics import mean_tail, spread_of
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, all_finite, verdict, within
 
-# Of a mean: the t interval of fewer seeds rests on their being normal more than anyone knows.
-FEWEST_SEEDS = 5
 CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
+# Share of seeds far from all others that a t interval, which takes values for normal, must be able to see.
+OUTLIERS = 0.3
 FALLING = 0.25  # expected share of seeds along which what rises may fall
 NO_TREND = 0.5  # that share without a trend, as many rising as falling
 _MOST_SEEDS = 100_000  # more are not named as a number that would be enough
@@ -76,6 +76,13 @@ RISING_RULE = (
 )
 
 
+FEWEST_SEEDS = seeds_without_violation(OUTLIERS)  # of a t interval
+SEEDS = (
+    f"{FEWEST_SEEDS} seeds or more, which takes them for normal: outliers in a share of {OUTLIERS:g} or more "
+    f"would be seen at {CONFIDENCE}, rare ones need not be"
+)
+
+
 def judge_share(
     shares: Sequence[float | None],
     *,
@@ -116,13 +123,13 @@ def judge_share(
     Notes
     -----
     Both tests are Chernoff's: P(mean ≥ x) ≤ exp(−n KL(x ‖ p)) for independent numbers in [0, 1] of mean at
-    most p < x, and the same below for means of at least p > x.
+    most p < x, and the same below for means of at least p > x.  A share that is above `allowed` with a
+    probability of at most `MISSED` by chance does not hold either, however far it is from `violation`.
     """
     worst = shares if doubtful is None else doubtful
-    if not shares or not worst:
-        return unmeasured(f"no {unit}; {seeds_without_violation(violation)} without a violation are enough")
     if not all_finite(shares) or not all_finite(worst):
-        return unmeasured()
+        none = f"no {unit}; {seeds_without_violation(violation)} without a violation are enough"
+        return unmeasured() if shares and worst else unmeasured(none)
     n = len(worst)
     mean, highest = (
         math.fsum(v for v in values if v is not None) / len(values) for values in (shares, worst)
@@ -130,13 +137,15 @@ def judge_share(
     if mean_tail(mean, allowed, len(shares)) < FALSE_ALARM / tests:
         return refuted(f"a {what} of {text.number(allowed)}{' or less' if allowed else ''}")
     # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
+    seen = f"a {what} of {text.number(highest)} in {many(n, unit, units)}"
+    if mean_tail(mean, allowed, len(shares)) < MISSED:
+        return unmeasured(f"{seen} is much for {text.number(allowed)}, but may be chance")
     if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
-        return excluded(f"a {what} of {text.number(violation)} or more")
+        return excluded(f"a {what} of {text.number(violation)} or more; measured {text.number(highest)}")
     one = mean_tail(1 - highest, 1 - violation, 1)
     if highest >= violation or one == 1:  # of a share that is `violation` but for rounding
-        return unmeasured(f"a {what} of {text.number(highest)} in {many(n, unit, units)} may be chance")
-    enough = math.ceil(math.log(MISSED) / math.log(one))
-    return unmeasured(f"{many(n, unit, units)} with a {what} of {text.number(highest)}; {enough} are enough")
+        return unmeasured(f"{seen} may be chance")
+    return unmeasured(f"{seen}; {math.ceil(math.log(MISSED) / math.log(one))} would be enough")
 
 
 def judge_mean(
@@ -150,7 +159,10 @@ def judge_mean(
 ) -> Judgement:
     """Judge that an expectation lies in [low, high], by one value for each seed.
 
-    Holds if the t interval at `MISSED` lies inside, fails if that at `FALSE_ALARM` lies outside.
+    Holds if the t interval at `MISSED` lies inside, fails if that at `FALSE_ALARM` lies outside.  Both
+    probabilities are those of normal values; of others it is known that outliers in a share `OUTLIERS` of the
+    seeds, however far off, are missed with probability `MISSED` at most, as one in the sample widens the
+    interval.
 
     Parameters
     ----------
@@ -176,7 +188,7 @@ def judge_mean(
         return unmeasured("no seed" if not values else "a value is missing or not finite")
     n = len(known)
     if n < FEWEST_SEEDS:
-        return unmeasured(f"{many(n, 'seed')}; {FEWEST_SEEDS} or more are asked for")
+        return unmeasured(f"{many(n, 'seed')}; {FEWEST_SEEDS} are asked for")
     mean, sd = math.fsum(known) / n, spread_of(known)
     sd = max(sd, least_sd)
     if sd == 0:

@@ -20,6 +20,8 @@ from reports.claims.rates import rate
 from reports.claims.simulated import simulated
 from reports.claims.sweeps import criterion, explained, failures, published_values, reached, trends
 from reports.claims.theorem import theorem
+from reports.judging import seeds_without_violation, unmeasured
+from reports.text import many
 from reports.verdicts import Claim
 
 __all__ = [
@@ -30,6 +32,9 @@ __all__ = [
     "claims_of_orthogonal",
     "claims_of_sweeps",
 ]
+
+# Share of points that may differ from all others, which the points of a data set must be able to show.
+DIFFERENT = 0.2
 
 Several = Callable[[Mapping[str, Any]], list[Claim]]
 
@@ -79,10 +84,20 @@ def claims(results: dict[str, Any]) -> list[Claim]:
         Φ first, then each section in the same order.
     """
     judged = [closed_form(results["phi"])]
-    judged += [judge(section) for section in results["sections"] for judge in OF_SECTIONS]
+    judged += [_seen(judge(section), section) for section in results["sections"] for judge in OF_SECTIONS]
     command = str(results.get("provenance", {}).get("command", ""))
     # What is not tested is not decided.
     return [replace(claim, command=command, decision=claim.decision if claim.met else "") for claim in judged]
+
+
+def _seen(claim: Claim, section: Mapping[str, Any]) -> Claim:
+    """Take no claim for true on so few points that a share `DIFFERENT` of all could differ unseen."""
+    points = min(section["setting"]["N"], section["num_test"])
+    enough = seeds_without_violation(DIFFERENT)
+    if claim.verdict != "holds" or points >= enough:
+        return claim
+    few = unmeasured(f"{many(points, 'training or test point')}; {enough} of each are asked for")
+    return replace(claim, verdict="unknown", decision=few.decision)
 
 
 def claims_of_orthogonal(results: Mapping[str, Any]) -> list[Claim]:

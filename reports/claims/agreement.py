@@ -6,7 +6,7 @@ import numpy as np
 
 from reports.claim_text import by_seed, interval, listed, numbers_of, spread
 from reports.claims.laziness import Section, lazy
-from reports.judging import CONFIDENCE, FEWEST_SEEDS, judge_mean, unmeasured
+from reports.judging import CONFIDENCE, SEEDS, judge_mean, unmeasured
 from reports.statistics import summarise
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 
@@ -56,7 +56,7 @@ def agreement(section: Section) -> Claim:
         measured=f"{spread(record['measured'])}; difference {interval(gap)}",
         samples=f"{len(runs)} seeds × {section['num_test']} fresh points at m = {widest:,}",
         rule=(
-            f"t interval of measured − predicted over {FEWEST_SEEDS} seeds or more: holds inside "
+            f"t interval of measured − predicted over {SEEDS}; holds inside "
             f"±{AGREEMENT_MARGIN} ({CONFIDENCE}), fails outside (false alarm {FALSE_ALARM:g})"
         ),
         verdict=verdict(met, judged.holds),
@@ -93,7 +93,7 @@ def width_trend(section: Section) -> Claim:
             f"slope {interval(slope)} a decade: {first} at m = {chosen[0]:,}, {last} at m = {chosen[-1]:,}"
         ),
         samples=f"{len(section['seeds'])} seeds × {section['num_test']} points at {len(chosen)} widths",
-        rule=f"t interval of the slope over {FEWEST_SEEDS} seeds or more: holds above 0 ({CONFIDENCE}), "
+        rule=f"t interval of the slope over {SEEDS}; holds above 0 ({CONFIDENCE}), "
         f"fails below (false alarm {FALSE_ALARM:g})",
         verdict=verdict(met, judged.holds),
         decision=judged.decision,

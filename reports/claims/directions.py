@@ -4,8 +4,8 @@ from typing import Any
 
 from reports import text
 from reports.claim_text import by_seed, interval, numbers_of, spread
-from reports.claims.laziness import FLOOR, SEEDS, Section, falls, lazy, lazy_widths, over_a_decade
-from reports.judging import CONFIDENCE, Judgement, judge_mean, refuted, unmeasured
+from reports.claims.laziness import FLOOR, Section, falls, lazy, lazy_widths, over_a_decade
+from reports.judging import CONFIDENCE, SEEDS, Judgement, judge_mean, refuted, unmeasured
 from reports.statistics import summarise
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 
@@ -33,7 +33,7 @@ def _cosine_claim(
         met=met,
         measured=f"cosine {spread(summary)}{said}",
         samples=f"{summary['n']} seeds at m = {section['widths'][-1]:,}",
-        rule=f"{SEEDS}: holds if that of the mean cosine lies above {COSINE} ({CONFIDENCE}); {rule}",
+        rule=f"t interval of the mean cosine over {SEEDS}; holds above {COSINE} ({CONFIDENCE}); {rule}",
         verdict=verdict(met, judged.holds),
         decision=judged.decision,
         **texts,
@@ -132,7 +132,8 @@ def kink_term(section: Section) -> Claim:
         predicted=f"gain in cosine {text.number(None if between is None else 1 - between)}",
         measured=f"gain in cosine {interval(gap)}",
         samples=f"{len(pairs)} seeds at m = {widest:,}, paired",
-        rule=f"{SEEDS} of cos(·, ∇f_b) − cos(·, u): holds above 0 ({CONFIDENCE}), fails below (false alarm "
+        rule=f"t interval of cos(·, ∇f_b) − cos(·, u) over {SEEDS}; holds above 0 ({CONFIDENCE}), fails "
+        f"below (false alarm "
         f"{FALSE_ALARM:g})",
         verdict=verdict(met, judged.holds),
         decision=judged.decision,

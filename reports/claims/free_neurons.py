@@ -4,7 +4,7 @@ from typing import Any
 
 from reports import text
 from reports.claim_text import by_seed, spread
-from reports.judging import CONFIDENCE, Judgement, judge_mean, judge_share, refuted, unmeasured
+from reports.judging import CONFIDENCE, Judgement, judge_mean, judge_share, refuted, together, unmeasured
 from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
 
 # Violations that *holds* has excluded.
@@ -35,8 +35,8 @@ def free_share(section: Section) -> Claim:
         rule=(
             "fails if the smallest p-value of exact binomial tests at every point of every network, times "
             f"their number ({text.number(None if smallest is None else min(1.0, smallest))}), is below "
-            f"{FALSE_ALARM:g}; holds if the {CONFIDENCE} interval over seeds of the mean relative error of "
-            f"the law lies within ±{FREE_ERROR:g}"
+            f"{FALSE_ALARM:g}; holds if at every width, for f and for g, the {CONFIDENCE} interval of the "
+            f"mean relative error of the law over seeds lies within ±{FREE_ERROR:g}"
         ),
         verdict=verdict(True, judged.holds),
         decision=judged.decision,
@@ -50,17 +50,19 @@ def _law_of_free(section: Section, smallest: float | None) -> Judgement:
         return unmeasured()
     if smallest < FALSE_ALARM:
         return refuted("the arctan law")
-    means: list[float | None] = []
-    for runs in by_seed(section):
-        pairs = [
-            (run[network]["free_measured"], run[network]["free_predicted"])
-            for run in runs
-            for network in ("f", "g")
-        ]
-        known = all_finite(value for pair in pairs for value in pair) and all(law for _, law in pairs)
-        means.append(sum(share / law - 1 for share, law in pairs) / len(pairs) if known else None)
-    judged = judge_mean(means, low=-FREE_ERROR, high=FREE_ERROR, what="mean relative error")
-    return judged if judged.holds else unmeasured(judged.decision.removeprefix("not decided: "))
+    judged = []
+    for width in section["widths"]:
+        for network in ("f", "g"):
+            pairs = [
+                (run[network]["free_measured"], run[network]["free_predicted"])
+                for run in section["runs"]
+                if run["width"] == width
+            ]
+            errors = [share / law - 1 if share is not None and law else None for share, law in pairs]
+            judged.append(judge_mean(errors, low=-FREE_ERROR, high=FREE_ERROR, what="a mean relative error"))
+    if any(one.holds is False for one in judged):
+        return unmeasured(f"a mean relative error is beyond ±{FREE_ERROR:g}, which no p-value confirms")
+    return together(*judged)
 
 
 def only_free_flip(section: Section) -> Claim:

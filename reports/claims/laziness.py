@@ -1,9 +1,10 @@
 """The hypothesis of claims about wide networks: training is lazy, which few free neurons show."""
 
+import math
 from typing import Any
 
 from reports import text
-from reports.judging import FEWEST_SEEDS, Judgement, judge_mean, unmeasured
+from reports.judging import Judgement, judge_mean, unmeasured
 from reports.statistics import Summary, floors, rates
 from reports.verdicts import all_finite
 
@@ -12,7 +13,6 @@ LAZY_FREE_SHARE = 0.3
 # Part of the error at the largest width that need not fall like m^(−1/2).  16 seeds of the default report see
 # no less; over two decades it is a slope of −0.37.
 FLOOR = 0.5
-SEEDS = f"t intervals over {FEWEST_SEEDS} seeds or more"
 
 Section = dict[str, Any]
 
@@ -51,9 +51,12 @@ def falls(widths: list[int], errors: list[list[float]]) -> tuple[Summary | None,
     """Return the slope of an error, and whether it falls like m^(−1/2) with no part that stays."""
     if not all(all_finite(row) for row in errors):
         return None, unmeasured()
+    ratio = widths[-1] / widths[0]
+    slope = -math.log(FLOOR + (1 - FLOOR) * math.sqrt(ratio)) / math.log(ratio)
     judged = judge_mean(
         floors(widths, errors),
         high=FLOOR,
-        what=f"a part of the error at m = {widths[-1]:,} that does not fall like 1/√m",
+        what=f"a part of the error at m = {widths[-1]:,} that does not fall like 1/√m (a slope of "
+        f"{text.number(slope)})",
     )
     return rates(widths, errors), judged

@@ -1,8 +1,8 @@
 """How fast the outputs of wide networks tend to those that are predicted."""
 
 from reports.claim_text import by_seed, interval, listed, numbers_of, spread
-from reports.claims.laziness import FLOOR, LAZY_FREE_SHARE, SEEDS, Section, falls, lazy_widths, over_a_decade
-from reports.judging import CONFIDENCE, unmeasured
+from reports.claims.laziness import FLOOR, LAZY_FREE_SHARE, Section, falls, lazy_widths, over_a_decade
+from reports.judging import CONFIDENCE, SEEDS, unmeasured
 from reports.verdicts import FALSE_ALARM, Claim, verdict
 
 
@@ -41,9 +41,9 @@ def rate(section: Section, network: str) -> Claim:
             f"slope {interval(slope)}; relative error {spread(relative)} at m = {section['widths'][-1]:,}"
         ),
         samples=f"{len(section['seeds'])} seeds",
-        rule=f"c + A/√m is fitted to the mean errors; {SEEDS}, by the jackknife, of the part of c in the "
-        f"error at the largest width: holds below {FLOOR:g} ({CONFIDENCE}), fails above (false alarm "
-        f"{FALSE_ALARM:g})",
+        rule=f"c + A/√m is fitted to the mean errors; t interval, by the jackknife, of the part of c in the "
+        f"error at the largest width, over {SEEDS}; holds below {FLOOR:g} ({CONFIDENCE}), fails above (false "
+        f"alarm {FALSE_ALARM:g})",
         verdict=verdict(met, judged.holds),
         decision=judged.decision,
         numbers=numbers_of(slope),

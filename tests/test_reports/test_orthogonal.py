@@ -99,7 +99,7 @@ def test_means_hold_only_if_a_difference_would_have_been_seen(scale, seeds, expe
     assert found.verdict == expected
     assert found.measured.startswith("0 of 6 beyond")
     if expected == "unknown":
-        assert found.decision == "not decided: 2 seeds; 5 or more are asked for"
+        assert found.decision == "not decided: 2 seeds; 9 are asked for"
 
 
 def test_few_values_cannot_fail_and_are_unknown():
@@ -115,12 +115,12 @@ def test_without_a_published_value_nothing_is_compared():
 
 def test_a_control_that_knows_labels_fails():
     assert _claim(_built(replace(SMALL, scale=20)), "Without an attack").verdict == "holds"
-    # Half of 60 samples a seed are right: nothing against chance; ± .046 by ten seeds, ± .08 by five.
+    # Half of 60 samples a seed are right: nothing against chance; ± .046 by ten seeds; eight say nothing of outliers.
     assert _claim(_built(SMALL), "Without an attack").verdict == "holds"
-    few = _claim(_built(replace(SMALL, seeds=5)), "Without an attack")
+    few = _claim(_built(replace(SMALL, seeds=8)), "Without an attack")
     assert few.verdict == "unknown"
-    assert "0.5 of 300 right over all points; 0.5 ± 0 over 5 seeds" in few.measured
-    assert few.decision.endswith("about 9 would be enough if this mean stays")
+    assert "0.5 of 480 right over all points; 0.5 ± 0 over 8 seeds" in few.measured
+    assert few.decision == "not decided: 8 seeds; 9 are asked for"
     leaking = _built(SMALL, lambda p, c: {"accuracy_g": 0.8} if p.series == "control" and p.x == 100 else {})
     # 80 of 100 right: two-sided probability 1e-9.
     assert _claim(leaking, "Without an attack").verdict == "fails"
@@ -298,7 +298,7 @@ def test_one_network_that_ends_elsewhere_fails_the_claim():
     less = _claim(_built(replace(ORTHOGONALITY, seeds=8)), words)
     assert (less.verdict, less.decision) == (
         "unknown",
-        "not decided: 8 seeds with a share of networks with wrong signs of 0; 9 are enough",
+        "not decided: a share of networks with wrong signs of 0 in 8 seeds; 9 would be enough",
     )
     none = _built(ORTHOGONALITY, lambda p, c: {"converged_f": False, "converged_g": False})
     assert _claim(none, words).verdict == "unknown"
@@ -377,8 +377,8 @@ def test_turning_needs_a_trend_in_all_seeds(sign, expected):
     fewer = _built(replace(TURNING, seeds=4), lambda p, c: {"turning": 0.5 + sign * p.x / 200})
     assert _claim(fewer, "(trained)").verdict == "unknown"
     few = {
-        1: "4 seeds with a share of falling seeds of 0; 5 are enough",
-        -1: "a share of falling seeds of 1 in 4 seeds may be chance",
+        1: "a share of falling seeds of 0 in 4 seeds; 5 would be enough",
+        -1: "a share of falling seeds of 1 in 4 seeds is much for 0.25, but may be chance",
         0: "a share of falling seeds of 0.5 in 4 seeds may be chance",
     }
     assert _claim(fewer, "(trained)").decision == f"not decided: {few[sign]}"

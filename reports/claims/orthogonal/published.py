@@ -74,7 +74,7 @@ def _within_ranges(found: Json, seeds: int) -> Judgement:
     """Judge that published values are within our ranges as often as one more seed, not half as often."""
     count, inside = found["count"], found["inside"]
     if seeds < FEWEST_SEEDS:
-        return unmeasured(f"{many(seeds, 'seed')}; {FEWEST_SEEDS} or more are asked for")
+        return unmeasured(f"{many(seeds, 'seed')}; {FEWEST_SEEDS} are asked for")
     if found["p_value"] < FALSE_ALARM:
         return refuted(
             "published values within our ranges as often as one more seed, were points independent"
@@ -129,7 +129,7 @@ def _means(results: Json) -> Claim:
 
 def _judge_means(beyond: int, rooms: list[float], seeds: int) -> Judgement:
     if seeds < FEWEST_SEEDS:
-        return unmeasured(f"{many(seeds, 'seed')}; {FEWEST_SEEDS} or more are asked for")
+        return unmeasured(f"{many(seeds, 'seed')}; {FEWEST_SEEDS} are asked for")
     if beyond:
         return refuted("the published accuracy as one more seed at every point")
     if max(rooms) < MEANS_ROOM:

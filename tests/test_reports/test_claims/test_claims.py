@@ -721,3 +721,17 @@ def test_an_empty_set_proves_nothing(make_holding):
     ):
         assert judged.verdict == "unknown", judged.key
     assert theorem(section, "published").verdict == "hypothesis not met"
+
+
+@pytest.mark.parametrize(("name", "points"), [("num_test", 13), ("N", 5)])
+def test_few_points_are_no_evidence(make_holding, name, points):
+    results = make_holding()
+    section = results["sections"][0]
+    (section if name == "num_test" else section["setting"])[name] = points
+    judged = judge(results)
+    assert {key: claim.verdict for key, claim in judged.items()} == dict.fromkeys(KEYS, "unknown") | {
+        "phi": "holds"
+    }
+    assert (
+        judged["drift"].decision == f"not decided: {points} training or test points; 14 of each are asked for"
+    )

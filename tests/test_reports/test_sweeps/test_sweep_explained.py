@@ -155,7 +155,7 @@ def test_claims_tell_what_fails(flattering):
     line = of_criterion(flattering[1])
     assert line.measured == (
         "without training: no prediction. Beside it, with training: "
-        "unknown: two samples (g trained on two points) (not decided: 1 seed; 5 or more are asked for)"
+        "unknown: two samples (g trained on two points) (not decided: 1 seed; 9 are asked for)"
     )
     assert line.rule.startswith(f"77 runs: {RULE_RUNS}; means over seeds, not rounded")
 
@@ -169,8 +169,8 @@ def test_criterion_is_about_predictions_without_training_first():
 
     section, said = built(WHOLE, columns)
     assert [row["trained"] for row in section["criterion"]["rows"]] == [False, False, True, True]
-    few = "(not decided: 1 seed; 5 or more are asked for)"
-    constant = "(not decided: a value is missing or not finite; not decided: 1 seed; 5 or more are asked for)"
+    few = "(not decided: 1 seed; 9 are asked for)"
+    constant = "(not decided: a value is missing or not finite; not decided: 1 seed; 9 are asked for)"
     assert of_criterion(said).measured == (
         f"without training: unknown: initial weights {constant}, wide limit {few}. Beside it, with training: "
         f"unknown: two samples (g trained on two points) {few}, "

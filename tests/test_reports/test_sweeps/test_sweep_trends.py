@@ -39,7 +39,10 @@ def verdict(values, sweep="eps"):
 
 
 def test_rising_holds_and_falling_fails():
-    assert verdict(RISING) == ("holds", "excluded at 95 %: a share of falling seeds of 0.5 or more")
+    assert verdict(RISING) == (
+        "holds",
+        "excluded at 95 %: a share of falling seeds of 0.5 or more; measured 0",
+    )
     assert verdict(RISING[:5])[0] == "holds"  # 2⁻⁵ for as many rising as falling seeds
     falling = [row[::-1] for row in RISING]
     alarm = "excluded, false alarm 0.001: a share of falling seeds of 0.25 or less"
@@ -67,7 +70,7 @@ def test_nothing_is_expected_of_the_accuracy_of_g():
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (RISING[:4], "4 seeds with a share of falling seeds of 0; 5 are enough"),
+        (RISING[:4], "a share of falling seeds of 0 in 4 seeds; 5 would be enough"),
         ([[0.9] * 5] * 10, "a share of falling seeds of 0.5 in 10 seeds may be chance"),  # constant
         (
             RISING[:5] + [row[::-1] for row in RISING[5:]],
@@ -148,7 +151,7 @@ def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
     assert line.measured == (
         "holds in 1, fails in 1, unknown in 2 of 4 sweeps "
         "(1 not decided: no complete seed, "
-        "1 not decided: 4 seeds with a share of falling seeds of 0; 5 are enough); fails: m"
+        "1 not decided: a share of falling seeds of 0 in 4 seeds; 5 would be enough); fails: m"
     )
 
 
