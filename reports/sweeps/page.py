@@ -3,18 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from empirics.plan import Plan
 from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
 from reports import text
 from reports.claims import claims_of_sweeps
-from reports.render import legible
+from reports.render import environment, legible
 from reports.sweeps import figures
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
@@ -98,16 +96,8 @@ def render(results: Mapping[str, Any]) -> str:
         Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
     results = legible(results)
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(_template),
-    )
-    environment.filters |= {
-        "number": text.number,
-        "count": text.count,
+    templates = environment()
+    templates.filters |= {
         "many": many,
         "place": place,
         "spread": lambda cell: (
@@ -115,7 +105,7 @@ def render(results: Mapping[str, Any]) -> str:
         ),
     }
     sections = [_drawn(section, f"s{index}") for index, section in enumerate(results["sections"], start=1)]
-    return environment.get_template("sweep.html").render(
+    return templates.get_template("sweep.html").render(
         results=results, sections=sections, series=[(name, label) for name, label, *_ in figures.SERIES]
     )
 
@@ -157,7 +147,3 @@ def _drawn(section: Mapping[str, Any], key: str) -> dict[str, Any]:
         "panels": panels,
         "scatters": scatters,
     }
-
-
-def _template(name: str) -> str:
-    return (resources.files("reports") / "templates" / name).read_text(encoding="utf-8")
