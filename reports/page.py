@@ -11,12 +11,18 @@ from reports.render import environment
 from reports.verdicts import Claim
 
 
+class Bad(str):
+    """A cell that is set apart: a value outside of its range, a claim that fails."""
+
+    bad = True
+
+
 @dataclass(frozen=True)
 class Prose:
     """A paragraph: text, or HTML where it is `Markup`."""
 
     text: str
-    style: Literal["small", "warning"] = "small"
+    style: Literal["", "small", "warning", "heading"] = "small"
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    wide: bool = False  # of a dozen columns, set wider than the text
+    wide: bool = False  # of a dozen columns, set wider than the text unless it is folded
     summary: str = ""  # words that it is folded behind, where there are any
 
 
