@@ -7,11 +7,9 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -19,6 +17,7 @@ from empirics import costs
 from empirics.store import check_output, to_json, write_together
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
+from reports.page import Block, Figure, Page, Prose, Section, Table
 from reports.provenance import provenance
 from reports.svg import INK, THIRD, F, G, drawing, power
 from theory.kernel import threads
@@ -99,33 +98,67 @@ def render(results: Json) -> str:
     results : mapping
         From `empirics.costs.measure`, with ``schema_version`` and ``provenance``.
     """
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(
-            lambda name: (resources.files("reports") / "templates" / name).read_text(encoding="utf-8")
-        ),
+    axes = dict.fromkeys(row["axis"] for row in results["rows"])
+    sections = [Section(f"Against {LABELS[axis]}", _against(results, axis)) for axis in axes]
+    made, origin = results["base"], results["provenance"]
+    lead = Markup(
+        "Exact gradient flow to T = {} and {} steps of descent to the same flow time, identity loss, "
+        "shifted\n"
+        "Gaussian data. One size is varied at a time from N = {}, d = {}, m = {}. Each run has a process of "
+        "its "
+        "own;\ntimes are medians of {} repetitions after a small run that is not counted, memory is the "
+        "peak of "
+        "the first repetition above what\nthe process held before it. Slopes are least squares over all "
+        "sizes on "
+        "log–log axes: fixed costs flatten them, so they are no\nasymptotic orders. Descent has one number "
+        "of "
+        "steps throughout, the flow as many events as it needs."
+    ).format(
+        *(text.number(made["T"]), made["num_steps"], made["N"], made["dim"], made["width"]),
+        results["repeats"],
     )
-    environment.filters |= {
-        "number": text.number,
-        "mebi": lambda size: size if size is None else size / 2**20,
-    }
-    axes = list(dict.fromkeys(row["axis"] for row in results["rows"]))
-    drawn = []
-    for axis in axes:
-        figures = [figure(results, axis, quantity) for quantity in QUANTITIES]
-        drawn.append(
-            {
-                "label": LABELS[axis],
-                "figures": [Markup(svg) for svg in figures if svg is not None],
-                "rows": [row for row in results["rows"] if row["axis"] == axis],
-                "slopes": [row for row in results["slopes"] if row["axis"] == axis],
-            }
-        )
+    said = Markup(
+        "{}, {} threads of the BLAS; revision {};\n{}. Made by <code>{}</code>.\n"
+        "Numbers: <code>costs.json</code>, schema version {}."
+    ).format(
+        origin["machine"]["system"],
+        origin["blas_threads"],
+        "not known" if origin["revision"] is None else origin["revision"],
+        ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
+        origin["command"],
+        results["schema_version"],
+    )
+    sections.append(Section("Provenance", (Prose(said),)))
+    return Page("Costs of training: time and memory", lead, tuple(sections)).html()
+
+
+def _against(results: Json, axis: str) -> tuple[Block, ...]:
+    drawn = [figure(results, axis, quantity) for quantity in QUANTITIES]
     names = {name: label for name, label, *_ in SOLVERS}
-    return environment.get_template("costs.html").render(results=results, axes=drawn, names=names)
+    rows = [
+        (
+            str(row["x"]),
+            names[row["solver"]],
+            text.number(row["median"]),
+            f"{text.number(min(row['seconds']))}, {text.number(max(row['seconds']))}",
+            text.number(None if row["peak_bytes"] is None else row["peak_bytes"] / 2**20),
+        )
+        for row in results["rows"]
+        if row["axis"] == axis
+    ]
+    kinds = {"seconds": "time", "bytes": "memory"}
+    slopes = [
+        (names[row["solver"]], kinds[row["quantity"]], text.number(row["slope"]), str(row["n"]))
+        for row in results["slopes"]
+        if row["axis"] == axis
+    ]
+    columns = LABELS[axis], "solver", "median seconds", "smallest, largest", "peak MiB"
+    summary = f"Numbers against {LABELS[axis]}"
+    return (
+        *(Figure(Markup(svg), "Medians with fitted power laws.") for svg in drawn if svg is not None),
+        Table(columns, tuple(rows), summary=summary),
+        Table(("solver", "quantity", "slope", "sizes"), tuple(slopes), summary=summary),
+    )
 
 
 def write(folder: Path, results: Json) -> Path:

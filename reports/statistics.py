@@ -168,20 +168,9 @@ def like_one_more_seed(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "count": len(chances),
         "inside": inside,
         "expected": sum(chances),
-        "p_value": at_most(inside, chances) if chances else None,
+        "p_value": float(stats.poisson_binom.cdf(inside, chances)) if chances else None,
         "not_compared": not_compared,
     }
-
-
-def at_most(successes: int, chances: Sequence[float]) -> float:
-    """Return the probability of at most so many successes in independent trials with the given chances.
-
-    The convolution of the trials: no approximation; all terms are positive, so that rounding stays relative.
-    """
-    distribution = np.ones(1)
-    for chance in chances:
-        distribution = np.append(distribution * (1 - chance), 0.0) + np.append(0.0, distribution * chance)
-    return min(1.0, float(distribution[: successes + 1].sum()))
 
 
 def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
@@ -228,6 +217,8 @@ def comparison(predicted: NDArray[np.float64], measured: NDArray[np.float64]) ->
 
 def wilson(share: float, count: int, z: float) -> tuple[float, float]:
     """Return Wilson's interval of a probability from a share of `count` draws, z deviations each way.
+
+    That of `scipy.stats` takes whole numbers of draws; shares that are read off a figure are none.
 
     Parameters
     ----------

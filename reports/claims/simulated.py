@@ -56,7 +56,10 @@ def simulated(section: dict[str, Any]) -> Claim:
     said = any(run[name] for run in counted for name in ("f", "g"))
     names = ("f_wrong", "g_wrong", "both_wrong")
     wrong = sum(any(run[name] for name in names) for run in counted) if known else None
-    limit = None if wrong is None else _at_most(wrong, len(counted))
+    limit = None
+    if wrong is not None:  # Clopper–Pearson, one-sided
+        exact = stats.binomtest(wrong, len(counted), alternative="less")
+        limit = float(exact.proportion_ci(1 - MISSED).high)
     totals = {name: sum(run[name] for run in counted) if known else None for name in COUNTS}
     judged = unmeasured("nothing was simulated")
     if known and delta is not None:
@@ -101,8 +104,3 @@ def simulated(section: dict[str, Any]) -> Claim:
         decision=judged.decision,
         numbers={**totals, "wrong_seeds": wrong, "wrong_seeds_limit": limit},
     )
-
-
-def _at_most(count: int, of: int) -> float:
-    """Return the exact (Clopper–Pearson) upper limit of a probability, one-sided."""
-    return 1.0 if count == of else float(stats.beta.ppf(1 - MISSED, count + 1, of - count))

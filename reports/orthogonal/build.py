@@ -179,12 +179,11 @@ def _chance(rows: Sequence[Row]) -> Json | None:
     total = sum(count for _, count in pairs)
     right = sum(round(share * count) for share, count in pairs)
     seeds = {str(row["seed"]): row for row in rows if row.get("accuracy_g") is not None}
-    below, above = stats.binom.cdf(right, total, 0.5), stats.binom.sf(right - 1, total, 0.5)
     return {
         "right": right,
         "total": total,
-        "above": float(above),
-        "two_sided": min(1.0, 2 * float(min(below, above))),
+        "above": float(stats.binomtest(right, total, alternative="greater").pvalue),
+        "two_sided": float(stats.binomtest(right, total).pvalue),
         "seeds": {
             seed: [round(row["accuracy_g"] * row["num_train"]), row["num_train"]]
             for seed, row in seeds.items()

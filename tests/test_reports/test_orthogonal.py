@@ -620,7 +620,7 @@ def test_the_hypothesis_of_long_training_is_about_every_seed(counts, expected):
 )
 def test_agreement_says_which_points_it_counts(f, g, words):
     results = _built(DATA, lambda p, c: {"multipliers_f": f, "multipliers_g": g})
-    rows = tables.trained(results["panels"][0]["points"][0])["rows"]
+    rows = tables.trained(results["panels"][0]["points"][0]).rows
     assert [
         label.split(", ", 1)[1] for label, _ in rows if label.startswith("test points where f and g")
     ] == [words]

@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from scipy import stats
+
 from reports import text
 from reports.claims.orthogonal.rows import Json, claim, over
 from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, excluded, judge_mean, refuted, unmeasured
-from reports.statistics import at_most, difference, like_one_more_seed
+from reports.statistics import difference, like_one_more_seed
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, Claim
 
@@ -80,7 +82,7 @@ def _within_ranges(found: Json, seeds: int) -> Judgement:
             "published values within our ranges as often as one more seed, were points independent"
         )
     # So many within are so few outside, at the opposite chance.
-    if at_most(count - inside, [1 - HALF_AS_OFTEN] * count) <= MISSED:
+    if stats.binom.cdf(count - inside, count, 1 - HALF_AS_OFTEN) <= MISSED:
         return excluded(
             f"a chance of {HALF_AS_OFTEN:g} or less to be within our ranges, were points independent"
         )

@@ -263,7 +263,7 @@ def test_numbers_of_the_point_tables_are_those_of_the_file(families, out, capsys
     assert main([*T_F, "--out", str(out)]) == 0
     capsys.readouterr()
     (panel,) = numbers(out)["sections"][0]["panels"]
-    (table,) = [t for t in parsed(out).iter(f"{HTML}table") if t.get("class") == "points"]
+    table, _ = [t for t in parsed(out).iter(f"{HTML}table") if t.get("class") == "points"]
     rows = list(table.iter(f"{HTML}tr"))[1:]
     assert len(rows) == len(panel["points"])
     outside = 0
