@@ -115,7 +115,7 @@ def test_without_a_published_value_nothing_is_compared():
 
 def test_a_control_that_knows_labels_fails():
     assert _claim(_built(replace(SMALL, scale=20)), "Without an attack").verdict == "holds"
-    # Half of 60 samples a seed are right: nothing against chance; ± .046 by ten seeds; eight say nothing of outliers.
+    # Half of 60 samples a seed are right: nothing against chance; eight seeds say nothing of outliers.
     assert _claim(_built(SMALL), "Without an attack").verdict == "holds"
     few = _claim(_built(replace(SMALL, seeds=8)), "Without an attack")
     assert few.verdict == "unknown"
