@@ -14,9 +14,8 @@ import numpy as np
 from empirics import published
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
-from empirics.plan import identity
 from empirics.published import Point
-from empirics.store import digest
+from empirics.wide import WIDE
 from reports.judging import Judgement, judge_mean, together, unmeasured
 from reports.sweeps.parts import Panel, Part
 from reports.sweeps.statistics import comparison
@@ -60,7 +59,7 @@ class Runs:
     def name(self, config: ExperimentConfig) -> str:
         """Return the hash of a configuration."""
         if config not in self.names:
-            self.names[config] = digest(identity(config, self.contents))
+            self.names[config] = WIDE.hash(config, self.contents)
         return self.names[config]
 
     def row(self, config: ExperimentConfig) -> Row | None:

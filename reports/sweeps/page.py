@@ -9,8 +9,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from empirics.plan import Plan
-from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
+from empirics.sweep.plan import Plan
+from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_json, write_together
 from reports import text
 from reports.render import legible
 from reports.sweeps import figures

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from empirics.plan import config_hash, fields_of
 from empirics.published import plan_of
+from empirics.wide import config_hash, fields_of
 from reports.sweeps.claims import claims
 from reports.sweeps.explained import RULE_RUNS, criterion, shown
 from reports.sweeps.parts import Part

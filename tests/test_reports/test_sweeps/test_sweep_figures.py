@@ -5,8 +5,8 @@ import copy
 import html5lib
 import pytest
 
-from empirics.plan import config_hash, fields_of
 from empirics.published import METRICS, cosine_reading, plan_of
+from empirics.wide import config_hash, fields_of
 from reports.sweeps.claims import claims
 from reports.sweeps.figures import cosine_figure
 from reports.sweeps.page import render

@@ -12,20 +12,20 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from empirics import executors
-from empirics.executors import Pool, WorkerDiedError, run_tasks
+from empirics.sweep import executors
+from empirics.sweep.executors import Pool, WorkerDiedError, run_tasks
 
 
 def square(number):
     if number == 13:
         msg = "thirteen"
         raise ArithmeticError(msg)
-    return number * number
+    yield number * number
 
 
 def threads(_task):
     libraries = [library["num_threads"] for library in threadpool_info()]
-    return {torch.get_num_threads(), numba.get_num_threads(), *libraries}
+    yield {torch.get_num_threads(), numba.get_num_threads(), *libraries}
 
 
 def environment(name):
@@ -154,7 +154,7 @@ def test_results_that_are_there_come_before_the_end(cancelled):
         for index, result in run_tasks(executors.given(executor), square, range(5)):
             found[index] = result
             if not executor.late.done():
-                executor.late.set_result(16)
+                executor.late.set_result([16])
 
     match = "tasks were cancelled from outside" if cancelled else "none"
     with pytest.raises(RuntimeError, match=match):
@@ -228,7 +228,7 @@ def test_closing_cancels_what_has_not_begun():
             begun.append(number)
             if number:
                 release.wait(5)
-            return number
+            yield number
 
         results = run_tasks(executors.given(executor), task, range(10))
         with closing(results):
@@ -251,6 +251,7 @@ def test_serial_runs_in_order_and_lets_an_interrupt_through():
 
     def interrupt(_task):
         raise KeyboardInterrupt
+        yield
 
     with pytest.raises(KeyboardInterrupt):
         list(run_tasks(executors.serial(), interrupt, [1]))
@@ -259,10 +260,10 @@ def test_serial_runs_in_order_and_lets_an_interrupt_through():
 @pytest.mark.parametrize("kind", ["serial", "given"])
 def test_tasks_here_have_one_thread_and_others_have_as_many_as_before(kind):
     with threadpool_limits(2), ThreadPoolExecutor(2) as own:
-        before = threads(None), torch.get_num_threads()
+        before = list(threads(None)), torch.get_num_threads()
         pool = executors.serial() if kind == "serial" else executors.given(own)
         assert dict(run_tasks(pool, threads, range(3))) == {0: {1}, 1: {1}, 2: {1}}
-        assert (threads(None), torch.get_num_threads()) == before
+        assert (list(threads(None)), torch.get_num_threads()) == before
 
 
 def test_processes_have_one_thread_each_and_the_environment_is_as_before(monkeypatch):
@@ -275,7 +276,7 @@ def test_processes_have_one_thread_each_and_the_environment_is_as_before(monkeyp
 
 
 def _report(_task):
-    return threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
+    yield *threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
 
 
 # Names --------------------------------------------------------------------------------------------------
