@@ -37,7 +37,6 @@ _Task = TypeVar("_Task")
 _Item = TypeVar("_Item")
 # How many fresh pools in a row may refuse the first task that is handed over.
 _OPENINGS = 5
-_END = None  # what a process sends after the last item of a task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +48,14 @@ class Pool:
     open: Callable[[int | None], AbstractContextManager[Executor]] | None
     window: int | None  # tasks handed over at a time; None: all
     reopens: bool = True  # whether `open` gives a fresh executor after a worker died
+
+
+@dataclass(frozen=True)
+class _End:
+    """What comes after the last item of a task."""
+
+    error: BaseException | None = None
+    stops: bool = False  # whether nothing more can come of any task
 
 
 class WorkerDiedError(RuntimeError):
@@ -135,7 +142,7 @@ class _Processes(ProcessPoolExecutor):
         self._inbox, self._outbox = context.Pipe(duplex=False)
         given = self._outbox, context.Lock()
         super().__init__(number, mp_context=context, initializer=_start_worker, initargs=given)
-        self.events: SimpleQueue[Any] = SimpleQueue()
+        self.events: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         # Reads all the time, as a process waits while the pipe is full.
         self._reader = threading.Thread(target=self._read, name="inbox", daemon=True)
         self._reader.start()
@@ -147,7 +154,7 @@ class _Processes(ProcessPoolExecutor):
         except (EOFError, OSError):
             self._inbox.close()
         except Exception as error:  # of what cannot be read here
-            self.events.put(error)
+            self.events.put((-1, _End(error, stops=True)))
 
     def hang_up(self) -> None:
         """Wait until all that was sent is among the events, once no process is left."""
@@ -244,36 +251,16 @@ def run_tasks(
     if pool.open is None:
         yield from _here(function, tasks)
         return
-    waiting, refused = deque(range(len(tasks))), 0
+    waiting = deque(range(len(tasks)))
     while waiting:
-        lost: deque[int] = deque()
-        before = len(waiting)
-        broken = yield from _in_pool(pool, None, function, tasks, waiting, lost)
-        if (lost or broken) and not pool.reopens:
-            msg = f"a worker of {pool.name} died, and only its owner can start a fresh one"
-            raise RuntimeError(msg)
-        refused = _refused(pool, refused, took=len(waiting) < before)
-        lost = deque(sorted(lost))
-        again = 0
+        lost = yield from _in_pool(pool, None, function, tasks, waiting)
+        again = deque(sorted(lost))
         while (
-            lost
+            again
         ):  # alone, in a pool that is fresh after each death: nothing else can be what ends a process
-            died: deque[int] = deque()
-            before = len(lost)
-            yield from _in_pool(replace(pool, window=1), 1, function, tasks, lost, died)
-            for index in died:
+            for index in (yield from _in_pool(replace(pool, window=1), 1, function, tasks, again)):
                 msg = "the process of this task ended twice, the second time alone"
                 yield index, WorkerDiedError(msg)
-            again = _refused(pool, again, took=len(lost) < before)
-
-
-def _refused(pool: Pool, before: int, *, took: bool) -> int:
-    """Return how many fresh pools in a row did not take a task."""
-    refused = 0 if took else before + 1
-    if refused == _OPENINGS:
-        msg = f"{pool.name} must take tasks, got {refused} fresh pools in a row that did not"
-        raise RuntimeError(msg)
-    return refused
 
 
 def _here(
@@ -283,7 +270,7 @@ def _here(
         for index, task in enumerate(tasks):
             set_threads(1)
             try:
-                yield from _with(index, function(task))
+                yield from ((index, item) for item in function(task))
             except Exception as error:
                 yield index, error
 
@@ -294,113 +281,94 @@ def _in_pool(
     function: Callable[[_Task], Iterable[_Item]],
     tasks: Sequence[_Task],
     waiting: deque[int],
-    lost: deque[int],
-) -> Generator[tuple[int, _Item | BaseException], None, bool]:
-    """Run what is waiting until the executor breaks; note what was lost; return whether it broke."""
+) -> Generator[tuple[int, _Item | BaseException], None, list[int]]:
+    """Run what is waiting in a fresh pool until that breaks; return the tasks that were lost with it.
+
+    A pool that breaks before it takes a task is opened again, a few times in a row.
+    """
     assert pool.open is not None
-    with pool.open(workers) as executor:
-        events = executor.events if isinstance(executor, _Processes) else SimpleQueue()
-        broken = yield from _together(pool, executor, events, function, tasks, waiting, lost)
-    with suppress(Empty):  # what was sent before a death
-        while True:
-            event = events.get_nowait()
-            if isinstance(event, tuple) and event[1] is not _END:
-                yield event
-    return broken
+    for _ in range(_OPENINGS):
+        before = len(waiting)
+        with pool.open(workers) as executor:
+            events = executor.events if isinstance(executor, _Processes) else SimpleQueue()
+            lost, broken = yield from _together(pool, executor, events, function, tasks, waiting)
+        with suppress(Empty):  # what was sent before a death
+            while True:
+                index, item = events.get_nowait()
+                if not isinstance(item, _End):
+                    yield index, item
+        if (lost or broken) and not pool.reopens:
+            msg = f"a worker of {pool.name} died, and only its owner can start a fresh one"
+            raise RuntimeError(msg)
+        if len(waiting) < before:
+            return lost
+    msg = f"{pool.name} must take tasks, got {_OPENINGS} fresh pools in a row that did not"
+    raise RuntimeError(msg)
 
 
 def _together(
     pool: Pool,
     executor: Executor,
-    events: "SimpleQueue[Any]",
+    events: "SimpleQueue[tuple[int, Any]]",
     function: Callable[[_Task], Iterable[_Item]],
     tasks: Sequence[_Task],
     waiting: deque[int],
-    lost: deque[int],
-) -> Generator[tuple[int, _Item | BaseException], None, bool]:
-    running: dict[Future[Any], int] = {}
-    broken, end = False, None
-    try:
-        while True:
-            if not broken and end is None:
-                broken = _hand_over(pool, executor, events, function, tasks, waiting, running)
-            if not running:
-                break
+) -> Generator[tuple[int, _Item | BaseException], None, tuple[list[int], bool]]:
+    running: dict[int, Future[Any]] = {}
+    lost: list[int] = []
+    end: BaseException | None = None
+
+    def hand_over() -> bool:
+        """Hand over what there is room for; return whether the executor takes no more."""
+        while waiting and len(running) < (pool.window or len(tasks)):
+            index = waiting[0]
+            work = partial(_sent, index) if isinstance(executor, _Processes) else _collected
             try:
-                # Once the sweep is to end nothing is waited for, but what has finished is not to be lost.
-                event = _next(events, block=end is None)
-                error = _error(event) if isinstance(event, Future) else None
+                running[index] = executor.submit(work, function, tasks[index])
+            except BrokenExecutor:
+                return True
+            waiting.popleft()
+            running[index].add_done_callback(partial(_tell, events, index))
+        return False
+
+    broken = hand_over()
+    try:
+        while running:
+            try:  # once the sweep is to end nothing is waited for, but what has finished is not to be lost
+                index, item = events.get(block=end is None)
             except Empty:
                 break
-            except RuntimeError as stop:
-                end = end or stop
-                continue
-            broken = broken or isinstance(error, BrokenExecutor)
-            yield from _told(event, error, running, lost, pieces=isinstance(executor, _Processes))
+            if not isinstance(item, _End):
+                yield index, item
+            elif item.stops:
+                end = end or item.error
+            elif running.pop(index, None) is not None and item.error is not None:
+                if _died(item.error):
+                    lost.append(index)
+                    broken = broken or isinstance(item.error, BrokenExecutor)
+                else:
+                    yield index, item.error
+            broken = broken or (end is None and hand_over())
         if end is not None:
             raise end
     finally:
-        for future in running:
+        for future in running.values():
             future.cancel()
-    return broken
+    return lost, broken
 
 
-def _hand_over(
-    pool: Pool,
-    executor: Executor,
-    events: "SimpleQueue[Any]",
-    function: Callable[[_Task], Iterable[_Item]],
-    tasks: Sequence[_Task],
-    waiting: deque[int],
-    running: dict[Future[Any], int],
-) -> bool:
-    """Hand over as many tasks as there is room for; return whether the executor turns out to be broken."""
-    while waiting and len(running) < (pool.window or len(tasks)):
-        work = partial(_sent, waiting[0]) if isinstance(executor, _Processes) else _collected
-        try:
-            future = executor.submit(work, function, tasks[waiting[0]])
-        except BrokenExecutor:
-            return True
-        running[future] = waiting.popleft()
-        future.add_done_callback(events.put)
-    return False
-
-
-def _next(events: "SimpleQueue[Any]", *, block: bool) -> Any:  # noqa: ANN401
-    """Return a future that is done, or what a process has sent."""
-    event = events.get(block=block)
-    if isinstance(event, BaseException):
-        raise event
-    return event
-
-
-def _told(
-    event: Any,  # noqa: ANN401
-    error: BaseException | None,
-    running: dict[Future[Any], int],
-    lost: deque[int],
-    *,
-    pieces: bool,
-) -> Iterator[tuple[int, Any]]:
-    """Yield what an event says; take what has ended from what is running, and note what was lost."""
-    if isinstance(event, tuple):
-        if event[1] is not _END:
-            yield event
-        else:
-            for future in [future for future, index in running.items() if index == event[0]]:
-                del running[future]
-    elif event not in running or (error is None and pieces):
-        pass  # what has ended there says so itself, after its last item
-    elif error is None:
-        yield from _with(running.pop(event), event.result())
-    elif _died(error):
-        lost.append(running.pop(event))
-    else:
-        yield running.pop(event), error
-
-
-def _with(index: int, items: Iterable[_Item]) -> Iterator[tuple[int, _Item]]:
-    return ((index, item) for item in items)
+def _tell(events: "SimpleQueue[tuple[int, Any]]", index: int, future: Future[Any]) -> None:
+    """Put what a task has come to among the events, unless its process has sent that."""
+    try:
+        error = _error(future)
+    except RuntimeError as stop:
+        events.put((index, _End(stop, stops=True)))
+        return
+    items = None if error is not None else future.result()
+    for item in items or ():
+        events.put((index, item))
+    if error is not None or items is not None:
+        events.put((index, _End(error)))
 
 
 def _error(future: Future[Any]) -> BaseException | None:
@@ -431,7 +399,7 @@ _outbox: tuple[Connection, Lock]  # of a process that `_Processes` started
 def _sent(index: int, function: Callable[[_Task], Iterable[_Item]], task: _Task) -> None:
     set_threads(1)
     connection, lock = _outbox
-    for item in chain(function(task), [_END]):
+    for item in chain(function(task), [_End()]):
         with lock:
             connection.send((index, item))
 
