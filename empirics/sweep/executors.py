@@ -255,9 +255,8 @@ def run_tasks(
     while waiting:
         lost = yield from _in_pool(pool, None, function, tasks, waiting)
         again = deque(sorted(lost))
-        while (
-            again
-        ):  # alone, in a pool that is fresh after each death: nothing else can be what ends a process
+        # Alone, in a pool that is fresh after each death: nothing else can be what ends a process.
+        while again:
             for index in (yield from _in_pool(replace(pool, window=1), 1, function, tasks, again)):
                 msg = "the process of this task ended twice, the second time alone"
                 yield index, WorkerDiedError(msg)

@@ -38,8 +38,8 @@ class Experiment(Generic[Config]):
         """Return the fields under the names that axes use: "data.dim" for one of `data`."""
         named: dict[str, Any] = {}
         for name, value in self.to_json(config).items():
-            inner = value.items() if isinstance(value, Mapping) else None
-            named |= {name: value} if inner is None else {f"{name}.{key}": item for key, item in inner}
+            nested = isinstance(value, Mapping)
+            named |= {f"{name}.{key}": item for key, item in value.items()} if nested else {name: value}
         return named
 
     def identity(self, config: Config, known: dict[Any, str] | None = None) -> dict[str, Any]:

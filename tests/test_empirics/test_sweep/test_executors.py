@@ -1,6 +1,7 @@
 """Executors: one thread a task, an answer for every task, whatever its process does."""
 
 import os
+import struct
 import sys
 import threading
 import types
@@ -8,6 +9,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from contextlib import closing, contextmanager
 
 import numba
+import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -277,6 +279,27 @@ def test_processes_have_one_thread_each_and_the_environment_is_as_before(monkeyp
 
 def _report(_task):
     yield *threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
+
+
+def _in_pieces(task):
+    yield task
+    if task == 1:  # dies in the middle of a message
+        os.write(executors._outbox[0].fileno(), struct.pack("!i", 1000) + b"part")
+        os._exit(1)
+    yield np.full(10**6, float(task)) if task == 0 else threading.Lock()  # more than a pipe holds; no message
+
+
+def test_what_processes_send_is_whole_and_nothing_waits_for_the_rest():
+    found = {0: [], 1: [], 2: []}
+    for index, item in run_tasks(executors.processes(1), _in_pieces, range(3)):
+        found[index].append(item)
+    assert found[0][0] == 0
+    assert np.array_equal(found[0][1], np.zeros(10**6))
+    assert found[1][:2] == [1, 1]  # once more, alone
+    assert isinstance(found[1][2], WorkerDiedError)
+    assert found[2][0] == 2
+    assert isinstance(found[2][1], TypeError)
+    assert [len(items) for items in found.values()] == [2, 3, 2]
 
 
 # Names --------------------------------------------------------------------------------------------------
