@@ -48,20 +48,19 @@ from .neurons import (
     certify_by_simulation as certify_by_simulation,
     simulate_neurons as simulate_neurons,
 )
-from .outcome import (
-    Outcome as Outcome,
-)
 from .perturb import (
     Perturbations as Perturbations,
     adversarial_inputs as adversarial_inputs,
     draw_targets as draw_targets,
     perturb as perturb,
 )
-from .plan import (
-    Plan as Plan,
-    config_hash as config_hash,
-)
 from .sweep import (
+    Outcome as Outcome,
+    Plan as Plan,
     Summary as Summary,
     run_sweep as run_sweep,
+)
+from .wide import (
+    WIDE as WIDE,
+    config_hash as config_hash,
 )

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 import torch
 
-from empirics import store
 from empirics.config import PRECISIONS
 from empirics.data.file import read_points
 from empirics.data.images import IMAGE_PREPARATIONS
@@ -31,8 +30,9 @@ from empirics.falsify import (
     write_counter_example,
 )
 from empirics.falsify.stated import margin_theorem
-from empirics.interrupts import interruptible
 from empirics.perturb import TARGETS
+from empirics.sweep import store
+from empirics.sweep.interrupts import interruptible
 from reports import cli_report, terminal
 from reports.cli_orthogonal import (
     EXAMPLE as ORTHOGONAL_EXAMPLE,

@@ -3,11 +3,9 @@
 import argparse
 import json
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from empirics import executors
 from empirics.data import Dataset
 from empirics.data.table import HEADERS
 from empirics.orthogonal import (
@@ -15,17 +13,16 @@ from empirics.orthogonal import (
     data_digest,
     epsilon_for,
     examine,
-    finished,
     load_given,
-    rebuild_tables,
-    records,
 )
 from empirics.orthogonal.published import RULES, SWEEPS
-from empirics.orthogonal.running import ORTHOGONAL_VERSION
 from empirics.orthogonal.training import LIMIT_LOSSES
-from empirics.store import DamagedError, ResultFolder
+from empirics.sweep import executors
+from empirics.sweep.plan import plan_of_configs
+from empirics.sweep.runner import finished, made_by, run_sweep
+from empirics.sweep.store import DamagedError, ResultFolder
 from reports.cli_sweep import HEADER_HELP, AllFailedError, _progress
-from reports.orthogonal.page import EXAMINATION, NUMBERS, PLAN_KIND, read_part, write_page
+from reports.orthogonal.page import EXAMINATION, NUMBERS, PAGE, read_part, write_page
 from reports.orthogonal.parts import LISTS, SLOPE, STUDIES, Part
 from reports.presets import source
 from theory.orthogonal.perturbations import NORMS
@@ -95,29 +92,25 @@ def orthogonal(options: argparse.Namespace, *, command: str) -> str:
             raise ValueError(msg)
         return f"{len(part.configs())} runs; nothing was run"
     pool = executors.parse(options.executor or "processes", jobs=options.jobs)
-    part = _settled(options.out, part, examined=data is not None)
+    part = _settled(options.out, part)
     if data is None and part.kind == "data":
         data = _again(options.out, part)
     if data is not None:
         _examine(options.out, part, data)
-    done: list[int] = [0, 0]
-    if part.kind == "data" and data is None:
-        rebuild_tables(part.configs(), options.out, content=part.content)
-    else:
-        try:
-            with _progress() as show:
-
-                def progress(count: int, total: int) -> None:
-                    done[:] = count, total
-                    show(count, total)
-
-                records(part.configs(), pool=pool, folder=options.out, data=data, progress=progress)
-        except KeyboardInterrupt:
-            msg = f"{done[0]} of {done[1]} results are in {options.out}; the same command does the others"
-            raise KeyboardInterrupt(msg) from None
-    with ResultFolder(options.out).locked():
-        page = write_page(options.out)
-    said = f"{summary(options.out)}\npage:    {page}\nresults: {options.out / 'results.csv'} and .jsonl"
+    experiment = part.experiment(data)
+    with _progress() as progress:
+        run_sweep(
+            experiment,
+            plan_of_configs(experiment, part.configs()),
+            options.out,
+            pool=pool,
+            retry_failed=True,
+            about=part.to_json(),
+            progress=progress,
+            finish=write_page,
+        )
+    said = f"{summary(options.out)}\npage:    {options.out / PAGE}\n"
+    said += f"results: {options.out / 'results.csv'} and .jsonl"
     totals = json.loads((options.out / NUMBERS).read_text(encoding="utf-8"))["totals"]
     if totals["done"] == 0 < totals["failed"]:
         raise AllFailedError(said)
@@ -135,13 +128,12 @@ def summary(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _settled(folder: Path, part: Part | None, *, examined: bool) -> Part:
-    """Write down what the folder holds; return it.
+def _settled(folder: Path, part: Part | None) -> Part:
+    """Return what the folder is to hold.
 
     What is there already must be part of it: more seeds or sweeps extend a folder.
     """
-    store = ResultFolder(folder)
-    store.check()
+    ResultFolder(folder).check()
     old = read_part(folder) if (folder / "plan.json").exists() else None
     if part is None:
         if old is None:
@@ -155,26 +147,7 @@ def _settled(folder: Path, part: Part | None, *, examined: bool) -> Part:
     if old is not None and not set(old.hashes()) <= set(part.hashes()):
         msg = f"out must be another folder: {folder} holds {old.title!r}, of which some runs are left out now"
         raise ValueError(msg)
-    with store.locked():
-        versions = _versions(folder, part, examined=examined)
-        store.write_plan({"kind": PLAN_KIND, "part": part.to_json(), "versions": versions})
     return part
-
-
-def _versions(folder: Path, part: Part, *, examined: bool) -> list[dict[str, Any]]:
-    """Return what the results of a folder were made by: the versions now only if something is to be run.
-
-    `examined`: whether data are looked at again.
-    """
-    now: dict[str, Any] = {"record": ORTHOGONAL_VERSION}
-    now |= {name: metadata.version(name) for name in ("perturblearn", "numpy", "torch")}
-    plan = ResultFolder(folder).read_plan() if (folder / "plan.json").exists() else None
-    kept = [] if plan is None else plan["versions"]
-    # Results of another record version are done again.
-    kept = [made for made in (kept if isinstance(kept, list) else [kept]) if made["record"] == now["record"]]
-    if now in kept or (kept and not examined and finished(part.configs(), folder, content=part.content)):
-        return kept
-    return [*kept, now]
 
 
 # Data in hand ----------------------------------------------------------------------------------------------
@@ -186,7 +159,7 @@ def _again(folder: Path, part: Part) -> Dataset | None:
         examined = ResultFolder(folder).read(EXAMINATION)
     except DamagedError:
         examined = None
-    if examined is not None and finished(part.configs(), folder, content=part.content):
+    if examined is not None and finished(part.experiment(), part.configs(), folder):
         return None
     data = _load(part.source)
     if data_digest(data) != part.content:
@@ -212,7 +185,7 @@ def _examine(folder: Path, part: Part, data: Dataset) -> None:
     store = ResultFolder(folder)
     found = examine(data, part.configs()[0], num_seeds=part.seeds)
     with store.locked():
-        store.write(EXAMINATION, {"found": found}, {})
+        store.write(EXAMINATION, {"found": found, "made_by": made_by(part.experiment())}, {})
 
 
 # Options ---------------------------------------------------------------------------------------------------

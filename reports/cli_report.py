@@ -11,10 +11,10 @@ from typing import Any
 
 import jinja2
 
-from empirics import executors, store
 from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
-from empirics.interrupts import undisturbed
+from empirics.sweep import executors, store
+from empirics.sweep.interrupts import undisturbed
 from empirics.threads import cores
 from reports import formats, listing, schema, terminal
 from reports.build import build

@@ -4,21 +4,21 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from empirics import executors
 from empirics.data.table import HEADERS
-from empirics.plan import Block, Plan, seeds_axis
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.published import BLOCKS, SIZES, STAND_IN, plan_of
-from empirics.store import DamagedError
 from empirics.studies import STUDIES
-from empirics.sweep import Summary, count_tasks, run_sweep
+from empirics.sweep import executors
+from empirics.sweep.plan import Block, Plan, seeds_axis
+from empirics.sweep.runner import Summary, count_tasks, run_sweep
+from empirics.sweep.store import DamagedError
+from empirics.wide import WIDE
 from reports import terminal
 from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
 from reports.sweeps.parts import Part
@@ -140,12 +140,13 @@ def sweep(options: argparse.Namespace, *, command: str) -> str:
         if plan is None:
             msg = "plan must be given for a dry run"
             raise ValueError(msg)
-        configs = plan.configs()
-        tasks = count_tasks(configs, import_module("empirics.families").family_key)
+        configs = plan.configs(WIDE)
+        tasks = count_tasks(WIDE, configs)
         return f"{many(len(configs), 'configuration')} in {many(tasks, 'task')}; nothing was run"
     with _progress() as progress:
         note = _Note(options, plan, part, progress)
         summary = run_sweep(
+            WIDE,
             plan,
             options.out,
             pool=pool,

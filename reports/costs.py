@@ -14,7 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from empirics import costs
-from empirics.store import check_output, to_json, write_together
+from empirics.sweep.store import check_output, to_json, write_together
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.page import Block, Figure, Page, Prose, Section, Table

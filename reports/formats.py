@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from markupsafe import Markup
 
-from empirics import store
+from empirics.sweep import store
 from reports import schema, text
 from reports.render import environment, filled, legible, render
 from theory.validation import check_choice

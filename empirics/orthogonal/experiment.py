@@ -19,9 +19,9 @@ from empirics.orthogonal.training import (
     initialise,
     train_to_limit,
 )
-from empirics.outcome import Cell, Outcome
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
+from empirics.sweep.outcome import Cell, Outcome
 from theory.orthogonal import (
     Multipliers,
     gradient_cosine,

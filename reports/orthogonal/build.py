@@ -82,7 +82,7 @@ def build(
     panels: dict[str, list[Point]] = {}
     for point in part.points():
         panels.setdefault(point.panel, []).append(point)
-    done = [row for row in found.values() if not row["error"]]
+    done = [row for row in found.values() if row["status"] == "done"]
     lost = _lost(panels, part, {row["hash"] for row in done})
     training = Counter(config.seed for config in lost if "trained" in (config.f, config.g))
     attacking = Counter(config.seed for config in lost if config.attack == "gradient")
@@ -136,7 +136,7 @@ def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, R
 def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:
     rows = [(config.seed, found.get(part.hash_of(config))) for config in point.configs]
     known = [row for _, row in rows if row is not None]
-    done = [row for row in known if not row["error"]]
+    done = [row for row in known if row["status"] == "done"]
     made: Json = {
         "series": point.series,
         "x": point.x,
@@ -309,9 +309,7 @@ def _attack(rows: Iterable[Row], lost: Mapping[int, int]) -> Json:
     ``seeds``: for each the runs whose λ system holds or that are lost, of these those with a cosine below
     `LEVEL`, and those that are not known to have a larger one, f that did not converge included.
     """
-    attacked = [
-        row for row in rows if row.get("attack") == "gradient" and row.get("attack_cosine") is not None
-    ]
+    attacked = [row for row in rows if row.get("attack") == "gradient" and row["g"] != "none"]
     made: Json = {
         "slopes": sorted({row["negative_slope"] for row in attacked}),
         "norms": sorted({row["norm"] for row in attacked}),

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from empirics.store import DamagedError, ResultFolder, to_json, write_together
+from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_together
 from reports.claims import claims_of_orthogonal
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
@@ -65,11 +65,12 @@ def read_part(folder: Path) -> Part | None:
     plan = ResultFolder(folder).read_plan()
     if plan is None:
         return None
-    if plan.get("kind") != PLAN_KIND:
-        msg = f"out must be a folder of perturblearn orthogonal, got one of another command: {folder}"
+    if plan.get("kind") != PLAN_KIND or "blocks" not in plan:
+        what = "another command" if plan.get("kind") != PLAN_KIND else "an older version"
+        msg = f"out must be a folder of perturblearn orthogonal, got one of {what}: {folder}"
         raise DamagedError(msg)
     try:
-        return Part.from_json(plan["part"])
+        return Part.from_json(plan["about"])
     except (ValueError, TypeError, KeyError) as error:
         msg = f"plan.json is not what was written ({error})"
         raise DamagedError(msg) from error
@@ -93,11 +94,14 @@ def write_page(folder: Path) -> Path:
         msg = f"folder must hold a plan of perturblearn orthogonal, got none in {folder}"
         raise ValueError(msg)
     examined = store.read(EXAMINATION) if part.kind == "data" else None
+    versions = plan["versions"]
+    if examined is not None and examined["made_by"] not in versions:
+        versions = [*versions, examined["made_by"]]
     results = build(
         part,
         _rows(folder / "results.jsonl"),
         examination=None if examined is None else examined["found"],
-        provenance={"versions": plan["versions"]},
+        provenance={"versions": versions},
     )
     numbers = to_json({**results, "claims": [asdict(claim) for claim in claims_of_orthogonal(results)]})
     page = render(json.loads(numbers))
@@ -111,7 +115,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         msg = f"{path} must hold a result a line, got {error}; remove it, and the same command makes it again"
         raise DamagedError(msg) from error
-    if not all(isinstance(row, dict) and "hash" in row and "error" in row for row in rows):
+    if not all(isinstance(row, dict) and "hash" in row and "status" in row for row in rows):
         msg = f"{path} must hold a result a line; remove it, and the same command makes it again"
         raise DamagedError(msg)
     return rows

@@ -14,9 +14,8 @@ import numpy as np
 from empirics import published
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
-from empirics.plan import identity
 from empirics.published import Point
-from empirics.store import digest
+from empirics.wide import WIDE
 from reports.claims.sweeps.criterion import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, judge_criterion
 from reports.judging import outcome
 from reports.statistics import comparison
@@ -56,7 +55,7 @@ class Runs:
     def name(self, config: ExperimentConfig) -> str:
         """Return the hash of a configuration."""
         if config not in self.names:
-            self.names[config] = digest(identity(config, self.contents))
+            self.names[config] = WIDE.hash(config, self.contents)
         return self.names[config]
 
     def row(self, config: ExperimentConfig) -> Row | None:

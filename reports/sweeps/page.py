@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from empirics.plan import Plan
-from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
+from empirics.sweep.plan import Plan
+from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_json, write_together
 from reports import text
 from reports.claims import claims_of_sweeps
 from reports.page import Bad, Block, Figure, Page, Prose, Section, Table

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from empirics.outcome import Outcome
-from empirics.store import ResultFolder
 from empirics.sweep import Summary
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.store import ResultFolder
 from reports.cli import main
 from reports.cli_sweep import table
 
@@ -29,12 +29,10 @@ def families(monkeypatch):
     module.ran, module.fails = [], lambda config: None
 
     def run_family(configs, *, device):
-        outcomes = []
-        for config in configs:
+        for index, config in enumerate(configs):
             module.ran.append(config)
             error = module.fails(config)
-            outcomes.append(Outcome(error=error) if error else Outcome(record={"value": config.width / 8}))
-        return outcomes
+            yield index, Outcome(error=error) if error else Outcome(record={"value": config.width / 8})
 
     module.run_family = run_family
     module.family_key = lambda config: f"{config.width} {config.T_f} {config.seed}"
@@ -329,9 +327,9 @@ def test_cluster_that_does_not_answer_is_one_line(families, out, tmp_path):
     """In a process of its own, as Dask logs."""
     pytest.importorskip("distributed")
     code = (
-        "import sys\nfrom empirics import cluster\n"
+        "import sys\nfrom empirics.sweep import cluster\n"
         "cluster._CONNECT_SECONDS = 0.2\n"
-        "from empirics.outcome import Outcome\nimport types\n"
+        "from empirics.sweep.outcome import Outcome\nimport types\n"
         "module = types.ModuleType('empirics.families')\n"
         "module.run_family = module.family_key = str\n"
         "sys.modules['empirics.families'] = module\n"

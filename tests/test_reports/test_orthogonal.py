@@ -32,7 +32,7 @@ PARTS = pytest.mark.parametrize(
 
 def _row(part, config, **changes):
     """Return a made-up result: a converged network with the limit's signs, half of the samples right."""
-    row = {"hash": part.hash_of(config), **config.to_json(), "error": None}
+    row = {"hash": part.hash_of(config), **config.to_json(), "status": "done"}
     for name in ("f", "g"):
         row |= {f"converged_{name}": True, f"signs_{name}": 0.999, f"multipliers_{name}": "holds"}
         row |= {f"orthogonal_{name}": "fails", f"orthogonal_rows_{name}": "holds", f"points_{name}": 1000}
@@ -44,7 +44,7 @@ def _row(part, config, **changes):
     row |= changes
     for name in ("f", "g"):  # no exception is within the tolerance of training
         share = row[f"signs_{name}"]
-        row.setdefault(f"firm_{name}", 0 if share == "nan" else round((1 - share) * row[f"points_{name}"]))
+        row.setdefault(f"firm_{name}", 0 if share is None else round((1 - share) * row[f"points_{name}"]))
     return row
 
 
@@ -208,7 +208,7 @@ def test_exceptions_that_the_tolerance_explains_do_not_refute():
 
 
 def test_no_predicted_sign_is_no_evidence():
-    results = _built(ORTHOGONALITY, lambda p, c: {"signs_f": "nan", "signs_g": "nan"})
+    results = _built(ORTHOGONALITY, lambda p, c: {"signs_f": None, "signs_g": None})
     assert _claim(results, "λ > 0 and the sign pattern, the signs").verdict == "unknown"
 
 
@@ -344,7 +344,7 @@ def test_what_is_not_known_of_some_runs_does_not_hold_for_all():
         return config.seed == 0
 
     def change(point, config):
-        return {} if first(point, config) else {"signs_f": "nan", "signs_g": "nan"}
+        return {} if first(point, config) else {"signs_f": None, "signs_g": None}
 
     some = _built(ORTHOGONALITY, change)
     found = _claim(some, "λ > 0 and the sign pattern, the signs")
@@ -358,7 +358,7 @@ def test_what_is_not_known_of_some_runs_does_not_hold_for_all():
 
     def blind(point, config):
         return {"multipliers_f": "holds"} | (
-            {} if first(point, config) else {"attack_cosine": "nan", "attack_least": "nan"}
+            {} if first(point, config) else {"attack_cosine": None, "attack_least": None}
         )
 
     for words in ("are those of the closed form", "as near to the closed form as kinks"):
@@ -393,7 +393,7 @@ def test_runs_without_a_result_are_no_survivors():
 
     def verdict(part, words, failed):
         rows = [
-            {"hash": part.hash_of(c), **c.to_json(), "error": "diverged"}
+            {"hash": part.hash_of(c), **c.to_json(), "status": "failed"}
             if failed(p, c)
             else _row(part, c, turning=p.x / 100, turning_limit=p.x / 100 + 0.001 * c.seed)
             for p in part.points()
@@ -426,9 +426,9 @@ def test_cosines_of_perturbations_are_judged_twice():
     [
         ({"attack_least": 0.991}, "holds"),  # below cos θ, above what the distance of f allows
         ({"attack_least": 0.989}, "fails"),
-        ({"attack_least": 0.989, "attack_bound": "nan"}, "unknown"),
-        ({"attack_least": 0.994, "attack_bound": "nan"}, "holds"),
-        ({"kink_bound": "nan"}, "unknown"),
+        ({"attack_least": 0.989, "attack_bound": None}, "unknown"),
+        ({"attack_least": 0.994, "attack_bound": None}, "holds"),
+        ({"kink_bound": None}, "unknown"),
         ({"signs_f": 0.5}, "holds"),  # the derived condition holds
         ({"signs_f": 0.5, "orthogonal_rows_f": "fails"}, "hypothesis not met"),
         ({"multipliers_f": "fails"}, "hypothesis not met"),

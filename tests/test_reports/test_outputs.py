@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 
-from empirics.store import ResultFolder
+from empirics.sweep.store import ResultFolder
 from reports import cli, cli_report, cli_sweep, costs, formats, schema
 from reports.cli import main
 from reports.report import Report
@@ -56,8 +56,7 @@ def nothing_runs(monkeypatch):
         (formats, "files"),
     ):
         monkeypatch.setattr(module, name, refuse)
-    for name in ("empirics.sweep.run_tasks", "empirics.orthogonal.running.run_tasks"):
-        monkeypatch.setattr(name, refuse)
+    monkeypatch.setattr("empirics.sweep.runner.run_tasks", refuse)
     return refuse
 
 

@@ -10,8 +10,9 @@ from scipy import stats
 
 from empirics import ShiftedGaussianData
 from empirics.config import ExperimentConfig
-from empirics.plan import Axis, Block, Plan, config_hash, fields_of, plan
 from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
+from empirics.sweep.plan import Axis, Block, Plan
+from empirics.wide import WIDE, config_hash, fields_of, plan
 from reports.claims import claims_of_sweeps as claims
 from reports.statistics import comparison, like_one_more_seed
 from reports.sweeps.parts import MOST_PANELS, Part, rest_panels
@@ -424,7 +425,7 @@ def test_plain_plan_has_a_panel_for_each_axis_and_combination_of_others():
         for point in panel.points:
             assert [config.seed for config in point.configs] == [0, 1]
     shown = {config_hash(c) for panel in panels for point in panel.points for c in point.configs}
-    assert shown == made.configs().keys()
+    assert shown == made.configs(WIDE).keys()
 
 
 def test_panels_have_a_limit_that_is_told():

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from empirics.plan import config_hash, fields_of
 from empirics.published import plan_of
+from empirics.wide import config_hash, fields_of
 from reports.claims import claims_of_sweeps as claims
 from reports.claims.sweeps.criterion import RULE_RUNS
 from reports.sweeps.explained import criterion, shown

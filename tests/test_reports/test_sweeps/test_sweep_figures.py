@@ -6,8 +6,8 @@ from dataclasses import asdict
 import html5lib
 import pytest
 
-from empirics.plan import config_hash, fields_of
 from empirics.published import METRICS, cosine_reading, plan_of
+from empirics.wide import config_hash, fields_of
 from reports.claims import claims_of_sweeps as claims
 from reports.sweeps.figures import cosine_figure
 from reports.sweeps.page import render

@@ -17,9 +17,9 @@ import pytest
 
 from empirics.data import images
 from empirics.data.idx import FILES
-from empirics.outcome import Outcome
 from empirics.published import METRICS, readings
-from empirics.store import DamagedError
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.store import DamagedError
 from reports.cli import main
 from reports.sweeps.page import PARTS, read_parts, render, write_page
 from reports.sweeps.parts import Part
@@ -38,16 +38,14 @@ def families(monkeypatch):
     module.ran, module.stops, module.empty = 0, None, False
 
     def run_family(configs, *, device):
-        outcomes = []
-        for config in configs:
+        for index, config in enumerate(configs):
             module.ran += 1
             if module.ran == module.stops:
                 raise KeyboardInterrupt
             value = 0.5 + 0.01 * config.seed + min(config.T_f, 40) / 100
             columns = [*METRICS.values(), *(f"predicted_{name}" for name in METRICS.values())]
             record = dict.fromkeys(columns, value) | {"free_f": 0.3, "flipped_f": 0.1, "tau_f": 0.7}
-            outcomes.append(Outcome(record={"value": 1.0} if module.empty else record))
-        return outcomes
+            yield index, Outcome(record={"value": 1.0} if module.empty else record)
 
     module.run_family = run_family
     module.family_key = lambda config: f"{config.width} {config.T_f} {config.T_g} {config.seed}"

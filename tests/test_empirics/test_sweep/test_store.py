@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.store import (
+from empirics.sweep.store import (
     DamagedError,
     ResultFolder,
     canonical,
@@ -420,7 +420,7 @@ def test_what_a_killed_writer_left_is_cleared_away_and_nothing_else(tmp_path):
     for name in kept:
         write_text(tmp_path / name, "kept")
     with pytest.MonkeyPatch.context() as killed:
-        killed.setattr("empirics.store._remove", lambda _: None)
+        killed.setattr("empirics.sweep.store._remove", lambda _: None)
         for folder in folders:
             check_output(folder / "out")
     assert all(len(list(folder.glob(".perturblearn-*"))) == 1 for folder in folders)

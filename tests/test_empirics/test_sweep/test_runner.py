@@ -8,16 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from empirics import ExperimentConfig, FileData, GaussianData, ShiftedGaussianData, executors
-from empirics.outcome import Outcome
-from empirics.plan import Plan, identity, plan
-from empirics.store import DamagedError, ResultFolder
-from empirics.sweep import run_sweep
+from empirics import ExperimentConfig, FileData, GaussianData, Plan, ShiftedGaussianData
+from empirics.sweep import executors
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.runner import run_sweep
+from empirics.sweep.store import DamagedError, ResultFolder
+from empirics.wide import WIDE, plan
 
 BASE = ExperimentConfig(data=GaussianData(dim=3, num_train=4), width=10)
 AXES = {"width": [10, 20, 30], "T_f": [1.0, 2.0]}
@@ -29,11 +31,13 @@ FAKE = """
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from empirics.outcome import Outcome
+from empirics.sweep import Outcome
+from empirics.wide import WIDE
 
 
 def key(config):
@@ -51,19 +55,28 @@ def outcome(config):
     return Outcome(record=record, arrays=arrays)
 
 
+def kind(run):
+    return replace(WIDE, run=run, key=key)
+
+
 def run(configs, *, device):
-    time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
-    return [outcome(config) for config in configs]
+    for index, config in enumerate(configs):
+        time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+        yield index, outcome(config)
 
 
 def run_raising(configs, *, device):
     if configs[0].width == 20:
         raise ArithmeticError("diverged\\nat length")
-    return run(configs, device=device)
+    yield from run(configs, device=device)
 
 
 def run_short(configs, *, device):
-    return run(configs, device=device)[:-1]
+    return list(run(configs, device=device))[:-1]
+
+
+def run_twice(configs, *, device):
+    yield from [(0, outcome(configs[0]))] * 2
 
 
 def run_and_die(configs, *, device):
@@ -74,7 +87,14 @@ def run_and_die(configs, *, device):
     if key(configs[0]) == "10 2.0" and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return run(configs, device=device)
+    yield from run(configs, device=device)
+
+
+def run_and_die_late(configs, *, device):
+    for index, config in enumerate(configs):
+        if (config.width, config.T_f, config.seed) == (20, 1, 1):
+            os._exit(7)
+        yield index, outcome(config)
 """
 
 
@@ -95,7 +115,7 @@ def fake(tmp_path_factory):
 def expected(fake, tmp_path_factory):
     """The files of the plan, done at one go."""
     folder = tmp_path_factory.mktemp("expected")
-    summary = run_sweep(PLAN, folder, run=fake.run, key=fake.key)
+    summary = run_sweep(fake.kind(fake.run), PLAN, folder)
     assert (summary.total, summary.done, summary.kept, summary.failed) == (12, 10, 0, 2)
     return tree(folder)
 
@@ -121,7 +141,7 @@ def counted(run):
 
 
 def result_of(folder, *, width, T_f, seed, kind="results", ending="json"):
-    for name, config in PLAN.configs().items():
+    for name, config in PLAN.configs(WIDE).items():
         if (config.width, config.T_f, config.seed) == (width, T_f, seed):
             return folder / kind / f"{name}.{ending}"
     raise AssertionError
@@ -132,7 +152,7 @@ def result_of(folder, *, width, T_f, seed, kind="results", ending="json"):
 
 def test_tables_have_a_row_for_each_configuration_in_the_order_of_the_plan(expected):
     rows = [json.loads(line) for line in expected["results.jsonl"].splitlines()]
-    assert [row["hash"] for row in rows] == list(PLAN.configs())
+    assert [row["hash"] for row in rows] == list(PLAN.configs(WIDE))
     assert [(row["width"], row["T_f"], row["seed"]) for row in rows[:5]] == [
         (10, 1, 0),
         (10, 1, 1),
@@ -165,44 +185,52 @@ def test_configurations_of_a_family_are_one_task_and_most_work_comes_first(fake,
         assert device == "cpu"
         return fake.run(configs, device=device)
 
-    run_sweep(PLAN, tmp_path, run=run, key=fake.key)
+    run_sweep(fake.kind(run), PLAN, tmp_path)
     assert calls == [[(w, T, 0), (w, T, 1)] for w in (30, 20, 10) for T in (1, 2)]
 
 
 def test_second_run_does_nothing_and_needs_no_plan(fake, expected, tmp_path):
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     run, calls = counted(fake.run)
-    summary = run_sweep(None, tmp_path, run=run, key=fake.key)
+    summary = run_sweep(fake.kind(run), None, tmp_path)
     assert not calls
     assert (summary.done, summary.kept, summary.failed) == (0, 10, 2)
     assert tree(tmp_path) == expected
 
 
 def test_failures_are_kept_and_tried_again_only_if_asked(fake, expected, tmp_path):
-    summary = run_sweep(PLAN, tmp_path, run=fake.run_raising, key=fake.key)
+    summary = run_sweep(fake.kind(fake.run_raising), PLAN, tmp_path)
     assert (summary.done, summary.failed) == (6, 6)
     errors = json.loads((tmp_path / "failures.json").read_text(encoding="utf-8"))
     assert [error["error"] for error in errors[:4]] == ["ArithmeticError: diverged"] * 4
     run, calls = counted(fake.run)
-    assert run_sweep(PLAN, tmp_path, run=run, key=fake.key).failed == 6
+    assert run_sweep(fake.kind(run), PLAN, tmp_path).failed == 6
     assert not calls
-    summary = run_sweep(PLAN, tmp_path, run=run, key=fake.key, retry_failed=True)
+    summary = run_sweep(fake.kind(run), PLAN, tmp_path, retry_failed=True)
     assert len(calls) == 6
     assert (summary.done, summary.kept, summary.failed) == (4, 6, 2)
     assert tree(tmp_path) == expected
 
 
-def test_wrong_number_of_outcomes_is_a_failure_of_the_family(fake, tmp_path):
-    summary = run_sweep(PLAN, tmp_path, run=fake.run_short, key=fake.key)
-    assert summary.failed == 12
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (lambda fake: fake.run_short, "2 outcomes, one a configuration, got 1"),
+        (lambda fake: fake.run_twice, "one outcome a configuration, got another one for 0"),
+    ],
+)
+def test_wrong_number_of_outcomes_is_a_failure_of_the_others(fake, tmp_path, run, said):
+    summary = run_sweep(fake.kind(run(fake)), PLAN, tmp_path)
+    assert summary.failed == 6  # the first of each family has an outcome
     errors = json.loads((tmp_path / "failures.json").read_text(encoding="utf-8"))
-    assert errors[0]["error"] == "ValueError: run must return 2 outcomes, one a configuration, got 1"
+    assert {error["config"]["seed"] for error in errors} == {1}
+    assert {error["error"] for error in errors} == {f"ValueError: run must yield {said}"}
 
 
 def test_progress_begins_with_what_was_there(fake, tmp_path):
     calls = []
-    run_sweep(plan(BASE, AXES), tmp_path, run=fake.run, key=fake.key)
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key, progress=lambda *call: calls.append(call))
+    run_sweep(fake.kind(fake.run), plan(BASE, AXES), tmp_path)
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path, progress=lambda *call: calls.append(call))
     assert calls == [(6 + k, 12) for k in range(7)]
 
 
@@ -210,14 +238,14 @@ def test_trained_networks_give_the_same_bytes_in_part_and_in_processes(tmp_path)
     """A family that is half done, and another process, change nothing in a record."""
     data = ShiftedGaussianData(dim=3, num_train=8, num_test=6)
     wanted = plan(ExperimentConfig(data=data, width=40), {"T_f": [0.5, 1], "T_g": [1, 2, 4]}, seeds=2)
-    summary = run_sweep(wanted, tmp_path / "serial")
+    summary = run_sweep(WIDE, wanted, tmp_path / "serial")
     assert (summary.done, summary.failed) == (12, 0)
     whole = tree(tmp_path / "serial")
     for path in sorted((tmp_path / "serial" / "results").iterdir())[::2]:
         path.unlink()
-    assert run_sweep(wanted, tmp_path / "serial").kept == 6
+    assert run_sweep(WIDE, wanted, tmp_path / "serial").kept == 6
     assert tree(tmp_path / "serial") == whole
-    run_sweep(wanted, tmp_path / "processes", pool=executors.processes(2))
+    run_sweep(WIDE, wanted, tmp_path / "processes", pool=executors.processes(2))
     assert tree(tmp_path / "processes") == whole
 
 
@@ -225,58 +253,58 @@ def test_trained_networks_give_the_same_bytes_in_part_and_in_processes(tmp_path)
 
 
 def test_more_seeds_do_only_what_is_new(fake, expected, tmp_path):
-    run_sweep(plan(BASE, AXES, seeds=1), tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), plan(BASE, AXES, seeds=1), tmp_path)
     run, calls = counted(fake.run)
-    summary = run_sweep(PLAN, tmp_path, run=run, key=fake.key)
+    summary = run_sweep(fake.kind(run), PLAN, tmp_path)
     assert [config.seed for config in calls] == [1] * 6
     assert summary.kept == 6
     assert tree(tmp_path) == expected
 
 
 def test_plan_that_leaves_something_out_is_refused_unless_merged(fake, expected, tmp_path):
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     other = plan(BASE, {"width": [10, 40]}, seeds=1)
     with pytest.raises(ValueError, match=r"plan must contain the one in .* without 11 of its config"):
-        run_sweep(other, tmp_path, run=fake.run, key=fake.key)
+        run_sweep(fake.kind(fake.run), other, tmp_path)
     assert tree(tmp_path) == expected
-    summary = run_sweep(other, tmp_path, run=fake.run, key=fake.key, merge=True)
+    summary = run_sweep(fake.kind(fake.run), other, tmp_path, merge=True)
     assert (summary.total, summary.done, summary.kept) == (13, 1, 10)
     merged = tree(tmp_path)
     assert merged["results.jsonl"].splitlines()[:12] == expected["results.jsonl"].splitlines()
-    run_sweep(other, tmp_path, run=fake.run, key=fake.key, merge=True)
+    run_sweep(fake.kind(fake.run), other, tmp_path, merge=True)
     assert tree(tmp_path) == merged  # merging once more changes nothing
     fresh = tmp_path / "fresh"
-    run_sweep(Plan(blocks=(*PLAN.blocks, *other.blocks)), fresh, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), Plan(blocks=(*PLAN.blocks, *other.blocks)), fresh)
     assert tree(fresh) == {name: text for name, text in merged.items() if not name.startswith("fresh")}
 
 
 def test_tables_of_another_plan_do_not_stay(fake, tmp_path):
-    run_sweep(plan(BASE, AXES, seeds=1), tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), plan(BASE, AXES, seeds=1), tmp_path)
 
     def stop(configs, *, device):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(PLAN, tmp_path, run=stop, key=fake.key)
+        run_sweep(fake.kind(stop), PLAN, tmp_path)
     assert not (tmp_path / "results.csv").exists()
 
 
 def test_folder_without_a_plan_needs_one(fake, tmp_path):
     with pytest.raises(ValueError, match="plan must be given, as there is none in"):
-        run_sweep(None, tmp_path, run=fake.run, key=fake.key)
+        run_sweep(fake.kind(fake.run), None, tmp_path)
 
 
 def test_results_of_another_device_are_not_mixed(fake, tmp_path):
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key, device="cuda:0")
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key, device="cuda:1")
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path, device="cuda:0")
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path, device="cuda:1")
     with pytest.raises(ValueError, match=r"device must be cuda, as for the results in .*, got cpu"):
-        run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+        run_sweep(fake.kind(fake.run), PLAN, tmp_path)
 
 
 def test_impossible_plan_leaves_no_folder(fake, tmp_path):
     folder = tmp_path / "new"
     with pytest.raises(ValueError, match=r"width must be >= 1, got 0 \(at width=0, seed=0\)"):
-        run_sweep(plan(BASE, {"width": [10, 0]}, seeds=1), folder, run=fake.run, key=fake.key)
+        run_sweep(fake.kind(fake.run), plan(BASE, {"width": [10, 0]}, seeds=1), folder)
     assert not folder.exists()
 
 
@@ -285,9 +313,9 @@ def test_changed_data_file_is_other_data(fake, tmp_path, monkeypatch):
     path.write_text("1,2,1\n3,4,-1\n", encoding="utf-8")
     wanted = plan(ExperimentConfig(data=FileData(path=str(path)), width=10), {}, seeds=2)
     folder = tmp_path / "out"
-    run_sweep(wanted, folder, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), wanted, folder)
     path.write_text("1,2,1\n3,5,-1\n", encoding="utf-8")
-    summary = run_sweep(wanted, folder, run=fake.run, key=fake.key)
+    summary = run_sweep(fake.kind(fake.run), wanted, folder)
     assert (summary.done, summary.kept, summary.strangers) == (2, 0, 2)
 
     # As on a cluster whose machines hold another file.
@@ -302,7 +330,7 @@ def test_changed_data_file_is_other_data(fake, tmp_path, monkeypatch):
 
     monkeypatch.setitem(run_sweep.__globals__, "run_tasks", elsewhere)
     more = plan(ExperimentConfig(data=FileData(path=str(path)), width=10), {}, seeds=3)
-    assert run_sweep(more, folder, run=run_elsewhere, key=fake.key).failed == 1
+    assert run_sweep(fake.kind(run_elsewhere), more, folder).failed == 1
     assert "data must be those the sweep began with" in (folder / "failures.json").read_text("utf-8")
 
 
@@ -344,18 +372,18 @@ DAMAGE = {
 
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_is_found_and_done_again(fake, expected, tmp_path, kind):
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     DAMAGE[kind](tmp_path)
     assert tree(tmp_path) != expected
     run, calls = counted(fake.run)
-    summary = run_sweep(PLAN, tmp_path, run=run, key=fake.key)
+    summary = run_sweep(fake.kind(run), PLAN, tmp_path)
     assert len(summary.damaged) == 1
     assert len(calls) == (kind != "plan")
     assert tree(tmp_path) == expected
 
 
 def test_flipped_bit_in_any_byte_of_a_result_is_found(fake, tmp_path):
-    run_sweep(plan(BASE, {}), tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), plan(BASE, {}), tmp_path)
     (path,) = (tmp_path / "results").glob("*.json")
     raw = path.read_bytes()
     for place in range(len(raw)):
@@ -366,19 +394,27 @@ def test_flipped_bit_in_any_byte_of_a_result_is_found(fake, tmp_path):
             ResultFolder(tmp_path).read(path.stem)
 
 
-def test_other_version_is_done_again(fake, expected, tmp_path, monkeypatch):
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
-    monkeypatch.setitem(identity.__globals__, "RECORD_VERSION", 10**6)
-    summary = run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+def test_other_version_is_done_again(fake, tmp_path):
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
+    summary = run_sweep(replace(fake.kind(fake.run), version=10**6), PLAN, tmp_path)
     assert (summary.done, summary.kept, summary.strangers) == (10, 0, 12)
 
 
+def test_folder_from_before_plans_had_a_kind_goes_on(fake, expected, tmp_path):
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
+    store = ResultFolder(tmp_path)
+    written = store.read_plan()
+    store.write_plan({name: written[name] for name in ("blocks", "device", "versions")})
+    assert run_sweep(fake.kind(fake.run), None, tmp_path).kept == 10
+    assert tree(tmp_path) == expected
+
+
 def test_damaged_plan_must_be_given_again(fake, tmp_path):
-    run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     flip(tmp_path / "plan.json", 100)
     for wanted, merge in ((None, False), (PLAN, True)):
         with pytest.raises(ValueError, match=r"plan must be given, .*plan.json is not what was written"):
-            run_sweep(wanted, tmp_path, run=fake.run, key=fake.key, merge=merge)
+            run_sweep(fake.kind(fake.run), wanted, tmp_path, merge=merge)
 
 
 # Disks and writers ----------------------------------------------------------------------------------------
@@ -399,8 +435,8 @@ def test_full_disk_is_one_error_and_results_stay_valid(fake, expected, tmp_path,
         with pytest.raises(
             OSError, match=r"No space left on device.*; \d+ of 12 results are in .* stay valid"
         ):
-            run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
-    summary = run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+            run_sweep(fake.kind(fake.run), PLAN, tmp_path)
+    summary = run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     assert summary.damaged == ()
     assert tree(tmp_path) == expected
 
@@ -408,15 +444,16 @@ def test_full_disk_is_one_error_and_results_stay_valid(fake, expected, tmp_path,
 def test_folder_that_cannot_be_written_to_is_known_before_anything_runs(fake, full_disk):
     before = tree(full_disk)
     with pytest.raises(OSError, match=f"must be writable, got .*: {full_disk.reason}"):
-        run_sweep(PLAN, full_disk / "new", run=lambda *_, **__: pytest.fail("ran"), key=fake.key)
+        run_sweep(fake.kind(lambda *_, **__: pytest.fail("ran")), PLAN, full_disk / "new")
     assert tree(full_disk) == before
 
 
-def test_folder_of_something_else_is_refused(fake, tmp_path):
-    ResultFolder(tmp_path).write_plan({"kind": "orthogonal"})
+@pytest.mark.parametrize("written", [{"kind": "orthogonal", "blocks": []}, {"kind": "orthogonal"}, {"a": 1}])
+def test_folder_of_something_else_is_refused(fake, tmp_path, written):
+    ResultFolder(tmp_path).write_plan(written)
     before = tree(tmp_path)
-    with pytest.raises(ValueError, match=r"must be one of a sweep, got .* which holds something else"):
-        run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+    with pytest.raises(ValueError, match=r"must be one of a sweep of wide experiments, got .* something els"):
+        run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     assert tree(tmp_path) == before
 
 
@@ -426,11 +463,11 @@ def test_second_writer_is_refused_with_the_process_of_the_first(fake, expected, 
     def run(configs, *, device):
         if not errors:
             with pytest.raises(BlockingIOError) as caught:
-                run_sweep(PLAN, tmp_path, run=fake.run, key=fake.key)
+                run_sweep(fake.kind(fake.run), PLAN, tmp_path)
             errors.append(str(caught.value))
         return fake.run(configs, device=device)
 
-    run_sweep(PLAN, tmp_path, run=run, key=fake.key)
+    run_sweep(fake.kind(run), PLAN, tmp_path)
     assert f"must have one writer, but process {os.getpid()} on " in errors[0]
     assert tree(tmp_path) == expected
 
@@ -447,9 +484,9 @@ def test_interrupt_keeps_what_is_done_and_says_how_much(fake, expected, tmp_path
     with pytest.raises(
         KeyboardInterrupt, match=r"4 of 12 results are in .*; the same command does the others"
     ):
-        run_sweep(PLAN, tmp_path, run=run, key=fake.key)
+        run_sweep(fake.kind(run), PLAN, tmp_path)
     counting, again = counted(fake.run)
-    run_sweep(PLAN, tmp_path, run=counting, key=fake.key)
+    run_sweep(fake.kind(counting), PLAN, tmp_path)
     assert len(again) == 8
     assert tree(tmp_path) == expected
 
@@ -467,8 +504,8 @@ import time
 from pathlib import Path
 
 import fake_family
-from empirics.plan import Plan
-from empirics.sweep import run_sweep
+from empirics.sweep.plan import Plan
+from empirics.sweep.runner import run_sweep
 
 plan = Plan.from_json(json.loads(sys.argv[1]))
 root, kills = Path(sys.argv[2]), int(sys.argv[3])
@@ -479,7 +516,7 @@ def sweep(folder, before=lambda: None):
     child = os.fork()
     if child == 0:
         before()
-        run_sweep(plan, folder, run=fake_family.run, key=fake_family.key)
+        run_sweep(fake_family.kind(fake_family.run), plan, folder)
         os._exit(0)
     return child
 
@@ -540,7 +577,7 @@ def killed(fake, tmp_path, wanted, *, kills, moments):
     script.write_text(KILLER, encoding="utf-8")
     root = tmp_path / "sweeps"
     root.mkdir()
-    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[2])])
+    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
     done = subprocess.run(
         [sys.executable, str(script), json.dumps(wanted.to_json()), str(root), str(kills), str(moments)],
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
@@ -556,7 +593,7 @@ def killed(fake, tmp_path, wanted, *, kills, moments):
 def test_death_at_any_write_leaves_what_resumes_to_the_same_bytes(fake, tmp_path):
     """A process that dies at each flush, rename and removal of a sweep, one after the other."""
     wanted = plan(BASE, {"width": [30], "T_f": [2.0]}, seeds=2)
-    run_sweep(wanted, tmp_path / "expected", run=fake.run, key=fake.key)
+    run_sweep(fake.kind(fake.run), wanted, tmp_path / "expected")
     moments, found = killed(fake, tmp_path, wanted, kills=0, moments="every")
     assert moments >= 20  # 26 when written
     assert len(found) == moments + 1
@@ -581,14 +618,74 @@ def test_worker_that_dies_fails_its_own_family_only(fake, expected, tmp_path, mo
     mark = tmp_path / "mark"
     monkeypatch.setenv("FAKE_MARK", str(mark))
     folder = tmp_path / "out"
-    summary = run_sweep(PLAN, folder, run=fake.run_and_die, key=fake.key, pool=executors.processes(2))
+    summary = run_sweep(fake.kind(fake.run_and_die), PLAN, folder, pool=executors.processes(2))
     assert mark.exists()
     assert summary.failed == 4
     errors = json.loads((folder / "failures.json").read_text(encoding="utf-8"))
     assert [(error["config"]["width"], error["config"]["T_f"]) for error in errors[:2]] == [(20, 1)] * 2
     assert errors[0]["error"].startswith("WorkerDiedError: the process of this task ended twice")
-    run_sweep(PLAN, folder, run=fake.run, key=fake.key, retry_failed=True)
+    run_sweep(fake.kind(fake.run), PLAN, folder, retry_failed=True)
     assert tree(folder) == expected
+
+
+def test_worker_that_dies_late_loses_one_result(fake, expected, tmp_path):
+    """What its family came to before is kept, and not run again."""
+    summary = run_sweep(fake.kind(fake.run_and_die_late), PLAN, tmp_path, pool=executors.processes(1))
+    assert summary.failed == 3  # seed 1 of width 30, as ever
+    errors = json.loads((tmp_path / "failures.json").read_text(encoding="utf-8"))
+    (died,) = [error["config"] for error in errors if error["error"].startswith("WorkerDiedError")]
+    assert (died["width"], died["T_f"], died["seed"]) == (20, 1, 1)
+    run_sweep(fake.kind(fake.run), PLAN, tmp_path, retry_failed=True)
+    assert tree(tmp_path) == expected
+
+
+# One family of twelve, in a process of its own that ends with a signal in the middle.
+LONG = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import fake_family
+from empirics import ExperimentConfig, GaussianData
+from empirics.sweep import executors
+from empirics.sweep.runner import run_sweep
+from empirics.wide import plan
+
+if __name__ == "__main__":
+    base = ExperimentConfig(data=GaussianData(dim=3, num_train=4), width=10)
+    run_sweep(
+        replace(fake_family.kind(fake_family.run), key=lambda config: "one"),
+        plan(base, {}, seeds=12),
+        Path(sys.argv[1]),
+        pool=executors.parse(sys.argv[2]),
+        progress=lambda done, total: print(done, flush=True),
+    )
+"""
+
+
+@pytest.mark.parametrize("executor", ["serial", "processes"])
+def test_killed_family_loses_no_result_that_was_computed(fake, tmp_path, executor):
+    script = tmp_path / "long.py"
+    script.write_text(LONG, encoding="utf-8")
+    folder = tmp_path / "out"
+    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
+    with subprocess.Popen(
+        [sys.executable, str(script), str(folder), executor],
+        env={**os.environ, "PYTHONPATH": paths, "FAKE_SECONDS": "0.3"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        told = [parent.stdout.readline() for _ in range(6)]
+        parent.kill()
+    assert told == [f"{k}\n" for k in range(6)]  # of one family, one after the other
+    kept = sorted((folder / "results").glob("*.json"))
+    assert 5 <= len(kept) <= 6
+    configs = plan(BASE, {}, seeds=12).configs(WIDE)
+    assert {ResultFolder(folder).read(path.stem)["config"]["seed"] for path in kept} >= set(range(5))
+    run, calls = counted(fake.run)
+    whole = run_sweep(replace(fake.kind(run), key=lambda config: ""), None, folder)
+    assert (whole.kept, whole.total) == (len(kept), len(configs))
+    assert len(calls) == 12 - len(kept)
 
 
 # A sweep in processes of its own, as from the command line.
@@ -598,18 +695,17 @@ import sys
 from pathlib import Path
 
 import fake_family
-from empirics import executors
-from empirics.plan import Plan
-from empirics.sweep import run_sweep
+from empirics.sweep import executors
+from empirics.sweep.plan import Plan
+from empirics.sweep.runner import run_sweep
 
 if __name__ == "__main__":
     plan = Plan.from_json(json.loads(sys.argv[1]))
     try:
         run_sweep(
+            fake_family.kind(fake_family.run),
             plan,
             Path(sys.argv[2]),
-            run=fake_family.run,
-            key=fake_family.key,
             pool=executors.processes(2),
             progress=lambda done, total: print(done, flush=True),
         )
@@ -624,7 +720,7 @@ def test_workers_end_with_their_parent(fake, expected, tmp_path, how):
     script = tmp_path / "parent.py"
     script.write_text(PARENT, encoding="utf-8")
     folder = tmp_path / "out"
-    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[2])])
+    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
     with subprocess.Popen(
         [sys.executable, str(script), json.dumps(PLAN.to_json()), str(folder)],
         env={**os.environ, "PYTHONPATH": paths, "FAKE_SECONDS": "0.5"},
@@ -648,7 +744,7 @@ def test_workers_end_with_their_parent(fake, expected, tmp_path, how):
     while alive(parent.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(parent.pid)
-    summary = run_sweep(PLAN, folder, run=fake.run, key=fake.key)
+    summary = run_sweep(fake.kind(fake.run), PLAN, folder)
     assert summary.kept >= 1  # of the first family, one fails
     assert tree(folder) == expected
 
@@ -663,9 +759,9 @@ from pathlib import Path
 
 import fake_family
 from distributed import LocalCluster
-from empirics import executors
-from empirics.plan import Plan
-from empirics.sweep import run_sweep
+from empirics.sweep import executors
+from empirics.sweep.plan import Plan
+from empirics.sweep.runner import run_sweep
 
 if __name__ == "__main__":
     plan = Plan.from_json(json.loads(sys.argv[1]))
@@ -678,10 +774,9 @@ if __name__ == "__main__":
                 os.kill(killed[0], signal.SIGKILL)
 
         run_sweep(
+            fake_family.kind(fake_family.run),
             plan,
             Path(sys.argv[2]),
-            run=fake_family.run,
-            key=fake_family.key,
             pool=executors.dask(cluster.scheduler_address.replace("tcp", "dask")),
             progress=progress,
         )
@@ -693,7 +788,7 @@ def on_cluster(fake, tmp_path):
     """Sweep in a process of its own; return how many workers were killed."""
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER, encoding="utf-8")
-    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[2])])
+    paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
     environment = {"PYTHONPATH": paths, "FAKE_SECONDS": "0.3"}
     done = subprocess.run(
         [sys.executable, str(script), json.dumps(PLAN.to_json()), str(tmp_path / "out")],

@@ -1,4 +1,4 @@
-"""Plans: what they expand to, what they refuse, and the identity of a configuration."""
+"""Plans of wide networks: what they expand to, what they refuse, and the identity of a configuration."""
 
 import dataclasses
 import itertools
@@ -11,15 +11,8 @@ from hypothesis import given, strategies as st
 
 from empirics import DigitsData, ExperimentConfig, FileData, GaussianData, ShiftedGaussianData
 from empirics.data import IdxData, MnistData
-from empirics.plan import (
-    Block,
-    axis_of,
-    config_hash,
-    config_of,
-    fields_of,
-    identity,
-    plan,
-)
+from empirics.sweep.plan import Block, axis_of
+from empirics.wide import WIDE, config_hash, config_of, fields_of, plan
 
 DATA = GaussianData(dim=3, num_train=4)
 BASE = ExperimentConfig(data=DATA, width=10)
@@ -50,7 +43,7 @@ configs = st.builds(
 
 
 def test_axes_are_a_product_with_the_last_one_fastest_and_seeds_last():
-    made = plan(BASE, {"width": [1, 2], "data.dim": [5, 6]}, seeds=2).configs().values()
+    made = plan(BASE, {"width": [1, 2], "data.dim": [5, 6]}, seeds=2).configs(WIDE).values()
     found = [(config.width, config.data.dim, config.seed) for config in made]
     assert found == list(itertools.product([1, 2], [5, 6], [0, 1]))
     assert all(config.data.num_train == 4 for config in made)
@@ -61,7 +54,7 @@ def test_axes_are_a_product_with_the_last_one_fastest_and_seeds_last():
     st.lists(st.sampled_from([1, 2, 1.0, 2.5]), min_size=1, max_size=6),
 )
 def test_configurations_are_merged_once_each_in_first_order(widths, times):
-    made = list(plan(BASE, {"width": widths, "T_f": times}).configs().values())
+    made = list(plan(BASE, {"width": widths, "T_f": times}).configs(WIDE).values())
     found = [(config.width, config.T_f) for config in made]
     assert found == list(dict.fromkeys(itertools.product(widths, map(float, times))))
     assert all(type(config.T_f) is float for config in made)
@@ -97,7 +90,7 @@ def test_fields_bring_back_the_configuration(config):
 )
 def test_impossible_plans_are_refused_by_field(axes, error, message):
     with pytest.raises(error, match=message):
-        plan(BASE, axes).configs()
+        plan(BASE, axes).configs(WIDE)
 
 
 @pytest.mark.parametrize("seeds", [0, -1, []])
@@ -144,7 +137,7 @@ def test_every_field_is_part_of_the_hash(config):
 
 def test_hash_is_the_one_of_this_version():
     """Results that people keep are found by it: a change must be meant, and raise `RECORD_VERSION`."""
-    shown = json.dumps(identity(BASE), sort_keys=True, separators=(",", ":"))
+    shown = json.dumps(WIDE.identity(BASE), sort_keys=True, separators=(",", ":"))
     assert shown.startswith('{"config":{"T_f":1,"T_g":1,"data":{"dim":3,"num_test":300,')
     assert shown.endswith('"content":null,"record_version":2}')
 
@@ -175,5 +168,5 @@ def test_content_of_files_is_part_of_the_hash(tmp_path):
 
 def test_axis_of_one_field_keeps_lists_whole():
     axis = axis_of("data.classes", [["1", "2"], ["3", "8"]])
-    made = Block(base={"data.source": "digits", "width": 1}, axes=(axis,)).configs()
+    made = Block(base={"data.source": "digits", "width": 1}, axes=(axis,)).configs(config_of)
     assert [config.data.classes for config in made] == [("1", "2"), ("3", "8")]

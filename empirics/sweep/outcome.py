@@ -1,15 +1,12 @@
 """What one configuration of a sweep came to: a row of numbers, or the reason why there is none."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-# Part of the identity of every result.  Raise it when a record means something else than before: results of
-# older versions are then not used again.
-RECORD_VERSION = 2
 
 Cell = str | int | float | bool | None
 
@@ -58,3 +55,24 @@ class Outcome:
         """Return the outcome of an exception: its type and the first line of its text."""
         first = next(iter(str(error).splitlines()), "")
         return cls(error=f"{type(error).__name__}: {first}" if first else type(error).__name__)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return record and error as JSON can hold them.
+
+        NaN is unknown, so null; JSON has no infinity, but text that every language reads as one.
+        """
+        record = self.record
+        if record is not None:
+            record = {name: _plain(value) for name, value in record.items()}
+        return {"record": record, "error": self.error}
+
+    @classmethod
+    def from_json(cls, made: Mapping[str, Any]) -> "Outcome":
+        """Return what `to_json` wrote, with null and text for what is not finite, and without arrays."""
+        return cls(record=made["record"], error=made["error"])
+
+
+def _plain(value: Cell) -> Cell:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value

@@ -1,6 +1,7 @@
 """Executors: one thread a task, an answer for every task, whatever its process does."""
 
 import os
+import struct
 import sys
 import threading
 import types
@@ -8,24 +9,25 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from contextlib import closing, contextmanager
 
 import numba
+import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from empirics import executors
-from empirics.executors import Pool, WorkerDiedError, run_tasks
+from empirics.sweep import executors
+from empirics.sweep.executors import Pool, WorkerDiedError, run_tasks
 
 
 def square(number):
     if number == 13:
         msg = "thirteen"
         raise ArithmeticError(msg)
-    return number * number
+    yield number * number
 
 
 def threads(_task):
     libraries = [library["num_threads"] for library in threadpool_info()]
-    return {torch.get_num_threads(), numba.get_num_threads(), *libraries}
+    yield {torch.get_num_threads(), numba.get_num_threads(), *libraries}
 
 
 def environment(name):
@@ -154,7 +156,7 @@ def test_results_that_are_there_come_before_the_end(cancelled):
         for index, result in run_tasks(executors.given(executor), square, range(5)):
             found[index] = result
             if not executor.late.done():
-                executor.late.set_result(16)
+                executor.late.set_result([16])
 
     match = "tasks were cancelled from outside" if cancelled else "none"
     with pytest.raises(RuntimeError, match=match):
@@ -228,7 +230,7 @@ def test_closing_cancels_what_has_not_begun():
             begun.append(number)
             if number:
                 release.wait(5)
-            return number
+            yield number
 
         results = run_tasks(executors.given(executor), task, range(10))
         with closing(results):
@@ -251,6 +253,7 @@ def test_serial_runs_in_order_and_lets_an_interrupt_through():
 
     def interrupt(_task):
         raise KeyboardInterrupt
+        yield
 
     with pytest.raises(KeyboardInterrupt):
         list(run_tasks(executors.serial(), interrupt, [1]))
@@ -259,10 +262,10 @@ def test_serial_runs_in_order_and_lets_an_interrupt_through():
 @pytest.mark.parametrize("kind", ["serial", "given"])
 def test_tasks_here_have_one_thread_and_others_have_as_many_as_before(kind):
     with threadpool_limits(2), ThreadPoolExecutor(2) as own:
-        before = threads(None), torch.get_num_threads()
+        before = list(threads(None)), torch.get_num_threads()
         pool = executors.serial() if kind == "serial" else executors.given(own)
         assert dict(run_tasks(pool, threads, range(3))) == {0: {1}, 1: {1}, 2: {1}}
-        assert (threads(None), torch.get_num_threads()) == before
+        assert (list(threads(None)), torch.get_num_threads()) == before
 
 
 def test_processes_have_one_thread_each_and_the_environment_is_as_before(monkeypatch):
@@ -275,7 +278,28 @@ def test_processes_have_one_thread_each_and_the_environment_is_as_before(monkeyp
 
 
 def _report(_task):
-    return threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
+    yield *threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
+
+
+def _in_pieces(task):
+    yield task
+    if task == 1:  # dies in the middle of a message
+        os.write(executors._outbox[0].fileno(), struct.pack("!i", 1000) + b"part")
+        os._exit(1)
+    yield np.full(10**6, float(task)) if task == 0 else threading.Lock()  # more than a pipe holds; no message
+
+
+def test_what_processes_send_is_whole_and_nothing_waits_for_the_rest():
+    found = {0: [], 1: [], 2: []}
+    for index, item in run_tasks(executors.processes(1), _in_pieces, range(3)):
+        found[index].append(item)
+    assert found[0][0] == 0
+    assert np.array_equal(found[0][1], np.zeros(10**6))
+    assert found[1][:2] == [1, 1]  # once more, alone
+    assert isinstance(found[1][2], WorkerDiedError)
+    assert found[2][0] == 2
+    assert isinstance(found[2][1], TypeError)
+    assert [len(items) for items in found.values()] == [2, 3, 2]
 
 
 # Names --------------------------------------------------------------------------------------------------

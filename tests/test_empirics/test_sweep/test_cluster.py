@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from empirics import cluster, executors
+from empirics.sweep import cluster, executors
 
 # A cluster without workers, then with two, each started again after its death.  The third task ends whatever
 # runs it.  Dask logs to stderr as it likes.
@@ -19,13 +19,13 @@ import sys
 
 import dask
 from distributed import LocalCluster
-from empirics import cluster, executors
+from empirics.sweep import cluster, executors
 
 
 def run(task):
     if task == 2:
         os._exit(1)
-    return task
+    yield task
 
 
 def results(local):
@@ -59,7 +59,7 @@ def on_cluster(workers, tmp_path):
     script.write_text(CLUSTER, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(script), workers],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         cwd=tmp_path,
         capture_output=True,
         text=True,
