@@ -15,7 +15,7 @@ from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
 from reports.orthogonal.claims import claims
 from reports.orthogonal.parts import Part
-from reports.render import legible
+from reports.text import legible
 
 Json = Mapping[str, Any]
 

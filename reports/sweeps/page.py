@@ -12,12 +12,11 @@ from markupsafe import Markup
 from empirics.plan import Plan
 from empirics.store import DamagedError, ResultFolder, to_json, write_json, write_together
 from reports import text
-from reports.render import legible
 from reports.sweeps import figures
 from reports.sweeps.claims import claims
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
-from reports.text import many
+from reports.text import legible, many
 
 # Which published blocks and studies a folder holds.
 PARTS = "parts.json"

@@ -1,6 +1,5 @@
 """The command: what it declares, keeps, refuses and leaves, with experiments of milliseconds."""
 
-import argparse
 import json
 
 import numpy as np
@@ -8,9 +7,9 @@ import pytest
 
 from empirics.orthogonal import running
 from empirics.outcome import Outcome
-from reports import cli_orthogonal
-from reports.cli_sweep import AllFailedError
-from reports.orthogonal import page as page_module
+from reports.cli import APP
+from reports.orthogonal import page as page_module, run as run_module
+from reports.terminal import AllFailedError
 
 TINY = ["--published", "L2", "--sweeps", "N_adv", "--scale", "1000", "--set", "max_steps=40"]
 TINY += ["--set", "num_test=20", "--set", "width=4"]
@@ -19,12 +18,9 @@ FAST = ["--set", "max_steps=40", "--seeds", "2"]
 
 
 def run(*arguments):
-    parser = argparse.ArgumentParser()
-    cli_orthogonal.add_parser(parser.add_subparsers(dest="command"), argparse.HelpFormatter)
-    options = parser.parse_args(["orthogonal", *map(str, arguments)])
-    if not options.dry_run and options.executor is None:
-        options.executor = "serial"
-    return cli_orthogonal.orthogonal(options, command="perturblearn orthogonal")
+    serial = () if "--dry-run" in arguments else ("--executor", "serial")
+    command, bound, _ = APP.parse_args(["orthogonal", *map(str, arguments), *serial])
+    return command(**bound.kwargs)(lambda _share, _what: None)
 
 
 @pytest.fixture
@@ -230,11 +226,11 @@ def test_without_an_attack_nothing_is_said_of_perturbed_sets(out, tmp_path, plai
 
 
 def test_versions_stay_with_the_results_they_made(out, plain, monkeypatch):
-    real = cli_orthogonal.metadata.version
+    real = run_module.metadata.version
     run(*STUDY, *FAST, "--out", out)
     first = _bytes(out)
     (made,) = json.loads(first["report.json"])["provenance"]["versions"]
-    monkeypatch.setattr(cli_orthogonal.metadata, "version", lambda name: real(name) + ".later")
+    monkeypatch.setattr(run_module.metadata, "version", lambda name: real(name) + ".later")
     run(*STUDY, *FAST, "--out", out)  # nothing is missing
     assert _bytes(out) == first
     run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
