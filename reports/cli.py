@@ -141,9 +141,12 @@ def _app() -> App:
             converter=_converted,
         ),
     )
-    for name in commands.__all__:
+    for place, (name, example) in enumerate(_EXAMPLES.items()):
         app.command(
-            getattr(commands, name), name=name, help_epilogue=f"example: {_EXAMPLES[name]}\n\n{_EXIT_CODES}"
+            getattr(commands, name),
+            name=name,
+            sort_key=place,
+            help_epilogue=f"example: {example}\n\n{_EXIT_CODES}",
         )
     app.register_install_completion_command(help="Install shell completion: bash, zsh, fish or powershell.")
     return app

@@ -1,7 +1,6 @@
 """A report from start to end: trained, compared, written; what is done is kept if it is interrupted."""
 
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -12,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from empirics import executors
 from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
@@ -22,7 +19,7 @@ from reports import formats, schema, terminal
 from reports.build import build
 from reports.partial import Recorder, build_partial
 from reports.presets import DEFAULT_DATA, Series, series, source
-from reports.provenance import provenance
+from reports.provenance import check_device, provenance
 from reports.render import partial_note
 from reports.text import legible
 
@@ -91,19 +88,6 @@ def _trained(
         terminal.complain(f"{what}; {_PARTIAL}")
         msg = f"{what}; {_write_partial(options, all_series, recorder, origin, show)}"
         raise RuntimeError(msg) from error
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that torch does not see."""
-    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device)
-    if match is None:
-        msg = f"device must be cpu, cuda or cuda:N, got {device!r}"
-        raise ValueError(msg)
-    if device != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
-        msg = (
-            f"device must be present, got {device!r} but torch sees {torch.cuda.device_count()} such devices"
-        )
-        raise ValueError(msg)
 
 
 def _check_data(all_series: list[Series]) -> None:

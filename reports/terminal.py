@@ -12,7 +12,7 @@ from typing import TextIO
 from reports.text import legible
 
 # Seconds without a word after which a line says what is done, where nobody watches a bar.
-SILENCE = 30.0
+SILENCE = 20.0
 
 # Takes the share that is done, in [0, 1], and what is being done.
 Show = Callable[[float, str], None]

@@ -22,7 +22,7 @@ class Costs:
         Timed repetitions of each run, >= 1.
     """
 
-    out: Path = Path("reports/generated/costs")
+    out: Path = Path("perturblearn-costs")
     repeats: int = 3
 
 

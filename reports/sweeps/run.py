@@ -11,7 +11,7 @@ from empirics.published import plan_of
 from empirics.store import DamagedError
 from empirics.sweep import Summary, count_tasks, run_sweep
 from reports import terminal
-from reports.making import check_device
+from reports.provenance import check_device
 from reports.sweeps.page import PAGE, read_parts, write_page, write_parts
 from reports.sweeps.parts import Part
 from reports.text import many
