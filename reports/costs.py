@@ -1,26 +1,21 @@
-"""Costs of training on log–log axes: ``python -m reports.costs --out DIR`` measures and writes a page.
+"""The page of `perturblearn costs`: costs of training on log–log axes.
 
 Times are those of the machine and of what else it does; nothing here judges them.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from empirics import costs
-from empirics.sweep.store import check_output, to_json, write_together
+from empirics.sweep.store import to_json, write_together
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.page import Block, Figure, Page, Prose, Section, Table
-from reports.provenance import provenance
 from reports.svg import INK, THIRD, F, G, drawing, power
-from theory.kernel import threads
 
 Json = Mapping[str, Any]
 SCHEMA_VERSION = 1
@@ -34,7 +29,7 @@ SOLVERS = (
 LABELS = {"N": "number of samples N", "dim": "dimension d", "width": "width m"}
 QUANTITIES = {"seconds": "seconds", "bytes": "MiB above the start"}
 _LABEL_DIGITS = 2
-_ROOM = 1 << 18  # bytes, about those of the page
+ROOM = 1 << 18  # bytes, about those of the page
 
 
 def figure(results: Json, axis: str, quantity: str) -> str | None:
@@ -167,41 +162,3 @@ def write(folder: Path, results: Json) -> Path:
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
     return folder / PAGE
-
-
-def main(
-    arguments: Sequence[str] | None = None, *, measure: Callable[..., dict[str, Any]] = costs.measure
-) -> int:
-    """Run the command; return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Those of the process if absent.
-    measure : callable
-        As `empirics.costs.measure`.
-    """
-    parser = argparse.ArgumentParser(prog="python -m reports.costs", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("reports/generated/costs"))
-    parser.add_argument("--repeats", type=int, default=3, help="timed repetitions of each run")
-    options = parser.parse_args(arguments)
-
-    def show(finished: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{finished} of {total}", end="" if finished < total else "\n", file=sys.stderr)
-
-    try:
-        check_output(options.out / NUMBERS, options.out / PAGE, room=_ROOM)
-        measured = measure(repeats=options.repeats, progress=show)
-        command = f"python -m reports.costs --repeats {options.repeats}"
-        origin = provenance(command=command, device="cpu") | {"blas_threads": threads.count()}
-        path = write(options.out, {"schema_version": SCHEMA_VERSION, "provenance": origin, **measured})
-    except (ValueError, RuntimeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"page:    {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,8 +14,7 @@ from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
 from reports.orthogonal.parts import Part
 from reports.page import Figure, Page, Prose, Section, Table
-from reports.render import legible
-from reports.text import many
+from reports.text import legible, many
 from reports.verdicts import Claim
 
 Json = Mapping[str, Any]

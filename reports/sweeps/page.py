@@ -13,11 +13,10 @@ from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_json
 from reports import text
 from reports.claims import claims_of_sweeps
 from reports.page import Bad, Block, Figure, Page, Prose, Section, Table
-from reports.render import legible
 from reports.sweeps import figures
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
-from reports.text import many
+from reports.text import legible, many
 from reports.verdicts import Claim
 
 # Which published blocks and studies a folder holds.

@@ -1,6 +1,5 @@
 """The command: what it declares, keeps, refuses and leaves, with experiments of milliseconds."""
 
-import argparse
 import json
 
 import numpy as np
@@ -8,9 +7,9 @@ import pytest
 
 from empirics.orthogonal import runs
 from empirics.sweep import Outcome, runner
-from reports import cli_orthogonal
-from reports.cli_sweep import AllFailedError
+from reports.cli import APP
 from reports.orthogonal import page as page_module
+from reports.terminal import AllFailedError
 
 TINY = ["--published", "L2", "--sweeps", "N_adv", "--scale", "1000", "--set", "max_steps=40"]
 TINY += ["--set", "num_test=20", "--set", "width=4"]
@@ -19,12 +18,9 @@ FAST = ["--set", "max_steps=40", "--seeds", "2"]
 
 
 def run(*arguments):
-    parser = argparse.ArgumentParser()
-    cli_orthogonal.add_parser(parser.add_subparsers(dest="command"), argparse.HelpFormatter)
-    options = parser.parse_args(["orthogonal", *map(str, arguments)])
-    if not options.dry_run and options.executor is None:
-        options.executor = "serial"
-    return cli_orthogonal.orthogonal(options, command="perturblearn orthogonal")
+    serial = () if "--dry-run" in arguments else ("--executor", "serial")
+    command, bound, _ = APP.parse_args(["orthogonal", *map(str, arguments), *serial])
+    return command(**bound.kwargs)(lambda _share, _what: None)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
-"""The command `perturblearn orthogonal`: nearly orthogonal samples beside networks trained to their limit."""
+"""What `perturblearn orthogonal` does: nearly orthogonal samples beside networks trained to their limit."""
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from empirics.data import Dataset
-from empirics.data.table import HEADERS
 from empirics.orthogonal import (
     amplitude_for,
     data_digest,
@@ -15,65 +13,22 @@ from empirics.orthogonal import (
     examine,
     load_given,
 )
-from empirics.orthogonal.published import RULES, SWEEPS
-from empirics.orthogonal.training import LIMIT_LOSSES
 from empirics.sweep import executors
 from empirics.sweep.plan import plan_of_configs
 from empirics.sweep.runner import finished, made_by, run_sweep
 from empirics.sweep.store import DamagedError, ResultFolder
-from reports.cli_sweep import HEADER_HELP, AllFailedError, _progress
+from reports import terminal
 from reports.orthogonal.page import EXAMINATION, NUMBERS, PAGE, read_part, write_page
-from reports.orthogonal.parts import LISTS, SLOPE, STUDIES, Part
+from reports.orthogonal.parts import LISTS, Part
 from reports.presets import source
-from theory.orthogonal.perturbations import NORMS
 
-EXAMPLE = "perturblearn orthogonal --published L2 --sweeps N_adv,eps --scale 50 --out my-orthogonal"
+if TYPE_CHECKING:
+    from reports.commands.orthogonal import Orthogonal
+
 _SEEDS = 10
 
 
-def add_parser(commands: Any, formatter_class: type[argparse.HelpFormatter]) -> None:  # noqa: ANN401
-    """Add the command to those of the command line."""
-    parser = commands.add_parser(
-        "orthogonal",
-        help="the prior work's regime: nearly orthogonal samples, networks trained to their limit",
-        description="Train networks without biases until their direction converges, on published synthetic "
-        "sweeps, in a study or on your data, beside the limit that the theory of nearly orthogonal samples "
-        "states. Interrupted, the same command does what is missing. Ends with a page, report.html.",
-        epilog=f"example: {EXAMPLE}",
-        formatter_class=formatter_class,
-    )
-    parser.add_argument("--published", metavar="NORM", help=f"published sweeps: {', '.join(NORMS)}")
-    parser.add_argument("--study", metavar="NAME", help=f"a study: {', '.join(STUDIES)}")
-    parser.add_argument(
-        "--data", metavar="NAME", help="data in hand: a source of `report`, or a .npz or .csv file"
-    )
-    parser.add_argument("--header", choices=HEADERS[1:], help=f"with --data: {HEADER_HELP}")
-    parser.add_argument("--sweeps", metavar="S,S,...", help=f"with --published: of {','.join(SWEEPS)} (all)")
-    parser.add_argument("--scale", type=int, help="with --published: 1 for the published sizes (20)")
-    parser.add_argument("--rule", metavar="RULE", help=f"with --published: {' or '.join(RULES)} (signal)")
-    parser.add_argument("--classes", metavar="A,B", help="with --data: A becomes +1, B becomes -1")
-    parser.add_argument(
-        "--standardise", metavar="HOW", help="with --data: none, center or zscore (of a file: none)"
-    )
-    parser.add_argument("--num-train", type=int, metavar="N", help="with --data: keep N training samples")
-    parser.add_argument("--loss", metavar="LOSS", help=f"{' or '.join(LIMIT_LOSSES)} (exponential)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        metavar="FIELD=VALUE",
-        help=f"a field of all experiments, such as width=20 or max_steps=2000; negative_slope is {SLOPE:g} "
-        "with --published; lists of a study: counts=2:5:10, ratios=0.1:0.5, slopes=0.3:0.8",
-    )
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1 (10)")
-    parser.add_argument("--out", type=Path, default=Path("perturblearn-orthogonal"), help="folder of results")
-    parser.add_argument("--executor", metavar="NAME", help="serial, processes (default) or dask://host:port")
-    parser.add_argument("--jobs", type=int, help="number of processes (default: one a core)")
-    parser.add_argument(
-        "--dry-run", action="store_true", default=None, help="check the options and count, run nothing"
-    )
-
-
-def orthogonal(options: argparse.Namespace, *, command: str) -> str:
+def run(options: "Orthogonal", show: terminal.Show) -> str:
     """Run the command; return what to print.
 
     Raises
@@ -98,22 +53,21 @@ def orthogonal(options: argparse.Namespace, *, command: str) -> str:
     if data is not None:
         _examine(options.out, part, data)
     experiment = part.experiment(data)
-    with _progress() as progress:
-        run_sweep(
-            experiment,
-            plan_of_configs(experiment, part.configs()),
-            options.out,
-            pool=pool,
-            retry_failed=True,
-            about=part.to_json(),
-            progress=progress,
-            finish=write_page,
-        )
+    run_sweep(
+        experiment,
+        plan_of_configs(experiment, part.configs()),
+        options.out,
+        pool=pool,
+        retry_failed=True,
+        about=part.to_json(),
+        progress=lambda count, total: show(count / total, f"{count} of {total}"),
+        finish=write_page,
+    )
     said = f"{summary(options.out)}\npage:    {options.out / PAGE}\n"
     said += f"results: {options.out / 'results.csv'} and .jsonl"
     totals = json.loads((options.out / NUMBERS).read_text(encoding="utf-8"))["totals"]
     if totals["done"] == 0 < totals["failed"]:
-        raise AllFailedError(said)
+        raise terminal.AllFailedError(said)
     return said
 
 
@@ -191,7 +145,7 @@ def _examine(folder: Path, part: Part, data: Dataset) -> None:
 # Options ---------------------------------------------------------------------------------------------------
 
 
-def _part(options: argparse.Namespace) -> tuple[Part | None, Dataset | None]:
+def _part(options: "Orthogonal") -> tuple[Part | None, Dataset | None]:
     """Return what was asked for, None if nothing was, and the data in hand."""
     asked = [name for name in ("published", "study", "data") if getattr(options, name) is not None]
     _refuse_others(options, asked)
@@ -226,7 +180,7 @@ def _part(options: argparse.Namespace) -> tuple[Part | None, Dataset | None]:
     return part, data
 
 
-def _refuse_others(options: argparse.Namespace, asked: list[str]) -> None:
+def _refuse_others(options: "Orthogonal", asked: list[str]) -> None:
     if len(asked) > 1:
         msg = f"orthogonal must be one of --published, --study, --data, got --{' and --'.join(asked)}"
         raise ValueError(msg)
@@ -241,7 +195,7 @@ def _refuse_others(options: argparse.Namespace, asked: list[str]) -> None:
             raise ValueError(msg)
 
 
-def _fields(options: argparse.Namespace, lists: tuple[str, ...]) -> dict[str, Any]:
+def _fields(options: "Orthogonal", lists: tuple[str, ...]) -> dict[str, Any]:
     """Return the fields of --loss and --set."""
     made: dict[str, Any] = {} if options.loss is None else {"loss": options.loss}
     for text in options.set or ():
