@@ -31,7 +31,8 @@ def costs(*, options: Costs = Costs()) -> Run:
 
     Times are those of the machine and of what else it does; nothing here judges them.
     """
-    from empirics import costs as measured_by, store
+    from empirics import costs as measured_by
+    from empirics.sweep import store
     from reports import costs as page
     from reports.provenance import provenance
     from theory.kernel import threads

@@ -63,7 +63,8 @@ def falsify(
     inequality
         published: an O(1) error at the published width; the others are derived here.
     """
-    from empirics import falsify as search, store
+    from empirics import falsify as search
+    from empirics.sweep import store
 
     makers = {
         "displacement": search.displacement_bound,
