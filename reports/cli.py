@@ -117,6 +117,8 @@ def _converted(type_: Any, tokens: Sequence[Token]) -> Any:  # noqa: ANN401  (of
         return cyclopts.convert(type_, tokens)
     (token,) = tokens
     try:
+        if "_" in token.value:  # 1_0 is no number here, as in a cell of a file
+            raise ValueError
         value = type_(token.value)
     except ValueError:
         msg = f"must be {'an integer' if type_ is int else 'a number'}, got {token.value!r}"

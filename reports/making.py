@@ -109,7 +109,8 @@ def _explained(error: ValueError, data: DataSource) -> str:
         parts.append("on the command line --classes A,B")
     if "use 'none'" in parts[0]:
         parts.append("on the command line --standardise none")
-    if isinstance(data, FileData) and data.path.endswith(".csv") and Path(data.path).is_file():
+    of_file = isinstance(data, FileData) and data.path.endswith(".csv") and Path(data.path).name in parts[0]
+    if of_file:
         parts.append("in a .csv file commas separate the columns, and the last one is the label")
     return "; ".join(parts)
 
@@ -165,6 +166,8 @@ def _series(name: str, options: "Report", given: "Data", setting: "Setting") -> 
 
 def _widths(text: str) -> tuple[int, ...]:
     try:
+        if "_" in text:
+            raise ValueError
         widths = tuple(int(part) for part in text.split(","))
     except ValueError as error:
         msg = f"widths must be integers separated by commas, got {text!r}"
