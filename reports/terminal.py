@@ -34,7 +34,8 @@ def progress(name: str) -> Iterator[Show]:
         TimeRemainingColumn,
     )
 
-    watched = is_terminal(sys.stderr)
+    console = Console(stderr=True)
+    watched = is_terminal(sys.stderr) and not console.is_dumb_terminal  # which cannot rewrite a line
     columns = (
         TextColumn(name),
         BarColumn(),
@@ -42,7 +43,6 @@ def progress(name: str) -> Iterator[Show]:
         TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    console = Console(stderr=True)
     with Progress(
         *columns,
         console=console,
@@ -57,7 +57,8 @@ def progress(name: str) -> Iterator[Show]:
 
         def line() -> str:
             now = bar.tasks[0]
-            return f"{name}, {now.elapsed or 0:.0f} s: {now.percentage:.0f} % {now.description}".rstrip()
+            known = "" if now.total is None else f": {now.percentage:.0f} % {now.description}"
+            return f"{name}, {now.elapsed or 0:.0f} s{known}"
 
         with nullcontext() if watched else _reminded(line):
             yield show
