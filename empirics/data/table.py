@@ -21,7 +21,7 @@ HEADERS = ("auto", "yes", "no")
 
 # Columns that number the rows; the index that pandas writes has no name.
 _INDEX_NAME = re.compile(r"(|index|id|unnamed: \d+)", re.IGNORECASE)
-_COUNTER_NAME = re.compile(r"(rows?|no\.?|nr\.?|#|num(ber)?|samples?|obs|observation)", re.IGNORECASE)
+_COUNTER_NAME = re.compile(r"(rows?|no\.?|nr\.?|#|samples?|obs|observation)", re.IGNORECASE)
 _LABEL_NAMES = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
 _MISSING = frozenset({"", "nan"})  # labels as pandas and numpy write what is not there
 _MOST_LABELS = 20  # a column with more different values is hardly one of labels
