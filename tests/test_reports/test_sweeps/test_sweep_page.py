@@ -169,7 +169,10 @@ def test_solver_of_a_published_block(families, out, capsys, flags, solver):
     [
         (["--published", "msg-c"], "block must be one of msg-a"),
         (["--published", "msg-a", "--sweeps", "q"], "sweep must be one of d, "),
-        (["--published", "msg-a", "--size", "tiny"], "size must be one of full, small, got 'tiny'"),
+        (
+            ["--published", "msg-a", "--size", "tiny"],
+            'Invalid value "tiny" for --size. Choose from: "full", "small".',
+        ),
         (
             ["--published", "msg-a", "--solver", "adam"],
             "solver must be one of flow, gd, gd-momentum, got 'adam'",
