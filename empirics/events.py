@@ -119,7 +119,10 @@ def follow_all(
 
 @compiled
 def _mixed(inputs: Array, labels: Array, nearness: float) -> Array:
-    """Return 1 for samples in a group as close as this share of their norm that has both labels, else 0."""
+    """Tell which samples are as close as this share of their norm: 1 in a group that has both labels.
+
+    In a group of one label it is a negative number of the group, and 0 for a sample by itself.
+    """
     mixed, begin = np.zeros(len(inputs)), 0
     # Close ones are neighbours in the order of a projection on no special direction.
     direction = np.cos(np.arange(inputs.shape[1]) + 1.0)
@@ -134,8 +137,8 @@ def _mixed(inputs: Array, labels: Array, nearness: float) -> Array:
             if may and np.sum((inputs[here] - inputs[last]) ** 2) <= near**2:
                 continue
         group = order[begin:k]
-        if k > begin + 1 and labels[group].min() < 0 < labels[group].max():
-            mixed[group] = 1.0
+        if k > begin + 1:
+            mixed[group] = 1.0 if labels[group].min() < 0 < labels[group].max() else -1.0 - begin
         begin = k
     return mixed
 
@@ -435,20 +438,43 @@ def _next(
                     if gap < step * speed:
                         step, event = max(gap, 0.0) / speed, k
                 elif side[k] != 0 and _doubtful(
-                    speed, gap, twins[k] * weights[k], lengths[k], step, error, drift
+                    speed, gap, max(twins[k], 0.0) * weights[k], lengths[k], step, error, drift
                 ):
                     sure = False
     if not sure:
         sure = True
         for k in range(len(p)):
-            sure &= side[k] == 0 or not _doubtful(
-                -side[k] * rate[k], side[k] * p[k], twins[k] * weights[k], lengths[k], step, error, drift
+            sure &= (
+                side[k] == 0
+                or _slid_on(twins[k], twins, side)
+                or not _doubtful(
+                    -side[k] * rate[k],
+                    side[k] * p[k],
+                    max(twins[k], 0.0) * weights[k],
+                    lengths[k],
+                    step,
+                    error,
+                    drift,
+                )
             )
     if circling and event >= 0 and step == 0 and weights[event] > 0:
         for k in range(event + 1, len(p)):
             if weights[k] < 0 and side[k] * p[k] <= 0 and -side[k] * rate[k] > lengths[k] * error:
                 return step, k, sure
     return step, event, sure
+
+
+@compiled
+def _slid_on(group: float, twins: Array, side: Array) -> bool:
+    """Whether a neuron slides on a close sample of the same label: which of them it is changes nothing.
+
+    They push alike, so that only the sum of their forces is decided, and that by the others.
+    """
+    if group < 0:
+        for k in range(len(twins)):
+            if twins[k] == group and side[k] == 0:
+                return True
+    return False
 
 
 @compiled

@@ -70,7 +70,7 @@ class _Fixed:
         return getattr(self._part, name)
 
     def _row(self, config):
-        row = {"hash": self.hash_of(config), **config.to_json(), "error": None}
+        row = {"hash": self.hash_of(config), **config.to_json(), "status": "done"}
         for name in ("f", "g"):
             row |= {f"multipliers_{name}": "holds", f"orthogonal_{name}": "fails", f"points_{name}": 1000}
             row |= {f"orthogonal_rows_{name}": "holds", f"cosine_{name}": 1.0, f"firm_{name}": 0}

@@ -11,7 +11,6 @@ from scipy import stats
 
 from empirics.published import block
 from empirics.studies import STUDIES
-from reports import cli
 from reports.claims import claims
 from reports.claims.directions import COSINE
 from reports.claims.drift import drift
@@ -19,6 +18,7 @@ from reports.claims.free_neurons import free_share, only_free_flip
 from reports.claims.laziness import LAZY_FREE_SHARE
 from reports.claims.phi import closed_form
 from reports.claims.theorem import theorem, trends
+from reports.cli import APP
 from reports.verdicts import FALSE_ALARM, verdict, within
 from tests.test_reports.made_up import (
     COSINES,
@@ -652,12 +652,12 @@ def test_every_claim_names_its_evidence_and_command(make_holding):
 
 
 def test_trends_name_commands_that_the_program_understands():
-    parser = cli._parser()
     assert [row["over"] for row in trends()] == ["d", "ε", "m", "T_f, T_g", "T_g", "N", "γ"]
     for row in trends():
         words = shlex.split(row["command"])
         assert words[0] == "perturblearn"
-        options = parser.parse_args(words[1:])
+        _, bound, _ = APP.parse_args(words[1:], exit_on_error=False)
+        options = bound.arguments["options"]
         if options.study is not None:
             assert options.study in STUDIES
         else:
