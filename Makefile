@@ -27,12 +27,13 @@ bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean
 
 costs: $(READY)
-	$(BIN)/python -m reports.costs --out $(OUT)/costs
+	$(BIN)/perturblearn costs --out $(OUT)/costs
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 
 coverage: $(READY)
 	$(BIN)/pytest --cov

@@ -25,10 +25,10 @@ from torch import Tensor, as_tensor
 
 from empirics.descent import Trained, augmented, check_problem, parameters_of, with_parameters
 from empirics.model import TwoLayerNet, blocks
-from theory._validation import Array, check_increasing, check_integer, check_real
 from theory.lazy.arguments import check_margins
 from theory.lazy.losses import SLOPE
 from theory.setting import Loss
+from theory.validation import Array, check_increasing, check_integer, check_real
 
 Integers = NDArray[np.int64]
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from empirics.data import Dataset, DataSource
 from empirics.perturb import TARGETS, Targets
-from theory._validation import check_choice, check_integer, check_real, check_slope
 from theory.setting import LOSSES, SCENARIOS, Loss, Scenario, Setting
+from theory.validation import check_choice, check_integer, check_real, check_slope
 
 Precision = Literal["float32", "float64"]
 PRECISIONS = ("float32", "float64")

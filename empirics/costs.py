@@ -23,7 +23,7 @@ from empirics.data import ShiftedGaussianData
 from empirics.descent import train
 from empirics.exact_flow import flow
 from empirics.model import TwoLayerNet
-from theory._validation import check_choice, check_integer, check_real
+from theory.validation import check_choice, check_integer, check_real
 
 Solver = Literal["flow", "samples", "products"]
 SOLVERS: tuple[Solver, ...] = ("flow", "samples", "products")

@@ -17,9 +17,9 @@ from empirics.config import Solver
 from empirics.model import TwoLayerNet, activation_slopes, blocks, threads_for
 from empirics.samples import compressed, distinct, merged, neurons_in_blocks
 from empirics.steps import descend_all
-from theory._validation import Array, check_choice, check_integer, check_real, check_slope
 from theory.kernel import threads
 from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
+from theory.validation import Array, check_choice, check_integer, check_real, check_slope
 
 # Samples at most, and columns of (x, 1) at least, for which descent follows the pre-activations at the
 # samples in place of products with the data.

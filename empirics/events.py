@@ -16,10 +16,18 @@ import numpy as np
 
 from empirics.compiled import compiled
 from empirics.quadratic import Integers, least_norm
-from theory._validation import Array
+from theory.validation import Array
 
-# A speed below this multiple of the largest one possible is rounding of a sum that is updated event by event.
+# Rounding of a velocity, over the forces it was summed from event by event.
 _ROUNDING = 1024 * np.finfo(np.float64).eps
+# The share of it that may push a neuron the same way all the time.
+_STEADY = 1 / 16
+# Forces that fell below this share of what they were are summed anew, without the rounding that those left.
+_FADED = 1e-3
+# Where the rounding so far may have moved a neuron by more than this share of its way its path is not known.
+_LOST = 1e-4
+# Samples as close as this share of their norm: their inner products keep little of the difference.
+_CLOSE = 1e-5
 # Events without time between them, over the number of samples, from which their order is undecided.
 _STUCK = 20
 # Up to so many samples are followed all the time.
@@ -44,8 +52,13 @@ _HELD = 4096
 COUNTS = ("crossings", "stops", "departures", "looks")
 _CROSSINGS, _STOPS, _DEPARTURES, _LOOKS = range(4)
 
-# How the path of a neuron ends; what follows after either of the last two is not known.
-DECIDED, STUCK, UNSOLVED = range(3)
+# How the path of a neuron ends; what follows after any but the first is not known.
+DECIDED, STUCK, UNSOLVED, UNSURE = range(4)
+
+# What is known of a neuron: how far rounding may have turned its velocity and moved it (both norms: a sample
+# of norm l has l times the speed and the distance), the sum of the forces on it, Σ |c_k| s_k ‖x̃_k‖, the
+# largest there was since they were last summed, how large its weights were at the start, the largest norm.
+_ERROR, _DRIFT, _FORCE, _PEAK, _SIZE, _WIDEST = range(6)
 
 
 @compiled
@@ -80,19 +93,20 @@ def follow_all(
         A neuron whose path is not known to the end, or −1; not all others are followed to theirs then.
     why : int
         `STUCK`: its events piled up without time between them.  `UNSOLVED`: no shortest velocity was found on
-        the kinks where it was.  `DECIDED` if there is none.
+        the kinks where it was.  `UNSURE`: rounding hides what it does next.  `DECIDED` if there is none.
     """
     q, dim = len(readouts), inputs.shape[1]
     ways = np.zeros((len(times), q, dim))
     gram = np.dot(inputs, inputs.T) if len(inputs) <= _FEW else np.empty((0, 0))
     counts = np.zeros(4, dtype=np.int64)
+    twins = _mixed(inputs, labels, _CLOSE)
     together = max(1, min(_GROUP, _ROOM // len(inputs)))
     for first in range(0, q, together):
         count = min(together, q - first)
         # As many rows for the last ones, so that rounding does not depend on how neurons are divided.
         group, own = np.zeros((together, len(inputs))), np.zeros(together)
         group[:count], own[:count] = starts[first : first + count], readouts[first : first + count]
-        reached, undecided, why = _follow(inputs, gram, labels, slope, group, own, times, counts)
+        reached, undecided, why = _follow(inputs, gram, labels, twins, slope, group, own, times, counts)
         if undecided >= 0:
             return ways, counts, first + undecided, why
         for i in range(count):
@@ -104,10 +118,37 @@ def follow_all(
 
 
 @compiled
+def _mixed(inputs: Array, labels: Array, nearness: float) -> Array:
+    """Tell which samples are as close as this share of their norm: 1 in a group that has both labels.
+
+    In a group of one label it is a negative number of the group, and 0 for a sample by itself.
+    """
+    mixed, begin = np.zeros(len(inputs)), 0
+    # Close ones are neighbours in the order of a projection on no special direction.
+    direction = np.cos(np.arange(inputs.shape[1]) + 1.0)
+    at, size = np.dot(inputs, direction), np.sqrt(np.sum(direction**2))
+    order, lengths = np.argsort(at), np.sqrt(np.sum(inputs**2, axis=1))
+    for k in range(1, len(order) + 1):
+        if k < len(order):
+            here, last = order[k], order[k - 1]
+            near = nearness * lengths[here]
+            # Twice, for the rounding of the projection.
+            may = at[here] - at[last] <= 2 * size * near
+            if may and np.sum((inputs[here] - inputs[last]) ** 2) <= near**2:
+                continue
+        group = order[begin:k]
+        if k > begin + 1:
+            mixed[group] = 1.0 if labels[group].min() < 0 < labels[group].max() else -1.0 - begin
+        begin = k
+    return mixed
+
+
+@compiled
 def _follow(
     inputs: Array,
     gram: Array,
     labels: Array,
+    twins: Array,
     slope: float,
     starts: Array,
     readouts: Array,
@@ -125,13 +166,18 @@ def _follow(
     lengths = np.empty(n)
     for k in range(n):
         lengths[k] = np.sqrt(np.sum(inputs[k] ** 2))
-    fastest = np.sum(np.abs(labels) * lengths)
-    tolerance, slowest = _ROUNDING * lengths * fastest, _SLOWEST * fastest
+    slowest = _SLOWEST * np.sum(np.abs(labels) * lengths)
+    known, pulls = np.zeros((q, 6)), np.abs(labels)
+    for i in range(q):
+        known[i, _WIDEST] = lengths.max()
+        known[i, _SIZE] = np.max(np.abs(starts[i]) / lengths)
+        known[i, _DRIFT] = _SAME * known[i, _SIZE]
     way, ways = np.zeros((q, dim)), np.empty((q, len(times), dim))
     now, straying, index = np.zeros(q), np.zeros(q), np.where(readouts == 0, len(times), 0)
+    standing = np.zeros(q, dtype=np.int64)
     looks, share = 0, _NEAR
     while index.min() < len(times):
-        velocity = np.dot(labels * s, inputs)
+        velocity, force = np.dot(labels * s, inputs), np.dot(pulls * s, lengths)
         for i in range(q):
             velocity[i] *= np.sign(readouts[i])
         rate = np.dot(velocity, inputs.T)
@@ -143,6 +189,8 @@ def _follow(
             if index[i] == len(times):
                 continue
             counts[_LOOKS] += 1
+            known[i, _FORCE] = known[i, _PEAK] = 0.0
+            _note(known[i], force[i], 1.0)
             speed = np.sqrt(np.sum(velocity[i] ** 2))
             if looks == 1:
                 straying[i] = speed + slowest
@@ -151,7 +199,7 @@ def _follow(
             else:
                 # What clock and positions cannot tell apart is followed together: a look ahead by less would
                 # be repeated for ever.
-                far = np.max(np.abs(starts[i]) / lengths) + np.sqrt(np.sum(way[i] ** 2))
+                far = known[i, _SIZE] + np.sqrt(np.sum(way[i] ** 2))
                 least = _SAME * max(now[i], far / (straying[i] + speed))
                 horizon, members = _near(p[i], side[i], rate[i], lengths, straying[i], least, share)
                 near = inputs[members]
@@ -167,7 +215,9 @@ def _follow(
                 s[i],
                 rate[i, members],
                 members,
-                tolerance[members],
+                twins[members],
+                lengths[members],
+                known[i],
                 velocity[i],
                 way[i],
                 ways[i],
@@ -181,7 +231,11 @@ def _follow(
             if ended != DECIDED:
                 return ways, i, ended
             # The next line will be left about as fast as this one was.
+            standing[i] += 1
+            if standing[i] > _PATIENCE:
+                return ways, i, STUCK
             if now[i] > before:
+                standing[i] = 0
                 straying[i] = max(2 * stray / (now[i] - before), straying[i] / 4, slowest)
             else:
                 straying[i] *= 2
@@ -222,7 +276,9 @@ def _window(
     all_slopes: Array,
     rate: Array,
     members: Integers,
-    tolerance: Array,
+    twins: Array,
+    lengths: Array,
+    known: Array,
     velocity: Array,
     way: Array,
     ways: Array,
@@ -251,45 +307,83 @@ def _window(
     pause = 0
     if sliding:
         sliding = _settle(
-            inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
+            inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, lengths, known, counts
         )
-    ended, finished = UNSOLVED if sliding < 0 else DECIDED, sliding < 0
+    ended = UNSOLVED if sliding < 0 else DECIDED
+    finished = sliding < 0 or known[_FORCE] < _FADED * known[_PEAK]
     while not finished:
-        step, event = _next(p, side, rate, weights, tolerance, begin + horizon - now, pause > n)
+        longest = min(begin + horizon - now, 2 * (times[-1] - now))
+        step, event, sure = _next(p, side, rate, weights, twins, lengths, known, longest, pause > n)
+        if not sure:
+            ended = UNSURE
+            break
         if horizon < np.inf:
             longest = _within(way, here, velocity, line, now - begin, room)
             if longest < step:
                 step, event = longest, -1
         # Read off without a stop, so that the answer at one time does not depend on which others are
         # asked for.
-        while index < len(times) and times[index] <= now + step:
-            ways[index] = way + (times[index] - now) * velocity
-            index += 1
-        if index == len(times):
+        index, ended = _read(way, velocity, ways, times, index, now, step, known)
+        if index == len(times) or ended != DECIDED:
             break
-        for k in range(n):
-            p[k] += step * rate[k]
-        for j in range(len(way)):
-            way[j] += step * velocity[j]
+        add(p, step, rate)
+        add(way, step, velocity)
         now += step
+        known[_DRIFT] += step * _STEADY * known[_ERROR]
         if event < 0:
             finished = True
             continue
+        if _together(event, p, side, weights, twins, lengths, known[_DRIFT]):
+            ended = UNSURE
+            break
         pause = pause + 1 if step == 0 else 0
         if pause > _STUCK * (n + 1):
             ended = STUCK
             break
         sliding = _meet(
-            event, inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
+            event,
+            inputs,
+            gram,
+            weights,
+            slope,
+            kinks,
+            sliding,
+            p,
+            s,
+            side,
+            rate,
+            velocity,
+            lengths,
+            known,
+            counts,
         )
-        if sliding < 0:
-            ended = UNSOLVED
-            break
+        ended = UNSOLVED if sliding < 0 else DECIDED
+        finished = sliding < 0 or known[_FORCE] < _FADED * known[_PEAK]
     for k in range(n):
+        # What rounding left of a force of 0, while sliding, would be solved for and fade without end.
+        if side[k] == 0 and s[k] < slope + _SAME:
+            s[k] = slope
         all_sides[members[k]] = side[k]
         all_slopes[members[k]] = s[k]
     stray = np.sqrt(np.sum((way - here - (now - begin) * line) ** 2))
     return now, index, stray, ended
+
+
+@compiled
+def _read(
+    way: Array, velocity: Array, ways: Array, times: Array, index: int, now: float, step: float, known: Array
+) -> tuple[int, int]:
+    """Fill `ways` for the times of this step; return the index of the next and `DECIDED` or `UNSURE`."""
+    ended = DECIDED
+    while index < len(times) and times[index] <= now + step:
+        ways[index] = way + (times[index] - now) * velocity
+        drift = known[_DRIFT] + (times[index] - now) * _STEADY * known[_ERROR]
+        # From 0 there is no other scale than what the forces could have done.
+        size = known[_SIZE] if known[_SIZE] > 0 else known[_PEAK] * times[index]
+        if drift > _LOST * (size + np.sqrt(np.sum(ways[index] ** 2))):
+            ended = UNSURE
+        index += 1
+    return index, ended
 
 
 @compiled
@@ -312,31 +406,109 @@ def _within(way: Array, here: Array, velocity: Array, line: Array, time: float, 
 
 @compiled
 def _next(
-    p: Array, side: Array, rate: Array, weights: Array, tolerance: Array, longest: float, circling: bool
-) -> tuple[float, int]:
-    """Return when the first kink is met, and which; `longest` and −1 if none is before that.
+    p: Array,
+    side: Array,
+    rate: Array,
+    weights: Array,
+    twins: Array,
+    lengths: Array,
+    known: Array,
+    longest: float,
+    circling: bool,
+) -> tuple[float, int, bool]:
+    """Return when the first kink is met, which, and whether rounding leaves no other that might be met.
+
+    They are `longest` and −1 if none is before that.
 
     Of those that are met now the first comes first, and when events seem to go in circles a convex one.
     Then the velocity is the shortest on the convex kinks whenever a concave one is crossed, which makes the
     shortest one longer: no choice comes back.
     """
-    step, event = longest, -1
+    step, event, sure, error, drift = longest, -1, True, known[_ERROR], known[_DRIFT]
     for start in range(0, len(p), _LANES):
         end = min(start + _LANES, len(p))
         # Few pieces hold a kink that is met earlier than those before: looked for without branches first.
-        met = 0
+        met, near = 0, known[_WIDEST] * (drift + step * error)
         for k in range(start, end):
-            met |= side[k] * (p[k] + step * rate[k]) < 0
+            met |= side[k] * (p[k] + step * rate[k]) < near
         if met:
             for k in range(start, end):
                 speed, gap = -side[k] * rate[k], side[k] * p[k]
-                if speed > tolerance[k] and gap < step * speed:
-                    step, event = max(gap, 0.0) / speed, k
+                if speed > lengths[k] * error:
+                    if gap < step * speed:
+                        step, event = max(gap, 0.0) / speed, k
+                elif side[k] != 0 and _doubtful(
+                    speed, gap, max(twins[k], 0.0) * weights[k], lengths[k], step, error, drift
+                ):
+                    sure = False
+    if not sure:
+        sure = True
+        for k in range(len(p)):
+            sure &= (
+                side[k] == 0
+                or _slid_on(twins[k], twins, side)
+                or not _doubtful(
+                    -side[k] * rate[k],
+                    side[k] * p[k],
+                    max(twins[k], 0.0) * weights[k],
+                    lengths[k],
+                    step,
+                    error,
+                    drift,
+                )
+            )
     if circling and event >= 0 and step == 0 and weights[event] > 0:
         for k in range(event + 1, len(p)):
-            if weights[k] < 0 and side[k] * p[k] <= 0 and -side[k] * rate[k] > tolerance[k]:
-                return step, k
-    return step, event
+            if weights[k] < 0 and side[k] * p[k] <= 0 and -side[k] * rate[k] > lengths[k] * error:
+                return step, k, sure
+    return step, event, sure
+
+
+@compiled
+def _slid_on(group: float, twins: Array, side: Array) -> bool:
+    """Whether a neuron slides on a close sample of the same label: which of them it is changes nothing.
+
+    They push alike, so that only the sum of their forces is decided, and that by the others.
+    """
+    if group < 0:
+        for k in range(len(twins)):
+            if twins[k] == group and side[k] == 0:
+                return True
+    return False
+
+
+@compiled
+def _doubtful(
+    speed: float, gap: float, twin: float, length: float, step: float, error: float, drift: float
+) -> bool:
+    """Whether a kink at which a neuron is not may be met in this time by a speed that rounding hides.
+
+    A neuron that is on the kink as far as rounding tells stays on its side, except where the kink is concave
+    and only looks like a tie with a convex one close to it: twin > 0.
+    """
+    least = -np.inf if twin > 0 else length * drift
+    return abs(speed) <= length * error and error > 0 and least < gap < length * (drift + step * error)
+
+
+@compiled
+def _together(
+    event: int, p: Array, side: Array, weights: Array, twins: Array, lengths: Array, drift: float
+) -> bool:
+    """Whether rounding hides if the kink of a close sample of the other label is met before: that decides."""
+    if twins[event] > 0:
+        for k in range(len(p)):
+            opposite = twins[k] > 0 and weights[k] * weights[event] < 0 and side[k] != 0
+            if opposite and abs(p[k]) <= lengths[k] * drift:
+                return True
+    return False
+
+
+@compiled
+def _note(known: Array, change: float, narrowest: float) -> None:
+    """Add to the sum of the forces; the nearer sliding samples to a span, the larger the error."""
+    known[_FORCE] += change
+    known[_PEAK] = max(known[_PEAK], known[_FORCE])
+    known[_ERROR] = _ROUNDING * known[_PEAK] / np.sqrt(narrowest)
 
 
 @compiled
@@ -376,17 +548,19 @@ def _meet(
     side: Array,
     rate: Array,
     velocity: Array,
-    tolerance: Array,
+    lengths: Array,
+    known: Array,
     counts: Integers,
 ) -> int:
     """Cross the kink of sample `event` or begin to slide on it; return what `_settle` does."""
     p[event] = 0.0
     change = (slope - 1) * side[event]
     beyond = rate[event] + weights[event] * change * _product(gram, inputs, event, event)
-    if weights[event] > 0 or (sliding == 0 and beyond * side[event] < -tolerance[event]):
+    if weights[event] > 0 or (sliding == 0 and beyond * side[event] < -lengths[event] * known[_ERROR]):
         s[event] += change
         side[event] = -side[event]
         _push(rate, velocity, weights[event] * change, gram, inputs, event)
+        _note(known, abs(weights[event]) * change * lengths[event], 1.0)
         counts[_CROSSINGS] += 1
     else:
         kinks[sliding] = event
@@ -394,7 +568,7 @@ def _meet(
     if sliding == 0:
         return 0
     return _settle(
-        inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, tolerance, counts
+        inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, lengths, known, counts
     )
 
 
@@ -411,7 +585,8 @@ def _settle(
     side: Array,
     rate: Array,
     velocity: Array,
-    tolerance: Array,
+    lengths: Array,
+    known: Array,
     counts: Integers,
 ) -> int:
     """Choose s on the convex kinks at which the neuron is: the velocity of least norm.
@@ -431,9 +606,11 @@ def _settle(
         place[i] = -side[k]
         base[i] = rate[k]
     base -= local @ force
-    chosen, optimal = least_norm(local, base, force.copy(), ends, slope * ends, place, tolerance[members])
-    if not optimal:
+    tolerance = _ROUNDING * known[_PEAK] * lengths[members]
+    chosen, narrowest = least_norm(local, base, force.copy(), ends, slope * ends, place, tolerance)
+    if narrowest == 0:
         return -1
+    _note(known, np.sum((np.abs(chosen) - np.abs(force)) * lengths[members]), narrowest)
     left = 0
     for i in range(count):
         k = members[i]
@@ -453,4 +630,8 @@ def _settle(
     for i in range(left):
         rate[kinks[i]] = 0.0
         p[kinks[i]] = 0.0
+    if left == len(velocity):  # orthogonal to as many samples as there are coordinates
+        rate[:] = 0.0
+        velocity[:] = 0.0
+        known[_ERROR] = 0.0
     return left

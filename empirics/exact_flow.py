@@ -6,16 +6,17 @@ between sign changes of its pre-activations a neuron moves on a straight line.  
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
 
 from empirics.descent import Trained, parameters_of, with_parameters
-from empirics.events import COUNTS, STUCK, follow_all
+from empirics.events import COUNTS, STUCK, UNSOLVED, follow_all
 from empirics.model import TwoLayerNet
 from empirics.samples import compressed, distinct, neurons_in_blocks
-from theory._validation import Array, as_labels, as_points, check_increasing
 from theory.kernel import threads
+from theory.validation import Array, as_labels, as_points, check_increasing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,9 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     Loss (1/N) Σ_n −y_n f(x_n), weights and biases trained, readout frozen.  A solution in the sense of
     Filippov: where both sides of a kink push towards it, the neuron slides, and φ'(0) takes the value in
     [γ, 1] that keeps it there.  Where several kinks are met at one moment solutions need not be
-    unique, and rounding decides between them: with ties between samples, and for small d where a neuron
-    slides on d + 1 samples (Derivation 14).
+    unique, and rounding decides between them: with ties between samples, and wherever the samples on which a
+    neuron slides have another one in their span, so that its kink is met at the same moment.  Three samples
+    on a line are enough for that, as are d + 1 samples to slide on (Derivation 14).
 
     Parameters
     ----------
@@ -71,8 +73,8 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
         If shapes disagree or the times do not increase.
     FloatingPointError
         If a pre-activation or an inner product can leave float64, events pile up without time between them,
-        which only ties between samples can cause, or the velocity on the kinks where a neuron is was not
-        found.
+        which only ties between samples can cause, the velocity on the kinks where a neuron is was not found,
+        or rounding hides whether a kink is met until the last time, for which forces or times must be large.
     """
     X = as_points("X", X, dim=network.dim)
     y = as_labels("y", y, length=len(X))
@@ -94,17 +96,16 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     clock = np.asarray(times)
 
     def follow_block(part: slice) -> np.ndarray:
-        starts = parameters[part] @ inputs.T
+        starts = _preactivations(parameters[part], inputs)
         ways, events, undecided, why = follow_all(
             coordinates, labels, network.negative_slope, starts, readout[part], clock
         )
         if undecided >= 0:
             neuron = part.start + undecided
-            what = (
-                f"events of neuron {neuron} with no time between them (ties)"
-                if why == STUCK
-                else f"neuron {neuron} on kinks where no shortest velocity was found"
-            )
+            what = {
+                STUCK: f"events of neuron {neuron} with no time between them (ties)",
+                UNSOLVED: f"neuron {neuron} on kinks where no shortest velocity was found",
+            }.get(why, f"neuron {neuron} whose path to T = {times[-1]:g} rounding hides")
             msg = f"flow must be decided, got {what}"
             raise FloatingPointError(msg)
         ends[:, part] = parameters[part] + readout[part, None] * (ways if basis is None else ways @ basis)
@@ -130,3 +131,14 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
         for time, end in zip(times, ends, strict=True)
     )
     return Flow(trained=trained, **dict(zip(COUNTS, map(int, counts), strict=True)), distinct=len(labels))
+
+
+def _preactivations(parameters: Array, inputs: Array) -> Array:
+    """Return ⟨w̃_i, x̃_k⟩, exact sums where rounding could have changed the side of a kink."""
+    products: Array = parameters @ inputs.T
+    sizes, lengths = np.abs(parameters).max(axis=1), np.abs(inputs).sum(axis=1)
+    rounding = inputs.shape[1] * np.finfo(np.float64).eps
+    for i, k in np.argwhere(np.abs(products) < rounding * sizes[:, None] * lengths):
+        pairs = zip(parameters[i].tolist(), inputs[k].tolist(), strict=True)
+        products[i, k] = float(sum(Fraction(w) * Fraction(x) for w, x in pairs))
+    return products

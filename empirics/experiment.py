@@ -19,7 +19,7 @@ from empirics.perturb import adversarial_inputs, draw_targets, normalised, pertu
 from empirics.seeds import seeds_of
 from empirics.solvers import Stop, stop_f, stop_g, train_to
 from theory import Setting
-from theory._validation import Array
+from theory.validation import Array
 
 # Untrained networks that the prediction of agreement averages over, and their width at most: enough for the
 # law of f(·; 0), which is nearly Gaussian there.

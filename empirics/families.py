@@ -7,7 +7,7 @@ more depth.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,13 +17,13 @@ from empirics.config import ExperimentConfig
 from empirics.descent import Trained
 from empirics.measure import accuracy, agreement, cosines, count_neurons, evaluate
 from empirics.model import as_tensor
-from empirics.outcome import Cell, Outcome
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from empirics.quadratic import Integers
 from empirics.seeds import seeds_of
 from empirics.solvers import DTYPES, Stop, learning_rate, stop_f, stop_g, train_to
-from theory._validation import Array
+from empirics.sweep.outcome import Cell, Outcome
 from theory.setting import LIPSCHITZ
+from theory.validation import Array
 
 Record = Mapping[str, Cell]
 
@@ -46,7 +46,7 @@ def family_key(config: ExperimentConfig) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
-def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> list[Outcome]:
+def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> Iterator[tuple[int, Outcome]]:
     """Run experiments of one family: each f is trained once, and what theory says is computed once.
 
     Parameters
@@ -56,10 +56,12 @@ def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> l
     device : str
         Where networks are trained by descent: "cpu" or "cuda".
 
-    Returns
-    -------
-    list of Outcome
-        One a configuration, the same whichever others it comes with.  What fails is an outcome too.
+    Yields
+    ------
+    index : int
+        Of a configuration.
+    outcome : Outcome
+        The same whichever others it comes with, as soon as its g is trained.  What fails is one too.
 
     Raises
     ------
@@ -74,36 +76,32 @@ def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> l
     for index, config in enumerate(configs):
         stop = stop_f(config)
         trajectories[learning_rate(config, stop)][stop].append(index)
-    outcomes: dict[int, Outcome] = {}
     for stops in trajectories.values():
         for stop, f in family.trained(stops, *family.clean, seed=family.f_seed).items():
-            chosen = [configs[index] for index in stops[stop]]
-            outcomes |= dict(zip(stops[stop], _with_one_f(family, f, chosen), strict=True))
-    return [outcomes[index] for index in range(len(configs))]
+            yield from _with_one_f(family, f, {index: configs[index] for index in stops[stop]})
 
 
 def _with_one_f(
-    family: "_Family", f: Trained | Exception, configs: Sequence[ExperimentConfig]
-) -> list[Outcome]:
-    """Return the outcomes of experiments with one trained f."""
-    if isinstance(f, Exception):
-        return [Outcome.failed(f)] * len(configs)
-    groups = defaultdict(list)
-    for index, config in enumerate(configs):
+    family: "_Family", f: Trained | Exception, configs: Mapping[int, ExperimentConfig]
+) -> Iterator[tuple[int, Outcome]]:
+    """Yield the outcomes of experiments with one trained f, one training of g after the other."""
+    groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for index, config in configs.items():
         rate = learning_rate(config, stop_g(config))
         groups[config.scenario, config.epsilon, config.targets, rate].append(index)
-    outcomes: dict[int, Outcome] = {}
     try:
+        if isinstance(f, Exception):
+            raise f
         network = _Network(family, f, family.dataset.X, "f")
     except _EXPECTED as error:
-        return [Outcome.failed(error)] * len(configs)
+        yield from ((index, Outcome.failed(error)) for index in configs)
+        return
     for group in groups.values():
         try:
             results = _run_group(family, network, [configs[index] for index in group])
         except _EXPECTED as error:
             results = [Outcome.failed(error)] * len(group)
-        outcomes |= dict(zip(group, results, strict=True))
-    return [outcomes[index] for index in range(len(configs))]
+        yield from zip(group, results, strict=True)
 
 
 class _Family:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from theory._validation import check_integer, check_slope
+from theory.validation import check_integer, check_slope
 
 # Activations in one block of samples × neurons: 1 MiB in float32, which stays in a core's cache.
 _BLOCK = 1 << 18

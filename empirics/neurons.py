@@ -1,8 +1,8 @@
 """Signs proved far from lazy training, by simulating independent neurons.
 
 With the identity loss neurons never interact: n of them with readout α/√m, trained in the steps of a network
-of width m, are a sample of the law of its neurons, whatever T is.  `theory.bounds.independent` turns the
-sample into a certificate.  Derivation 10.
+of width m, are a sample of the law of its neurons, whatever T is.  `theory.certificates.independent` turns
+the sample into a certificate.  Derivation 10.
 """
 
 import math
@@ -14,7 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from empirics.descent import train
 from empirics.model import TwoLayerNet, as_tensor, blocks
-from theory._validation import (
+from theory.bounds import neuron_envelope
+from theory.certificates import IndependentCertificate, certify_independent, truncation_risk
+from theory.certificates.lazy import Agreement
+from theory.setting import learning_rate_for
+from theory.validation import (
     Array,
     as_labels,
     as_points,
@@ -23,14 +27,6 @@ from theory._validation import (
     check_real,
     check_slope,
 )
-from theory.bounds import (
-    IndependentCertificate,
-    certify_independent,
-    neuron_envelope,
-    truncation_risk,
-)
-from theory.certificates import Agreement
-from theory.setting import learning_rate_for
 
 # Keeps the seeds of simulated neurons apart from the equal seeds of networks.
 _STREAM = 10
@@ -195,8 +191,8 @@ def certify_by_simulation(
 ) -> IndependentCertificate:
     """Prove the sign of a network of width m at query points, far from lazy training included.
 
-    **Statement.**  That of `theory.bounds.independent.certify_independent`: P(certified and wrong) ≤ δ over
-    simulation and initialisation together, at each point or simultaneously.
+    **Statement.**  That of `theory.certificates.independent.certify_independent`: P(certified and wrong) ≤ δ
+    over simulation and initialisation together, at each point or simultaneously.
 
     **Assumptions.**  Identity loss; the network is trained in the steps of `schedule`, from an initialisation
     that is independent of the simulation (another seed is enough) and of the points.  Rounding errors of

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from empirics.model import TwoLayerNet, as_tensor
-from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 from theory.setting import SCENARIOS, Scenario
+from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 
 Targets = Literal["random", "balanced"]
 TARGETS = ("random", "balanced")

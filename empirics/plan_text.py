@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from empirics.plan import DATA_PREFIX, Axis, Block, Plan, axis_of, seeds_axis, types_of
+from empirics.sweep.plan import Axis, Block, Plan, axis_of, seeds_axis
+from empirics.wide import DATA_PREFIX, types_of
 
 
 def plan_of_toml(text: str) -> Plan:

@@ -21,9 +21,10 @@ from importlib import resources
 from typing import Any, Literal
 
 from empirics.config import SOLVERS, ExperimentConfig, Solver
-from empirics.plan import Axis, Block, Plan, config_of, fields_of
-from theory._validation import check_choice, check_integer
+from empirics.sweep.plan import Plan, plan_of_configs
+from empirics.wide import WIDE, config_of
 from theory.setting import flow_time
+from theory.validation import check_choice, check_integer
 
 Size = Literal["full", "small"]
 SIZES = ("full", "small")
@@ -188,16 +189,7 @@ def points(
 
 def plan_of(made: Iterable[Point]) -> Plan:
     """Return the plan of all experiments behind some points."""
-    names: dict[tuple[str, ...], dict[tuple[Any, ...], None]] = {}
-    for point in made:
-        for config in point.configs:
-            fields = fields_of(config)
-            names.setdefault(tuple(fields), {})[tuple(fields.values())] = None
-    return Plan(
-        blocks=tuple(
-            Block(base={}, axes=(Axis(fields=name, values=tuple(rows)),)) for name, rows in names.items()
-        )
-    )
+    return plan_of_configs(WIDE, (config for point in made for config in point.configs))
 
 
 @cache

@@ -7,18 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empirics.compiled import compiled
-from theory._validation import Array
+from theory.validation import Array
 
 Integers = NDArray[np.int64]
 
 # A pivot below this share of its diagonal: the sample lies in the span of those that slide already.
 _DEPENDENT = 1e-13
+# Rounding of a gradient, over the sum of its terms.
+_ROUNDING = 1024 * np.finfo(np.float64).eps
 
 
 @compiled
 def least_norm(
     gram: Array, base: Array, force: Array, low: Array, high: Array, place: Array, tolerance: Array
-) -> tuple[Array, bool]:
+) -> tuple[Array, float]:
     """Minimise ½ ξᵀ G ξ + ξᵀ base over low ≤ ξ ≤ high by an active-set method (Stark, Parker 1995).
 
     Parameters
@@ -32,21 +34,23 @@ def least_norm(
     place : array, shape (k,)
         Where ξ is: −1 at `low`, 1 at `high`, 0 between; overwritten by where it ends.
     tolerance : array, shape (k,)
-        How far an entry of G ξ + base may be on the wrong side of 0.
+        How far an entry of G ξ + base may be on the wrong side of 0, beside the rounding of G ξ.
 
     Returns
     -------
     force : array, shape (k,)
         The minimiser.
-    optimal : bool
-        Whether the conditions of optimality hold.  If not, after 20 (k + 1) changes of the active set or
-        where a number is not finite, `force` is of no use.
+    narrowest : float
+        The least squared distance of a free sample from the span of those before it, over its squared norm;
+        1 without free ones.  0 if the conditions of optimality do not hold, after 20 (k + 1) changes of the
+        active set or where a number is not finite: `force` is of no use then.
     """
     count = len(force)
     free = np.empty(count, dtype=np.int64)
     factor = np.empty((count, count))
     way = np.empty(count)
     num = 0
+    lengths = np.sqrt(np.diag(gram))
     for i in range(count):
         if place[i] == 0:
             free[num] = i
@@ -65,18 +69,28 @@ def least_norm(
                 _span(gram, free, num, way, factor)
                 num, _ = _move(force, low, high, place, free, num, way, np.inf)
             finished = finished or num == 0
-        worst, which = 1.0, -1
+        worst, which, rough = 1.0, -1, False
+        rounding = 0.0
         for i in range(count):
-            if place[i] != 0:
-                gradient = base[i]
-                for j in range(count):
-                    gradient += gram[i, j] * force[j]
-                if not np.isfinite(gradient):
-                    return force, False
-                if place[i] * gradient > worst * tolerance[i]:
-                    worst, which = place[i] * gradient / tolerance[i], i
+            rounding += _ROUNDING * lengths[i] * abs(force[i])
+        for i in range(count):
+            gradient, most = base[i], tolerance[i] + lengths[i] * rounding
+            for j in range(count):
+                gradient += gram[i, j] * force[j]
+            if not np.isfinite(gradient):
+                return force, 0.0
+            if place[i] == 0:
+                rough |= abs(gradient) > most
+            elif place[i] * gradient > worst * most:
+                worst, which = place[i] * gradient / most, i
+        # The first solution rounds off what a force was before, which can be far more than what it is.
+        if rough:
+            continue
         if which < 0:
-            return force, bool(np.all(np.isfinite(force)))
+            narrowest = 1.0
+            for i in range(num):
+                narrowest = min(narrowest, factor[i, i] ** 2 / gram[free[i], free[i]])
+            return force, narrowest
         sign = -place[which]
         place[which] = 0.0
         free[num] = which
@@ -85,7 +99,7 @@ def least_norm(
         if _span(gram, free, num, way, factor) <= _DEPENDENT * gram[which, which]:
             way[:num] *= sign
             num, _ = _move(force, low, high, place, free, num, way, np.inf)
-    return force, False
+    return force, 0.0
 
 
 @compiled

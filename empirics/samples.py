@@ -3,8 +3,8 @@
 import numpy as np
 
 from empirics.quadratic import Integers
-from theory._validation import Array
 from theory.kernel import threads
+from theory.validation import Array
 
 
 def merged(rows: Array) -> tuple[Integers, Integers]:

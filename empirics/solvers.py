@@ -10,8 +10,8 @@ from empirics.config import ExperimentConfig
 from empirics.descent import Trained, train_path
 from empirics.exact_flow import flow
 from empirics.model import TwoLayerNet, as_tensor
-from theory._validation import Array
 from theory.setting import learning_rate_for
+from theory.validation import Array
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

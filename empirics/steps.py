@@ -16,7 +16,7 @@ import numpy as np
 from empirics.compiled import compiled
 from empirics.events import add
 from empirics.quadratic import Integers
-from theory._validation import Array
+from theory.validation import Array
 
 # Samples looked at together.
 _LANES = 64

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from empirics.plan import config_of
 from empirics.published import Point
-from theory._validation import check_choice, check_integer
+from empirics.wide import config_of
+from theory.validation import check_choice, check_integer
 
 Fields = Mapping[str, Any]
 

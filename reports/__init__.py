@@ -10,7 +10,7 @@ from types import ModuleType
 
 _missing = [
     name
-    for name in ("jinja2", "latex2mathml", "matplotlib", "rich", "sklearn", "torch")
+    for name in ("cyclopts", "jinja2", "latex2mathml", "matplotlib", "rich", "sklearn", "torch")
     if find_spec(name) is None
 ]
 if _missing:

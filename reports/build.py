@@ -17,9 +17,11 @@ import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.experiment import ExperimentResult, run
-from empirics.measure import agreement
-from reports import certified, choice, diagnosis, drawings, drift, prior_work, simulated
-from reports.claims import claims, trends
+from empirics.measure import agreement, certified, diagnosis, drift, simulated
+from reports import choice, drawings, prior_work
+from reports.claims import claims
+from reports.claims.simulated import total as total_of_simulated
+from reports.claims.theorem import trends
 from reports.phi_check import check_phi
 from reports.presets import Series
 from reports.statistics import summarise
@@ -74,7 +76,7 @@ def build(
             config.width == series.widths[-1] and config.seed in series.seeds[:_SEEDS_IN_HAND],
             config.width == series.widths[-1] and config.seed == series.seeds[0],
             (config.width, config.seed) in drift.drawn(series.widths, series.seeds),
-            simulated.plan(series),
+            simulated.plan(series.base, series.widths, series.seeds),
         )
         for series in all_series
         for config in series.configs()
@@ -206,7 +208,7 @@ def _details(result: ExperimentResult) -> dict[str, Any]:
 
 
 def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
-    plan, drawn = simulated.plan(series), details["simulated"]
+    plan, drawn = simulated.plan(series.base, series.widths, series.seeds), details["simulated"]
     diagnosed = diagnosis.total(runs, series.widths)
     for record in runs:  # summed up by now
         del record["diagnosis"]["rows"]
@@ -214,7 +216,7 @@ def _section(series: Series, runs: list[dict[str, Any]], details: dict[str, Any]
         "diagnosis": diagnosed,
         "drift": [record.pop("drift") for record in runs if "drift" in record],
         "choice": _choice(series),
-        "simulated": simulated.total(plan, runs, drawn) if plan and drawn else None,
+        "simulated": total_of_simulated(plan, runs, drawn) if plan and drawn else None,
         "config": series.base.to_json() | {"width": None, "seed": None},
         "widths": list(series.widths),
         "seeds": list(series.seeds),

@@ -23,8 +23,8 @@ from empirics.data import Dataset
 from empirics.experiment import ExperimentResult
 from empirics.perturb import adversarial_inputs, draw_targets, normalised
 from reports import text
-from theory._validation import Array
 from theory.setting import Scenario
+from theory.validation import Array
 
 INITIAL_SHARE, LARGEST_INITIAL_SHARE = 0.1, 0.5
 WIDEST_FREE_SHARE, CAPPED_FREE_SHARE = 0.05, 0.15

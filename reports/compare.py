@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from reports.statistics import summarise
-from theory._validation import Array, check_probability
+from theory.validation import Array, check_probability
 
 COMPARE_VERSION = 1
 # That any quantity is called changed where none is, over all tests of a comparison.

@@ -1,27 +1,21 @@
-"""Costs of training on log–log axes: ``python -m reports.costs --out DIR`` measures and writes a page.
+"""The page of `perturblearn costs`: costs of training on log–log axes.
 
 Times are those of the machine and of what else it does; nothing here judges them.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from empirics import costs
-from empirics.store import check_output, to_json, write_together
+from empirics.sweep.store import to_json, write_together
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
-from reports.provenance import provenance
+from reports.page import Block, Figure, Page, Prose, Section, Table
 from reports.svg import INK, THIRD, F, G, drawing, power
-from theory.kernel import threads
 
 Json = Mapping[str, Any]
 SCHEMA_VERSION = 1
@@ -35,7 +29,7 @@ SOLVERS = (
 LABELS = {"N": "number of samples N", "dim": "dimension d", "width": "width m"}
 QUANTITIES = {"seconds": "seconds", "bytes": "MiB above the start"}
 _LABEL_DIGITS = 2
-_ROOM = 1 << 18  # bytes, about those of the page
+ROOM = 1 << 18  # bytes, about those of the page
 
 
 def figure(results: Json, axis: str, quantity: str) -> str | None:
@@ -99,33 +93,67 @@ def render(results: Json) -> str:
     results : mapping
         From `empirics.costs.measure`, with ``schema_version`` and ``provenance``.
     """
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(
-            lambda name: (resources.files("reports") / "templates" / name).read_text(encoding="utf-8")
-        ),
+    axes = dict.fromkeys(row["axis"] for row in results["rows"])
+    sections = [Section(f"Against {LABELS[axis]}", _against(results, axis)) for axis in axes]
+    made, origin = results["base"], results["provenance"]
+    lead = Markup(
+        "Exact gradient flow to T = {} and {} steps of descent to the same flow time, identity loss, "
+        "shifted\n"
+        "Gaussian data. One size is varied at a time from N = {}, d = {}, m = {}. Each run has a process of "
+        "its "
+        "own;\ntimes are medians of {} repetitions after a small run that is not counted, memory is the "
+        "peak of "
+        "the first repetition above what\nthe process held before it. Slopes are least squares over all "
+        "sizes on "
+        "log–log axes: fixed costs flatten them, so they are no\nasymptotic orders. Descent has one number "
+        "of "
+        "steps throughout, the flow as many events as it needs."
+    ).format(
+        *(text.number(made["T"]), made["num_steps"], made["N"], made["dim"], made["width"]),
+        results["repeats"],
     )
-    environment.filters |= {
-        "number": text.number,
-        "mebi": lambda size: size if size is None else size / 2**20,
-    }
-    axes = list(dict.fromkeys(row["axis"] for row in results["rows"]))
-    drawn = []
-    for axis in axes:
-        figures = [figure(results, axis, quantity) for quantity in QUANTITIES]
-        drawn.append(
-            {
-                "label": LABELS[axis],
-                "figures": [Markup(svg) for svg in figures if svg is not None],
-                "rows": [row for row in results["rows"] if row["axis"] == axis],
-                "slopes": [row for row in results["slopes"] if row["axis"] == axis],
-            }
-        )
+    said = Markup(
+        "{}, {} threads of the BLAS; revision {};\n{}. Made by <code>{}</code>.\n"
+        "Numbers: <code>costs.json</code>, schema version {}."
+    ).format(
+        origin["machine"]["system"],
+        origin["blas_threads"],
+        "not known" if origin["revision"] is None else origin["revision"],
+        ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
+        origin["command"],
+        results["schema_version"],
+    )
+    sections.append(Section("Provenance", (Prose(said),)))
+    return Page("Costs of training: time and memory", lead, tuple(sections)).html()
+
+
+def _against(results: Json, axis: str) -> tuple[Block, ...]:
+    drawn = [figure(results, axis, quantity) for quantity in QUANTITIES]
     names = {name: label for name, label, *_ in SOLVERS}
-    return environment.get_template("costs.html").render(results=results, axes=drawn, names=names)
+    rows = [
+        (
+            str(row["x"]),
+            names[row["solver"]],
+            text.number(row["median"]),
+            f"{text.number(min(row['seconds']))}, {text.number(max(row['seconds']))}",
+            text.number(None if row["peak_bytes"] is None else row["peak_bytes"] / 2**20),
+        )
+        for row in results["rows"]
+        if row["axis"] == axis
+    ]
+    kinds = {"seconds": "time", "bytes": "memory"}
+    slopes = [
+        (names[row["solver"]], kinds[row["quantity"]], text.number(row["slope"]), str(row["n"]))
+        for row in results["slopes"]
+        if row["axis"] == axis
+    ]
+    columns = LABELS[axis], "solver", "median seconds", "smallest, largest", "peak MiB"
+    summary = f"Numbers against {LABELS[axis]}"
+    return (
+        *(Figure(Markup(svg), "Medians with fitted power laws.") for svg in drawn if svg is not None),
+        Table(columns, tuple(rows), summary=summary),
+        Table(("solver", "quantity", "slope", "sizes"), tuple(slopes), summary=summary),
+    )
 
 
 def write(folder: Path, results: Json) -> Path:
@@ -134,41 +162,3 @@ def write(folder: Path, results: Json) -> Path:
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
     return folder / PAGE
-
-
-def main(
-    arguments: Sequence[str] | None = None, *, measure: Callable[..., dict[str, Any]] = costs.measure
-) -> int:
-    """Run the command; return its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Those of the process if absent.
-    measure : callable
-        As `empirics.costs.measure`.
-    """
-    parser = argparse.ArgumentParser(prog="python -m reports.costs", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("reports/generated/costs"))
-    parser.add_argument("--repeats", type=int, default=3, help="timed repetitions of each run")
-    options = parser.parse_args(arguments)
-
-    def show(finished: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{finished} of {total}", end="" if finished < total else "\n", file=sys.stderr)
-
-    try:
-        check_output(options.out / NUMBERS, options.out / PAGE, room=_ROOM)
-        measured = measure(repeats=options.repeats, progress=show)
-        command = f"python -m reports.costs --repeats {options.repeats}"
-        origin = provenance(command=command, device="cpu") | {"blas_threads": threads.count()}
-        path = write(options.out, {"schema_version": SCHEMA_VERSION, "provenance": origin, **measured})
-    except (ValueError, RuntimeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"page:    {path}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

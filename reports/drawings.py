@@ -10,10 +10,9 @@ import torch
 import theory
 from empirics.data import Dataset, DigitsData, FashionMnistData, IdxData, MnistData
 from empirics.experiment import ExperimentResult, Points
-from empirics.measure import cosines, evaluate
+from empirics.measure import certified, cosines, evaluate
 from empirics.model import TwoLayerNet
-from reports import certified
-from theory._validation import Array
+from theory.validation import Array
 
 _MAP_POINTS = 61  # per axis of the decision map
 _MAP_DATA = 150  # training points drawn on it

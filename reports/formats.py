@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Literal
 
 from markupsafe import Markup
 
-from empirics import store
+from empirics.sweep import store
+from empirics.sweep.interrupts import undisturbed
 from reports import schema, text
-from reports.render import environment, filled, legible, render
-from theory._validation import check_choice
+from reports.render import environment, filled, render
+from reports.text import legible
+from theory.validation import check_choice
 
 Format = Literal["html", "json", "md", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "json", "md", "pdf")
@@ -298,5 +300,6 @@ def check_output(folder: Path, format: Format, *, sections: int = 1) -> None:
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files that belong together into a folder: all, or none."""
-    store.write_together({folder / name: content for name, content in contents.items()})
+    """Write files that belong together into a folder: all, or none; Ctrl-C does not come between them."""
+    with undisturbed():
+        store.write_together({folder / name: content for name, content in contents.items()})

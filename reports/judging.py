@@ -10,18 +10,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
 from reports import text
-from reports.statistics import mean_tail
+from reports.statistics import mean_tail, spread_of
 from reports.text import many
-from reports.verdicts import FALSE_ALARM, MISSED, all_finite, within
+from reports.verdicts import FALSE_ALARM, MISSED, all_finite, verdict, within
 
-# Of a mean: the t interval of fewer seeds rests on their being normal more than anyone knows.
-FEWEST_SEEDS = 5
 CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
+# Share of seeds far from all others that a t interval, which takes values for normal, must be able to see.
+OUTLIERS = 0.3
+FALLING = 0.25  # expected share of seeds along which what rises may fall
+NO_TREND = 0.5  # that share without a trend, as many rising as falling
 _MOST_SEEDS = 100_000  # more are not named as a number that would be enough
-_ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Judgement:
 
     holds: bool | None
     decision: str
+
+
+def outcome(judged: Judgement) -> dict[str, str]:
+    """Return verdict and decision of a judgement whose hypothesis is met, for a row of a table."""
+    return {"verdict": verdict(True, judged.holds), "decision": judged.decision}
 
 
 def unmeasured(what: str = "a value is missing or not finite") -> Judgement:
@@ -62,6 +69,20 @@ def seeds_without_violation(violation: float) -> int:
     return math.ceil(math.log(MISSED) / math.log1p(-violation))
 
 
+RISING_RULE = (
+    f"holds if at {CONFIDENCE} no trend, as many falling as rising seeds, is excluded, fails if at "
+    f"{FALSE_ALARM:g} a share of falling seeds of {FALLING:g} or less is (ties count half, seeds without a "
+    f"value somewhere against what is said); {seeds_without_violation(NO_TREND)} rising seeds are enough"
+)
+
+
+FEWEST_SEEDS = seeds_without_violation(OUTLIERS)  # of a t interval
+SEEDS = (
+    f"{FEWEST_SEEDS} seeds or more, which takes them for normal: outliers in a share of {OUTLIERS:g} or more "
+    f"would be seen at {CONFIDENCE}, rare ones need not be"
+)
+
+
 def judge_share(
     shares: Sequence[float | None],
     *,
@@ -71,6 +92,7 @@ def judge_share(
     doubtful: Sequence[float | None] | None = None,
     tests: int = 1,
     unit: str = "seed",
+    units: str | None = None,
 ) -> Judgement:
     """Judge that the expected share of violations is at most `allowed`, by one share for each seed.
 
@@ -85,11 +107,14 @@ def judge_share(
     what : str
         The share in words, as "wrong share of the certified points".
     doubtful : sequence of float in [0, 1], optional
-        The same shares with all that is not decided counted as a violation, which *holds* has to bear.
+        The same shares with all that is not decided counted as a violation, which *holds* has to bear; fewer,
+        where some seeds say nothing of it.
     tests : int
         How many judgements share the false alarm.
     unit : str
         What n counts.
+    units : str, optional
+        Its plural, where that is not `unit` with an s.
 
     Returns
     -------
@@ -98,24 +123,29 @@ def judge_share(
     Notes
     -----
     Both tests are Chernoff's: P(mean ≥ x) ≤ exp(−n KL(x ‖ p)) for independent numbers in [0, 1] of mean at
-    most p < x, and the same below for means of at least p > x.
+    most p < x, and the same below for means of at least p > x.  A share that is above `allowed` with a
+    probability of at most `MISSED` by chance does not hold either, however far it is from `violation`.
     """
     worst = shares if doubtful is None else doubtful
-    if not shares:
-        return unmeasured(f"no {unit}; {seeds_without_violation(violation)} without a violation are enough")
     if not all_finite(shares) or not all_finite(worst):
-        return unmeasured()
-    n = len(shares)
-    mean, highest = (math.fsum(v for v in values if v is not None) / n for values in (shares, worst))
-    if mean_tail(mean, allowed, n) < FALSE_ALARM / tests:
+        none = f"no {unit}; {seeds_without_violation(violation)} without a violation are enough"
+        return unmeasured() if shares and worst else unmeasured(none)
+    n = len(worst)
+    mean, highest = (
+        math.fsum(v for v in values if v is not None) / len(values) for values in (shares, worst)
+    )
+    if mean_tail(mean, allowed, len(shares)) < FALSE_ALARM / tests:
         return refuted(f"a {what} of {text.number(allowed)}{' or less' if allowed else ''}")
     # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
+    seen = f"a {what} of {text.number(highest)} in {many(n, unit, units)}"
+    if mean_tail(mean, allowed, len(shares)) < MISSED:
+        return unmeasured(f"{seen} is much for {text.number(allowed)}, but may be chance")
     if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
-        return excluded(f"a {what} of {text.number(violation)} or more")
-    if highest >= violation:
-        return unmeasured(f"a {what} of {text.number(highest)} in {many(n, unit)} may be chance")
-    enough = math.ceil(-math.log(MISSED) / -math.log(mean_tail(1 - highest, 1 - violation, 1)))
-    return unmeasured(f"{many(n, unit)} with a {what} of {text.number(highest)}; {enough} are enough")
+        return excluded(f"a {what} of {text.number(violation)} or more; measured {text.number(highest)}")
+    one = mean_tail(1 - highest, 1 - violation, 1)
+    if highest >= violation or one == 1:  # of a share that is `violation` but for rounding
+        return unmeasured(f"{seen} may be chance")
+    return unmeasured(f"{seen}; {math.ceil(math.log(MISSED) / math.log(one))} would be enough")
 
 
 def judge_mean(
@@ -129,7 +159,10 @@ def judge_mean(
 ) -> Judgement:
     """Judge that an expectation lies in [low, high], by one value for each seed.
 
-    Holds if the t interval at `MISSED` lies inside, fails if that at `FALSE_ALARM` lies outside.
+    Holds if the t interval at `MISSED` lies inside, fails if that at `FALSE_ALARM` lies outside.  Both
+    probabilities are those of normal values; of others it is known that outliers in a share `OUTLIERS` of the
+    seeds, however far off, are missed with probability `MISSED` at most, as one in the sample widens the
+    interval.
 
     Parameters
     ----------
@@ -155,7 +188,7 @@ def judge_mean(
         return unmeasured("no seed" if not values else "a value is missing or not finite")
     n = len(known)
     if n < FEWEST_SEEDS:
-        return unmeasured(f"{many(n, 'seed')}; {FEWEST_SEEDS} or more are asked for")
+        return unmeasured(f"{many(n, 'seed')}; {FEWEST_SEEDS} are asked for")
     mean, sd = math.fsum(known) / n, spread_of(known)
     sd = max(sd, least_sd)
     if sd == 0:
@@ -185,12 +218,27 @@ def judge_mean(
     return unmeasured(f"the interval of {many(n, 'seed')} touches {allowed}{more}")
 
 
-def spread_of(values: Sequence[float]) -> float:
-    """Return the sample deviation; exactly 0 where values differ by rounding alone."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    return 0.0 if sd <= _ROUNDING * max(1.0, *map(abs, values)) else sd
+def judge_rising(correlations: Sequence[float], *, incomplete: int = 0, tests: int = 1) -> Judgement:
+    """Judge that what is measured rises, by the signs of one rank correlation a seed (`RISING_RULE`).
+
+    Parameters
+    ----------
+    correlations : sequence of float
+        Of complete seeds; 0 counts as half falling.
+    incomplete : int
+        Seeds that lack a value somewhere.
+    tests : int
+        How many judgements share the false alarm.
+    """
+    falling = [(1 - float(np.sign(value))) / 2 for value in correlations]
+    return judge_share(
+        falling + [0.0] * incomplete,
+        allowed=FALLING,
+        violation=NO_TREND,
+        what="share of falling seeds",
+        doubtful=falling + [1.0] * incomplete,
+        tests=tests,
+    )
 
 
 def together(*judgements: Judgement) -> Judgement:

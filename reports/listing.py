@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import jinja2
 
-from empirics.store import check_apart
+from empirics.sweep.store import check_apart
 from reports import schema
-from reports.render import environment, legible
+from reports.render import environment
+from reports.text import legible
 
 # The numbers of a sweep, or of `perturblearn orthogonal`; those of a report are `schema.RESULTS`.
 NUMBERS = "report.json"

@@ -8,9 +8,9 @@ import numpy as np
 
 import theory
 from empirics.experiment import ExperimentResult
-from theory._validation import Array
-from theory.conditions import Verdict
 from theory.orthogonal import Hypothesis, Orthogonality, hypotheses, orthogonality
+from theory.validation import Array
+from theory.verdicts import Verdict
 
 # Gram matrices of at most so many samples are formed here; the limit network solves a system of that size.
 MOST_SAMPLES = 2_000

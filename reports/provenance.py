@@ -1,6 +1,7 @@
 """Where results come from: versions, revision, machine."""
 
 import platform
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +37,19 @@ def provenance(*, command: str, device: str) -> dict[str, Any]:
             "device": device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})",
         },
     }
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that torch does not see."""
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device)
+    if match is None:
+        msg = f"device must be cpu, cuda or cuda:N, got {device!r}"
+        raise ValueError(msg)
+    if device != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
+        msg = (
+            f"device must be present, got {device!r} but torch sees {torch.cuda.device_count()} such devices"
+        )
+        raise ValueError(msg)
 
 
 def _version(name: str) -> str | None:

@@ -1,7 +1,6 @@
 """The page of a report: one self-contained HTML file made from results alone."""
 
 import re
-import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -25,11 +24,6 @@ _ATTRIBUTES = set(
     "lspace rspace minsize maxsize columnalign rowspacing columnspacing displaystyle scriptlevel largeop "
     "movablelimits symmetric notation align".split()
 )
-# They change the order or the look of other text; marks within a word (U+200C, U+200D) are left alone.
-_BIDI = frozenset(
-    chr(code)
-    for code in (0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
-)
 
 
 def render(results: dict[str, Any]) -> str:
@@ -51,7 +45,7 @@ def render(results: dict[str, Any]) -> str:
 
 def filled(results: Mapping[str, Any], templates: jinja2.Environment, place: Callable[[str], Markup]) -> str:
     """Return the page with each figure as `place` puts it there."""
-    shown = legible(results)
+    shown = text.legible(results)
     sections = [
         _drawn(section, shown["claims"], f"s{index}", place)
         for index, section in enumerate(shown["sections"], start=1)
@@ -116,33 +110,6 @@ def mathml(tex: str, *, display: bool = False) -> Markup:
         msg = f"TeX must be a plain formula, got {', '.join(sorted(names))} in {tex!r}"
         raise ValueError(msg)
     return Markup(converted)
-
-
-def legible(value: Any) -> Any:  # noqa: ANN401
-    """Return results with each character that cannot be seen, or reorders others, written as ⟨U+202E⟩.
-
-    Characters of control, of direction and of lines, lone surrogates and noncharacters; tab and line feed
-    become spaces.  Names of classes and files may hold them.
-    """
-    if isinstance(value, str):
-        if value.isascii() and value.isprintable():
-            return value
-        return "".join(map(_legible_character, value))
-    if isinstance(value, Mapping):
-        return {legible(key): legible(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [legible(item) for item in value]
-    return value
-
-
-def _legible_character(character: str) -> str:
-    if character in "\t\n":
-        return " "
-    code = ord(character)
-    nothing = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
-    if nothing or character in _BIDI or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
-        return f"⟨U+{code:04X}⟩"
-    return character
 
 
 def partial_note(results: Mapping[str, Any]) -> str | None:

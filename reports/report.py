@@ -11,7 +11,8 @@ from reports import figures, formats, schema, svg
 from reports.build import build as run_series
 from reports.presets import Series
 from reports.provenance import provenance
-from reports.render import legible, render
+from reports.render import render
+from reports.text import legible
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -1,14 +1,18 @@
 """Means, spreads, intervals and slopes over seeds: everything the verdicts rest on."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
 CONFIDENCE = 0.95  # of every interval in a report
+_ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
+_CELLS = 100  # a scatter is drawn to 1/_CELLS, pairs that fall together as one
 
 
 @dataclass(frozen=True)
@@ -123,3 +127,142 @@ def mean_tail(mean: float, expected: float, count: int) -> float:
         return 1.0
     divergence = special.rel_entr(mean, expected) + special.rel_entr(1 - mean, 1 - expected)
     return float(np.exp(-count * divergence))
+
+
+def spread_of(values: Sequence[float]) -> float:
+    """Return the sample deviation; exactly 0 where values differ by rounding alone."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return 0.0 if sd <= _ROUNDING * max(1.0, *map(abs, values)) else sd
+
+
+def like_one_more_seed(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Compare published values with the ranges of our seeds as if each were one more seed.
+
+    One more independent value of the same distribution lies within the range of n with probability at least
+    (n − 1)/(n + 1), more with ties and with a reading error.  ``p_value`` is P(B ≤ inside) for a sum B of
+    independent such events: small where published values leave our ranges more often than one more seed
+    would.  Points share seeds, so they are not independent, and the p-value is a guide,
+    no test of known size.
+
+    Parameters
+    ----------
+    cells : iterable of mapping
+        From `summary`.
+
+    Returns
+    -------
+    dict
+        ``count`` of values that can be compared, ``inside``, ``expected`` (at least), ``p_value`` (None
+        without a value) and ``not_compared``: published points without a value of one of the two.
+    """
+    chances, inside, not_compared = [], 0, 0
+    for cell in cells:
+        if cell["inside"] is None:
+            not_compared += cell["error"] is not None
+            continue
+        chances.append((cell["n"] - 1) / (cell["n"] + 1))
+        inside += cell["inside"]
+    return {
+        "count": len(chances),
+        "inside": inside,
+        "expected": sum(chances),
+        "p_value": float(stats.poisson_binom.cdf(inside, chances)) if chances else None,
+        "not_compared": not_compared,
+    }
+
+
+def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
+    """Return Spearman's rank correlation; 0 where one side is constant, which is no trend.
+
+    Parameters
+    ----------
+    xs, values : sequence of float, at least 2
+    """
+    if len(set(xs)) < 2 or len(set(values)) < 2:
+        return 0.0
+    return float(stats.spearmanr(xs, values).statistic)
+
+
+def comparison(predicted: NDArray[np.float64], measured: NDArray[np.float64]) -> dict[str, Any]:
+    """Return Pearson's correlation, the mean absolute difference, and the pairs to 1/100 with their numbers.
+
+    Parameters
+    ----------
+    predicted, measured : array, shape (n,)
+        Finite.
+
+    Returns
+    -------
+    dict
+        ``n``; ``correlation``, None for fewer than three pairs or a constant column; ``mean_error``, None
+        without a pair; ``scatter``: rows of predicted, measured, number.
+    """
+    n = len(predicted)
+    varies = n > 2 and np.ptp(predicted) > 0 and np.ptp(measured) > 0
+    # Clipped, as rounding can leave [−1, 1] by an ulp.
+    correlation = float(np.clip(np.corrcoef(predicted, measured)[0, 1], -1, 1)) if varies else None
+    cells = Counter(
+        (round(p * _CELLS) / _CELLS, round(q * _CELLS) / _CELLS)
+        for p, q in zip(predicted, measured, strict=True)
+    )
+    return {
+        "n": n,
+        "correlation": correlation,
+        "mean_error": float(np.abs(predicted - measured).mean()) if n else None,
+        "scatter": [[p, q, count] for (p, q), count in sorted(cells.items())],
+    }
+
+
+def wilson(share: float, count: int, z: float) -> tuple[float, float]:
+    """Return Wilson's interval of a probability from a share of `count` draws, z deviations each way.
+
+    That of `scipy.stats` takes whole numbers of draws; shares that are read off a figure are none.
+
+    Parameters
+    ----------
+    share : float
+        Cut to [0, 1].
+    count : int, at least 1
+    z : float, positive
+
+    Returns
+    -------
+    pair of float
+    """
+    share = min(max(share, 0.0), 1.0)
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    return middle - half, middle + half
+
+
+def difference(ours: Sequence[float], counts: tuple[int, int], published: float, tail: float) -> float:
+    """Return how far the mean of our seeds less the published value may be from that of the expectations.
+
+    The published value is one more seed: its deviation from its expectation is taken as large as that of
+    ours, by Student's t for the mean and one more value, or as Wilson's intervals of both where those are
+    wider, as of seeds that all agree.
+
+    Parameters
+    ----------
+    ours : sequence of float, at least 2
+        Accuracies, one a seed.
+    counts : (int, int)
+        Samples of all our seeds, and of the published one.
+    published : float
+    tail : float in (0, 1)
+        Probability of more, each way.
+
+    Returns
+    -------
+    float
+    """
+    n, mean = len(ours), math.fsum(ours) / len(ours)
+    student = float(stats.t.isf(tail, n - 1)) * spread_of(ours) * math.sqrt(1 + 1 / n)
+    z = float(stats.norm.isf(tail / 2))
+    binomial = 0.0
+    for share, count in zip((mean, published), counts, strict=True):
+        low, high = wilson(share, count, z)
+        binomial += max(share - low, high - share)
+    return max(student, binomial)

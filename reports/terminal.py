@@ -1,30 +1,85 @@
-"""What the command shows on a terminal: progress, verdicts, results."""
+"""What the command shows on a terminal: results, errors, and how much is done."""
 
 import io
 import os
-import shutil
 import sys
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from reports import text
-from reports.formats import setting_text
-from reports.render import legible, partial_note
+from reports.text import legible
 
-_started = time.monotonic()
+# Seconds without a word after which a line says what is done, where nobody watches a bar.
+SILENCE = 20.0
+
+# Takes the share that is done, in [0, 1], and what is being done.
+Show = Callable[[float, str], None]
 
 
-def progress(share: float, text: str) -> None:
-    """One line that is rewritten; silent when nobody watches."""
-    if not is_terminal(sys.stderr):
-        return
-    elapsed = time.monotonic() - _started
-    left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0.05 else ""
-    line = f"{share:4.0%} {legible(text)}{left}"[: shutil.get_terminal_size().columns - 1]
-    _write(f"\r\x1b[K{line}" if share < 1 else "\r\x1b[K", sys.stderr)
+class AllFailedError(RuntimeError):
+    """Every run of a sweep failed; the text is what would have been printed."""
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Show]:
+    """Show how much is done on stderr: a bar with the time left; unwatched, a line now and then."""
+    from rich.console import Console  # noqa: PLC0415  (help shows none)
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    watched = is_terminal(sys.stderr) and not console.is_dumb_terminal  # which cannot rewrite a line
+    columns = (
+        TextColumn(name),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=is_terminal(sys.stdout),
+        disable=not watched,
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(share: float, what: str) -> None:
+            bar.update(task, total=1.0, completed=share, description=legible(what))
+
+        def line() -> str:
+            now = bar.tasks[0]
+            known = "" if now.total is None else f": {now.percentage:.0f} % {now.description}"
+            return f"{name}, {now.elapsed or 0:.0f} s{known}"
+
+        with nullcontext() if watched else _reminded(line):
+            yield show
+
+
+@contextmanager
+def _reminded(line: Callable[[], str]) -> Iterator[None]:
+    """Print a line on stderr every `SILENCE` seconds: a log that stays empty reads as a hang."""
+    done = threading.Event()
+
+    def remind() -> None:
+        while not done.wait(SILENCE):
+            complain(line())
+
+    thread = threading.Thread(target=remind, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def show(text: str) -> bool:
@@ -63,70 +118,3 @@ def _write(text: str, stream: TextIO | None) -> Exception | None:
 def is_terminal(stream: TextIO | None) -> bool:
     """Return whether somebody watches a stream."""
     return stream is not None and not stream.closed and stream.isatty()
-
-
-def verdicts(results: Mapping[str, Any]) -> str:
-    """Return every claim with its verdict, prediction and measurement."""
-    lines = [note] if (note := partial_note(legible(results))) else []
-    width = max(60, min(shutil.get_terminal_size().columns, 110))
-    warnings = {section["name"]: _warnings(section) for section in legible(results["sections"])}
-    current = object()
-    for claim in legible(results["claims"]):
-        if claim["section"] != current:
-            current = claim["section"]
-            lines.append(f"\n{current or 'Φ'}\n{'─' * width}")
-            lines += warnings.get(current, [])
-        lines.append(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
-        lines.append(f"{'':22}predicted {claim['predicted']}")
-        lines.append(f"{'':22}measured  {claim['measured']}")
-        if claim["verdict"] in {"unknown", "fails"}:
-            lines.append(f"{'':22}{claim['decision']}")
-    return "\n".join([*lines, ""])
-
-
-def _warnings(section: Mapping[str, Any]) -> list[str]:
-    """Return the hypotheses that these data do not meet at any width."""
-    return [
-        f"{'not met':<20}  {row['hypothesis']}: asked {row['asked']}, here {row['here']}; no width would help"
-        for row in section.get("feasibility") or ()
-        if row["met"] is False and not row["reachable"]
-    ]
-
-
-def _mark(verdict: str) -> str:
-    text = f"{verdict:<20}"
-    if not is_terminal(sys.stdout) or os.environ.get("NO_COLOR"):
-        return text
-    color = {"holds": "32", "fails": "31", "unknown": "33"}.get(verdict, "2")
-    return f"\x1b[{color}m{text}\x1b[0m"
-
-
-def comparison(compared: Mapping[str, Any]) -> str:
-    """Return what changed between two reports: verdicts, settings, then numbers beyond their spread."""
-    c = legible(compared)
-    lines = [f"A: {c['names'][0]}", f"B: {c['names'][1]}"]
-    lines += [f"\nVerdicts that changed: {len(c['verdicts'])}"]
-    for row in c["verdicts"]:
-        before, after = (row[side]["verdict"] if row[side] else "not judged" for side in ("a", "b"))
-        lines.append(f"  {before} → {after}: {row['statement']}  ({row['section'] or 'Φ'})")
-    lines.append(f"\nSettings that differ: {len(c['settings'])}")
-    lines += [
-        f"  {row['name']}: {setting_text(row['a'])} → {setting_text(row['b'])}  "
-        f"({row['section'] or 'whole report'})"
-        for row in c["settings"]
-    ]
-    counts = c["counts"]
-    lines.append(
-        f"\nNumbers: {counts['beyond']} beyond their spread, {counts['within']} within, "
-        f"{counts['equal']} equal, {counts['unknown']} unknown "
-        f"(error probability {c['error_probability']:g} over {c['rows']} rows)"
-    )
-    for section in c["sections"]:
-        for row in section["rows"]:
-            if row["outcome"] == "beyond":
-                sides = (text.spread(row[side]["mean"], row[side]["sd"]) for side in ("a", "b"))
-                where = f"m = {text.count(row['widths'][0])}: {' → '.join(sides)}"
-                lines.append(f"  {row['quantity']}, {where}  ({section['names'][0]})")
-    for side, names in zip("AB", c["alone"], strict=True):
-        lines += [f"Only in {side}: {name}" for name in names]
-    return "\n".join(lines)

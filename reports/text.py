@@ -1,14 +1,22 @@
-"""Numbers as text, one way for the terminal, the claims and the page.
+"""Numbers as text, and text that can be read, one way for the terminal, the claims and the page.
 
 A mean is shown with as many decimals as its spread has; what is missing or not finite is a dash.
 """
 
 import math
 import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 DASH = "—"
 _ROUNDING = 1e-12  # of a mean: deviations below are of equal values
 _MOST_PLACES = 6  # beyond, an interval is printed with powers of ten
+# They change the order or the look of other text; marks within a word (U+200C, U+200D) are left alone.
+_BIDI = frozenset(
+    chr(code)
+    for code in (0x061C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -66,3 +74,30 @@ def _minus(text: str) -> str:
     """Typeset leading minus signs, but not those of exponents."""
     text = re.sub(r"-(?=0(\.0*)?(?![\d.]))", "", text)  # −0 is 0
     return re.sub(r"(?<![e\d])-(?=\d)", "−", text)
+
+
+def legible(value: Any) -> Any:  # noqa: ANN401
+    """Return results with each character that cannot be seen, or reorders others, written as ⟨U+202E⟩.
+
+    Characters of control, of direction and of lines, lone surrogates and noncharacters; tab and line feed
+    become spaces.  Names of classes and files may hold them.
+    """
+    if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return value
+        return "".join(map(_legible_character, value))
+    if isinstance(value, Mapping):
+        return {legible(key): legible(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [legible(item) for item in value]
+    return value
+
+
+def _legible_character(character: str) -> str:
+    if character in "\t\n":
+        return " "
+    code = ord(character)
+    nothing = 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+    if nothing or character in _BIDI or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+        return f"⟨U+{code:04X}⟩"
+    return character

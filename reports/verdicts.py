@@ -14,26 +14,26 @@ FALSE_ALARM = 1e-3
 MISSED = 0.05
 
 Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
-Source = Literal["published", "derived here", "variant"]
+Source = Literal["published", "derived here", "variant", "our training", "measured"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One row of the table of verdicts."""
+    """One row of the table of verdicts, of any page; what a page does not ask for has a default."""
 
-    key: str  # stable identifier
-    section: str | None  # name of the data set; None for claims about Φ alone
+    key: str = ""  # stable identifier
+    section: str | None = None  # name of the data set; None for claims about Φ alone
     statement: str  # in words
-    formula: str  # in TeX
+    formula: str = ""  # in TeX
     source: Source
-    hypothesis: str  # in words, with its numbers
-    met: bool | None
-    predicted: str
+    hypothesis: str = ""  # in words, with its numbers
+    met: bool | None = True
+    predicted: str = ""
     measured: str
-    samples: str  # what n counts
-    rule: str  # how the verdict was reached
-    verdict: Outcome
-    decision: str  # the violation or the claim that was excluded, else how many seeds would be enough
+    samples: str = ""  # what n counts
+    rule: str  # how the verdict was reached; without a verdict, what the numbers rest on
+    verdict: Outcome | None  # None where numbers are stated and nothing is judged
+    decision: str = ""  # the violation or the claim that was excluded, else how many seeds would be enough
     numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
     evidence: str = ""  # anchor on the page of the figure or table that shows it, after that of the section
     command: str = ""  # that reproduces the numbers

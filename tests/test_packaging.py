@@ -16,28 +16,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("theory", "empirics", "reports")
-# What each package must not import: nothing points back, and the mathematics needs no torch.
-FORBIDDEN = {
-    "theory": {
-        "empirics",
-        "reports",
-        "torch",
-        "sklearn",
-        "matplotlib",
-        "jinja2",
-        "latex2mathml",
-        "hypothesis",
-    },
-    "empirics": {"reports", "matplotlib", "jinja2", "latex2mathml"},
-    "reports": set(),
-}
+# What `import theory` must not load, and works without; import contracts are in pyproject.toml.
+NOT_MATHEMATICS = {"torch", "sklearn", "matplotlib", "jinja2", "latex2mathml", "hypothesis", "numba"}
 # Files for users of other libraries, which import those; nothing else may import such a file.
 BRIDGES = {
     "theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"},
     "theory/testing.py": {"hypothesis"},
 }
 # Extras that a function asks for when it is called.
-ON_DEMAND = {"empirics/cluster.py": {"distributed"}}
+ON_DEMAND = {"empirics/sweep/cluster.py": {"distributed"}}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
@@ -76,11 +63,11 @@ def _run(code, *, hidden=()):
 
 
 def test_theory_imports_nothing_but_mathematics():
-    done = _run("import sys, json, theory; print(json.dumps(sorted(sys.modules)))")
+    done = _run("import sys, json, theory; theory.phi([[1.0]]); print(json.dumps(sorted(sys.modules)))")
     assert done.returncode == 0, done.stderr
     loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
     assert "numpy" in loaded
-    assert not loaded & (FORBIDDEN["theory"] | {"sympy"})
+    assert not loaded & (NOT_MATHEMATICS | {"sympy", "scipy"})
 
 
 @pytest.mark.parametrize("name", ["theory", "theory.kernel"])
@@ -134,18 +121,9 @@ def test_help_is_shown_to_a_user_who_may_write_nowhere(tmp_path):
 
 def test_theory_works_without_the_other_dependencies():
     code = "import theory; print(theory.phi([[1.0, 2.0]], [[1.0, 2.0]], negative_slope=0.5)[0, 0])"
-    done = _run(code, hidden=FORBIDDEN["theory"] | {"jax"})
+    done = _run(code, hidden=NOT_MATHEMATICS | {"jax"})
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == pytest.approx((1 + 0.5**2) / 2, rel=1e-15)  # Φ(x, x)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
-def test_imports_point_one_way(path):
-    place = path.relative_to(ROOT)
-    bridged = BRIDGES.get(place.as_posix(), set())
-    modules = _imported_modules(path)
-    assert not {_top(module) for module in modules} & (FORBIDDEN[place.parts[0]] - bridged)
-    assert not modules & {bridge.removesuffix(".py").replace("/", ".") for bridge in BRIDGES}
 
 
 def _imported_modules(path):
@@ -155,7 +133,6 @@ def _imported_modules(path):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"line {node.lineno}: a relative import"
             modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return modules
 
@@ -172,17 +149,12 @@ def _packages():
     return [".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES if path.name == "__init__.py"]
 
 
-def _export_order(name):
-    """Constants, then classes, then the rest, as ruff sorts them."""
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
-
-
 @pytest.mark.parametrize("name", _packages())
 def test_package_says_what_it_is_and_exports(name):
     package = importlib.import_module(name)
     assert package.__doc__
     assert package.__doc__.strip()
-    assert package.__all__ == sorted(set(package.__all__), key=_export_order)
+    assert len(package.__all__) == len(set(package.__all__))
     assert [export for export in package.__all__ if not hasattr(package, export)] == []
     assert not [export for export in package.__all__ if export.startswith("_")]
 
@@ -196,13 +168,6 @@ def test_every_export_is_documented(name):
             # A dataclass without a docstring gets its signature as one.
             assert value.__doc__, export
             assert not value.__doc__.startswith(f"{export}("), export
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
-def test_every_file_says_what_it_is_on_its_first_line(path):
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")), clean=False)
-    assert docstring
-    assert len(docstring.partition("\n")[0]) > 20
 
 
 # Versions ---------------------------------------------------------------------------------------------

@@ -5,24 +5,16 @@ A verdict is *holds*, *fails* or *unknown*; whatever is not finite is unknown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, as_points
 from theory.bounds.published import LabelNoise, margin_thresholds, published_width
 from theory.predictors import f_hat, g_hat
 from theory.setting import Setting
-
-
-class Verdict(StrEnum):
-    """Three values; an evaluation that cannot be trusted is *unknown*, never *holds*."""
-
-    HOLDS = "holds"
-    FAILS = "fails"
-    UNKNOWN = "unknown"
+from theory.validation import Array, as_points
+from theory.verdicts import Verdict
 
 
 @dataclass(frozen=True)

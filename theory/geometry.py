@@ -7,7 +7,7 @@ variance s(z)² = ‖z‖²/d + 1 at initialisation.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points
+from theory.validation import Array, as_points
 
 # Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
 _BLOCK = 1 << 19

@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from theory._validation import (
+from theory.geometry import finite, preactivation_scale
+from theory.kernel import threads
+from theory.kernel.gram import unit_rows
+from theory.kernel.products import MEMORY_BUDGET, product
+from theory.kernel.rows import weighted_gradient
+from theory.validation import (
     Array,
     as_labels,
     as_nonnegative,
@@ -23,11 +28,6 @@ from theory._validation import (
     check_real,
     check_slope,
 )
-from theory.geometry import finite, preactivation_scale
-from theory.kernel import threads
-from theory.kernel.arrays import weighted_gradient
-from theory.kernel.gram import unit_rows
-from theory.kernel.products import MEMORY_BUDGET, product
 
 # Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
 _BLOCK = 1 << 19

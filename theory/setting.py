@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from theory._validation import check_choice, check_integer, check_real, check_slope
+from theory.validation import check_choice, check_integer, check_real, check_slope
 
 Scenario = Literal["a", "b"]
 Loss = Literal["identity", "logistic", "squared", "exponential"]

@@ -24,8 +24,8 @@ if find_spec("hypothesis") is None:
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from theory._validation import Array, as_real, check_choice, check_integer, check_probability, check_real
 from theory.setting import LOSSES, SCENARIOS, Setting
+from theory.validation import Array, as_real, check_choice, check_integer, check_probability, check_real
 
 Geometry = Literal[
     "generic", "duplicated", "collinear", "near-orthogonal", "clustered", "huge", "tiny", "mixed"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory._validation import Array, as_labels, as_points, check_choice, check_real
+from theory.validation import Array, as_labels, as_points, check_choice, check_real
 
 # How features are prepared.  Statistics are those of the training part.
 #   "none":   as they are;
@@ -181,7 +181,7 @@ def split(
     if len(set(y[train])) < 2:
         msg = f"data must have both classes in its training part, got one in {name}"
         raise ValueError(msg)
-    X_train, X_test = _standardise(X[train], X[test], standardise, name)
+    X_train, X_test = standardised(X[train], X[test], standardise, name)
     preparation = {
         "none": "features as they are",
         "center": "features centred (training means), rows scaled to norm √d",
@@ -190,7 +190,8 @@ def split(
     return Dataset(name, X_train, y[train], X_test, y[test], classes, preparation)
 
 
-def _standardise(train: Array, test: Array, how: str, name: str) -> tuple[Array, Array]:
+def standardised(train: Array, test: Array, how: str, name: str) -> tuple[Array, Array]:
+    """Return both sets of points prepared as `how` says, by the training points alone."""
     if how == "none":
         return train, test
     # A feature that never varies carries nothing: it becomes exactly 0.  (Its rounded mean would leave a

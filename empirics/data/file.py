@@ -25,7 +25,7 @@ from empirics.data.dataset import (
 )
 from empirics.data.idx import MAX_BYTES, check_file, read_exactly
 from empirics.data.table import HEADERS, is_missing, read_table
-from theory._validation import Array, as_points, check_choice
+from theory.validation import Array, as_points, check_choice
 
 
 @dataclass(frozen=True, kw_only=True)

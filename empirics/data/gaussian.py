@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from empirics.data.dataset import Dataset
-from theory._validation import check_integer, check_real
+from theory.validation import check_integer, check_real
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from empirics.data.dataset import Dataset, _standardise, check_classes, two_classes
+from empirics.data.dataset import Dataset, check_classes, standardised, two_classes
 from empirics.data.idx import FILES, IdxFile, checksum_of, content_hash, find_file, read_split
-from theory._validation import Array, check_choice, check_integer
+from theory.validation import Array, check_choice, check_integer
 
 # How pixels, read as numbers in [0, 1], are prepared.  "scalar-mean" subtracts one number from all of them,
 # as the published experiments do; the others are those of `empirics.data.dataset`.
@@ -384,7 +384,7 @@ def _load(config: ImageData, files: list[IdxFile], published: _Published | None,
         X, X_test = X - mean, X_test - mean
         prepared = f"pixels in [0, 1] minus {mean:.4g}"
     else:
-        X, X_test = _standardise(X, X_test, config.standardise, config.name)
+        X, X_test = standardised(X, X_test, config.standardise, config.name)
         prepared = {
             "none": "pixels in [0, 1]",
             "center": "pixels centred (training means), rows scaled to norm √d",

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from empirics.data.dataset import is_number
-from theory._validation import Array, check_choice
+from theory.validation import Array, check_choice
 
 HEADERS = ("auto", "yes", "no")
 
 # Columns that number the rows; the index that pandas writes has no name.
 _INDEX_NAME = re.compile(r"(|index|id|unnamed: \d+)", re.IGNORECASE)
+_COUNTER_NAME = re.compile(r"(rows?|no\.?|nr\.?|#|samples?|obs|observation)", re.IGNORECASE)
 _LABEL_NAMES = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
 _MISSING = frozenset({"", "nan"})  # labels as pandas and numpy write what is not there
 _MOST_LABELS = 20  # a column with more different values is hardly one of labels
@@ -93,8 +94,7 @@ class Table:
             raise ValueError(msg)
         names = [name.casefold() for name in self.names or [""]]
         for column, name in enumerate(names[:-1], start=1):
-            # Beside an x, y is a coordinate.
-            if name in _LABEL_NAMES and names[-1] not in _LABEL_NAMES and not (name == "y" and "x" in names):
+            if _is_label(name, names) and names[-1] not in _LABEL_NAMES:
                 msg = (
                     f"{self.source} must have the label in its last column, got {name!r} as column {column}: "
                     "move it to the end, or rename it if it is a feature"
@@ -140,35 +140,49 @@ class Table:
         return str(column + 1) if self.names is None else self.names[column]
 
     def _looks_like_label(self) -> int | None:
-        for column, name in enumerate(self.names or ()):
-            if name.casefold() in _LABEL_NAMES:
+        names = [name.casefold() for name in self.names or ()]
+        for column, name in enumerate(names):
+            if _is_label(name, names):
                 return column
         values = np.array([[_float(cell) for cell in row.cells] for row in self.rows])
         last, others = values[:, -1], values[:, :-1]
         distinct = set(last.tolist())
         if not others.size or not np.isfinite(values).all() or not 2 <= len(distinct) <= _MOST_LABELS:
             return None
-        whole = (last % 1 == 0).all() and len(distinct) < len(last) and (others % 1 != 0).any(axis=0).all()
+        # Whole numbers that recur, beside fractions in all other columns or beside one with more values.
+        apart = (others % 1 != 0).any(axis=0).all() or max(map(len, map(set, others.T))) > len(distinct)
+        whole = (last % 1 == 0).all() and len(distinct) < len(last) and apart
         return len(self.rows[0].cells) - 1 if whole or distinct == {-1.0, 1.0} else None
 
     def _refuse_index(self, columns: Sequence[int]) -> None:
-        """Refuse a column that numbers the rows: without a header, by its values."""
+        """Refuse a column that numbers the rows: without a header, the first one by its values."""
         for column in columns:
-            if self.names is not None and _INDEX_NAME.fullmatch(self.names[column]):
-                called = f"is called {self.names[column]!r}" if self.names[column] else "has no name"
+            name = None if self.names is None else self.names[column]
+            if name is not None and (
+                _INDEX_NAME.fullmatch(name) or (_COUNTER_NAME.fullmatch(name) and self._counts_rows(column))
+            ):
+                called = f"is called {name!r}" if name else "has no name"
                 msg = (
                     f"{self.source} must not hold an index of the rows, but column {column + 1} {called}, "
                     "as an index: remove the column, or give it another name if it is a feature"
                 )
                 raise ValueError(msg)
-        first = [row.cells[0].strip() for row in self.rows]
-        counted = any(first == [str(start + i) for i in range(len(first))] for start in (0, 1))
-        if self.names is None and counted and len(columns) > 1 and len(first) > 2 and columns[0] == 0:
+        if self.names is None and len(columns) > 1 and columns[0] == 0 and self._counts_rows(0):
             msg = (
                 f"{self.source} must not hold an index of the rows, but column 1 counts them: remove it, or "
                 "name it in a header if it is a feature"
             )
             raise ValueError(msg)
+
+    def _counts_rows(self, column: int) -> bool:
+        """Return whether a column goes up by 1 from row to row, three rows or more."""
+        values = [_float(row.cells[column]) for row in self.rows]
+        return len(values) > 2 and values == [values[0] + i for i in range(len(values))]
+
+
+def _is_label(name: str, names: Sequence[str]) -> bool:
+    """Return whether a column is called a label; beside an x, y is a coordinate."""
+    return name in _LABEL_NAMES and not (name == "y" and "x" in names)
 
 
 def is_missing(label: str) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from empirics.falsify.instance import Instance
-from theory._validation import Array, check_integer, check_probability, check_slope
+from theory.validation import Array, check_integer, check_probability, check_slope
 
 # Parameters of the networks that are trained at once: 32 MiB in float64.
 _BLOCK = 1 << 22

@@ -12,8 +12,8 @@ import torch
 from empirics.descent import train
 from empirics.model import TwoLayerNet
 from theory import f_predict
-from theory._validation import Array, as_labels, as_points, as_real, check_integer, check_real, check_slope
 from theory.setting import Setting
+from theory.validation import Array, as_labels, as_points, as_real, check_integer, check_real, check_slope
 
 # Descent steps that stand in for a flow.
 FLOW_STEPS = 32

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from empirics.falsify.instance import FLOW_STEPS, Instance
-from theory._validation import Array, check_integer
+from theory.validation import Array, check_integer
 
 
 @dataclass(frozen=True, kw_only=True)

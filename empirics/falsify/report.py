@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from empirics import store
 from empirics.falsify.search import Falsification
+from empirics.sweep import store
 
 _TEMPLATE = '''\
 """A counter-example found by `empirics.falsify`; run it with perturblearn[empirics] installed.

@@ -9,7 +9,7 @@ import numpy as np
 from empirics.falsify.inequality import Inequality, Measurement, describe, measure
 from empirics.falsify.instance import Instance
 from empirics.falsify.moves import Budget, complexity, moved, random_instance, simpler
-from theory._validation import check_integer, check_probability
+from theory.validation import check_integer, check_probability
 
 # Re-measurements of a candidate, of which each has its part of the error probability.
 _ATTEMPTS = 4

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from empirics.falsify.inequality import Inequality, as_is
 from empirics.falsify.instance import FLOW_STEPS, Instance, train_ensemble
 from theory import free_fraction, kappa, margin_bound, preactivation_scale, published_width
-from theory._validation import Array, check_probability, check_real
+from theory.validation import Array, check_probability, check_real
 
 
 def published_form(*, constant: float = 1.0, margin: float = 1.0) -> Inequality:

@@ -8,7 +8,7 @@ from empirics.orthogonal.config import OrthogonalConfig, draw
 from empirics.orthogonal.experiment import run_orthogonal
 from empirics.orthogonal.given import MOST_SAMPLES, amplitude_for, epsilon_for, examine, load_given
 from empirics.orthogonal.published import SweepPoint, published_sweep, readings
-from empirics.orthogonal.running import data_digest, finished, orthogonal_hash, rebuild_tables, records
+from empirics.orthogonal.runs import data_digest, orthogonal, records
 from empirics.orthogonal.studies import StudyPoint, orthogonality_study, turning_study
 from empirics.orthogonal.training import (
     Convergence,
@@ -35,14 +35,12 @@ __all__ = [
     "draw",
     "epsilon_for",
     "examine",
-    "finished",
     "initialise",
     "load_given",
-    "orthogonal_hash",
+    "orthogonal",
     "orthogonality_study",
     "published_sweep",
     "readings",
-    "rebuild_tables",
     "records",
     "run_orthogonal",
     "train_to_limit",

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from empirics.model import TwoLayerNet, as_tensor
-from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 from theory.orthogonal.perturbations import NORMS, Norm, num_changed
+from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 
 NUM_STEPS = 100  # of the published attack, each of ε/5
 _STEPS_PER_RADIUS = 5

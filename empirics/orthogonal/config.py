@@ -6,9 +6,9 @@ from typing import Any, Literal
 import numpy as np
 
 from empirics.orthogonal.training import LIMIT_LOSSES, LimitLoss
-from theory._validation import Array, check_choice, check_integer, check_real
 from theory.orthogonal.gram import check_open_slope
 from theory.orthogonal.perturbations import NORMS, Norm
+from theory.validation import Array, check_choice, check_integer, check_real
 
 Distribution = Literal["uniform", "gaussian"]  # uniform on [−1, 1]^d, N(0, I)
 Base = Literal["natural", "uniform", "gaussian"]

@@ -19,11 +19,9 @@ from empirics.orthogonal.training import (
     initialise,
     train_to_limit,
 )
-from empirics.outcome import Cell, Outcome
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
-from theory._validation import Array
-from theory.conditions import Verdict
+from empirics.sweep.outcome import Cell, Outcome
 from theory.orthogonal import (
     Multipliers,
     gradient_cosine,
@@ -36,6 +34,8 @@ from theory.orthogonal import (
 )
 from theory.orthogonal.boundary import output_error
 from theory.orthogonal.gram import EPS, row_norms
+from theory.validation import Array
+from theory.verdicts import Verdict
 
 _EXPECTED = (ArithmeticError, ValueError, MemoryError, np.linalg.LinAlgError)
 

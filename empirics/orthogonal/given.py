@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from empirics.data import Dataset, DataSource, FileData
-from empirics.data.dataset import _standardise, signs
+from empirics.data.dataset import signs, standardised
 from empirics.measure import accuracy
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
-from theory._validation import Array, as_points, check_integer, check_real
-from theory.conditions import Verdict
 from theory.orthogonal import (
     Multipliers,
     Norm,
@@ -35,6 +33,8 @@ from theory.orthogonal import (
 )
 from theory.orthogonal.perturbations import num_changed
 from theory.setting import Setting
+from theory.validation import Array, as_points, check_integer, check_real
+from theory.verdicts import Verdict
 
 Json = dict[str, Any]
 
@@ -87,7 +87,7 @@ def _of_file(source: FileData) -> Dataset:
     sign = 1.0 if names == {known[0]} else -1.0
     order = np.random.default_rng(0).permutation(len(X))
     num_test = max(1, int(source.test_fraction * len(X)))
-    train, test = _standardise(X[order[num_test:]], X[order[:num_test]], source.standardise, source.name)
+    train, test = standardised(X[order[num_test:]], X[order[:num_test]], source.standardise, source.name)
     return Dataset(
         source.name,
         train,

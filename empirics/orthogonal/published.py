@@ -31,8 +31,8 @@ from typing import Any, Literal
 
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.published import Reading
-from theory._validation import check_choice, check_integer
 from theory.orthogonal.perturbations import NORMS, Norm
+from theory.validation import check_choice, check_integer
 
 Sweep = Literal["d", "N", "N_adv", "eps"]
 Rule = Literal["signal", "per-root"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from empirics.orthogonal.config import OrthogonalConfig
-from theory._validation import check_integer, check_real
 from theory.orthogonal.gram import check_open_slope
+from theory.validation import check_integer, check_real
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,8 @@ import torch
 
 from empirics.model import TwoLayerNet
 from empirics.samples import compressed
-from theory._validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 from theory.orthogonal.gram import check_open_slope
+from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 
 LimitLoss = Literal["exponential", "logistic"]
 LIMIT_LOSSES = ("exponential", "logistic")

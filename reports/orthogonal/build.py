@@ -11,18 +11,18 @@ import numpy as np
 from scipy import stats
 
 from empirics.orthogonal import OrthogonalConfig
+from reports.claims.orthogonal.published import distinct
+from reports.claims.orthogonal.rows import ENOUGH, LEVEL
+from reports.claims.orthogonal.signs import CONDITIONS
 from reports.orthogonal.parts import Part, Point, x_label
+from reports.statistics import comparison, like_one_more_seed
 from reports.sweeps.reproduction import per_seed, summary
-from reports.sweeps.statistics import comparison, like_one_more_seed
 
 Row = Mapping[str, Any]
 Json = dict[str, Any]
 
 SCHEMA_VERSION = 2
-LEVEL = 0.99  # share of test points from which on signs are called equal
-ENOUGH = 100  # test points from which on a share below that is called one
 _RARE = 1e-6  # chance at which exceptions are too many all the same
-CONDITIONS = ("orthogonal", "orthogonal_rows", "multipliers")  # each implies the next
 _METRICS = (
     "accuracy_f",
     "accuracy_g",
@@ -82,7 +82,7 @@ def build(
     panels: dict[str, list[Point]] = {}
     for point in part.points():
         panels.setdefault(point.panel, []).append(point)
-    done = [row for row in found.values() if not row["error"]]
+    done = [row for row in found.values() if row["status"] == "done"]
     lost = _lost(panels, part, {row["hash"] for row in done})
     training = Counter(config.seed for config in lost if "trained" in (config.f, config.g))
     attacking = Counter(config.seed for config in lost if config.attack == "gradient")
@@ -133,15 +133,10 @@ def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, R
     return panel
 
 
-def distinct(points: Iterable[Json]) -> list[Json]:
-    """Return points with different experiments behind them: the base of several sweeps counts once."""
-    return list({point["key"]: point for point in list(points)[::-1]}.values())[::-1]
-
-
 def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:
     rows = [(config.seed, found.get(part.hash_of(config))) for config in point.configs]
     known = [row for _, row in rows if row is not None]
-    done = [row for row in known if not row["error"]]
+    done = [row for row in known if row["status"] == "done"]
     made: Json = {
         "series": point.series,
         "x": point.x,
@@ -184,12 +179,11 @@ def _chance(rows: Sequence[Row]) -> Json | None:
     total = sum(count for _, count in pairs)
     right = sum(round(share * count) for share, count in pairs)
     seeds = {str(row["seed"]): row for row in rows if row.get("accuracy_g") is not None}
-    below, above = stats.binom.cdf(right, total, 0.5), stats.binom.sf(right - 1, total, 0.5)
     return {
         "right": right,
         "total": total,
-        "above": float(above),
-        "two_sided": min(1.0, 2 * float(min(below, above))),
+        "above": float(stats.binomtest(right, total, alternative="greater").pvalue),
+        "two_sided": float(stats.binomtest(right, total).pvalue),
         "seeds": {
             seed: [round(row["accuracy_g"] * row["num_train"]), row["num_train"]]
             for seed, row in seeds.items()
@@ -315,9 +309,7 @@ def _attack(rows: Iterable[Row], lost: Mapping[int, int]) -> Json:
     ``seeds``: for each the runs whose λ system holds or that are lost, of these those with a cosine below
     `LEVEL`, and those that are not known to have a larger one, f that did not converge included.
     """
-    attacked = [
-        row for row in rows if row.get("attack") == "gradient" and row.get("attack_cosine") is not None
-    ]
+    attacked = [row for row in rows if row.get("attack") == "gradient" and row["g"] != "none"]
     made: Json = {
         "slopes": sorted({row["negative_slope"] for row in attacked}),
         "norms": sorted({row["norm"] for row in attacked}),

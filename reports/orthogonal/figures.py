@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reports._matplotlib import Axes
-from reports.orthogonal.build import LEVEL
+from reports.claims.orthogonal.rows import LEVEL
 from reports.svg import GRID, INK, SHADE, THIRD, F, G, drawing, log_x
 
 Json = Mapping[str, Any]

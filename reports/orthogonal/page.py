@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from importlib import resources
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from empirics.store import DamagedError, ResultFolder, to_json, write_together
-from reports import text
+from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_together
+from reports.claims import claims_of_orthogonal
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
-from reports.orthogonal.claims import claims
 from reports.orthogonal.parts import Part
-from reports.render import legible
+from reports.page import Figure, Page, Prose, Section, Table
+from reports.text import legible, many
+from reports.verdicts import Claim
 
 Json = Mapping[str, Any]
 
@@ -23,6 +23,13 @@ PAGE, NUMBERS = "report.html", "report.json"
 PLAN_KIND = "orthogonal"
 EXAMINATION = "examination"  # name of the result that holds what is said of data in hand
 
+_LEAD = Markup(
+    "Networks without biases, trained until their direction meets the KKT conditions of the max-margin "
+    "problem to a stated\ntolerance. <i>f</i> learns natural samples; <i>g</i> learns points perturbed "
+    "towards "
+    "random targets. The limit is the linear\nmap ⟨s, ·⟩, s = Σ λ<sub>n</sub>y<sub>n</sub>x<sub>n</sub>, of "
+    "the λ system M λ = 1 (Derivation 15)."
+)
 _ACCURACY = (
     "Mean over seeds; bands: one standard deviation and, lighter, smallest to largest seed. Hollow: "
     "published, with reading errors. Dotted and dashed: predictions from the perturbed set alone, no g "
@@ -57,11 +64,12 @@ def read_part(folder: Path) -> Part | None:
     plan = ResultFolder(folder).read_plan()
     if plan is None:
         return None
-    if plan.get("kind") != PLAN_KIND:
-        msg = f"out must be a folder of perturblearn orthogonal, got one of another command: {folder}"
+    if plan.get("kind") != PLAN_KIND or "blocks" not in plan:
+        what = "another command" if plan.get("kind") != PLAN_KIND else "an older version"
+        msg = f"out must be a folder of perturblearn orthogonal, got one of {what}: {folder}"
         raise DamagedError(msg)
     try:
-        return Part.from_json(plan["part"])
+        return Part.from_json(plan["about"])
     except (ValueError, TypeError, KeyError) as error:
         msg = f"plan.json is not what was written ({error})"
         raise DamagedError(msg) from error
@@ -85,13 +93,16 @@ def write_page(folder: Path) -> Path:
         msg = f"folder must hold a plan of perturblearn orthogonal, got none in {folder}"
         raise ValueError(msg)
     examined = store.read(EXAMINATION) if part.kind == "data" else None
+    versions = plan["versions"]
+    if examined is not None and examined["made_by"] not in versions:
+        versions = [*versions, examined["made_by"]]
     results = build(
         part,
         _rows(folder / "results.jsonl"),
         examination=None if examined is None else examined["found"],
-        provenance={"versions": plan["versions"]},
+        provenance={"versions": versions},
     )
-    numbers = to_json({**results, "claims": claims(results)})
+    numbers = to_json({**results, "claims": [asdict(claim) for claim in claims_of_orthogonal(results)]})
     page = render(json.loads(numbers))
     write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
     return folder / PAGE
@@ -103,7 +114,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         msg = f"{path} must hold a result a line, got {error}; remove it, and the same command makes it again"
         raise DamagedError(msg) from error
-    if not all(isinstance(row, dict) and "hash" in row and "error" in row for row in rows):
+    if not all(isinstance(row, dict) and "hash" in row and "status" in row for row in rows):
         msg = f"{path} must hold a result a line; remove it, and the same command makes it again"
         raise DamagedError(msg)
     return rows
@@ -123,97 +134,114 @@ def render(results: Json) -> str:
         Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
     results = legible(results)
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(_template),
-    )
-    environment.filters |= {"number": text.number, "count": text.count}
-    return environment.get_template("orthogonal.html").render(
-        results=results, part=results["part"], sections=_sections(results)
-    )
+    totals = results["totals"]
+    warning: tuple[Prose, ...] = ()
+    if totals["failed"] or totals["missing"]:
+        said = Markup("{} of {} runs failed and {} are missing; <code>failures.json</code> says why.").format(
+            totals["failed"], totals["configurations"], totals["missing"]
+        )
+        warning = (Prose(said, "warning"),)
+    claims = tuple(Claim(**claim) for claim in results["claims"])
+    return Page(
+        f"Nearly orthogonal samples: {results['title']}",
+        _LEAD,
+        (
+            Section("Claims", (*warning, *claims), "claims"),
+            *_sections(results),
+            Section("Provenance", (_provenance(results),), "provenance"),
+        ),
+    ).html()
 
 
-def _sections(results: Json) -> list[dict[str, Any]]:
+def _provenance(results: Json) -> Table:
+    part, totals = results["part"], results["totals"]
+    rows = [
+        (
+            "runs",
+            f"{totals['configurations']}: {totals['done']} done, {totals['failed']} failed, "
+            f"{totals['missing']} missing; {many(part['seeds'], 'seed')} a point",
+        )
+    ]
+    if part["kind"] == "published":
+        rows.append(
+            (
+                "sizes",
+                f"1/{part['scale']} of the published ones, rule “{part['rule']}”; sweeps "
+                f"{', '.join(part['sweeps'])}",
+            )
+        )
+    options = ", ".join(f"{name} = {value}" for name, value in part["options"].items())
+    rows.append(("options", options or "defaults"))
+    if part["content"]:
+        source = "".join(f"{name} {value}, " for name, value in part["source"].items() if value is not None)
+        hashed = Markup("{}SHA-256 of the samples <code>{}</code>").format(source, part["content"])
+        rows.append(("data", hashed))
+    versions = results["provenance"]["versions"]
+    rows.append(("versions", "; ".join(", ".join(f"{n} {v}" for n, v in made.items()) for made in versions)))
+    numbers = Markup(
+        "<code>report.json</code> beside this page, schema version {}; every run in <code>results.csv</code>"
+    ).format(results["schema_version"])
+    return Table((), (*rows, ("numbers", numbers)))
+
+
+def _sections(results: Json) -> list[Section]:
     kind, name = results["part"]["kind"], results["part"]["name"]
     norm = results["part"]["options"].get("norm")
     made = [
         _panel(panel, kind, name, f"p{index}", norm=norm)
         for index, panel in enumerate(results["panels"], start=1)
     ]
-    if kind == "data":
-        found = results["examination"]
-        made = [*([] if found is None else _examined(found, results)), *made]
-    made.append(
-        {
-            "key": "networks",
-            "title": "Where trained networks end",
-            "text": "Networks whose KKT residual fell to the tolerance, by what holds for the set they were "
-            "trained on; a network that several runs share counts once. Signs are compared at test points "
-            "where the limit predicts one: where ⟨s, z⟩ is 0 but for rounding there is nothing to compare. A "
-            "share below 99 % is undecided where the tolerance of training explains the exceptions, and "
-            "among fewer than 100 points unless they are many. The λ system "
-            "alone proves a KKT point, not that training finds it.",
-            "figures": [],
-            "tables": [tables.networks(results["networks"])],
-        }
+    found = results["examination"]
+    if kind == "data" and found is not None:
+        made = [*_examined(found, results), *made]
+    said = (
+        "Networks whose KKT residual fell to the tolerance, by what holds for the set they were trained on; "
+        "a "
+        "network that several runs share counts once. Signs are compared at test points where the limit "
+        "predicts one: where ⟨s, z⟩ is 0 but for rounding there is nothing to compare. A share below 99 % is "
+        "undecided where the tolerance of training explains the exceptions, and among fewer than 100 points "
+        "unless they are many. The λ system alone proves a KKT point, not that training finds it."
     )
-    return made
+    ends = (Prose(said), tables.networks(results["networks"]))
+    return [*made, Section("Where trained networks end", ends, "networks")]
 
 
-def _panel(panel: Json, kind: str, name: str, key: str, *, norm: str | None) -> dict[str, Any]:
-    section: dict[str, Any] = {"key": key, "text": "", "figures": [], "tables": []}
+def _panel(panel: Json, kind: str, name: str, key: str, *, norm: str | None) -> Section:
     if kind == "published":
-        drawn = figures.accuracy_figure(panel, key)
-        return section | {
-            "title": f"Sweep over {panel['name']}",
-            "text": "If a published value were one more seed, it would lie within the range of n seeds "
+        said = (
+            "If a published value were one more seed, it would lie within the range of n seeds "
             "with chance at least (n − 1)/(n + 1), and a reading error adds to that. Points share seeds, so "
             "the probability is a guide. Smaller sizes keep the score of the linear mean map, not its "
-            "corrections.",
-            "figures": _figure(drawn, _ACCURACY),
-            "tables": [tables.published_points(panel), tables.one_more_seed(panel)],
-        }
+            "corrections."
+        )
+        drawn = _figure(figures.accuracy_figure(panel, key), _ACCURACY)
+        shown = tables.published_points(panel), tables.one_more_seed(panel)
+        return Section(f"Sweep over {panel['name']}", (Prose(said), *drawn, *shown), key)
     if kind == "data":
-        return section | {
-            "title": "Networks trained on it",
-            "text": "Seeds are those of initialisations and of the random targets; the data stay."
-            + (_AMPLITUDE if norm == "L0" else ""),
-            "tables": [tables.trained(panel["points"][0])],
-        }
+        said = "Seeds are those of initialisations and of the random targets; the data stay."
+        said += _AMPLITUDE if norm == "L0" else ""
+        return Section("Networks trained on it", (Prose(said), tables.trained(panel["points"][0])), key)
     if name == "turning":
-        drawn, caption, table = figures.turning_figure(panel, key), _TURNING, tables.turning_points(panel)
-    else:
-        drawn, caption = figures.orthogonality_figure(panel, key), _DECAY
-        table = tables.orthogonality_points(panel)
-    return section | {"title": "Point by point", "figures": _figure(drawn, caption), "tables": [table]}
+        drawn = _figure(figures.turning_figure(panel, key), _TURNING)
+        return Section("Point by point", (*drawn, tables.turning_points(panel)), key)
+    drawn = _figure(figures.orthogonality_figure(panel, key), _DECAY)
+    return Section("Point by point", (*drawn, tables.orthogonality_points(panel)), key)
 
 
-def _examined(found: Json, results: Json) -> list[dict[str, Any]]:
+def _examined(found: Json, results: Json) -> list[Section]:
     done, asked = results["panels"][0]["points"][0]["converged_f"]
-    converged = _converged(done, asked, results["part"]["seeds"])
-    table, whole = tables.hypotheses(found, converged=converged)
+    table, whole = tables.hypotheses(found, converged=_converged(done, asked, results["part"]["seeds"]))
+    conditions = Prose("Nothing is trained here; rounding errors are part of the verdicts.")
+    theories = Prose(
+        "For the networks of this page, without biases, all but the margins: wide networks "
+        f"{whole['wide']}, orthogonal samples {whole['orthogonal']}. Where λ > 0 and the pattern hold "
+        "without a condition of orthogonality the latter is unknown: there may be other KKT points. The "
+        "row of time is from the networks trained below; wide networks are asked at flow time 1, and "
+        "perturblearn report trains those, with biases and the identity loss."
+    )
     return [
-        {
-            "key": "examined",
-            "title": "Conditions",
-            "text": "Nothing is trained here; rounding errors are part of the verdicts.",
-            "figures": [],
-            "tables": [tables.examined(found)],
-        },
-        {
-            "key": "theories",
-            "title": "Which theory applies",
-            "text": f"For the networks of this page, without biases, all but the margins: wide networks "
-            f"{whole['wide']}, orthogonal samples {whole['orthogonal']}. Where λ > 0 and the pattern hold "
-            "without a condition of orthogonality the latter is unknown: there may be other KKT points. The "
-            "row of time is from the networks trained below; wide networks are asked at flow time 1, and "
-            "perturblearn report trains those, with biases and the identity loss.",
-            "figures": [],
-            "tables": [table],
-        },
+        Section("Conditions", (conditions, tables.examined(found)), "examined"),
+        Section("Which theory applies", (theories, table), "theories"),
     ]
 
 
@@ -222,9 +250,5 @@ def _converged(done: int, asked: int, seeds: int) -> str:
     return "fails" if done < asked else "holds" if asked == seeds else "unknown"
 
 
-def _figure(drawn: str | None, caption: str) -> list[dict[str, Any]]:
-    return [] if drawn is None else [{"svg": Markup(drawn), "caption": caption}]
-
-
-def _template(name: str) -> str:
-    return (resources.files("reports") / "templates" / name).read_text(encoding="utf-8")
+def _figure(drawn: str | None, caption: str) -> tuple[Figure, ...]:
+    return () if drawn is None else (Figure(Markup(drawn), caption),)

@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from empirics.data import Dataset
 from empirics.orthogonal import (
     OrthogonalConfig,
     StudyPoint,
-    orthogonal_hash,
+    orthogonal,
     orthogonality_study,
     published_sweep,
     turning_study,
 )
 from empirics.orthogonal.published import RULES, SWEEPS, Rule
 from empirics.published import Reading
-from theory._validation import check_choice, check_integer
+from empirics.sweep import Experiment
 from theory.orthogonal.perturbations import NORMS
+from theory.validation import check_choice, check_integer
 
 Kind = Literal["published", "study", "data"]
 KINDS = ("published", "study", "data")
@@ -137,13 +139,17 @@ class Part:
         """Return all experiments, each once."""
         return list(dict.fromkeys(config for point in self.points() for config in point.configs))
 
+    def experiment(self, data: Dataset | None = None) -> Experiment[OrthogonalConfig]:
+        """Return how they are run, on the data in hand if there are some."""
+        return orthogonal(data, content=self.content)
+
     def hashes(self) -> list[str]:
         """Return what the results of all experiments are filed under."""
         return [self.hash_of(config) for config in self.configs()]
 
     def hash_of(self, config: OrthogonalConfig) -> str:
         """Return what the result of an experiment is filed under."""
-        return orthogonal_hash(config, content=self.content)
+        return self.experiment().hash(config)
 
     @property
     def title(self) -> str:

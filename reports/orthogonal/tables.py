@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports import text
+from reports.page import Table
 from reports.prior_work import all_of, orthogonal_verdict
-from theory.conditions import Verdict
 from theory.orthogonal import Hypothesis
+from theory.verdicts import Verdict
 
 Json = Mapping[str, Any]
-Table = dict[str, Any]
 
 _NAMES = {
     ("orthogonal", "holds"): "published condition holds",
@@ -20,8 +20,8 @@ _NAMES = {
 }
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Table:
-    return {"columns": list(columns), "rows": [list(row) for row in rows], "caption": caption}
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    return Table(tuple(columns), tuple(map(tuple, rows)), wide=True)
 
 
 def published_points(panel: Json) -> Table:

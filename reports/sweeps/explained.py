@@ -14,14 +14,12 @@ import numpy as np
 from empirics import published
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
-from empirics.plan import identity
 from empirics.published import Point
-from empirics.store import digest
-from reports.judging import Judgement, judge_mean, together, unmeasured
+from empirics.wide import WIDE
+from reports.claims.sweeps.criterion import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, judge_criterion
+from reports.judging import outcome
+from reports.statistics import comparison
 from reports.sweeps.parts import Panel, Part
-from reports.sweeps.statistics import comparison
-from reports.text import many
-from reports.verdicts import verdict
 from theory.setting import flow_time
 
 Row = Mapping[str, Any]
@@ -43,9 +41,6 @@ PREDICTIONS = tuple(
 )
 # Upper ends of intervals of τ, the larger of f and g: how far from lazy, a free share of (2/π) arctan τ.
 REGIMES = (0.1, 1.0, 10.0)
-# The runs that the two-number rule was measured on, and what it reached there: 77 runs of MSG(a).
-RULE_RUNS = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
-RULE_CORRELATION, RULE_ERROR = 0.997, 0.010
 _MOMENTUM = 0.9  # of the published optimiser
 
 
@@ -60,7 +55,7 @@ class Runs:
     def name(self, config: ExperimentConfig) -> str:
         """Return the hash of a configuration."""
         if config not in self.names:
-            self.names[config] = digest(identity(config, self.contents))
+            self.names[config] = WIDE.hash(config, self.contents)
         return self.names[config]
 
     def row(self, config: ExperimentConfig) -> Row | None:
@@ -181,7 +176,7 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
     whole = part.sweeps is None or set(part.sweeps) == set(published.block(part.name).sweeps)
     rows = [
         {key: row[key] for key in ("name", "trained", "n", "correlation", "mean_error")}
-        | _judged(row, chosen["total"], whole=whole)
+        | outcome(judge_criterion(row, chosen["total"], whole=whole))
         for row in sorted(chosen["predictions"], key=lambda row: bool(row["trained"]))
         if row["n"] and row["name"].startswith("accuracy of g")
     ]
@@ -193,21 +188,6 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
         "whole": whole,
         "rows": rows,
     }
-
-
-def _judged(row: Json, total: int, *, whole: bool) -> Json:
-    found: Judgement
-    if not whole:
-        found = unmeasured("not all sweeps of the block are here")
-    elif row["n"] < total:
-        found = unmeasured(f"{total - row['n']} of {many(total, 'run')} without a value")
-    else:
-        correlations, errors = zip(*row["seeds"].values(), strict=True)
-        found = together(
-            judge_mean(correlations, low=RULE_CORRELATION, what="correlation of a seed", tests=2),
-            judge_mean(errors, high=RULE_ERROR, what="mean absolute error of a seed", tests=2),
-        )
-    return {"verdict": verdict(True, found.holds), "decision": found.decision}
 
 
 def _simple(config: ExperimentConfig, point: Point) -> bool:

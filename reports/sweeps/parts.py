@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from empirics import published, studies
 from empirics.config import ExperimentConfig, Solver
-from empirics.plan import Axis, Block, Plan, config_of
 from empirics.published import Point, Size
-from theory._validation import check_choice, check_integer
+from empirics.sweep.plan import Axis, Block, Plan
+from empirics.wide import config_of
+from theory.validation import check_choice, check_integer
 
 Kind = Literal["published", "study"]
 KINDS = ("published", "study")

@@ -12,12 +12,12 @@ import numpy as np
 
 from empirics import published
 from empirics.data.images import published_content
-from empirics.plan import Plan, identity
 from empirics.published import COSINES, METRICS, Point, Reading
-from empirics.store import digest
+from empirics.sweep.plan import Plan
+from empirics.wide import WIDE
+from reports.statistics import like_one_more_seed
 from reports.sweeps.explained import Runs, criterion, explained, number, shown
 from reports.sweeps.parts import Panel, Part, rest_panels
-from reports.sweeps.statistics import like_one_more_seed
 from reports.sweeps.trends import trends
 
 SCHEMA_VERSION = 4
@@ -56,7 +56,7 @@ def build(plan: Plan, rows: Iterable[Row], parts: Sequence[Part], *, provenance:
         Plain JSON values without NaN; what is not known is None.
     """
     runs = Runs({row["hash"]: row for row in rows})
-    configs = plan.configs()
+    configs = plan.configs(WIDE)
     runs.names.update({config: name for name, config in configs.items()})
     panels_of = [part.panels() for part in parts]
     sections = [_section(part, panels, runs) for part, panels in zip(parts, panels_of, strict=True)]
@@ -129,7 +129,7 @@ def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:
     for data, config in one_each.items():
         content = published_content(data)
         if content is not None:
-            same = runs.name(config) == digest(identity(config, {data: content}))
+            same = runs.name(config) == WIDE.hash(config, {data: content})
             found[data.name] = found.get(data.name, True) and same
     return dict(sorted(found.items()))
 

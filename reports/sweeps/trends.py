@@ -1,83 +1,18 @@
-"""Does agreement rise along a sweep as the published conditions let one expect?  One row a sweep and metric.
-
-The published theorem has sgn f(z) = sgn g(z) where (a) |f̂(z)| > Õ(1 + 1/T_f), (b) |ĝ(z)| > Õ(1/T_f +
-(√d/ε)(1/T_g + d/√N)) and (c) the signs of both agree, at width m > Õ(d²(T_f + T_g)²).  That is sufficient,
-not necessary: what makes it easier to meet is a trend to expect, and a row can fail.
-
-Longer times and more dimensions make (a) or (b) easier and the width condition harder: nothing is expected
-of them, unless all experiments of the sweep meet the published width with constant 1, m > d²(T_f + T_g)².
-The theorem is about agreement; of the accuracy of g it says nothing.
-"""
+"""Rank correlations of agreement along sweeps, one a seed.  One row a sweep and metric."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
-from reports.judging import unmeasured
+from reports.claims.sweeps.trends import expected, judge_trend
+from reports.judging import outcome
+from reports.statistics import rank_correlation
 from reports.sweeps.parts import Part
-from reports.sweeps.statistics import judge_rising, rank_correlation
-from reports.verdicts import verdict
-from theory import Setting, published_width
 
 Json = dict[str, Any]
 
 SERIES = ("agreement", "acc_g")
-# Of the published width condition: its true constant is not known.
-WIDTH_CONSTANT = 1.0
-
-_LESS_NOISE = "the limit of (b) falls"
-_EXPECTED = {
-    "N": _LESS_NOISE,
-    "eps": _LESS_NOISE,
-    "eps_logistic": _LESS_NOISE,
-    "m": "the width condition is met sooner",
-}
-_SEPARATED = "|f̂| of separated classes grows with d, the limit of (a) does not; ε ∝ √d"
-# Along these the width condition becomes harder to meet.
-_HARDER = {
-    "d": _SEPARATED,
-    "d_logistic": _SEPARATED,
-    "T_f": "the limits of (a) and (b) fall",
-    "T_g": _LESS_NOISE,
-}
-_WIDE = "; all points meet m > d²(T_f + T_g)²"
-
-
-def expected(part: Part, sweep: str, configs: Sequence[ExperimentConfig]) -> str | None:
-    """Return why agreement is to rise along a sweep; None where the published conditions do not say.
-
-    Parameters
-    ----------
-    part : Part
-    sweep : str
-    configs : sequence of ExperimentConfig
-        All experiments of the sweep.
-
-    Notes
-    -----
-    Nothing is said of the slope γ, and of d where labels are random: both sides of (b) move with d.  Along d,
-    T_f and T_g something is said only if every experiment meets the published width with constant 1.
-    """
-    if sweep not in _HARDER:
-        return _EXPECTED.get(sweep)
-    if sweep in {"d", "d_logistic"} and not part.name.startswith("msg"):
-        return None
-    return _HARDER[sweep] + _WIDE if _wide_enough(configs) else None
-
-
-def _wide_enough(configs: Sequence[ExperimentConfig]) -> bool:
-    """Tell whether all of some experiments meet m > d²(T_f + T_g)²; not where d is not a field (images)."""
-    return bool(configs) and all(_wide(config) for config in configs)
-
-
-def _wide(config: ExperimentConfig) -> bool:
-    dim = getattr(config.data, "dim", None)
-    if dim is None:
-        return False
-    # Neither N nor ε enters the width.
-    setting = Setting(dim=dim, N=1, width=config.width, epsilon=1.0, T_f=config.T_f, T_g=config.T_g)
-    return config.width > published_width(setting, constant=WIDTH_CONSTANT)
 
 
 def _fixed(configs: Sequence[ExperimentConfig]) -> bool:
@@ -111,7 +46,7 @@ def trends(part: Part, panels: Sequence[Mapping[str, Any]]) -> Json | None:
     Notes
     -----
     A seed gives one number, Spearman's rank correlation of its values with x; 0 if they are all equal.
-    Seeds are independent, points of a seed are not.  Judged are the signs of these numbers (`judge_rising`),
+    Seeds are independent, points of a seed are not.  Judged are the signs of these numbers (`judge_trend`),
     the false alarm shared by the rows about which something is expected.
     """
     if part.kind != "published":
@@ -126,7 +61,7 @@ def trends(part: Part, panels: Sequence[Mapping[str, Any]]) -> Json | None:
         if len(panel["points"]) > 2
     ]
     tested = sum(row["basis"] is not None for row in rows)
-    return {"tested": tested, "rows": [row | _judged(row, tested) for row in rows]}
+    return {"tested": tested, "rows": [row | outcome(judge_trend(row, tested)) for row in rows]}
 
 
 def _row(part: Part, panel: Mapping[str, Any], series: str, configs: Sequence[ExperimentConfig]) -> Json:
@@ -140,7 +75,7 @@ def _row(part: Part, panel: Mapping[str, Any], series: str, configs: Sequence[Ex
     return {
         "sweep": panel["sweep"],
         "series": series,
-        "basis": expected(part, panel["sweep"], configs) if series == "agreement" else None,
+        "basis": expected(part.name, panel["sweep"], configs) if series == "agreement" else None,
         "published_correlation": rank_correlation(*zip(*read, strict=True)) if len(read) > 2 else None,
         "published_n": len(read),
         "correlations": found,
@@ -151,13 +86,3 @@ def _row(part: Part, panel: Mapping[str, Any], series: str, configs: Sequence[Ex
         "incomplete": max(part.seeds, len(seeds)) - len(whole),
         "fixed_data": _fixed(configs),
     }
-
-
-def _judged(row: Json, tested: int) -> Json:
-    if row["basis"] is None:
-        found = unmeasured("nothing expected")
-    elif not row["n"]:
-        found = unmeasured("no complete seed")
-    else:
-        found = judge_rising(list(row["correlations"].values()), incomplete=row["incomplete"], tests=tested)
-    return {"verdict": verdict(True, found.holds), "decision": found.decision}

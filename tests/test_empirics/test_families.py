@@ -19,8 +19,13 @@ FLOW = ExperimentConfig(data=DATA, width=50, epsilon=1.0, T_f=5.0, T_g=20.0, sol
 DESCENT = replace(FLOW, solver="gd", momentum=0.9, num_steps=40, num_steps_g=80)
 
 
+def _outcomes(configs):
+    found = dict(run_family(configs))
+    return [found[index] for index in range(len(configs))]
+
+
 def _records(configs):
-    outcomes = run_family(configs)
+    outcomes = _outcomes(configs)
     assert [outcome.error for outcome in outcomes] == [None] * len(configs)
     return [dict(outcome.record) for outcome in outcomes]
 
@@ -66,11 +71,25 @@ def test_f_is_trained_once_for_each_learning_rate(monkeypatch):
         "empirics.families.train_to",
         lambda stops, *given, **options: trained.append(stops) or train_to(stops, *given, **options),
     )
-    run_family([ten, seven, faster])
+    _outcomes([ten, seven, faster])
     of_f = [stops for stops in trained if stop_f(ten) in stops or stop_f(faster) in stops]
     assert of_f == [[stop_f(ten), stop_f(seven)], [stop_f(faster)]]
     # Each f has its own perturbations, on which g is trained, and the two samples that they come to.
     assert len(trained) == 2 + 3 * 2
+
+
+def test_an_outcome_comes_before_the_next_g_is_trained(monkeypatch):
+    trained = []
+    monkeypatch.setattr(
+        "empirics.families.train_to",
+        lambda stops, *given, **options: trained.append(stops) or train_to(stops, *given, **options),
+    )
+    sizes = [0.5, 1.0, 2.0]
+    found = [
+        (index, len(trained))
+        for index, _ in run_family([replace(FLOW, scenario="b", epsilon=size) for size in sizes])
+    ]
+    assert found == [(0, 2), (1, 3), (2, 4)]  # f, then each g
 
 
 @pytest.mark.parametrize(
@@ -130,11 +149,11 @@ def test_balanced_targets_have_mean_zero():
 
 
 def test_what_diverges_is_an_outcome_and_the_others_are_done():
-    outcomes = run_family([DESCENT, replace(DESCENT, T_g=1e39)])
+    outcomes = _outcomes([DESCENT, replace(DESCENT, T_g=1e39)])
     assert outcomes[0].error is None
     assert outcomes[1].record is None
     assert outcomes[1].error.startswith("FloatingPointError: ")
-    outcomes = run_family([replace(DESCENT, T_f=1e39)])
+    outcomes = _outcomes([replace(DESCENT, T_f=1e39)])
     assert outcomes[0].error.startswith("FloatingPointError")
 
 
@@ -148,18 +167,18 @@ def test_a_failed_measurement_leaves_the_others_of_the_family(monkeypatch):
         return g_predict(Z, X_adv, *given, **options)
 
     monkeypatch.setattr("theory.g_predict", predict)
-    outcomes = run_family([sound, other, replace(sound, T_f=2.0)])
+    outcomes = _outcomes([sound, other, replace(sound, T_f=2.0)])
     assert [outcome.error for outcome in outcomes] == [None, "MemoryError: no room", None]
 
 
 def test_inputs_beyond_the_precision_are_an_outcome():
-    outcome = run_family([replace(FLOW, epsilon=1e39)])[0]
+    (outcome,) = _outcomes([replace(FLOW, epsilon=1e39)])
     assert outcome.error == "FloatingPointError: epsilon must keep the inputs of g within float32, got 1e+39"
 
 
 def test_families_are_not_mixed():
     with pytest.raises(ValueError, match="configs must be of one family, got 2"):
-        run_family([FLOW, replace(FLOW, seed=4)])
+        _outcomes([FLOW, replace(FLOW, seed=4)])
 
 
 def test_wide_networks_at_short_times_do_what_their_initial_weights_foresee():

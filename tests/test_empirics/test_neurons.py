@@ -13,7 +13,7 @@ from empirics.neurons import (
     simulate_neurons,
 )
 from theory.bounds import neuron_envelope
-from theory.certificates import Agreement
+from theory.certificates.lazy import Agreement
 
 UNLIKELY = 1e-9
 

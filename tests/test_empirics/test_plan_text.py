@@ -7,8 +7,9 @@ import pytest
 
 from empirics import DigitsData, ExperimentConfig, FileData, ShiftedGaussianData
 from empirics.data import FashionMnistData, IdxData, MnistData
-from empirics.plan import Axis, Plan
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
+from empirics.sweep.plan import Axis, Plan
+from empirics.wide import WIDE, config_of
 
 EXAMPLE = """
 seeds = 2
@@ -30,7 +31,7 @@ seed = 3
 
 
 def test_toml_has_blocks_with_axes_linked_fields_and_replaced_values():
-    made = list(plan_of_toml(EXAMPLE).configs().values())
+    made = list(plan_of_toml(EXAMPLE).configs(WIDE).values())
     shifted = ShiftedGaussianData(dim=100, num_train=1000)
     base = ExperimentConfig(data=shifted, width=100)
     small = dataclasses.replace(shifted, dim=10)
@@ -48,7 +49,7 @@ def test_plan_survives_its_json():
     first = plan_of_toml(EXAMPLE)
     again = Plan.from_json(json.loads(json.dumps(first.to_json())))
     assert again.to_json() == first.to_json()
-    assert again.configs() == first.configs()
+    assert again.configs(WIDE) == first.configs(WIDE)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ WITH_CLASSES = [
 def test_classes_that_are_numbers_are_names_in_every_source(kind, text):
     for classes in ("[3, 4]", "[3.0, '4']", "['3', '4']"):
         (block,) = plan_of_toml(f"[base]\nwidth = 1\n{text % classes}").blocks
-        (config,) = block.configs()
+        (config,) = block.configs(config_of)
         assert isinstance(config.data, kind)
         assert config.data.classes == ("3", "4")
 
@@ -122,7 +123,7 @@ def test_classes_that_are_numbers_are_names_in_every_source(kind, text):
 def test_other_classes_are_refused_at_once(kind, text, classes, message):
     (block,) = plan_of_toml(f"[base]\nwidth = 1\n{text % classes}").blocks
     with pytest.raises((TypeError, ValueError), match=message):
-        block.configs()
+        block.configs(config_of)
 
 
 @pytest.mark.parametrize(("kind", "text"), WITH_CLASSES)
@@ -136,7 +137,7 @@ def test_sources_refuse_classes_that_are_numbers(kind, text):
 def test_a_number_for_a_path_is_refused():
     (block,) = plan_of_toml("[base]\nwidth = 1\ndata = {source = 'file', path = 5}").blocks
     with pytest.raises(TypeError, match=r"data\.path must be text, got 5"):
-        block.configs()
+        block.configs(config_of)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_number_for_a_path_is_refused():
 )
 def test_malformed_toml_is_refused(text, error, message):
     with pytest.raises(error, match=message):
-        plan_of_toml(text).configs()
+        plan_of_toml(text).configs(WIDE)
 
 
 @pytest.mark.parametrize("text", ["width", "width=", "=1", ""])

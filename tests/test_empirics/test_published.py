@@ -10,8 +10,8 @@ import pytest
 
 from empirics import GaussianData, ShiftedGaussianData, published
 from empirics.measure import cosines
-from empirics.plan import config_hash
 from empirics.published import BLOCKS, METRICS, Reading, block, cosine_reading, plan_of, points, readings
+from empirics.wide import WIDE, config_hash
 from theory import flow_time, perturbation_direction, phi
 
 COSINES = {"G T_f", "G d", "MNIST T_f", "MSG T_f", "MSG d"}
@@ -111,7 +111,7 @@ def test_configurations_of_msg_a_are_460_a_seed(solver):
     made = points("msg-a", solver=solver, seeds=1)
     hashes = {config_hash(config) for point in made for config in point.configs}
     assert len(hashes) == 4 * (1 + sum(own.values())) + 2 * 10 == 460
-    assert len(plan_of(made).configs()) == len(hashes)
+    assert len(plan_of(made).configs(WIDE)) == len(hashes)
 
 
 def test_points_have_all_pairs_of_learning_rates_and_seeds():

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import optimize
 
 import empirics.quadratic
@@ -134,6 +133,17 @@ def test_a_cap_that_is_reached_is_told():
     assert not optimal
 
 
+@pytest.mark.parametrize("norm", [1.0, 1e8, 1e14])
+def test_a_small_force_is_not_rounded_like_the_large_one_that_it_was(norm):
+    # ½ S² ξ² + S ξ over [−1, 0], from ξ = −1: −1/S, far below the rounding of 1.
+    one = np.ones(1)
+    found, optimal = least_norm(
+        norm**2 * np.eye(1), norm * one, -one, -one, 0 * one, 0 * one, 1024 * EPS * norm * one
+    )
+    assert optimal
+    assert found[0] == pytest.approx(-1 / norm, rel=1e-12)
+
+
 def test_scales():
     inputs, rest, low, high = problem(1, count=6, dim=4, kind="random")
     expected, places, _ = solve(inputs, rest, low, high, np.ones(6))
@@ -151,8 +161,8 @@ MUTANTS = {
     "stops at the first end": ("finished = finished or num == 0", "finished = True"),
     "base forgotten": ("way[i] = -base[free[i]]", "way[i] = 0.0"),
     "gives up": (
-        "which < 0:\n            return force, bool(",
-        "which < 0:\n            return force, not bool(",
+        "which < 0:\n            narrowest = 1.0",
+        "which < 0:\n            narrowest = 0.0",
     ),
     "half a back substitution": ("right[row] -= factor[k, row] * right[k]", "pass"),
 }
@@ -192,10 +202,15 @@ def is_right(changes):
     return True
 
 
-def test_the_interpreted_source_is_right():
-    assert is_right([])
+# A second solution mends what is left of the first, also where a mutant left it.
+ONE_SOLUTION = ("if rough:", "if False:")
+
+
+@pytest.mark.parametrize("changes", [[], [ONE_SOLUTION]])
+def test_the_interpreted_source_is_right(changes):
+    assert is_right(changes)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutants_are_caught(name):
-    assert not is_right([MUTANTS[name]])
+    assert not is_right([MUTANTS[name], ONE_SOLUTION])

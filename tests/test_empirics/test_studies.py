@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from empirics.families import family_key, run_family
-from empirics.plan import config_hash
 from empirics.published import plan_of
 from empirics.studies import STUDIES, points, study
+from empirics.wide import WIDE, config_hash
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -18,7 +18,7 @@ def test_study_is_a_plan_of_one_configuration_a_point_and_seed(name):
         assert [config.seed for config in point.configs] == [0, 1]
         assert {config.solver for config in point.configs} == {"flow"}
     hashes = {config_hash(config) for point in made for config in point.configs}
-    assert plan_of(made).configs().keys() == hashes
+    assert plan_of(made).configs(WIDE).keys() == hashes
     assert len(hashes) == 2 * len(made)
     assert {point.sweep for point in made} == set(study(name).sweeps)
     assert not [sweep for sweep in study(name).sweeps if "," in sweep]  # the command line separates by commas
@@ -80,7 +80,7 @@ def test_smallest_width_and_shortest_times_run():
     made = [p for p in points("training-time", seeds=1, sweeps=["digits (identity loss)"]) if p.x <= 0.1]
     made += [p for p in points("width", seeds=1) if p.x == 1]
     for point in made:
-        (outcome,) = run_family(point.configs)
+        ((_, outcome),) = run_family(point.configs)
         assert outcome.error is None, point
         assert 0 <= outcome.record["agreement_test"] <= 1
 

@@ -23,7 +23,7 @@ def holding(results):
     set_seeds(section, SEEDS)
     results["phi"]["largest_difference"] = 1e-15
     section["largest_norm"] = 1.0
-    section["num_test"] = 10**6
+    section["num_test"], section["setting"]["N"] = 10**6, 1000
     results["phi"]["monte_carlo"]["largest_deviation"] = 2.0
     set_shares(section, 0.1)
     for network in ("f", "g"):

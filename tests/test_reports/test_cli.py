@@ -1,6 +1,6 @@
 """The command: reports from start to end, again, compared and listed; one line for every bad input."""
 
-import argparse
+import contextlib
 import copy
 import errno
 import io
@@ -14,16 +14,27 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from reports import cli_report, formats, render, schema, terminal
+from empirics import config, published, studies
+from empirics.data import images, table
+from empirics.falsify import Budget
+from empirics.orthogonal.published import RULES, SWEEPS
+from empirics.orthogonal.training import LIMIT_LOSSES
+from empirics.perturb import TARGETS
+from reports import commands, formats, making, presets, render, schema, terminal
 from reports.build import build
-from reports.cli import _EXAMPLES, _commands, _parser, main
+from reports.cli import _EXAMPLES, APP, main
+from reports.compare import ERROR_PROBABILITY
+from reports.orthogonal import parts
 from reports.partial import Recorder, smaller
+from theory import setting
+from theory.orthogonal.perturbations import NORMS
 
 TINY = ["report", "--data", "shifted-gaussian", "--dim", "3", "--num-train", "8", "--num-test", "6"]
 FAST = ["--widths", "16,64", "--seeds", "2", "--num-steps", "3"]
@@ -53,7 +64,7 @@ def no_build(monkeypatch):
     def refuse(*_, **__):
         pytest.fail("bad input reached the experiments")
 
-    monkeypatch.setattr(cli_report, "build", refuse)
+    monkeypatch.setattr(making, "build", refuse)
 
 
 # Good input -------------------------------------------------------------------------------------------
@@ -261,25 +272,27 @@ def test_bad_input_is_one_line_and_nothing_is_written(line, rule, value, files, 
 @pytest.mark.parametrize(
     ("line", "rule", "value"),
     [
-        ("reprot", "must be report or render or", "got 'reprot'; did you mean report?"),
-        ("--sed", "'--sed' is no option of perturblearn", ""),
-        ("report --seed 3", "'--seed' is no option of perturblearn report; did you mean --seeds?", ""),
-        ("sweep --seed 3", "'--seed' is no option of perturblearn sweep; did you mean --seeds?", ""),
+        ("reprot", 'Unknown command "reprot". Did you mean "report"?', "perturblearn --help"),
+        ("--sed", 'Unknown command "--sed"', "perturblearn --help"),
+        ("report --seed 3", "Unknown option: --seed. Did you mean --seeds? ", "perturblearn report --help"),
+        ("sweep --seed 3", "Unknown option: --seed. Did you mean --seeds? ", "perturblearn sweep --help"),
+        ("falsify published --max-d 3", "Unknown option: --max-d. Did you mean --max-", ""),
+        ("report --study time", "Unknown option: --study, but of orthogonal and sweep; see ", ""),
+        ("report extra", "Unknown argument: 'extra'.", ""),
         (
-            "falsify published --max-d 3",
-            "'--max-d' is no option of perturblearn falsify; did you mean --max-",
+            "sweep --momentum=3",
+            "Unknown option: --momentum, but of report; see perturblearn sweep --help",
             "",
         ),
-        (
-            "report --study time",
-            "'--study' is no option of perturblearn report, but of sweep and orthogonal",
-            "",
-        ),
-        ("report extra", "'extra' is no argument of perturblearn report", ""),
-        ("report --colour=red", "'--colour' is no option of perturblearn report", ""),
-        ("report --preset slow", "--preset: must be quick or lazy or published, got 'slow'", ""),
-        ("report --preset quik", "--preset: must be quick or ", "got 'quik'; did you mean quick?"),
+        ("report --colour=red", "Unknown option: --colour. ", ""),
+        ("report --t-f 1", "Unknown option: --t-f. Did you mean --T-f?", ""),
+        ("report --no-dry-run", "Unknown option: --no-dry-run", ""),
+        ("report --preset slow", 'Invalid value "slow" for --preset. Choose from: "quick", "lazy"', ""),
+        ("report --preset quik", 'Invalid value "quik" for --preset.', 'Did you mean "quick"?'),
+        ("report --preset QUICK", 'Invalid value "QUICK" for --preset.', ""),
         ("report --seeds many", "--seeds: must be an integer, got 'many'", ""),
+        ("report --seeds 2.6", "--seeds: must be an integer, got '2.6'", ""),
+        ("report --seeds 0x3", "--seeds: must be an integer, got '0x3'", ""),
         ("report --seeds −3", "--seeds: must be an integer, got '−3'", ""),
         (
             f"report --dim {10**19}",
@@ -287,27 +300,25 @@ def test_bad_input_is_one_line_and_nothing_is_written(line, rule, value, files, 
             "",
         ),
         ("report --shift 1,5", "--shift: must be a number, got '1,5'", ""),
-        ("report --data", "--data: expected at least one argument", ""),
-        (
-            "report --data a.csv --data b.csv",
-            "--data: must be given once (several names follow one)",
-            "again",
-        ),
-        ("sweep --seeds 2 --seeds=3", "--seeds: must be given once, got it again", ""),
-        ("orthogonal --out a --out b", "--out: must be given once, got it again", ""),
-        ("falsify published --seed 1 --seed 1", "--seed: must be given once, got it again", ""),
-        ("report --classes -a,b", "--classes: expected one argument", "is written --option=-value"),
+        ("report --data", "--data requires at least 1 element", ""),
+        ("report --data digits --data", "--data requires at least 1 element", ""),
+        ("sweep --seeds 2 --seeds=3", "--seeds specified multiple times", ""),
+        ("orthogonal --out a --out b", "--out specified multiple times", ""),
+        ("falsify published --seed 1 --seed 1", "--seed specified multiple times", ""),
+        ("falsify other", 'Invalid value "other" for INEQUALITY. Choose from: "published"', ""),
+        ("report --out -a", "--out requires an argument", "is written --out=-VALUE"),
+        ("report --out --seeds 3", "--out requires an argument", ""),
         ("report --out=", "--out: must not be empty, got ''", ""),
-        ("report --format tex", "--format: must be ", "got 'tex'"),
-        ("render", "the following arguments are required: results", ""),
-        ("compare one", "the following arguments are required: B", ""),
-        ("index", "the following arguments are required: DIR", ""),
+        ("report --header none", 'Invalid value "none" for --header.', ""),
+        ("report --seeds none", "--seeds: must be an integer, got 'none'", ""),
+        ("report --format tex", 'Invalid value "tex" for --format.', ""),
+        ("render", "parameter RESULTS requires an argument", ""),
+        ("compare one", "parameter B requires an argument", ""),
+        ("index", "parameter FOLDERS requires an argument", ""),
     ],
 )
 def test_arguments_that_do_not_parse_exit_with_two(line, rule, value, capsys):
-    with pytest.raises(SystemExit) as exit_:
-        main(line.split())
-    assert exit_.value.code == 2
+    assert main(line.split()) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("perturblearn: error: ")
@@ -317,9 +328,7 @@ def test_arguments_that_do_not_parse_exit_with_two(line, rule, value, capsys):
 
 
 def test_help_names_every_option_with_an_example(capsys):
-    with pytest.raises(SystemExit) as exit_:
-        main(["report", "--help"])
-    assert exit_.value.code == 0
+    assert main(["report", "--seed", "3", "--help"]) == 0  # whatever else was typed
     shown = capsys.readouterr().out
     assert "example: perturblearn report --data" in shown
     for option in ("--data", "--preset", "--seeds", "--out", "--device", "--widths", "--T-f", "--classes"):
@@ -466,7 +475,7 @@ def test_one_seed_is_no_report(out, capsys, monkeypatch):
 @pytest.mark.usefixtures("quick_phi")
 def test_second_interruption_writes_nothing(out, capsys, monkeypatch):
     _interrupt(monkeypatch, calls=7)
-    monkeypatch.setattr(cli_report, "build_partial", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(making, "build_partial", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT))
     assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
     assert capsys.readouterr().err.endswith("perturblearn: interrupted, nothing written\n")
     assert not out.parent.exists()
@@ -512,13 +521,13 @@ def test_interruption_while_drawing_keeps_the_numbers(out, capsys, monkeypatch):
 def test_processes_that_are_stopped_leave_a_partial_report(number, out, capsys, monkeypatch):
     calls = []
 
-    def progress(share, text):
+    def show(share, text):
         calls.append(text)
         if "width" in text and sum("width" in call for call in calls) == 5:  # four runs are in
             (worker, *_) = multiprocessing.active_children()
             os.kill(os.getpid() if number == signal.SIGTERM else worker.pid, number)
 
-    monkeypatch.setattr(terminal, "progress", progress)
+    monkeypatch.setattr(terminal, "progress", lambda _: contextlib.nullcontext(show))
     widths = ["--widths", "16,64,100000", "--num-steps", "9"]
     code = main([*TINY, *FAST[2:4], *widths, "--jobs", "2", "--out", str(out)])
     said = capsys.readouterr().err.splitlines()
@@ -546,8 +555,9 @@ def _alive(group):
 
 def test_workers_end_with_a_report_that_is_killed(out):
     code = (
-        "import sys\nfrom reports import terminal\n"
-        "terminal.progress = lambda share, text: print(text, flush=True)\n"
+        "import contextlib, sys\nfrom reports import terminal\n"
+        "show = lambda share, text: print(text, flush=True)\n"
+        "terminal.progress = lambda _: contextlib.nullcontext(show)\n"
         "from reports.cli import main\nmain(sys.argv[1:])\n"
     )
     command = [*TINY, "--widths", "16,1000000", "--seeds", "2", "--jobs", "2", "--out", str(out)]
@@ -571,10 +581,11 @@ def test_workers_end_with_a_report_that_is_killed(out):
 def test_signal_while_the_command_is_imported_is_one_line(number):
     code = (
         "import os, sys\n"
+        "number, sys.argv[1:] = int(sys.argv[1]), ['phi', 'points.csv']\n"
         "class Signal:\n"
         "    def find_spec(self, name, *_):\n"
         "        if name == 'theory':\n"
-        "            os.kill(os.getpid(), int(sys.argv[1]))\n"
+        "            os.kill(os.getpid(), number)\n"
         "sys.meta_path.insert(0, Signal())\n"
         "from reports.__main__ import main\nsys.exit(main())\n"
     )
@@ -639,9 +650,7 @@ def test_report_is_whole_where_streams_take_nothing(stream, out, capsys, monkeyp
         patch.setattr(sys, "stderr", stream(request))
         assert main([*TINY, *FAST, "--jobs", "1", "--out", str(out)]) == 130
         assert main([*TINY, "--seeds", "1"]) == 2
-        with pytest.raises(SystemExit) as exit_:
-            main(["report", "--seed", "3"])
-    assert exit_.value.code == 2
+        assert main(["report", "--seed", "3"]) == 2
     assert (out / "results.json").read_bytes() == before
     assert schema.read(out / "partial")["partial"]["done"] == 3
 
@@ -650,10 +659,8 @@ def test_report_is_whole_where_streams_take_nothing(stream, out, capsys, monkeyp
 def test_letters_that_a_stream_lacks_are_replaced(encoding, capsys, monkeypatch):
     shown = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding))
-    with pytest.raises(SystemExit) as exit_:
-        main(["phi", "--help"])
-    assert exit_.value.code == 0
-    assert b"--negative-slope ?" in shown.getvalue()
+    assert main(["phi", "--help"]) == 0
+    assert b"? of the leaky ReLU, in [0, 1)" in shown.getvalue()
     assert capsys.readouterr().err == ""
 
 
@@ -724,7 +731,7 @@ def made(tiny_results, tmp_path_factory):
 
 
 def test_rendering_again_gives_the_same_bytes(made, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(cli_report, "build", lambda *_, **__: pytest.fail("rendering computes nothing"))
+    monkeypatch.setattr(making, "build", lambda *_, **__: pytest.fail("rendering computes nothing"))
     assert main(["render", str(made / "one" / "results.json"), "--out", str(tmp_path)]) == 0
     for name in ("report.html", "results.json"):
         assert (tmp_path / name).read_bytes() == (made / "one" / name).read_bytes()
@@ -811,31 +818,142 @@ def test_pdf_without_a_browser_is_refused_before_anything_runs(out, capsys, monk
 # Help -------------------------------------------------------------------------------------------------
 
 
-def test_alone_it_tells_what_it_can_do_with_an_example_each(capsys):
-    assert main([]) == 0
+def _options(name):
+    found = APP[name].assemble_argument_collection(
+        default_parameter=APP.default_parameter, parse_docstring=True
+    )
+    return [option for option in found if option.parse and option.name != "*"]
+
+
+def _shown(capsys, *arguments):
+    assert main(arguments) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    for name, command in _commands(_parser()).items():
-        assert f"{name:<10} {command.description}\n{'':10} {_EXAMPLES[name]}\n" in captured.out
-    assert "exit codes: 0 done" in captured.out
+    return captured.out
+
+
+def test_alone_it_tells_what_it_can_do_with_an_example_each(capsys):
+    shown = " ".join(_shown(capsys).split())
+    assert shown == " ".join(_shown(capsys, "--help").split())
+    for name, example in _EXAMPLES.items():
+        assert f"{name} {APP[name].help.splitlines()[0]}" in shown
+        assert example in shown
+    assert "exit codes: 0 done" in shown
+    assert sorted(_EXAMPLES) == sorted(commands.__all__)
 
 
 @pytest.mark.parametrize("name", _EXAMPLES)
-def test_help_has_every_option_its_default_and_the_exit_codes(name):
-    command = _commands(_parser())[name]
-    shown = " ".join(command.format_help().split())
-    assert f"example: {_EXAMPLES[name]}"[:60] in shown
+def test_help_has_every_option_its_default_and_the_exit_codes(name, capsys):
+    shown = " ".join(_shown(capsys, name, "-h").split())
+    assert f"example: {_EXAMPLES[name]}" in shown
     (codes,) = re.findall(r"exit codes: .*", shown)
     assert re.findall(r"\b\d+\b", codes) == ["0", "1", "2", "130", "143", "129"]
-    for action in command._actions:
-        assert action.help, action.dest
-        if action.default not in (None, argparse.SUPPRESS) and not isinstance(action.default, list):
-            assert f"(default: {action.default})" in shown, action.dest
+    for option in _options(name):
+        assert option.field_info.help or option.parameter.help, option.name
+        assert option.name in shown
+        default = option.field_info.default
+        if default not in (None, option.field_info.empty):
+            assert f"[default: {default}]" in shown, option.name
+
+
+def test_version_is_that_of_the_package(capsys):
+    assert _shown(capsys, "--version") == f"{metadata.version('perturblearn')}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_options_and_values(shell, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ZSH_CUSTOM", raising=False)
+    path = tmp_path / "made" / "completion"
+    shown = _shown(capsys, "--install-completion", "--shell", shell, "--output", str(path))
+    assert f"installed to {path}" in shown
+    script = path.read_text(encoding="utf-8")
+    assert all(word in script for word in (*_EXAMPLES, "retry-failed", "scalar-mean"))
+
+
+def test_choices_and_defaults_are_those_of_the_code():
+    """They are written down again, as those modules load slowly."""
+    given = {
+        name: {o.name: (o.get_choices(force=True), o.field_info.default) for o in _options(name)}
+        for name in _EXAMPLES
+    }
+    choices = {
+        "--preset": presets.PRESETS,
+        "--format": formats.FORMATS,
+        "--standardise": images.IMAGE_PREPARATIONS,
+        "--header": table.HEADERS[1:],
+        "--loss": setting.LOSSES,
+        "--scenario": setting.SCENARIOS,
+        "--targets": TARGETS,
+        "--precision": config.PRECISIONS,
+    }
+    assert {name: given["report"][name][0] for name in choices} == choices
+    budget = {f"--{name.replace('_', '-')}": value for name, value in vars(Budget()).items()}
+    assert {
+        name: given["falsify"][name][1] for name in budget if name in given["falsify"]
+    }.items() <= budget.items()
+    assert given["sweep"]["--size"][0] == published.SIZES
+    assert given["compare"]["--error-probability"][1] == ERROR_PROBABILITY
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "words"),
+    [
+        ("sweep", "published", published.BLOCKS),
+        ("sweep", "study", studies.STUDIES),
+        ("sweep", "size", (*published.SIZES, published.STAND_IN.format("MNIST and Fashion-MNIST"))),
+        ("orthogonal", "published", NORMS),
+        ("orthogonal", "study", parts.STUDIES),
+        ("orthogonal", "sweeps", SWEEPS),
+        ("orthogonal", "rule", RULES),
+        ("orthogonal", "loss", LIMIT_LOSSES),
+        ("orthogonal", "set", (f"{parts.SLOPE:g}", *parts.LISTS["turning"], *parts.LISTS["orthogonality"])),
+        ("report", "data", presets.DEFAULT_DATA),
+    ],
+)
+def test_help_names_what_the_code_takes(name, option, words):
+    (found,) = (item for item in _options(name) if item.name == f"--{option}")
+    said = found.parameter.help or found.field_info.help
+    assert [word for word in words if word not in " ".join(said.split())] == []
+
+
+SLOW = ("torch", "numba", "sklearn", "matplotlib", "scipy", "jinja2", "sympy", "pandas")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "--help", "--version", "report --sed 3", "--sed", *(f"{name} --help" for name in _EXAMPLES)],
+)
+def test_help_and_errors_load_nothing_slow(line):
+    code = (
+        "import sys\nfrom reports.__main__ import main\ncode = main()\n"
+        f"print(code, [name for name in {SLOW} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *line.split()],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == f"{2 * ('--sed' in line)} []"
 
 
 @pytest.mark.parametrize("name", _EXAMPLES)
 def test_examples_parse(name):
-    assert _parser().parse_args(shlex.split(_EXAMPLES[name])[1:]).command == name
+    command, _, _ = APP.parse_args(shlex.split(_EXAMPLES[name])[1:], exit_on_error=False, print_error=False)
+    assert command is getattr(commands, name)
+
+
+def test_none_is_a_word():
+    _, bound, _ = APP.parse_args(["phi", "none", "none", "--label", "none", "--out", "none"])
+    assert bound.args == (Path("none"), Path("none"))
+    assert (bound.kwargs["options"].label, bound.kwargs["options"].out) == ("none", Path("none"))
+
+
+def test_options_with_several_values_may_be_given_again():
+    _, bound, _ = APP.parse_args(["sweep", "--set", "a=1", "b=2", "--set", "c=3"], exit_on_error=False)
+    assert bound.kwargs["options"].set == ("a=1", "b=2", "c=3")
 
 
 @pytest.mark.parametrize("name", [name for name in _EXAMPLES if name in {"sweep", "orthogonal"}])
@@ -856,17 +974,40 @@ class _Terminal(io.StringIO):
 
 @pytest.mark.usefixtures("quick_phi", "no_page")
 def test_progress_is_one_line_rewritten_on_a_terminal(out, monkeypatch):
-    terminal = _Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
+    watched = _Terminal()
+    monkeypatch.setattr(sys, "stderr", watched)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     assert main([*TINY, *FAST, "--out", str(out)]) == 0
-    shown = terminal.getvalue()
-    assert "\n" not in shown
-    lines = shown.split("\r\x1b[K")
-    assert lines[0] == lines[-1] == ""  # rewritten from its start, removed at the end
-    percents = [int(re.match(r" *(\d+)%", line).group(1)) for line in lines[1:-1]]
-    assert percents[0] == 0
+    percents = [int(percent) for percent in re.findall(r"(\d+)%", watched.getvalue())]
+    assert percents[-1] == 100
     assert percents == sorted(percents)
-    assert any("width 64, seed 1" in line for line in lines)
+    assert "width 64, seed 1" in watched.getvalue()
+    assert watched.getvalue().endswith("\x1b[2K")  # removed at the end
+
+
+@pytest.mark.parametrize(
+    ("shares", "line"),
+    [([0.0, 0.25], "sweep, 0 s: 25 % 2 of 8"), ([], "sweep, 0 s")],
+    ids=["known", "unknown"],
+)
+@pytest.mark.parametrize("dumb", [False, True])
+def test_a_log_that_nobody_watches_says_what_is_done(shares, line, dumb, capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "SILENCE", 0.05)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: dumb)
+    said, deadline = "", time.monotonic() + 30
+    with terminal.progress("sweep") as show:
+        for share in shares:
+            show(share, "2 of\n8")
+        while said.count("\n") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert set(re.sub(r"\d+ s", "0 s", said).splitlines()) == {f"perturblearn: {line}"}
+    capsys.readouterr()
+    time.sleep(0.2)
+    assert capsys.readouterr() == ("", "")  # nothing comes after the end
+    assert terminal.SILENCE <= 30
 
 
 @pytest.mark.usefixtures("quick_phi", "no_page")

@@ -1,16 +1,15 @@
 """The command: what it declares, keeps, refuses and leaves, with experiments of milliseconds."""
 
-import argparse
 import json
 
 import numpy as np
 import pytest
 
-from empirics.orthogonal import running
-from empirics.outcome import Outcome
-from reports import cli_orthogonal
-from reports.cli_sweep import AllFailedError
+from empirics.orthogonal import runs
+from empirics.sweep import Outcome, runner
+from reports.cli import APP
 from reports.orthogonal import page as page_module
+from reports.terminal import AllFailedError
 
 TINY = ["--published", "L2", "--sweeps", "N_adv", "--scale", "1000", "--set", "max_steps=40"]
 TINY += ["--set", "num_test=20", "--set", "width=4"]
@@ -19,12 +18,9 @@ FAST = ["--set", "max_steps=40", "--seeds", "2"]
 
 
 def run(*arguments):
-    parser = argparse.ArgumentParser()
-    cli_orthogonal.add_parser(parser.add_subparsers(dest="command"), argparse.HelpFormatter)
-    options = parser.parse_args(["orthogonal", *map(str, arguments)])
-    if not options.dry_run and options.executor is None:
-        options.executor = "serial"
-    return cli_orthogonal.orthogonal(options, command="perturblearn orthogonal")
+    serial = () if "--dry-run" in arguments else ("--executor", "serial")
+    command, bound, _ = APP.parse_args(["orthogonal", *map(str, arguments), *serial])
+    return command(**bound.kwargs)(lambda _share, _what: None)
 
 
 @pytest.fixture
@@ -52,14 +48,14 @@ def test_a_finished_folder_is_drawn_again_byte_for_byte(out, monkeypatch, capsys
     def refuse(_config):
         raise AssertionError
 
-    monkeypatch.setattr(running, "run_orthogonal", refuse)
+    monkeypatch.setattr(runs, "run_orthogonal", refuse)
     assert run("--out", out) == said
     assert _bytes(out) == first
 
 
 def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, monkeypatch):
     run(*TINY, "--seeds", 2, "--out", tmp_path / "whole")
-    real, count = running.run_orthogonal, []
+    real, count = runs.run_orthogonal, []
 
     def some(config):
         count.append(config)
@@ -68,12 +64,12 @@ def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, m
         return real(config)
 
     with monkeypatch.context() as patched:
-        patched.setattr(running, "run_orthogonal", some)
+        patched.setattr(runs, "run_orthogonal", some)
         with pytest.raises(KeyboardInterrupt, match=r"5 of 16 results are in .*; the same command does"):
             run(*TINY, "--seeds", 2, "--out", out)
     assert len(list((out / "results").glob("*.json"))) == 5
     count.clear()
-    monkeypatch.setattr(running, "run_orthogonal", lambda config: count.append(config) or real(config))
+    monkeypatch.setattr(runs, "run_orthogonal", lambda config: count.append(config) or real(config))
     run("--out", out)  # the plan of the folder
     assert len(count) == 11
     assert _bytes(out) == _bytes(tmp_path / "whole")
@@ -81,8 +77,8 @@ def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, m
 
 def test_more_seeds_extend_a_folder_and_fewer_are_refused(out, plain, monkeypatch):
     run(*STUDY, *FAST, "--out", out)
-    ran, real = [], running.run_orthogonal
-    monkeypatch.setattr(running, "run_orthogonal", lambda config: ran.append(config) or real(config))
+    ran, real = [], runs.run_orthogonal
+    monkeypatch.setattr(runs, "run_orthogonal", lambda config: ran.append(config) or real(config))
     run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
     assert {config.seed for config in ran} == {2}
     with pytest.raises(ValueError, match=r"out must be another folder: .* holds 'Study: orthogonality'"):
@@ -98,12 +94,16 @@ def test_a_damaged_result_is_done_again(out, plain):
     assert _bytes(out) == first
 
 
-def test_a_folder_of_another_command_is_refused(out):
-    from empirics.store import ResultFolder  # noqa: PLC0415
+@pytest.mark.parametrize(
+    ("plan", "what"),
+    [({"blocks": []}, "another command"), ({"kind": "orthogonal", "part": {}}, "an older version")],
+)
+def test_a_folder_of_another_command_is_refused(out, plan, what):
+    from empirics.sweep.store import ResultFolder  # noqa: PLC0415
 
     out.mkdir(parents=True)
-    ResultFolder(out).write_plan({"blocks": []})
-    with pytest.raises(ValueError, match="one of another command"):
+    ResultFolder(out).write_plan(plan)
+    with pytest.raises(ValueError, match=f"got one of {what}"):
         run(*TINY, "--out", out)
 
 
@@ -230,11 +230,11 @@ def test_without_an_attack_nothing_is_said_of_perturbed_sets(out, tmp_path, plai
 
 
 def test_versions_stay_with_the_results_they_made(out, plain, monkeypatch):
-    real = cli_orthogonal.metadata.version
+    real = runner.metadata.version
     run(*STUDY, *FAST, "--out", out)
     first = _bytes(out)
     (made,) = json.loads(first["report.json"])["provenance"]["versions"]
-    monkeypatch.setattr(cli_orthogonal.metadata, "version", lambda name: real(name) + ".later")
+    monkeypatch.setattr(runner.metadata, "version", lambda name: real(name) + ".later")
     run(*STUDY, *FAST, "--out", out)  # nothing is missing
     assert _bytes(out) == first
     run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
@@ -274,7 +274,7 @@ def test_a_folder_in_which_every_run_failed_is_drawn_and_told(out, tmp_path, pla
     def fail(_config):
         return Outcome.failed(ArithmeticError("no"))
 
-    monkeypatch.setattr(running, "run_orthogonal", fail)
+    monkeypatch.setattr(runs, "run_orthogonal", fail)
     with pytest.raises(AllFailedError, match="0 of 4 runs done, 4 failed"):
         run(*STUDY, *FAST, "--out", out)
     assert "4 of 4 runs failed" in (out / "report.html").read_text("utf-8")

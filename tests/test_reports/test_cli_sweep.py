@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from empirics.outcome import Outcome
-from empirics.store import ResultFolder
 from empirics.sweep import Summary
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.store import ResultFolder
 from reports.cli import main
-from reports.cli_sweep import table
+from reports.sweeps.run import table
 
 FIELDS = ["sweep", "--data", "gaussian", "--set", "data.dim=3", "--set", "data.num_train=4"]
 TINY = [*FIELDS, "--axis", "width=10,20", "--axis", "T_f,T_g=1:2,3:4", "--seeds", "2"]
@@ -29,12 +29,10 @@ def families(monkeypatch):
     module.ran, module.fails = [], lambda config: None
 
     def run_family(configs, *, device):
-        outcomes = []
-        for config in configs:
+        for index, config in enumerate(configs):
             module.ran.append(config)
             error = module.fails(config)
-            outcomes.append(Outcome(error=error) if error else Outcome(record={"value": config.width / 8}))
-        return outcomes
+            yield index, Outcome(error=error) if error else Outcome(record={"value": config.width / 8})
 
     module.run_family = run_family
     module.family_key = lambda config: f"{config.width} {config.T_f} {config.seed}"
@@ -255,8 +253,7 @@ def test_other_plan_needs_to_be_merged(families, out, capsys):
 
 
 def test_help_tells_of_classes_and_of_other_data(capsys):
-    with pytest.raises(SystemExit):
-        main(["sweep", "--help"])
+    assert main(["sweep", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "two classes: data.classes=3:8" in shown
     assert "of images bundled digits (8x8) in place of MNIST and Fashion-MNIST" in shown
@@ -310,7 +307,7 @@ def test_progress_is_shown_to_those_who_watch(families, out, capsys, monkeypatch
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     assert main([*TINY, *SERIAL, "--out", str(out)]) == 0
-    assert "8/8" in capsys.readouterr().err
+    assert "8 of 8" in capsys.readouterr().err
 
 
 def test_table_is_short():
@@ -329,9 +326,9 @@ def test_cluster_that_does_not_answer_is_one_line(families, out, tmp_path):
     """In a process of its own, as Dask logs."""
     pytest.importorskip("distributed")
     code = (
-        "import sys\nfrom empirics import cluster\n"
+        "import sys\nfrom empirics.sweep import cluster\n"
         "cluster._CONNECT_SECONDS = 0.2\n"
-        "from empirics.outcome import Outcome\nimport types\n"
+        "from empirics.sweep.outcome import Outcome\nimport types\n"
         "module = types.ModuleType('empirics.families')\n"
         "module.run_family = module.family_key = str\n"
         "sys.modules['empirics.families'] = module\n"

@@ -6,8 +6,10 @@ import re
 import html5lib
 import pytest
 
+from empirics import costs
 from empirics.costs import SOLVERS, slopes
-from reports.costs import NUMBERS, PAGE, figure, main, render, write
+from reports.cli import main
+from reports.costs import NUMBERS, PAGE, figure, render, write
 
 
 def results(peak=lambda x: 2**20 * x):
@@ -73,24 +75,21 @@ def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
     assert (folder / PAGE).read_text("utf-8") == page
 
 
-def test_command_writes_a_page(tmp_path, capsys):
-    assert (
-        main(["--out", str(tmp_path), "--repeats", "2"], measure=lambda **given: results() | given_of(given))
-        == 0
-    )
+def test_command_writes_a_page(tmp_path, capsys, monkeypatch):
+    def measure(*, repeats, progress):
+        progress(1, 2)
+        return results() | {"repeats": repeats}
+
+    monkeypatch.setattr(costs, "measure", measure)
+    assert main(["costs", "--out", str(tmp_path), "--repeats", "2"]) == 0
     assert capsys.readouterr().out == f"page:    {tmp_path / PAGE}\n"
     written = json.loads((tmp_path / NUMBERS).read_text("utf-8"))
     assert written["repeats"] == 2
-    assert written["provenance"]["command"] == "python -m reports.costs --repeats 2"
+    assert written["provenance"]["command"] == "perturblearn costs --repeats 2"
     assert str(tmp_path) not in (tmp_path / NUMBERS).read_text("utf-8")
 
 
-def given_of(given):
-    given["progress"](1, 2)
-    return {"repeats": given["repeats"]}
-
-
 def test_command_tells_what_is_wrong(tmp_path, capsys):
-    assert main(["--out", str(tmp_path), "--repeats", "0"]) == 2
-    assert capsys.readouterr().err == "error: repeats must be >= 1, got 0\n"
+    assert main(["costs", "--out", str(tmp_path), "--repeats", "0"]) == 2
+    assert capsys.readouterr().err == "perturblearn: error: repeats must be >= 1, got 0\n"
     assert not list(tmp_path.iterdir())

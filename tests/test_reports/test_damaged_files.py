@@ -15,7 +15,7 @@ from empirics import FileData
 from empirics.data.file import read_points
 from empirics.data.idx import read_idx
 from empirics.plan_text import plan_of_toml
-from empirics.store import DamagedError, ResultFolder
+from empirics.sweep.store import DamagedError, ResultFolder
 from reports import schema
 
 X = np.column_stack([np.linspace(-1, 1, 9), np.linspace(3, 4, 9) ** 2])

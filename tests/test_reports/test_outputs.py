@@ -9,8 +9,8 @@ from urllib.parse import urljoin
 import numpy as np
 import pytest
 
-from empirics.store import ResultFolder
-from reports import cli, cli_report, cli_sweep, costs, formats, schema
+from empirics.sweep.store import ResultFolder
+from reports import formats, making, schema
 from reports.cli import main
 from reports.report import Report
 
@@ -28,7 +28,7 @@ COMMANDS = {
     "render": (["render", "{report}"], ""),
     "compare": (["compare", "{report}", "{report}"], ""),
     "index": (["index", "{report}"], "out.html"),
-    "costs": ([], ""),
+    "costs": (["costs"], ""),
 }
 
 
@@ -46,35 +46,34 @@ def nothing_runs(monkeypatch):
     def refuse(*_, **__):
         pytest.fail("started although the output cannot be written")
 
-    for module, name in (
-        (cli_report, "build"),
-        (cli_report, "compare"),
-        (cli_report.listing, "index_page"),
-        (cli_sweep, "count_tasks"),
-        (cli, "falsify"),
-        (cli, "phi"),
-        (formats, "files"),
+    for name in (
+        "empirics.costs.measure",
+        "empirics.falsify.falsify",
+        "empirics.sweep.runner.run_tasks",
+        "reports.compare.compare",
+        "reports.formats.files",
+        "reports.listing.index_page",
+        "reports.making.build",
+        "theory.phi",
     ):
-        monkeypatch.setattr(module, name, refuse)
-    for name in ("empirics.sweep.run_tasks", "empirics.orthogonal.running.run_tasks"):
         monkeypatch.setattr(name, refuse)
     return refuse
 
 
-def run(command, out, given, measure):
+def run(command, out, given):
     words, _ = COMMANDS[command]
     typed = [*(word.format(**given) for word in words), f"--out={out}"]
-    return costs.main(typed, measure=measure) if command == "costs" else main(typed)
+    return main(typed)
 
 
 def tree(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def refused(command, out, folder, given, measure, capsys):
+def refused(command, out, folder, given, capsys):
     """Run a command that must be refused; return what it says, and check that all is as before."""
     before = tree(folder)
-    assert run(command, out, given, measure) == 2
+    assert run(command, out, given) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
@@ -96,7 +95,7 @@ def test_output_that_cannot_be_is_known_before_anything_runs(
         "dangling": ("dangling", "is a link to 'nowhere', which is not there"),
         "long": ("x" * 256, "File name too long"),
     }[obstacle]
-    error = refused(command, place / first / COMMANDS[command][1], place, given, nothing_runs, capsys)
+    error = refused(command, place / first / COMMANDS[command][1], place, given, capsys)
     assert re.search(rf"output must be writable, got '{place / first}.*': .*{reason}", error)
     assert (place / "file").read_text() == "kept"
 
@@ -104,20 +103,20 @@ def test_output_that_cannot_be_is_known_before_anything_runs(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_disk_without_room_is_known_before_anything_runs(command, given, full_disk, nothing_runs, capsys):
     out = full_disk / "new" / COMMANDS[command][1]
-    error = refused(command, out, full_disk, given, nothing_runs, capsys)
+    error = refused(command, out, full_disk, given, capsys)
     assert re.search(rf"output must be writable, got '{full_disk}.*': {full_disk.reason}\n", error)
 
 
 @pytest.mark.parametrize("command", ["report", "render"])
 def test_folder_of_a_sweep_takes_no_report(command, tmp_path, given, nothing_runs, capsys):
     ResultFolder(tmp_path / "sweep").write_plan({"blocks": []})
-    error = refused(command, tmp_path / "sweep", tmp_path, given, nothing_runs, capsys)
+    error = refused(command, tmp_path / "sweep", tmp_path, given, capsys)
     assert f"output folder must not be one of a sweep or study, got '{tmp_path / 'sweep'}'" in error
 
 
 @pytest.mark.parametrize("command", ["sweep", "orthogonal"])
 def test_folder_of_a_report_takes_no_sweep(command, tmp_path, given, nothing_runs, capsys):
-    error = refused(command, given["report"], tmp_path, given, nothing_runs, capsys)
+    error = refused(command, given["report"], tmp_path, given, capsys)
     assert "result folder must be new or hold a plan.json" in error
     assert "with results.json; choose another one" in error
 
@@ -125,7 +124,7 @@ def test_folder_of_a_report_takes_no_sweep(command, tmp_path, given, nothing_run
 def test_points_are_not_written_over_by_their_kernel(tmp_path, given, nothing_runs, capsys):
     (tmp_path / "link.npy").symlink_to("points.npy")
     for name in ("points.npy", "link.npy"):
-        error = refused("phi", tmp_path / name, tmp_path, given, nothing_runs, capsys)
+        error = refused("phi", tmp_path / name, tmp_path, given, capsys)
         assert f"output must be another file than the input, got '{tmp_path / name}'" in error
     np.testing.assert_array_equal(np.load(given["points"]), np.eye(2))
 
@@ -133,7 +132,7 @@ def test_points_are_not_written_over_by_their_kernel(tmp_path, given, nothing_ru
 def test_page_that_is_listed_is_not_written_over_by_the_list(tmp_path, given, capsys):
     page = tmp_path / "report" / "report.html"
     page.write_text("kept")
-    assert "output must be another file" in refused("index", page, tmp_path, given, None, capsys)
+    assert "output must be another file" in refused("index", page, tmp_path, given, capsys)
     assert page.read_text() == "kept"
 
 
@@ -153,10 +152,10 @@ def test_numbers_are_kept_if_the_page_cannot_be_made(tmp_path, tiny_results, mon
     def fail(_results):
         raise failure
 
-    monkeypatch.setattr(cli_report, "build", lambda *_, **__: tiny_results)
+    monkeypatch.setattr(making, "build", lambda *_, **__: tiny_results)
     monkeypatch.setattr(formats, "render", fail)
     out = tmp_path / "a report"
-    assert run("report", out, {}, None) == 2
+    assert run("report", out, {}) == 2
     numbers = out / schema.RESULTS
     said = f"error: {failure}; {numbers} is whole; for the page: perturblearn render '{numbers}'\n"
     assert capsys.readouterr().err.endswith(said)

@@ -15,7 +15,8 @@ import pytest
 from empirics import ExperimentConfig, FileData
 from reports import Series, figures, render, text
 from reports.build import build
-from reports.render import legible, mathml, partial_note
+from reports.render import mathml, partial_note
+from reports.text import legible
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -13,10 +13,12 @@ import pytest
 from scipy import stats
 
 from empirics.published import Reading
-from reports.orthogonal import Part, build, claims, claims_published
-from reports.orthogonal.claims import TURN_ERROR
-from reports.orthogonal.claims_published import CHANCE_WIDTH, HALF_AS_OFTEN, MAP_ERROR, MEANS_ROOM
-from reports.orthogonal.rows import VIOLATION
+from reports.claims import claims_of_orthogonal as claims
+from reports.claims.orthogonal import published
+from reports.claims.orthogonal.published import CHANCE_WIDTH, HALF_AS_OFTEN, MAP_ERROR, MEANS_ROOM
+from reports.claims.orthogonal.rows import VIOLATION
+from reports.claims.orthogonal.turning import TURN_ERROR
+from reports.orthogonal import Part, build
 from reports.sweeps.reproduction import summary
 from reports.verdicts import FALSE_ALARM, MISSED
 
@@ -68,7 +70,7 @@ class _Fixed:
         return getattr(self._part, name)
 
     def _row(self, config):
-        row = {"hash": self.hash_of(config), **config.to_json(), "error": None}
+        row = {"hash": self.hash_of(config), **config.to_json(), "status": "done"}
         for name in ("f", "g"):
             row |= {f"multipliers_{name}": "holds", f"orthogonal_{name}": "fails", f"points_{name}": 1000}
             row |= {f"orthogonal_rows_{name}": "holds", f"cosine_{name}": 1.0, f"firm_{name}": 0}
@@ -164,8 +166,8 @@ def _verdicts(page, kind, *, seeds=SEEDS, worlds=WORLDS):
     for _ in range(worlds):
         for claim in _world(page, kind, seeds, rng):
             for words, verdicts in found.items():
-                if words in claim["statement"] and "p_max" not in claim["statement"]:
-                    verdicts.append(claim["verdict"])
+                if words in claim.statement and "p_max" not in claim.statement:
+                    verdicts.append(claim.verdict)
     return found
 
 
@@ -208,7 +210,7 @@ def _one_more(kind, rng, *, seeds=SEEDS, values=9):
         other = rng.normal(0.7, 0.05) if chance is None else ours[0] if rng.random() < chance else 1.5
         cell = summary(dict(enumerate(ours)), Reading(other, 0.0))
         points.append({"series": "adversarial", "key": x, "x": x, "metrics": {"accuracy_g": cell}})
-    return claims_published._published({"panels": [{"name": "N", "points": points}]})["verdict"]
+    return published._published({"panels": [{"name": "N", "points": points}]}).verdict
 
 
 @pytest.mark.parametrize("kind", list(WORLD))
@@ -243,7 +245,7 @@ def _examination(outcome):
 def test_what_is_proved_is_said_as_it_is(outcome):
     found = claims(build(DATA, [], examination=_examination(outcome), provenance={"versions": []}))
     for words in PROVED:
-        verdicts = {claim["verdict"] for claim in found if words in claim["statement"]}
+        verdicts = {claim.verdict for claim in found if words in claim.statement}
         assert verdicts == {outcome}, words
 
 
@@ -254,7 +256,7 @@ def test_what_is_proved_is_said_as_it_is(outcome):
 def test_convergence_is_counted(lost, converged, expected):
     row = {"trained": 90 * (converged > 0), "converged": converged, "lost": lost, "median_residual": 0.01}
     results = build(DATA, [], provenance={"versions": []}) | {"convergence": row}
-    (verdict,) = {c["verdict"] for c in claims(results) if COUNTED[0] in c["statement"]}
+    (verdict,) = {c.verdict for c in claims(results) if COUNTED[0] in c.statement}
     assert verdict == expected
 
 
@@ -264,5 +266,5 @@ def test_every_claim_has_a_world(page):
     made = claims(build(PAGES[page][0], [], examination=examined, provenance={"versions": []}))
     rows = (*PAGES[page][1], ONE_MORE_SEED, *COUNTED, *PROVED)
     for claim in made + _world(page, "true", SEEDS, np.random.default_rng(0)):
-        assert sum(words in claim["statement"] for words in rows) == 1, claim["statement"]
-        assert claim["decision"]
+        assert sum(words in claim.statement for words in rows) == 1, claim.statement
+        assert claim.decision

@@ -10,7 +10,7 @@ import empirics
 import theory
 from empirics import measure
 from theory import bounds, lazy, orthogonal, testing
-from theory._validation import as_real
+from theory.validation import as_real
 
 X = np.array([[1.0, 2.0], [0.5, -1.0], [-2.0, 0.25]])
 Z = X[:2]

@@ -6,7 +6,7 @@ import sympy as sp
 
 from theory import expressions as ex
 from theory.bounds.envelope import NeuronEnvelope
-from theory.bounds.independent import _fall_of_tail
+from theory.certificates.independent import _fall_of_tail
 
 
 def test_the_angle_form_is_the_correlation_form():

@@ -9,11 +9,10 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import theory
-from theory import Setting, bounds, orthogonal
+from theory import Setting, bounds, certificates, orthogonal
 from theory.bounds import moments
 from theory.bounds.gradients import Spread
 from theory.lazy import LAZY_LOSSES
@@ -290,7 +289,7 @@ def test_a_share_of_delta_that_is_rounded_proves_nothing():
         assert not theory.certify(X, X, y, here, delta, simultaneous=True).certified.any()
         assert not theory.certify_agreement(X, X, y, X, y, here, delta).certified.any()
         assert np.isinf(bounds.initial_bound(X, here, delta).value).all()
-        assert theory.bounds.truncation_risk(delta, 3, simultaneous=True) > 0
+        assert certificates.truncation_risk(delta, 3, simultaneous=True) > 0
 
 
 @pytest.mark.parametrize("simultaneous", [False, True])
@@ -299,11 +298,11 @@ def test_a_simulation_proves_nothing_at_a_rounded_delta(simultaneous):
     X = np.ones((1, 1))
     sample = {"initial": rng.normal(size=(64, 1)), "readouts": rng.normal(size=64), "norms": np.ones(64)}
     for delta, proved in ((0.1, True), (SMALLEST, False)):
-        truncation = bounds.truncation_risk(delta, 1, simultaneous=simultaneous)
+        truncation = certificates.truncation_risk(delta, 1, simultaneous=simultaneous)
         envelope = bounds.neuron_envelope(
             X, X, np.ones(1), width=4, T=1e-3, num_steps=1, truncation=truncation
         )
-        found = bounds.certify_independent(
+        found = certificates.certify_independent(
             np.full((64, 1), 9.0), **sample, envelope=envelope, delta=delta, simultaneous=simultaneous
         )
         assert found.certified.tolist() == [proved]

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from theory import augmented_inner, kappa, preactivation_scale
-from theory import expressions as ex
+from theory import augmented_inner, expressions as ex, kappa, preactivation_scale
 
 
 def test_kappa_and_scale_by_hand():

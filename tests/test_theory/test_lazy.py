@@ -6,13 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import special, stats
 
 import theory
-from theory import expressions as ex
-from theory import lazy
+from theory import expressions as ex, lazy
 from theory.kernel.enclosure import Sign
 from theory.lazy import losses, solvers
 

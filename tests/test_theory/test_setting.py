@@ -4,11 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from theory import Setting, flow_time, learning_rate_for
-from theory import expressions as ex
+from theory import Setting, expressions as ex, flow_time, learning_rate_for
 from theory.lazy.losses import SLOPE
 from theory.setting import LOSSES
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import find, given
-from hypothesis import settings as profile
-from hypothesis import strategies as st
+from hypothesis import find, given, settings as profile, strategies as st
 from hypothesis.errors import NoSuchExample
 from scipy import stats
 

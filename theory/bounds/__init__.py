@@ -1,21 +1,14 @@
 """Inequalities of the theory with their constants.
 
-`free`: width and free neurons; `gradients`: how far ∇f is from its prediction; `apriori`: agreement before
-training; `margin`: how far a trained network is from its prediction, from `moments` and
-`speeds`; `independent`: certificates far from lazy, from simulated neurons and their `envelope`; `published`:
-the Õ forms.
+`free`: width and free neurons; `gradients`: how far ∇f is from its prediction; `margin`: how far a trained
+network is from its prediction, from `moments` and `speeds`; `envelope`: what a single neuron can do;
+`published`: the Õ forms.  What is decided from them: `theory.certificates`.
 """
 
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.envelope import NeuronEnvelope, neuron_envelope
 from theory.bounds.free import Network, free_fraction, width_bound
 from theory.bounds.gradients import gradient_bound
-from theory.bounds.independent import (
-    IndependentCertificate,
-    certify_independent,
-    truncation_risk,
-    upper_mean,
-)
 from theory.bounds.margin import (
     Dynamics,
     drift_bound,
@@ -28,8 +21,6 @@ from theory.bounds.moments import free_fourth_moment, free_second_moment
 from theory.bounds.published import (
     LabelNoise,
     MarginThresholds,
-    PublishedComparison,
-    compare_published,
     margin_thresholds,
     published_width,
 )
@@ -38,14 +29,10 @@ __all__ = [
     "Assumption",
     "Bound",
     "Dynamics",
-    "IndependentCertificate",
     "LabelNoise",
     "MarginThresholds",
     "Network",
     "NeuronEnvelope",
-    "PublishedComparison",
-    "certify_independent",
-    "compare_published",
     "drift_bound",
     "flip_bound",
     "free_fourth_moment",
@@ -58,7 +45,5 @@ __all__ = [
     "margin_thresholds",
     "neuron_envelope",
     "published_width",
-    "truncation_risk",
-    "upper_mean",
     "width_bound",
 ]

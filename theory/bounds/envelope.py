@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from theory._validation import (
+from theory.bounds.moments import QUIET
+from theory.bounds.speeds import Speeds
+from theory.setting import learning_rate_for
+from theory.validation import (
     Array,
     as_labels,
     as_points,
@@ -21,9 +24,6 @@ from theory._validation import (
     check_real,
     check_slope,
 )
-from theory.bounds.moments import QUIET
-from theory.bounds.speeds import Speeds
-from theory.setting import learning_rate_for
 
 # Outward: more than the rounding of the sums below.
 OUTWARD = 1 + 1e-11
@@ -87,8 +87,8 @@ class NeuronEnvelope:
 
         **Derivation.**  Derivation 10, steps 3 and 4.
 
-        **Checked by.**  tests/test_theory/test_bounds/test_independent.py: M against quadrature, the bound
-        against trained neurons; an equality without training.
+        **Checked by.**  tests/test_theory/test_certificates/test_independent.py: M against quadrature, the
+        bound against trained neurons; an equality without training.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class NeuronEnvelope:
 
         **Derivation.**  Derivation 10, step 5.
 
-        **Checked by.**  tests/test_theory/test_bounds/test_independent.py, against simulation.
+        **Checked by.**  tests/test_theory/test_certificates/test_independent.py, against simulation.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ def neuron_envelope(
 
     **Derivation.**  Derivation 10, steps 3 and 4.
 
-    **Checked by.**  tests/test_theory/test_bounds/test_independent.py and
+    **Checked by.**  tests/test_theory/test_certificates/test_independent.py and
     tests/test_empirics/test_neurons.py: no trained neuron moves further.  `direct` is attained where no
     activation changes sign; it is hopeless for perturbations alone, where P and Q are near ½ and P − Q is
     small, which is what `inner` and `outer` are for.  Those are vacuous for inputs of norm √d.

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_nonnegative, check_choice, check_real
 from theory.setting import Setting
+from theory.validation import Array, as_nonnegative, check_choice, check_real
 
 Network = Literal["f", "g", "both"]
 
@@ -36,8 +36,8 @@ def free_fraction(
     **Derivation.**  Derivation 5.
 
     **Checked by.**  tests/test_theory/test_bounds/test_free.py (law, against simulation) and
-    tests/test_empirics/test_measure.py (trained networks: no neuron flips that was not free).  Exact as
-    the law of free neurons; loose for those that do flip, the report shows by how much.
+    tests/test_empirics/test_measure/test_counts.py (trained networks: no neuron flips that was not free).
+    Exact as the law of free neurons; loose for those that do flip, the report shows by how much.
 
     Parameters
     ----------

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, check_probability
 from theory.bounds.bound import Assumption, Bound
-from theory.bounds.margin import _bad as bad_shares
+from theory.bounds.margin import bad_shares
 from theory.bounds.moments import QUIET, fourth_moment, log_inverse, second_moment
 from theory.bounds.speeds import EPS, Speeds
-from theory.kernel.arrays import NEAREST
+from theory.kernel.rows import NEAREST
 from theory.predictors import perturbation_direction
 from theory.setting import Setting
+from theory.validation import Array, as_labels, as_points, check_probability
 
 _THIRD = 2 * math.sqrt(2 / math.pi)  # E|α|³, α ~ N(0, 1)
 _RATES = np.exp(np.linspace(-2.0, 2.0, 81))  # the best of a grid of Chernoff rates is one of them
@@ -133,8 +133,8 @@ def gradient_bound(X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -
 
     **Derivation.**  Derivation 13, steps 1 to 4.
 
-    **Checked by.**  tests/test_theory/test_bounds/test_apriori.py: violations on simulated networks, each
-    term beside what it bounds.
+    **Checked by.**  tests/test_theory/test_certificates/test_apriori.py: violations on simulated networks,
+    each term beside what it bounds.
 
     Parameters
     ----------

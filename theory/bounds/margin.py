@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, check_choice, check_probability
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.moments import (
     QUIET,
@@ -26,16 +25,17 @@ from theory.bounds.moments import (
 from theory.bounds.speeds import EPS, Speeds
 from theory.predictors import f_predict
 from theory.setting import Setting
+from theory.validation import Array, as_labels, as_points, check_choice, check_probability
 
 Dynamics = Literal["descent", "flow"]
 DYNAMICS = ("descent", "flow")
 # The part of δ for the flips; the start is the larger error and gets the rest.
-_FLIPS_RISK = 0.2
+FLIPS_RISK = 0.2
 # Elementary functions of positive numbers: a few dozen roundings, far below this.
 _SLACK = 1e-9
 
 
-class _Problem(NamedTuple):
+class Problem(NamedTuple):
     """Checked arguments, as the bounds of one network at time T use them."""
 
     at: Speeds  # at the query points
@@ -171,7 +171,7 @@ def flip_bound(
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
-    return Bound(_inflate(_flips(problem, risk)), risk, _assumptions(setting, "descent"))
+    return Bound(_inflate(flip_terms(problem, risk)), risk, _assumptions(setting, "descent"))
 
 
 @QUIET
@@ -212,7 +212,7 @@ def drift_bound(
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
-    return Bound(_inflate(_drift(problem, risk / 2)), risk, _assumptions(setting, "flow"))
+    return Bound(_inflate(drift_terms(problem, risk / 2)), risk, _assumptions(setting, "flow"))
 
 
 @QUIET
@@ -275,12 +275,12 @@ def margin_bound(
     risk = check_probability("delta", delta)
     mean = f_predict(problem.at.Z, problem.at.X, problem.at.y, negative_slope=setting.negative_slope)
     terms: dict[str, Array] = {
-        "initial network and kernel": _start(problem, mean, (1 - _FLIPS_RISK) * risk, sides)
+        "initial network and kernel": _start(problem, mean, (1 - FLIPS_RISK) * risk, sides)
     }
-    flips = _flips(problem, _FLIPS_RISK * risk)
+    flips = flip_terms(problem, FLIPS_RISK * risk)
     if dynamics == "flow":
         # A₂ bounds the sum of sizes, and so both sides at once; M + F bounds one side.
-        drift = _drift(problem, _FLIPS_RISK * risk / sides)
+        drift = drift_terms(problem, FLIPS_RISK * risk / sides)
         better = sum(drift.values()) < flips["flips"]
         terms |= {name: np.where(better, value, 0.0) for name, value in drift.items()}
         flips = {"flips": np.where(better, 0.0, flips["flips"])}
@@ -292,7 +292,7 @@ def margin_bound(
 # Terms ---------------------------------------------------------------------------------------------
 
 
-def _start(problem: _Problem, mean: Array, risk: float, sides: int) -> Array:
+def _start(problem: Problem, mean: Array, risk: float, sides: int) -> Array:
     """Return the initial network and the kernel fluctuation, over T: Derivation 8, step 2."""
     if problem.T == 0:
         return np.full(len(problem.at.Z), np.inf)
@@ -312,7 +312,7 @@ def _start(problem: _Problem, mean: Array, risk: float, sides: int) -> Array:
     return np.asarray(np.max(tails, axis=0) / problem.T)
 
 
-def _second_moment(problem: _Problem) -> Array:
+def _second_moment(problem: Problem) -> Array:
     """V = E q², exactly, rounded up: φ'_z² φ'_i φ'_j has an orthant probability; Derivation 8, step 1."""
     at, slope = problem.at, problem.at.slope
     c = at.signed
@@ -332,7 +332,7 @@ def _second_moment(problem: _Problem) -> Array:
     return np.asarray(np.clip(value + error, 0, at.largest**2))
 
 
-def _flips(problem: _Problem, risk: float) -> dict[str, Array]:
+def flip_terms(problem: Problem, risk: float) -> dict[str, Array]:
     """Every neuron that could flip does: Derivation 8, step 3."""
     at, samples, R = problem.at, problem.samples, problem.reach
     tau, tau_n = R * at.largest / at.scale, R * samples.largest / samples.scale
@@ -342,13 +342,13 @@ def _flips(problem: _Problem, risk: float) -> dict[str, Array]:
     return {"flips": (1 - at.slope) * (mean + bernstein(root**2, scale, problem.width, risk))}
 
 
-def _drift(problem: _Problem, risk: float) -> dict[str, Array]:
+def drift_terms(problem: Problem, risk: float) -> dict[str, Array]:
     """Bias and fluctuation of the flips of a flow: Derivation 9."""
     at, samples, R = problem.at, problem.samples, problem.reach
     slope, c = at.slope, 2 * R / np.pi
-    in_strip_of_z = _bad(R, samples, at, at.theta.T).T  # x_n bad in the strip of z, shape (Q, N)
-    in_strip_of_x = _bad(R, at, samples, at.theta)  # z bad in the strip of x_n, shape (Q, N)
-    among = _bad(R, samples, samples, samples.theta).T  # x_j bad in the strip of x_n, shape (N, N)
+    in_strip_of_z = bad_shares(R, samples, at, at.theta.T).T  # x_n bad in the strip of z, shape (Q, N)
+    in_strip_of_x = bad_shares(R, at, samples, at.theta)  # z bad in the strip of x_n, shape (Q, N)
+    among = bad_shares(R, samples, samples, samples.theta).T  # x_j bad in the strip of x_n, shape (N, N)
     unsure_z = (1 - slope) / 2 * np.einsum("qn,qn->q", at.shares, in_strip_of_z)
     unsure_n = (1 - slope) / 2 * np.einsum("nj,nj->n", samples.shares, among)
     crossing_z = c / (2 * at.scale) * (at.typical + at.unsure)
@@ -367,7 +367,7 @@ def _drift(problem: _Problem, risk: float) -> dict[str, Array]:
     return {"drift": bias, "flip fluctuation": (1 - slope) * spread}
 
 
-def _bad(R: float, moving: Speeds, strip: Speeds, theta: Array) -> Array:
+def bad_shares(R: float, moving: Speeds, strip: Speeds, theta: Array) -> Array:
     """Return p, shape (moving, strip): that a point may flip while u is in the strip of another one.
 
     p = x/√(x² + s_j² sin²θ), x = R(v_j + |cos θ| v s_j/s); 1 for parallel points.
@@ -402,7 +402,7 @@ def _assumptions(setting: Setting, dynamics: Dynamics) -> tuple[Assumption, ...]
 
 def _problem(
     Z: ArrayLike, X: ArrayLike, y: ArrayLike, setting: Setting, network: Literal["f", "g"]
-) -> _Problem:
+) -> Problem:
     check_choice("network", network, ("f", "g"))
     X = as_points("X", X, dim=setting.dim)
     if len(X) != setting.N:
@@ -412,7 +412,7 @@ def _problem(
     Z = as_points("Z", Z, dim=setting.dim)
     slope = setting.negative_slope
     T = setting.T_f if network == "f" else setting.T_g
-    return _Problem(Speeds(Z, X, y, slope), Speeds(X, X, y, slope), setting.width, T)
+    return Problem(Speeds(Z, X, y, slope), Speeds(X, X, y, slope), setting.width, T)
 
 
 def _inflate(terms: dict[str, Array]) -> dict[str, Array]:

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_nonnegative
+from theory.validation import Array, as_nonnegative
 
 # Chernoff bounds hold for every λ: the best of a grid is one of them.
 _GRID = np.exp(np.linspace(-3.0, 3.0, 121))

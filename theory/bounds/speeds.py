@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from theory._validation import Array
 from theory.geometry import preactivation_scale
-from theory.kernel.arrays import angles
+from theory.kernel.rows import angles
+from theory.validation import Array
 
 EPS = float(np.finfo(np.float64).eps)
 

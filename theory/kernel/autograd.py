@@ -13,7 +13,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
-from theory.kernel import arrays
+from theory.kernel import rows
 
 
 def phi(
@@ -109,10 +109,10 @@ def _functions() -> tuple[Any, Any]:
             if X.device.type == "cpu":
                 left, right = X.numpy(force=True), None if Z is None else Z.numpy(force=True)
                 named = dict(zip(("weight_variance", "bias_variance"), variances, strict=True))
-                return torch.from_numpy(arrays.phi_of_points(left, right, slope, named))
+                return torch.from_numpy(rows.phi_of_points(left, right, slope, named))
             U = _unit_rows(X, *variances)[0]
             V = U if Z is None else _unit_rows(Z, *variances)[0]
-            return arrays.phi_of_angle(_angles(U, V), slope)
+            return rows.phi_of_angle(_angles(U, V), slope)
 
         @staticmethod
         def backward(context: Any, upstream: Any) -> Any:  # noqa: ANN401
@@ -149,7 +149,7 @@ def _check_values(name: str, points: Any, bias_variance: float) -> None:  # noqa
     if not bool(torch.isfinite(points).all()):
         msg = f"{name} must be finite, got {int((~torch.isfinite(points)).sum())} entries that are not"
         raise ValueError(msg)
-    arrays.check_directions(name, points, bias_variance)
+    rows.check_directions(name, points, bias_variance)
 
 
 def _angles(U: Any, V: Any) -> Any:  # noqa: ANN401
@@ -157,7 +157,7 @@ def _angles(U: Any, V: Any) -> Any:  # noqa: ANN401
     if U.device.type == "cpu":
         same = U is V or (U.data_ptr() == V.data_ptr() and U.shape == V.shape)
         u, v = U.numpy(force=True), None if same else V.numpy(force=True)
-        return torch.from_numpy(arrays.angles_of_units(u, v))
+        return torch.from_numpy(rows.angles_of_units(u, v))
     # Differences of every pair: no product, so no reduced precision (TF32) and no loss near |ρ| = 1.
     step = max(1, (1 << 26) // (V.shape[0] * V.shape[1]))
     parts = []

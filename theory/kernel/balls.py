@@ -19,7 +19,7 @@ import numpy as np
 from flint import arb, arb_mat
 from numpy.typing import NDArray
 
-from theory._validation import check_integer
+from theory.validation import check_integer
 
 # Bits above those asked for.  Sums of d or N terms lose a few + log2 of their length: 64 leaves room.
 GUARD_BITS = 64

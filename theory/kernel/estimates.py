@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import integrate, special
 
-from theory._validation import Array, as_points, check_integer, check_real, check_slope
+from theory.validation import Array, as_points, check_integer, check_real, check_slope
 
 
 def phi_quadrature(rho: float, *, negative_slope: float = 0.0) -> float:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-from theory._validation import as_points, check_slope
 from theory.kernel.arrays import phi
+from theory.validation import as_points, check_slope
 
 
 class PhiKernel(Kernel):  # type: ignore[misc]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from flint import arb
 from numpy.typing import ArrayLike
 
-from theory._validation import as_labels
 from theory.kernel.balls import (
     GUARD_BITS,
     Number,
@@ -26,6 +25,7 @@ from theory.kernel.balls import (
     working_precision,
 )
 from theory.kernel.enclosure import Enclosure, Sign
+from theory.validation import as_labels
 
 
 def f_hat_enclosure(

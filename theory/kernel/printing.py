@@ -5,7 +5,7 @@ from typing import Literal
 import sympy as sp
 
 from theory import expressions as ex
-from theory._validation import check_choice
+from theory.validation import check_choice
 
 Language = Literal["latex", "c", "javascript", "python"]
 

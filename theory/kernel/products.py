@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, as_real, check_integer, check_real, check_slope
 from theory.kernel import gram, threads
-from theory.kernel.arrays import check_directions, phi_of_units, relative_variances
+from theory.kernel.rows import check_directions, phi_of_units, relative_variances
+from theory.validation import Array, as_points, as_real, check_integer, check_real, check_slope
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
 # Temporary arrays of the size of a block, in units of float64, when every pair of it is near.

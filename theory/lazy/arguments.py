@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, as_real, check_choice, check_slope
 from theory.kernel.products import ntk
 from theory.lazy.losses import LAZY_LOSSES
 from theory.setting import learning_rate_for
+from theory.validation import Array, as_labels, as_points, as_real, check_choice, check_slope
 
 # An exponential loss is refused from e^300: step-size control squares it.
 LARGEST_EXPONENT = 300.0

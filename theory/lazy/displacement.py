@@ -5,10 +5,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_nonnegative, check_choice, check_real
 from theory.geometry import augmented_inner
 from theory.lazy.arguments import initial_outputs_of
 from theory.lazy.losses import LAZY_LOSSES, VALUE, LazyLoss
+from theory.validation import Array, as_labels, as_nonnegative, check_choice, check_real
 
 
 def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:

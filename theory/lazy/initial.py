@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_integer, check_slope
 from theory.geometry import scales
-from theory.kernel.arrays import angles, phi_of_angle
+from theory.kernel.rows import angles, phi_of_angle
+from theory.validation import Array, as_points, check_integer, check_slope
 
 
 def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:

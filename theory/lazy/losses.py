@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import special
 
-from theory._validation import Array
 from theory.setting import LOSSES, Loss
+from theory.validation import Array
 
 LazyLoss = Loss
 LAZY_LOSSES = LOSSES

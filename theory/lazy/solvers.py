@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy import integrate
 
-from theory._validation import Array
 from theory.lazy.losses import CURVATURE, SLOPE
+from theory.validation import Array
 
 # Stiffness T λ max ℓ''/N beyond which an implicit method takes over, one network at a time.
 _STIFF = 1e4

@@ -5,7 +5,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_choice, check_integer, check_real
 from theory.kernel.enclosure import Sign
 from theory.kernel.products import ntk, ntk_product
 from theory.lazy.arguments import (
@@ -18,6 +17,7 @@ from theory.lazy.arguments import (
 )
 from theory.lazy.losses import SLOPE, LazyLoss
 from theory.lazy.solvers import ROUNDING, SMALLEST_TOLERANCE, descent, enclose_weights, flow, squared
+from theory.validation import Array, as_points, check_choice, check_integer, check_real
 
 
 def lazy_weights(

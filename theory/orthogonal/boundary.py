@@ -9,12 +9,11 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, as_real, check_integer
 from theory.bounds.moments import QUIET
 from theory.geometry import finite
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
-from theory.orthogonal.multipliers import Multipliers
-from theory.orthogonal.multipliers import multipliers as solve_multipliers
+from theory.orthogonal.multipliers import Multipliers, multipliers as solve_multipliers
+from theory.validation import Array, as_labels, as_points, as_real, check_integer
 
 
 @QUIET

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points
-from theory.conditions import Verdict
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, scaled_rows
+from theory.validation import Array, as_points
+from theory.verdicts import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theory._validation import Array, check_real
+from theory.validation import Array, check_real
 
 EPS = float(np.finfo(np.float64).eps)
 TINY = 1e-290  # what underflow can have taken from a sum, with much room

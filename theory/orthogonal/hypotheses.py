@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, check_choice
 from theory.bounds.published import published_width
-from theory.conditions import Verdict
 from theory.orthogonal.condition import orthogonality
 from theory.orthogonal.multipliers import multipliers
 from theory.orthogonal.perturbations import NORMS, Norm
 from theory.setting import Setting
+from theory.validation import Array, as_labels, as_points, check_choice
+from theory.verdicts import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, check_real
 from theory.orthogonal.boundary import data_and_multipliers
 from theory.orthogonal.gram import EPS, check_open_slope, row_norms
 from theory.orthogonal.multipliers import Multipliers
+from theory.validation import Array, check_real
 
 # Squares of norms within these neither underflow nor overflow, and rounding is relative.
 _SAFE = (1e-140, 1e140)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
-from theory._validation import Array, as_labels, as_points
-from theory.conditions import Verdict
 from theory.orthogonal.gram import EPS, ScaledRows, check_open_slope, scaled_rows
 from theory.orthogonal.system import solve
+from theory.validation import Array, as_labels, as_points
+from theory.verdicts import Verdict
 
 _LISTED = 3  # indices named in a reason
 _SMALLEST = 2.0**-400  # ratio of norms beyond which products in the scaled system could underflow

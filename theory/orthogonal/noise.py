@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_probability
 from theory.bounds.bound import Assumption, Bound
-from theory.conditions import Condition, Verdict
+from theory.conditions import Condition
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.perturbations import Norm, unit_step
+from theory.validation import Array, as_points, check_probability
+from theory.verdicts import Verdict
 
 _ROUNDS = 30  # each round of the recursion only tightens
 

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_labels, as_points, as_real, check_choice, check_real
+from theory.validation import Array, as_labels, as_points, as_real, check_choice, check_real
 
 Norm = Literal["L2", "Linf", "L0"]
 NORMS = ("L2", "Linf", "L0")

@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory._validation import Array, as_points, check_choice, check_integer, check_probability
 from theory.orthogonal.condition import Orthogonality, Sizes, conclude, measured_sizes
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.perturbations import Norm, unit_step
+from theory.validation import Array, as_points, check_choice, check_integer, check_probability
 
 Distribution = Literal["uniform", "gaussian"]
 DISTRIBUTIONS = ("uniform", "gaussian")

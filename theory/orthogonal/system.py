@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory._validation import Array
 from theory.orthogonal.gram import EPS
+from theory.validation import Array
 
 
 @dataclass(frozen=True, eq=False)

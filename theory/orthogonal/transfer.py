@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theory._validation import Array, as_labels, as_points
-from theory.conditions import Verdict
 from theory.geometry import finite
 from theory.orthogonal.boundary import data_and_multipliers, output_error
 from theory.orthogonal.gram import EPS, TINY, check_open_slope
-from theory.orthogonal.multipliers import Multipliers
-from theory.orthogonal.multipliers import multipliers as solve_multipliers
+from theory.orthogonal.multipliers import Multipliers, multipliers as solve_multipliers
+from theory.validation import Array, as_labels, as_points
+from theory.verdicts import Verdict
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,8 +19,7 @@ from typing import ClassVar
 import numpy as np
 import pooch
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from empirics.data import FashionMnistData, FileData, IdxData, MnistData, images
 from empirics.data.idx import FILES

@@ -98,9 +98,18 @@ def test_index_is_never_a_feature(tmp_path, name, labels):
         FileData(path=str(path)).load(0) if labels else read_points(path)
 
 
-@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("name", ["row", "No.", "#", "obs"])
+def test_a_counter_by_another_name_is_an_index_if_it_counts(tmp_path, name):
+    path = file_of(tmp_path, f"{name},a,b", *[f"{100 + i},{row}" for i, row in enumerate(ROWS)])
+    with pytest.raises(ValueError, match=f"column 1 is called '{name}', as an index"):
+        read_points(path)
+    path = file_of(tmp_path, f"{name},a,b", *[f"{i * i},{row}" for i, row in enumerate(ROWS)])
+    assert read_points(path)[:, 0].tolist() == [i * i for i in range(12)]
+
+
+@pytest.mark.parametrize("start", [0, 1, 100, 1.0])
 def test_first_column_that_counts_the_rows_needs_a_name(tmp_path, start):
-    rows = [f"{i},{row}" for i, row in enumerate(ROWS, start)]
+    rows = [f"{start + i},{row}" for i, row in enumerate(ROWS)]
     with pytest.raises(ValueError, match="but column 1 counts them: remove it, or name it in a header"):
         read_points(file_of(tmp_path, *rows))
     named = read_points(file_of(tmp_path, "time,a,b", *rows))
@@ -192,6 +201,21 @@ def test_values_that_look_like_labels_are_asked_for(tmp_path, labels):
         read_points(path)
     np.testing.assert_array_equal(read_points(path, label="3"), POINTS)
     np.testing.assert_array_equal(read_points(path, label="none")[:, 2], np.resize(labels, 12))
+
+
+def test_a_label_beside_coordinates_x_and_y_is_the_last_column(tmp_path):
+    path = file_of(tmp_path, *labelled([0, 1, 2], header="x,y,cluster"))
+    with pytest.raises(ValueError, match="column 3 looks like a label: say label 'cluster'"):
+        read_points(path)
+    np.testing.assert_array_equal(read_points(path, label="cluster"), POINTS)
+
+
+def test_a_label_beside_whole_numbers_is_asked_for(tmp_path):
+    path = file_of(tmp_path, *[f"{17 * i % 256},{i},{i % 2}" for i in (3, 1, 4, 15, 9, 2, 6, 5, 35, 8)])
+    with pytest.raises(ValueError, match="column 3 looks like a label: say label '3'"):
+        read_points(path)
+    grid = file_of(tmp_path, *[f"{i % 3},{i // 3}" for i in range(9)])
+    assert read_points(grid).shape == (9, 2)
 
 
 @pytest.mark.parametrize("last", [np.arange(12) + 0.5, np.ones(12), np.arange(12) * 3])

@@ -11,8 +11,8 @@ from empirics.measure import agreement
 from empirics.model import TwoLayerNet
 from empirics.orthogonal import alignment, boundary_direction, initialise, train_to_limit
 from empirics.orthogonal.training import _LOG_SLOPE
-from theory.conditions import Verdict
 from theory.orthogonal import limit_direction, limit_network, multipliers, orthogonality
+from theory.verdicts import Verdict
 
 LOSSES = ("exponential", "logistic")
 

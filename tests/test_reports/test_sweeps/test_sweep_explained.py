@@ -4,10 +4,11 @@ from collections import Counter
 
 import pytest
 
-from empirics.plan import config_hash, fields_of
 from empirics.published import plan_of
-from reports.sweeps.claims import claims
-from reports.sweeps.explained import RULE_RUNS, criterion, shown
+from empirics.wide import config_hash, fields_of
+from reports.claims import claims_of_sweeps as claims
+from reports.claims.sweeps.criterion import RULE_RUNS
+from reports.sweeps.explained import criterion, shown
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 
@@ -50,10 +51,10 @@ def test_shown_set_is_the_widest_with_identity_loss(flattering):
     assert first["n"] == 424
     assert first["mean_error"] > 0.1
     statement = "Predicted accuracy of g, two samples (g trained on two points)"
-    (line,) = [c for c in said if c["statement"] == statement]
-    assert line["measured"].startswith(f"mean absolute error {first['mean_error']:.3g}, ")
-    assert "424 runs; of the subset mean absolute error " in line["measured"]
-    assert line["basis"] == f"run by run; identity loss; subset: {RULE_RUNS}"
+    (line,) = [c for c in said if c.statement == statement]
+    assert line.measured.startswith(f"mean absolute error {first['mean_error']:.3g}, ")
+    assert "424 runs; of the subset mean absolute error " in line.measured
+    assert line.rule == f"run by run; identity loss; subset: {RULE_RUNS}"
 
 
 def test_runs_with_identity_loss_are_shown_by_how_lazy_they_are():
@@ -146,17 +147,17 @@ def test_criterion_of_other_parts():
 
 
 def of_criterion(said):
-    (line,) = [c for c in said if c["statement"].startswith("Accuracy of g predicted with correlation")]
+    (line,) = [c for c in said if c.statement.startswith("Accuracy of g predicted with correlation")]
     return line
 
 
 def test_claims_tell_what_fails(flattering):
     line = of_criterion(flattering[1])
-    assert line["measured"] == (
+    assert line.measured == (
         "without training: no prediction. Beside it, with training: "
-        "unknown: two samples (g trained on two points) (not decided: 1 seed; 5 or more are asked for)"
+        "unknown: two samples (g trained on two points) (not decided: 1 seed; 9 are asked for)"
     )
-    assert line["basis"].startswith(f"77 runs: {RULE_RUNS}; means over seeds, not rounded")
+    assert line.rule.startswith(f"77 runs: {RULE_RUNS}; means over seeds, not rounded")
 
 
 def test_criterion_is_about_predictions_without_training_first():
@@ -168,9 +169,9 @@ def test_criterion_is_about_predictions_without_training_first():
 
     section, said = built(WHOLE, columns)
     assert [row["trained"] for row in section["criterion"]["rows"]] == [False, False, True, True]
-    few = "(not decided: 1 seed; 5 or more are asked for)"
-    constant = "(not decided: a value is missing or not finite; not decided: 1 seed; 5 or more are asked for)"
-    assert of_criterion(said)["measured"] == (
+    few = "(not decided: 1 seed; 9 are asked for)"
+    constant = "(not decided: a value is missing or not finite; not decided: 1 seed; 9 are asked for)"
+    assert of_criterion(said).measured == (
         f"without training: unknown: initial weights {constant}, wide limit {few}. Beside it, with training: "
         f"unknown: two samples (g trained on two points) {few}, "
         f"wide limit given the perturbations of f (f trained) {constant}"

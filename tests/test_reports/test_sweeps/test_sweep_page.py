@@ -17,9 +17,9 @@ import pytest
 
 from empirics.data import images
 from empirics.data.idx import FILES
-from empirics.outcome import Outcome
 from empirics.published import METRICS, readings
-from empirics.store import DamagedError
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.store import DamagedError
 from reports.cli import main
 from reports.sweeps.page import PARTS, read_parts, render, write_page
 from reports.sweeps.parts import Part
@@ -38,16 +38,14 @@ def families(monkeypatch):
     module.ran, module.stops, module.empty = 0, None, False
 
     def run_family(configs, *, device):
-        outcomes = []
-        for config in configs:
+        for index, config in enumerate(configs):
             module.ran += 1
             if module.ran == module.stops:
                 raise KeyboardInterrupt
             value = 0.5 + 0.01 * config.seed + min(config.T_f, 40) / 100
             columns = [*METRICS.values(), *(f"predicted_{name}" for name in METRICS.values())]
             record = dict.fromkeys(columns, value) | {"free_f": 0.3, "flipped_f": 0.1, "tau_f": 0.7}
-            outcomes.append(Outcome(record={"value": 1.0} if module.empty else record))
-        return outcomes
+            yield index, Outcome(record={"value": 1.0} if module.empty else record)
 
     module.run_family = run_family
     module.family_key = lambda config: f"{config.width} {config.T_f} {config.T_g} {config.seed}"
@@ -171,7 +169,10 @@ def test_solver_of_a_published_block(families, out, capsys, flags, solver):
     [
         (["--published", "msg-c"], "block must be one of msg-a"),
         (["--published", "msg-a", "--sweeps", "q"], "sweep must be one of d, "),
-        (["--published", "msg-a", "--size", "tiny"], "size must be one of full, small, got 'tiny'"),
+        (
+            ["--published", "msg-a", "--size", "tiny"],
+            'Invalid value "tiny" for --size. Choose from: "full", "small".',
+        ),
         (
             ["--published", "msg-a", "--solver", "adam"],
             "solver must be one of flow, gd, gd-momentum, got 'adam'",
@@ -263,7 +264,7 @@ def test_numbers_of_the_point_tables_are_those_of_the_file(families, out, capsys
     assert main([*T_F, "--out", str(out)]) == 0
     capsys.readouterr()
     (panel,) = numbers(out)["sections"][0]["panels"]
-    (table,) = [t for t in parsed(out).iter(f"{HTML}table") if t.get("class") == "points"]
+    table, _ = [t for t in parsed(out).iter(f"{HTML}table") if t.get("class") == "points"]
     rows = list(table.iter(f"{HTML}tr"))[1:]
     assert len(rows) == len(panel["points"])
     outside = 0
@@ -298,7 +299,7 @@ def test_numbers_of_the_other_tables_are_those_of_the_file(families, out, capsys
         same(shown_numbers(" ".join(cells)), [row[key] for key in ("n", "correlation", "mean_error")])
     claims = [[text_of(cell) for cell in row] for row in tables["Quantity"].iter(f"{HTML}tr")][1:]
     assert claims == [
-        [f"{c['statement']} {c['section']}", c["measured"], c["basis"]] for c in results["claims"]
+        [f"{c['statement']} {c['section']}", c["measured"], c["rule"]] for c in results["claims"]
     ]
 
 

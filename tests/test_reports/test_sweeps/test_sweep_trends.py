@@ -4,10 +4,10 @@ import pytest
 from scipy import stats
 
 from empirics import ExperimentConfig, ShiftedGaussianData
-from reports.sweeps.claims import _trends
+from reports.claims.sweeps.trends import expected, trends as claims_of_trends
+from reports.statistics import rank_correlation
 from reports.sweeps.parts import Part
-from reports.sweeps.statistics import rank_correlation
-from reports.sweeps.trends import SERIES, expected, trends
+from reports.sweeps.trends import SERIES, trends
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))
 
@@ -39,7 +39,10 @@ def verdict(values, sweep="eps"):
 
 
 def test_rising_holds_and_falling_fails():
-    assert verdict(RISING) == ("holds", "excluded at 95 %: a share of falling seeds of 0.5 or more")
+    assert verdict(RISING) == (
+        "holds",
+        "excluded at 95 %: a share of falling seeds of 0.5 or more; measured 0",
+    )
     assert verdict(RISING[:5])[0] == "holds"  # 2⁻⁵ for as many rising as falling seeds
     falling = [row[::-1] for row in RISING]
     alarm = "excluded, false alarm 0.001: a share of falling seeds of 0.25 or less"
@@ -67,9 +70,12 @@ def test_nothing_is_expected_of_the_accuracy_of_g():
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (RISING[:4], "4 seeds; 5 without a violation are enough"),
-        ([[0.9] * 5] * 10, "share of falling seeds 0.5 is neither"),  # constant
-        (RISING[:5] + [row[::-1] for row in RISING[5:]], "share of falling seeds 0.5 is neither"),
+        (RISING[:4], "a share of falling seeds of 0 in 4 seeds; 5 would be enough"),
+        ([[0.9] * 5] * 10, "a share of falling seeds of 0.5 in 10 seeds may be chance"),  # constant
+        (
+            RISING[:5] + [row[::-1] for row in RISING[5:]],
+            "a share of falling seeds of 0.5 in 10 seeds may be chance",
+        ),
         ([[0.5, None, 0.7, 0.8, 0.9]] * 10, "no complete seed"),
     ],
     ids=["few seeds", "constant", "both ways", "gaps"],
@@ -106,8 +112,8 @@ def config(**fields):
 
 def test_what_is_expected():
     g = Part(kind="published", name="g-a", seeds=1, sweeps=("d",))
-    assert all(expected(MSG, sweep, [config()]) for sweep in ("N", "eps", "eps_logistic", "m"))
-    assert expected(MSG, "slope", [config()]) is expected(g, "d", [config()]) is None
+    assert all(expected(MSG.name, sweep, [config()]) for sweep in ("N", "eps", "eps_logistic", "m"))
+    assert expected(MSG.name, "slope", [config()]) is expected(g.name, "d", [config()]) is None
     assert trends(g, [panel(RISING, "d")])["tested"] == 0
     assert trends(Part(kind="study", name="lazy"), []) is None
 
@@ -115,10 +121,10 @@ def test_what_is_expected():
 @pytest.mark.parametrize("sweep", ["d", "d_logistic", "T_f", "T_g"])
 def test_nothing_is_expected_where_the_width_condition_becomes_harder(sweep):
     """Unless all experiments meet m > d²(T_f + T_g)², here 16."""
-    assert expected(MSG, sweep, [config()]).endswith("all points meet m > d²(T_f + T_g)²")
+    assert expected(MSG.name, sweep, [config()]).endswith("all points meet m > d²(T_f + T_g)²")
     for harder in (config(width=16), config(T_f=1.1), config(T_g=1.1)):
-        assert expected(MSG, sweep, [config(), harder]) is None
-    assert expected(MSG, sweep, []) is None
+        assert expected(MSG.name, sweep, [config(), harder]) is None
+    assert expected(MSG.name, sweep, []) is None
     part = Part(kind="published", name="msg-a", seeds=1, sweeps=(sweep,))
     made = rows(panel(RISING, sweep), part=part)[0]  # m = 100, d up to 100, T_f + T_g in thousands
     assert (made["basis"], made["verdict"]) == (None, "unknown")
@@ -132,20 +138,20 @@ def test_seeds_of_fixed_data_vary_the_networks_only():
     msg = Part(kind="published", name="msg-a", seeds=1, sweeps=("eps",))
     assert not rows(panel(RISING), part=msg)[0]["fixed_data"]
     found = trends(images, [panel(RISING)])
-    (line,) = _trends({"trends": found})
-    assert line["basis"].endswith("; seeds vary the networks and targets only, the data are fixed: eps")
+    (line,) = claims_of_trends({"trends": found})
+    assert line.rule.endswith("; seeds vary the networks and targets only, the data are fixed: eps")
 
 
 def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
     gaps = [[0.5, None, 0.7, 0.8, 0.9]] * 10
     falling = [row[::-1] for row in RISING]
     tables = panel(RISING), panel(falling, "m"), panel(gaps, "N"), panel(RISING[:4], "eps_logistic")
-    (line,) = _trends({"trends": trends(MSG, tables)})
-    assert line["statement"] == "Agreement rises where the published conditions become easier to meet"
-    assert line["measured"] == (
+    (line,) = claims_of_trends({"trends": trends(MSG, tables)})
+    assert line.statement == "Agreement rises where the published conditions become easier to meet"
+    assert line.measured == (
         "holds in 1, fails in 1, unknown in 2 of 4 sweeps "
-        "(1 not decided: no complete seed, 1 not decided: 4 seeds; 5 without a violation are enough); "
-        "fails: m"
+        "(1 not decided: no complete seed, "
+        "1 not decided: a share of falling seeds of 0 in 4 seeds; 5 would be enough); fails: m"
     )
 
 

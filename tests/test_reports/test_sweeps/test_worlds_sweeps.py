@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.sweeps.claims import _LINES
-from reports.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion
+from reports.claims import OF_SWEEPS
+from reports.claims.sweeps.criterion import RULE_CORRELATION, RULE_ERROR, RULE_RUNS
+from reports.judging import FALLING, NO_TREND, judge_rising
+from reports.sweeps.explained import criterion
 from reports.sweeps.parts import Part
-from reports.sweeps.statistics import FALLING, NO_TREND, judge_rising
 from reports.sweeps.trends import trends
 from reports.verdicts import FALSE_ALARM, MISSED
 
@@ -62,12 +63,12 @@ def _criterion(kind, rng, seeds):
 
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.
 TABLE = {
-    "_published": None,
-    "_trends": _trends,
-    "_reached": None,
-    "_explained": None,
-    "_criterion": _criterion,
-    "_failures": None,
+    "published_values": None,
+    "trends": _trends,
+    "reached": None,
+    "explained": None,
+    "criterion": _criterion,
+    "failures": None,
 }
 JUDGED = pytest.mark.parametrize("world", [world for world in TABLE.values() if world is not None])
 
@@ -106,4 +107,4 @@ def test_what_may_just_rise_is_seldom_refuted():
 
 
 def test_every_line_has_a_row():
-    assert [line.__name__ for line in _LINES] == list(TABLE)
+    assert [line.__name__ for line in OF_SWEEPS] == list(TABLE)

@@ -4,12 +4,10 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
-from theory import Setting, free_fraction, kappa, preactivation_scale, width_bound
-from theory import expressions as ex
+from theory import Setting, expressions as ex, free_fraction, kappa, preactivation_scale, width_bound
 
 POSITIVE = st.floats(1e-3, 1e3)
 

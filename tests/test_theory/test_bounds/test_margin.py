@@ -132,7 +132,7 @@ def test_drift_bounds_the_mean_error_of_a_flow(kind, slope):
     u, u_n = at @ half["W"].T + half["b"], X @ half["W"].T + half["b"]
     velocity = ((at @ X.T + 1) * y / 6) @ np.where(u_n > 0, 1.0, slope) * np.where(u > 0, 1.0, slope)
     error = width * (total / T - half["a"] ** 2 * velocity)
-    bias = margin._drift(margin._problem(at, X, y, setting(X, width, T, slope), "f"), 0.1)["drift"]
+    bias = margin.drift_terms(margin._problem(at, X, y, setting(X, width, T, slope), "f"), 0.1)["drift"]
     spread = error.std(axis=1) / math.sqrt(pairs)
     assert (np.abs(error.mean(axis=1)) <= bias + 5 * spread).all()
     if kind == "shifted":
@@ -222,7 +222,7 @@ def test_orders_in_the_width():
     rng = np.random.default_rng(0)
     X, y = data(rng, 400, 20)
     rate = []
-    for compute in (margin._flips, margin._drift):
+    for compute in (margin.flip_terms, margin.drift_terms):
         values = []
         for width in (10**8, 10**10):
             terms = compute(

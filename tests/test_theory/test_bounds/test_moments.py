@@ -9,8 +9,7 @@ import pytest
 import sympy as sp
 from scipy import special, stats
 
-from theory import expressions as ex
-from theory import free_fourth_moment, free_second_moment
+from theory import expressions as ex, free_fourth_moment, free_second_moment
 from theory.bounds import moments
 
 

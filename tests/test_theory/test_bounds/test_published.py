@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import theory
-from theory import Bound, Setting, margin_thresholds, published_width
-from theory import expressions as ex
-from theory.bounds.published import compare_published
+from theory import Bound, Setting, expressions as ex, margin_thresholds, published_width
+from theory.certificates.published import compare_published
 
 SETTING = Setting(dim=20, N=200, width=1000, epsilon=3.0, T_f=2.0, T_g=5.0)
 VALUES = {ex.d: 20, ex.N: 200, ex.epsilon: 3.0, ex.T_f: 2.0, ex.T_g: 5.0, ex.C: 1.7, ex.ell: 4.0}

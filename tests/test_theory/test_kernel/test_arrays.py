@@ -4,12 +4,11 @@ import hypothesis.extra.numpy as hnp
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from theory import phi
-from theory.kernel.arrays import weighted_gradient
 from theory.kernel.gram import unit_rows
+from theory.kernel.rows import weighted_gradient
 
 SLOPES = st.floats(0, 0.999)
 # Coordinates of ordinary size, or spread over 300 orders of magnitude, or equal to each other.

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from flint import arb
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from mpmath.ctx_iv import MPIntervalContext
 
 import theory

@@ -7,8 +7,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from theory.kernel.arrays import angles, phi
+from theory.kernel.arrays import phi
 from theory.kernel.printing import phi_code
+from theory.kernel.rows import angles
 
 SLOPES = (0.0, 0.3, 0.9)
 # asin near ±1 turns the rounding of ρ into its square root; the sampled |ρ| stay below 0.9.

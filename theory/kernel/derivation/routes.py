@@ -6,9 +6,9 @@ from typing import Literal
 import sympy as sp
 
 from theory import expressions as ex
-from theory._validation import check_choice
 from theory.kernel.derivation import plackett, polar, properties, series
 from theory.kernel.derivation.steps import Derivation
+from theory.validation import check_choice
 
 Route = Literal["plackett", "polar", "series"]
 

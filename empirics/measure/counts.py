@@ -1,0 +1,172 @@
+"""The quantities that the theory predicts, measured on networks."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from empirics.descent import Trained
+from empirics.model import TwoLayerNet, as_tensor, blocks, threads_for
+from theory.setting import LIPSCHITZ
+from theory.validation import Array, as_points, as_real
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NeuronCounts:
+    """Numbers of neurons at each query point, arrays of shape (Q,).
+
+    Attributes
+    ----------
+    free : array
+        |u_i(z, 0)| ≤ |a_i| L T κ(z), or ≤ |a_i| B(z) for a given `reach` B: those that could flip, by the
+        theory.
+    flipped : array
+        The sign of u_i(z, ·) after training differs from the initial one.
+    flipped_not_free : array
+        Flipped although not free, beyond rounding: the theory says 0.
+    """
+
+    free: Counts
+    flipped: Counts
+    flipped_not_free: Counts
+
+
+def evaluate(network: TwoLayerNet, Z: Array) -> Array:
+    """Return f(Z), shape (Q,), float64."""
+    return np.asarray(network.outputs(_as_points(network, Z)).cpu().numpy())
+
+
+def accuracy(outputs: Array, y: Array) -> float:
+    """Return the share of points with sgn f(z) = y; an output of 0 or NaN is wrong."""
+    outputs, y = _of_one_shape("outputs", outputs, "y", y)
+    return float(np.mean(np.sign(outputs) == y))
+
+
+def agreement(f: Array, g: Array) -> float:
+    """Return the share of points with sgn f(z) = sgn g(z) ≠ 0."""
+    return float(np.mean(agrees(f, g)))
+
+
+def agrees(f: Array, g: Array) -> NDArray[np.bool_]:
+    """Return where sgn f(z) = sgn g(z) ≠ 0; False where either is 0 or NaN."""
+    f, g = _of_one_shape("f", f, "g", g)
+    return np.asarray((np.sign(f) * np.sign(g)) == 1)
+
+
+def cosines(A: Array, B: Array) -> Array:
+    """Return the cosine of each row of A with the same row of B, shape (N,); NaN where a row is 0."""
+    units = []
+    for rows in _of_one_shape("A", A, "B", B):
+        largest = np.abs(rows).max(axis=1, keepdims=True)  # scaled before squaring
+        scaled = np.divide(rows, largest, out=np.full(rows.shape, np.nan), where=largest > 0)
+        units.append(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
+    return np.asarray(np.sum(units[0] * units[1], axis=1))
+
+
+@torch.no_grad()
+def count_neurons(
+    trained: Trained, Z: Array, kappa: Array | None = None, *, reach: Array | None = None
+) -> NeuronCounts:
+    """Count free and flipped neurons at each query point.
+
+    Parameters
+    ----------
+    trained : Trained
+    Z : array, shape (Q, d)
+        Fixed independently of the initialisation, for the law of `theory.free_fraction`.
+    kappa : array, shape (Q,), optional
+        κ(z) of the inputs the network was trained on; only for losses of bounded slope.
+    reach : array, shape (Q,), optional
+        In its place any B(z) ≥ 0 with |u_i(z, t) − u_i(z, 0)| ≤ |a_i| B(z), ∞ included: for every loss
+        ``theory.weighted_kappa(Z, X, trained.sample_weights)``, or `theory.displacement_bound`.  The
+        former depends on the network, so that its counts obey no binomial law.
+
+    Returns
+    -------
+    NeuronCounts
+
+    Raises
+    ------
+    ValueError
+        Unless one of `kappa` and `reach` is given, with the right shape; or if it is `kappa`, and the slope
+        of the loss is not bounded.
+
+    Notes
+    -----
+    Source: Derivations 5 and 11.
+    """
+    before, after = trained.initial, trained.final
+    points = _as_points(before, Z)
+    limits = _reach(trained, len(Z), kappa, reach)
+    # Beyond the largest number of the dtype a limit is infinite.
+    reach_of_points = as_tensor(limits, device=points.device).to(points.dtype)
+    # Rounding of a pre-activation: a (d + 1)-term product, and two roundings of each weight a step
+    # (Higham, Accuracy and Stability, §3.1), relative to ‖(w, b)‖ ‖(z, 1)‖; the gradients themselves are sums
+    # over N samples, which stretches how far a neuron can move.
+    unit = torch.finfo(points.dtype).eps
+    roundings = (before.dim + 2 + 2 * trained.num_steps) * unit
+    stretch = 1 + (trained.num_samples + 4) * unit
+    lengths = torch.sqrt((points**2).sum(dim=1) + 1)
+    totals = torch.zeros(3, len(Z), dtype=torch.int64, device=points.device)
+    with threads_for(work=points.numel() * before.width):
+        for part in blocks(before.width, len(Z)):
+            start = torch.addmm(before.bias[part], points, before.weight[part].T)
+            end = torch.addmm(after.bias[part], points, after.weight[part].T)
+            readout = before.readout[part].abs()
+            limit = reach_of_points[:, None] * readout
+            if (readout == 0).any():  # such a neuron never moves, whatever the limit
+                limit = torch.where(readout > 0, limit, 0.0)
+            free = start.abs() <= limit
+            flipped = (start > 0) != (end > 0)
+            size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
+            size = torch.maximum(
+                size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
+            )
+            totals[0] += free.sum(dim=1)
+            totals[1] += flipped.sum(dim=1)
+            point, neuron = flipped.nonzero(as_tuple=True)  # few
+            allowed = stretch * limit[point, neuron] + roundings * lengths[point] * size[neuron]
+            beyond = start[point, neuron].abs() > allowed
+            totals[2] += torch.bincount(point[beyond], minlength=len(Z))
+    free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
+    return NeuronCounts(free_counts, flipped_counts, beyond_counts)
+
+
+def _reach(trained: Trained, num_points: int, kappa: Array | None, reach: Array | None) -> Array:
+    """Return B(z) from whichever of the two was given, checked."""
+    if (kappa is None) == (reach is None):
+        msg = f"count_neurons takes kappa or reach, got {'neither' if kappa is None else 'both'}"
+        raise ValueError(msg)
+    if kappa is not None:
+        L = LIPSCHITZ[trained.loss]
+        if not math.isfinite(L):
+            msg = (
+                f"kappa needs a loss of bounded slope, got {trained.loss}; pass "
+                "reach=theory.weighted_kappa(Z, X, trained.sample_weights)"
+            )
+            raise ValueError(msg)
+        name, limits = "kappa", L * trained.T * as_real("kappa", kappa, finite=False)
+    else:
+        name, limits = "reach", as_real("reach", reach, finite=False)  # type: ignore[arg-type]  # given
+    if limits.shape != (num_points,) or not (limits >= 0).all():
+        least = limits.min() if limits.size else "nothing"
+        msg = f"{name} must have shape ({num_points},) and be >= 0, got shape {limits.shape}, least {least}"
+        raise ValueError(msg)
+    return limits
+
+
+def _of_one_shape(first: str, one: Array, second: str, other: Array) -> tuple[Array, Array]:
+    one, other = as_real(first, one, finite=False), as_real(second, other, finite=False)
+    if one.shape != other.shape:
+        msg = f"{first} and {second} must have one shape, got {one.shape} and {other.shape}"
+        raise ValueError(msg)
+    return one, other
+
+
+def _as_points(network: TwoLayerNet, Z: Array) -> torch.Tensor:
+    points = as_points("Z", Z, dim=network.dim, keep_float32=True)
+    return as_tensor(points, dtype=network.weight.dtype, device=network.weight.device)

@@ -1,0 +1,159 @@
+"""Where the gradients of wide networks point, and with them the perturbations."""
+
+from typing import Any
+
+from reports import text
+from reports.claim_text import by_seed, interval, numbers_of, spread
+from reports.claims.laziness import FLOOR, Section, falls, lazy, lazy_widths, over_a_decade
+from reports.judging import CONFIDENCE, SEEDS, Judgement, judge_mean, refuted, unmeasured
+from reports.statistics import summarise
+from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+
+COSINE = 0.99
+
+
+def _cosine_claim(
+    section: Section,
+    name: str,
+    *,
+    rule: str,
+    below: tuple[str, Judgement],
+    **texts: Any,  # noqa: ANN401
+) -> Claim:
+    """Judge a cosine at the largest width; `below`: what else is said, and the judgement under `COSINE`."""
+    met, hypothesis = lazy(section, "f")
+    summary = section["by_width"][-1]["cosines"][name]
+    judged = _high(section, name)
+    said, otherwise = below
+    if judged.holds is False:
+        judged = otherwise
+    return Claim(
+        section=section["name"],
+        hypothesis=hypothesis,
+        met=met,
+        measured=f"cosine {spread(summary)}{said}",
+        samples=f"{summary['n']} seeds at m = {section['widths'][-1]:,}",
+        rule=f"t interval of the mean cosine over {SEEDS}; holds above {COSINE} ({CONFIDENCE}); {rule}",
+        verdict=verdict(met, judged.holds),
+        decision=judged.decision,
+        **texts,
+    )
+
+
+def _high(section: Section, name: str) -> Judgement:
+    """Judge the mean cosine at the largest width over seeds."""
+    runs = [run["cosines"][name] for run in section["runs"] if run["width"] == section["widths"][-1]]
+    return judge_mean(runs, low=COSINE, what="a mean cosine")
+
+
+def _limit_claim(section: Section, name: str, **texts: Any) -> Claim:  # noqa: ANN401
+    """Judge a cosine that tends to 1, below `COSINE` by how 1 − cos falls with the width.
+
+    1 − cos is at most half of the square of the relative error, which is O(m^(−1/2)).
+    """
+    widths = lazy_widths(section, "f") or []
+    slope, falling = (
+        None,
+        unmeasured("the cosine is low, and fewer than three lazy widths show whether it rises"),
+    )
+    if over_a_decade(widths):
+        values = [[run["cosines"][name] for run in runs] for runs in by_seed(section, widths)]
+        if all(all_finite(row) for row in values):
+            slope, falling = falls(widths, [[1 - cosine for cosine in row] for row in values])
+    if falling.holds:
+        falling = unmeasured("the cosine is low, but 1 − cos falls with the width: take wider networks")
+    return _cosine_claim(
+        section,
+        name,
+        rule=f"if it lies below (false alarm {FALSE_ALARM:g}): fails if 1 − cos = c + A/√m, over three lazy "
+        f"widths, keeps a part c above {FLOOR:g} at the largest, else unknown",
+        below=(f"; slope of 1 − cos {interval(slope)}", falling),
+        **texts,
+    )
+
+
+def gradient_direction(section: Section) -> Claim:
+    """Judge ∇f_b as the direction of the trained part of the gradient."""
+    return _limit_claim(
+        section,
+        "trained_gradient",
+        key="direction-gradient",
+        evidence="directions",
+        statement="The trained part of the input gradient points along ∇f_b",
+        formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx T \, \nabla f_b(x)",
+        source="derived here",
+        predicted="cosine → 1",
+    )
+
+
+def paper_direction(section: Section) -> Claim:
+    """Judge u as the direction of the trained part of the gradient."""
+    limit = section["by_width"][-1]["cosines"]["between"]
+    under = (
+        refuted(f"a cosine of {COSINE}, also in the limit of wide networks")
+        if _high(section, "between").holds is False
+        else unmeasured("the cosine is low, that of the limit of wide networks need not be")
+    )
+    return _cosine_claim(
+        section,
+        "trained_paper",
+        rule=f"if it lies below (false alarm {FALSE_ALARM:g}): fails if that of its limit cos(u, ∇f_b) does "
+        "too, else unknown",
+        below=("", under),
+        key="direction-paper",
+        evidence="directions",
+        statement=f"u alone gives the direction of the trained part, to a cosine of {COSINE}",
+        formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx \frac{T}{N} \sum_k \Phi(x_k, x) y_k x_k = T u(x)",
+        source="published",
+        predicted=f"cosine → {spread(limit)} = cos(u, ∇f_b), derived here; 1 if u were exact",
+    )
+
+
+def kink_term(section: Section) -> Claim:
+    """Judge whether ∇f_b is nearer to the trained part than u, seed by seed."""
+    met, hypothesis = lazy(section, "f")
+    widest = section["widths"][-1]
+    pairs = [run["cosines"] for run in section["runs"] if run["width"] == widest]
+    values = [(pair["trained_gradient"], pair["trained_paper"]) for pair in pairs]
+    gap, judged = None, unmeasured()
+    if all(all_finite(pair) for pair in values):
+        gains = [gradient - paper for gradient, paper in values]
+        gap, judged = summarise(gains), judge_mean(gains, low=0.0, what="a mean gain in cosine")
+    between = section["by_width"][-1]["cosines"]["between"]["mean"]
+    return Claim(
+        key="kink-term",
+        evidence="directions",
+        section=section["name"],
+        statement="The moving kinks turn the gradient away from u, towards ∇f_b",
+        formula=r"\nabla f_b(x) = u(x) + \frac{1}{N} \sum_k y_k k(x_k, x) \nabla_x \Phi(x_k, x)",
+        source="derived here",
+        hypothesis=hypothesis,
+        met=met,
+        predicted=f"gain in cosine {text.number(None if between is None else 1 - between)}",
+        measured=f"gain in cosine {interval(gap)}",
+        samples=f"{len(pairs)} seeds at m = {widest:,}, paired",
+        rule=f"t interval of cos(·, ∇f_b) − cos(·, u) over {SEEDS}; holds above 0 ({CONFIDENCE}), fails "
+        f"below (false alarm "
+        f"{FALSE_ALARM:g})",
+        verdict=verdict(met, judged.holds),
+        decision=judged.decision,
+        numbers=numbers_of(gap),
+    )
+
+
+def perturbation(section: Section) -> Claim:
+    """Judge the predicted direction of the perturbations as they are used."""
+    cosines = section["by_width"][-1]["cosines"]
+    return _limit_claim(
+        section,
+        "perturbation_given_initial",
+        key="perturbation",
+        evidence="directions",
+        statement="Perturbations point along the initial gradient plus T ∇f_b",
+        formula=r"t_n r_n/\varepsilon \approx (\nabla f(x_n; 0) + T_f \nabla f_b(x_n))/\|\cdot\|",
+        source="derived here",
+        predicted=(
+            f"cosine → 1 (without the initial gradient {spread(cosines['perturbation_gradient'])}, "
+            f"with u {spread(cosines['perturbation_paper'])})"
+        ),
+    )

@@ -1,0 +1,106 @@
+"""Certificates by simulation of single neurons are right, lazy or not; sums of what was simulated."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from scipy import stats
+
+from empirics.measure.certified import COUNTS, DELTA, DYNAMICS
+from empirics.measure.simulated import Plan
+from reports import text
+from reports.claims.certificates import VIOLATION, wrong_shares
+from reports.judging import CONFIDENCE, together, unmeasured
+from reports.statistics import summarise
+from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite, verdict
+
+
+def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
+    """Add up the simulations of a section over its seeds."""
+    records = [run["simulated"] for run in runs if "simulated" in run]
+    failures = {name: [record["failure"][name] for record in records] for name in ("f", "g")}
+    return details | {
+        "width": plan.width,
+        "num_neurons": plan.num_neurons,
+        "seeds": list(plan.seeds),
+        "delta": DELTA,
+        "totals": {
+            kind: {name: sum(record["counts"][kind][name] for record in records) for name in COUNTS}
+            for kind in ("simulation", *DYNAMICS)
+        },
+        "failure": {
+            name: max((value for value in values if not math.isnan(value)), default=math.nan)
+            for name, values in failures.items()
+        },
+        "misled": records[0]["misled"],
+        **{
+            group: {
+                network: {
+                    name: asdict(summarise([record[group][network][name] for record in records]))
+                    for name in records[0][group][network]
+                }
+                for network in ("f", "g")
+            }
+            for group in ("sign_match", "error")
+        },
+    }
+
+
+def simulated(section: dict[str, Any]) -> Claim:
+    """Judge certificates by simulation by their errors, seed by seed."""
+    found = section["simulated"]
+    counted = [run["simulated"]["counts"]["simulation"] for run in section["runs"] if "simulated" in run]
+    delta: float | None = found["delta"] if found else None
+    known = bool(counted) and all_finite([delta, *(value for run in counted for value in run.values())])
+    identity, steps = section["setting"]["loss"] == "identity", section["config"]["solver"] == "gd"
+    said = any(run[name] for run in counted for name in ("f", "g"))
+    names = ("f_wrong", "g_wrong", "both_wrong")
+    wrong = sum(any(run[name] for name in names) for run in counted) if known else None
+    limit = None
+    if wrong is not None:  # Clopper–Pearson, one-sided
+        exact = stats.binomtest(wrong, len(counted), alternative="less")
+        limit = float(exact.proportion_ci(1 - MISSED).high)
+    totals = {name: sum(run[name] for run in counted) if known else None for name in COUNTS}
+    judged = unmeasured("nothing was simulated")
+    if known and delta is not None:
+        judged = together(*wrong_shares([[run] for run in counted], delta, tests=2, of_points=True))
+    return Claim(
+        key="certificates-simulated",
+        evidence="simulated",
+        section=section["name"],
+        statement="Signs and agreement that are certified by simulated neurons are right, lazy or not",
+        formula=r"P(\operatorname{sgn} f \ne s) \le P(\text{out of limits}) + (E\, e^{-\lambda s X})^m",
+        source="derived here",
+        hypothesis=(
+            f"identity loss ({'yes' if identity else 'no'}), descent in the steps simulated "
+            f"({'yes' if steps else 'no'}); something is certified"
+        ),
+        met=identity and steps and said,
+        predicted=f"certified and wrong: at most δ = {text.number(delta)} of the points"
+        if identity
+        else "nothing",
+        measured=(
+            f"f {text.count(totals['f'])}, agreement {text.count(totals['both'])}, agreement with f in hand "
+            f"{text.count(totals['g'])} of {text.count(totals['points'])} points; "
+            f"{', '.join(text.count(totals[name]) for name in ('f_wrong', 'both_wrong', 'g_wrong'))} wrong; "
+            f"seeds with a wrong one: {text.count(wrong)} of {len(counted)}, so at most "
+            f"{text.number(limit, 2)} of all seeds"
+            if counted
+            else "not simulated"
+        ),
+        samples=(
+            f"{len(counted)} seeds × {found['num_points']} points at m = {found['width']:,}, "
+            f"n = {found['num_neurons']:,} simulated neurons for each network"
+            if found
+            else "none"
+        ),
+        rule=(
+            "fails if Chernoff's bound over seeds excludes that the sign of f, or of g, is certified and "
+            f"wrong at a share of at most δ of the points (false alarm {FALSE_ALARM:g}); holds if it "
+            f"excludes a wrong share of {VIOLATION} δ of those certified for both ({CONFIDENCE}). The last "
+            f"number measured is the exact binomial limit, {CONFIDENCE}"
+        ),
+        verdict=verdict(identity and steps and said, judged.holds),
+        decision=judged.decision,
+        numbers={**totals, "wrong_seeds": wrong, "wrong_seeds_limit": limit},
+    )

@@ -1,0 +1,115 @@
+"""Does agreement rise along a sweep as the published conditions let one expect?  One row a sweep and metric.
+
+The published theorem has sgn f(z) = sgn g(z) where (a) |f̂(z)| > Õ(1 + 1/T_f), (b) |ĝ(z)| > Õ(1/T_f +
+(√d/ε)(1/T_g + d/√N)) and (c) the signs of both agree, at width m > Õ(d²(T_f + T_g)²).  That is sufficient,
+not necessary: what makes it easier to meet is a trend to expect, and a row can fail.
+
+Longer times and more dimensions make (a) or (b) easier and the width condition harder: nothing is expected
+of them, unless all experiments of the sweep meet the published width with constant 1, m > d²(T_f + T_g)².
+The theorem is about agreement; of the accuracy of g it says nothing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from empirics.config import ExperimentConfig
+from reports.judging import RISING_RULE, Judgement, judge_rising, unmeasured
+from reports.text import many
+from reports.verdicts import Claim
+from theory import Setting, published_width
+
+Json = Mapping[str, Any]
+
+# Of the published width condition: its true constant is not known.
+WIDTH_CONSTANT = 1.0
+
+_LESS_NOISE = "the limit of (b) falls"
+_EXPECTED = {
+    "N": _LESS_NOISE,
+    "eps": _LESS_NOISE,
+    "eps_logistic": _LESS_NOISE,
+    "m": "the width condition is met sooner",
+}
+_SEPARATED = "|f̂| of separated classes grows with d, the limit of (a) does not; ε ∝ √d"
+# Along these the width condition becomes harder to meet.
+_HARDER = {
+    "d": _SEPARATED,
+    "d_logistic": _SEPARATED,
+    "T_f": "the limits of (a) and (b) fall",
+    "T_g": _LESS_NOISE,
+}
+_WIDE = "; all points meet m > d²(T_f + T_g)²"
+
+
+def expected(block: str, sweep: str, configs: Sequence[ExperimentConfig]) -> str | None:
+    """Return why agreement is to rise along a sweep; None where the published conditions do not say.
+
+    Parameters
+    ----------
+    block : str
+        Name of the published block.
+    sweep : str
+    configs : sequence of ExperimentConfig
+        All experiments of the sweep.
+
+    Notes
+    -----
+    Nothing is said of the slope γ, and of d where labels are random: both sides of (b) move with d.  Along d,
+    T_f and T_g something is said only if every experiment meets the published width with constant 1.
+    """
+    if sweep not in _HARDER:
+        return _EXPECTED.get(sweep)
+    if sweep in {"d", "d_logistic"} and not block.startswith("msg"):
+        return None
+    return _HARDER[sweep] + _WIDE if _wide_enough(configs) else None
+
+
+def _wide_enough(configs: Sequence[ExperimentConfig]) -> bool:
+    """Tell whether all of some experiments meet m > d²(T_f + T_g)²; not where d is not a field (images)."""
+    return bool(configs) and all(_wide(config) for config in configs)
+
+
+def _wide(config: ExperimentConfig) -> bool:
+    dim = getattr(config.data, "dim", None)
+    if dim is None:
+        return False
+    # Neither N nor ε enters the width.
+    setting = Setting(dim=dim, N=1, width=config.width, epsilon=1.0, T_f=config.T_f, T_g=config.T_g)
+    return config.width > published_width(setting, constant=WIDTH_CONSTANT)
+
+
+def judge_trend(row: Json, tested: int) -> Judgement:
+    """Judge a row of `reports.sweeps.trends`; the false alarm is shared by those that are tested."""
+    if row["basis"] is None:
+        return unmeasured("nothing expected")
+    if not row["n"]:
+        return unmeasured("no complete seed")
+    return judge_rising(list(row["correlations"].values()), incomplete=row["incomplete"], tests=tested)
+
+
+def trends(section: Json) -> list[Claim]:
+    """Count the sweeps about which something is expected by their verdicts."""
+    found = section["trends"]
+    rows = [] if found is None else [row for row in found["rows"] if row["basis"] is not None]
+    if not any(row["n"] for row in rows):
+        return []
+    counts = Counter(row["verdict"] for row in rows)
+    failing = ", ".join(row["sweep"] for row in rows if row["verdict"] == "fails")
+    reasons = Counter(row["decision"] for row in rows if row["verdict"] == "unknown")
+    unknown = ", ".join(f"{count} {why}" for why, count in reasons.items())
+    fixed = ", ".join(row["sweep"] for row in rows if row["fixed_data"])
+    return [
+        Claim(
+            source="published",
+            verdict=None,
+            statement="Agreement rises where the published conditions become easier to meet",
+            measured=f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
+            f"{counts['unknown']} of {many(len(rows), 'sweep')}"
+            + (f" ({unknown})" if unknown else "")
+            + (f"; fails: {failing}" if failing else ""),
+            rule=f"signs of rank correlations, one a seed: each sweep {RISING_RULE}; false alarm "
+            f"shared by {many(found['tested'], 'sweep')}"
+            + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
+        )
+    ]

@@ -1,0 +1,51 @@
+"""`perturblearn costs`: time and memory of training on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclopts import Parameter
+
+from reports.commands.options import Run
+from reports.terminal import Show
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Options of `perturblearn costs`.
+
+    Parameters
+    ----------
+    out
+        Output folder.
+    repeats
+        Timed repetitions of each run, >= 1.
+    """
+
+    out: Path = Path("perturblearn-costs")
+    repeats: int = 3
+
+
+def costs(*, options: Costs = Costs()) -> Run:
+    """Measure time and memory of training by three solvers, and draw them on log–log axes.
+
+    Times are those of the machine and of what else it does; nothing here judges them.
+    """
+    from empirics import costs as measured_by
+    from empirics.sweep import store
+    from reports import costs as page
+    from reports.provenance import provenance
+    from theory.kernel import threads
+
+    def run(show: Show) -> str:
+        store.check_output(options.out / page.NUMBERS, options.out / page.PAGE, room=page.ROOM)
+        measured = measured_by.measure(
+            repeats=options.repeats,
+            progress=lambda done, total: show(done / total, f"{done} of {total} runs"),
+        )
+        command = f"perturblearn costs --repeats {options.repeats}"
+        origin = provenance(command=command, device="cpu") | {"blas_threads": threads.count()}
+        results = {"schema_version": page.SCHEMA_VERSION, "provenance": origin, **measured}
+        return f"page:    {page.write(options.out, results)}"
+
+    return run

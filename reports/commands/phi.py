@@ -1,0 +1,85 @@
+"""`perturblearn phi`: the kernel matrix Φ of points in files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclopts import Parameter
+
+from reports.commands.options import Header, Run
+from reports.terminal import Show
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Phi:
+    """Options of `perturblearn phi`.
+
+    Parameters
+    ----------
+    header
+        Whether the first row of a .csv file is a header (default: if it has no number).
+    label
+        Column of .csv files to leave out, by its name, or by its number from 1 if there is no header;
+        none: all are coordinates (needed if one looks like a label).
+    negative_slope
+        γ of the leaky ReLU, in [0, 1).
+    weight_variance
+        σ_w² of the weights, > 0.
+    bias_variance
+        σ_b² of the biases, >= 0.
+    out
+        An .npy or .csv file (printed if absent).
+    """
+
+    header: Header | None = None
+    label: str | None = None
+    negative_slope: float = 0.0
+    weight_variance: float = 1.0
+    bias_variance: float = 1.0
+    out: Path | None = None
+
+
+def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) -> Run:
+    """Print the kernel matrix Φ of points in .npy or .csv files, or write it.
+
+    Parameters
+    ----------
+    points
+        Rows of Φ: .npy, or .csv of numbers.
+    others
+        Columns of Φ (the same points if absent).
+    """
+    import theory
+    from empirics.data.file import read_points
+    from empirics.sweep import store
+
+    def run(_show: Show) -> str:
+        out = options.out
+        if out is not None and out.suffix not in {".npy", ".csv"}:
+            msg = f"out must end in .npy or .csv, got {str(out)!r}"
+            raise ValueError(msg)
+        files = [path for path in (points, others) if path is not None]
+        if out is not None:
+            store.check_output(out)
+            store.check_apart(out, files)
+        asked = {name: value for name in ("header", "label") if (value := getattr(options, name)) is not None}
+        if asked and not any(path.suffix == ".csv" for path in files):
+            msg = f"--{' and --'.join(asked)} must come with a .csv file"
+            raise ValueError(msg)
+        K = theory.phi(
+            *(read_points(path, **(asked if path.suffix == ".csv" else {})) for path in files),
+            negative_slope=options.negative_slope,
+            weight_variance=options.weight_variance,
+            bias_variance=options.bias_variance,
+        )
+        # Each number is the shortest text that reads back as the same one.
+        table = "\n".join(",".join(map(repr, row)) for row in K.tolist())
+        if out is None:
+            return table
+        if out.suffix == ".npy":
+            store.write_array(out, K)
+        else:
+            store.write_text(out, table + "\n")
+        return f"Φ, {K.shape[0]} × {K.shape[1]}: {out}"
+
+    return run

@@ -1,0 +1,34 @@
+"""The bound of displacements in a report: which networks are counted, what is drawn of them, the claim."""
+
+import pytest
+
+from reports import figures_bounds
+from reports.claims.drift import BLIND, drift
+
+
+def test_narrowest_and_widest_of_the_first_seed_are_in_the_results(tiny_results):
+    for section in tiny_results["sections"]:
+        assert [(row["width"], row["seed"]) for row in section["drift"]] == [(16, 0), (256, 0)]
+        assert not any("drift" in run for run in section["runs"])
+
+
+def test_nothing_trained_is_nothing_to_draw(tiny_results):
+    found = tiny_results["sections"][0]["drift"][0] | {"f": None}
+    assert figures_bounds.drift_figure({"drift": [found]}, "s1", "f") is None
+    assert "crossed 0" in figures_bounds.drift_figure({"drift": [found]}, "s1", "g")
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({}, "holds"),
+        ({"blind": BLIND}, "unknown"),
+        ({"blind": None}, "unknown"),
+        ({"blind": 0.5, "outside": 1}, "fails"),  # beyond by more than rounding all the same
+    ],
+)
+def test_claim_is_unknown_where_rounding_hides_the_bound(tiny_results, fields, verdict):
+    setting = {"name": "s", "setting": {"loss": "identity"}}
+    found = tiny_results["sections"][0]["drift"][0]
+    claim = drift(setting | {"drift": [found | {"g": found["g"] | {"blind": 0.0} | fields}]})
+    assert claim.verdict == verdict
