@@ -21,7 +21,7 @@ test: lint
 	$(BIN)/pytest $(PARALLEL)
 
 test-all: lint
-	$(BIN)/pytest $(PARALLEL) -m "slow or not slow"
+	HYPOTHESIS_PROFILE=all $(BIN)/pytest $(PARALLEL) -m "slow or not slow"
 
 bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean

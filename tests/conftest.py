@@ -1,6 +1,6 @@
-"""Hypothesis profiles: dev 25 examples, ci 200 (derandomised), thorough 10,000.  And a Ctrl-C that works.
+"""Hypothesis profiles: dev and ci 25 examples (ci derandomised), all 200, thorough 10,000.
 
-And a disk that is full or read-only.
+And a Ctrl-C that works, and a disk that is full or read-only.
 """
 
 import os
@@ -13,7 +13,8 @@ import hypothesis
 import pytest
 
 hypothesis.settings.register_profile("dev", max_examples=25, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("all", max_examples=200, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=10_000, deadline=None)
 _default = "ci" if os.environ.get("CI") else "dev"
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", _default))
