@@ -24,6 +24,9 @@ _ROUNDING = 1024 * np.finfo(np.float64).eps
 _STEADY = 1 / 16
 # Forces that fell below this share of what they were are summed anew, without the rounding that those left.
 _FADED = 1e-3
+# Speeds below so many times their error are noise for a close sample of one slid on: it would join and leave
+# again without time between.
+_NOISE = 16.0
 # Where the rounding so far may have moved a neuron by more than this share of its way its path is not known.
 _LOST = 1e-4
 # Samples as close as this share of their norm: their inner products keep little of the difference.
@@ -310,7 +313,7 @@ def _window(
             inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, lengths, known, counts
         )
     ended = UNSOLVED if sliding < 0 else DECIDED
-    finished = sliding < 0 or known[_FORCE] < _FADED * known[_PEAK]
+    finished = sliding < 0
     while not finished:
         longest = min(begin + horizon - now, 2 * (times[-1] - now))
         step, event, sure = _next(p, side, rate, weights, twins, lengths, known, longest, pause > n)
@@ -358,7 +361,8 @@ def _window(
             counts,
         )
         ended = UNSOLVED if sliding < 0 else DECIDED
-        finished = sliding < 0 or known[_FORCE] < _FADED * known[_PEAK]
+        # Not where no time has passed since the last look, which would say the same again.
+        finished = sliding < 0 or (now > begin and known[_FORCE] < _FADED * known[_PEAK])
     for k in range(n):
         # What rounding left of a force of 0, while sliding, would be solved for and fade without end.
         if side[k] == 0 and s[k] < slope + _SAME:
@@ -435,7 +439,8 @@ def _next(
             for k in range(start, end):
                 speed, gap = -side[k] * rate[k], side[k] * p[k]
                 if speed > lengths[k] * error:
-                    if gap < step * speed:
+                    noise = speed <= _NOISE * lengths[k] * error and _slid_on(twins[k], twins, side)
+                    if gap < step * speed and not noise:
                         step, event = max(gap, 0.0) / speed, k
                 elif side[k] != 0 and _doubtful(
                     speed, gap, max(twins[k], 0.0) * weights[k], lengths[k], step, error, drift

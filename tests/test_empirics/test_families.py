@@ -221,6 +221,15 @@ def test_two_samples_stand_for_all_small_perturbations():
     assert np.abs(two - measured).mean() < np.abs(wide - measured).mean() / 3
 
 
+@pytest.mark.parametrize(("epsilon", "seed"), [(0.003, 8), (0.007, 9)])
+def test_close_samples_of_one_label_decide_nothing(epsilon, seed):
+    """Runs of MSG(a) whose neurons slide on one of several samples that are equal but for 1e-8."""
+    data = ShiftedGaussianData(dim=100, num_train=1000, num_test=1000, shift=0.3)
+    base = ExperimentConfig(data=data, width=100, epsilon=epsilon, T_f=991.0, T_g=9910.0, solver="flow")
+    record = _records([replace(base, seed=seed)])[0]
+    assert record["accuracy_g_train"] == pytest.approx(record["two_point_accuracy_g_train"], abs=0.02)
+
+
 def test_predictions_of_many_sorted_samples_are_about_both_classes():
     """Samples of synthetic data come class by class; predictions look at 2000 of them."""
     data = ShiftedGaussianData(dim=10, num_train=4500, num_test=50, shift=0.3)
