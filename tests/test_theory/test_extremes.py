@@ -348,3 +348,10 @@ def test_a_million_dimensions(dim):
     here = Setting(dim=dim, N=2, width=2**53, epsilon=1.0, T_f=1.0, T_g=1.0)
     check_limits("margin", bounds.margin_bound(X[:1], X, y, here, 1e-300))
     check_limits("gradient", bounds.gradient_bound(X, y, here, 1e-300))
+
+
+def test_terms_that_add_up_beyond_every_float_bound_nothing():
+    largest = np.finfo(np.float64).max
+    assert bounds.Bound({"one": largest, "other": largest}).value == math.inf
+    found = bounds.Bound({"one": np.array([1.0, largest]), "other": np.array([2.0, largest])}).value
+    assert np.asarray(found).tolist() == [3.0, math.inf]

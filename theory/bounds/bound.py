@@ -51,7 +51,8 @@ class Bound:
     @property
     def value(self) -> Value:
         """The sum of the terms; infinite where an assumption is known to fail."""
-        total = sum(self.terms.values(), start=np.zeros(()))
+        with np.errstate(over="ignore"):  # a sum beyond every float is ∞
+            total = sum(self.terms.values(), start=np.zeros(()))
         if any(assumption.holds is False for assumption in self.assumptions):
             total = np.full_like(total, np.inf)
         return float(total) if np.ndim(total) == 0 else np.asarray(total)
