@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from empirics.descent import train
 from empirics.model import TwoLayerNet, as_tensor, blocks
 from theory.bounds import neuron_envelope
 from theory.certificates import IndependentCertificate, certify_independent, truncation_risk
-from theory.certificates.lazy import Agreement
+from theory.certificates.lazy import AgreementProof
 from theory.setting import learning_rate_for
 from theory.validation import (
     Array,
@@ -74,7 +74,7 @@ class Neurons:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class SimulatedAgreement:
+class SimulatedAgreement(AgreementProof):
     """What is proved about the signs of f and g together.
 
     Attributes
@@ -85,22 +85,6 @@ class SimulatedAgreement:
 
     f: IndependentCertificate
     g: IndependentCertificate
-
-    @property
-    def certified(self) -> NDArray[np.bool_]:
-        """Where both signs are proved."""
-        return self.f.certified & self.g.certified
-
-    @property
-    def share(self) -> float:
-        """The part of the points where agreement or disagreement is proved."""
-        return float(np.mean(self.certified))
-
-    @property
-    def verdicts(self) -> tuple[Agreement, ...]:
-        """One verdict a point."""
-        names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
-        return tuple(names[product] for product in (self.f.signs * self.g.signs).tolist())
 
 
 @torch.no_grad()

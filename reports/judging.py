@@ -74,8 +74,6 @@ RISING_RULE = (
     f"{FALSE_ALARM:g} a share of falling seeds of {FALLING:g} or less is (ties count half, seeds without a "
     f"value somewhere against what is said); {seeds_without_violation(NO_TREND)} rising seeds are enough"
 )
-
-
 FEWEST_SEEDS = seeds_without_violation(OUTLIERS)  # of a t interval
 SEEDS = (
     f"{FEWEST_SEEDS} seeds or more, which takes them for normal: outliers in a share of {OUTLIERS:g} or more "
@@ -136,10 +134,10 @@ def judge_share(
     )
     if mean_tail(mean, allowed, len(shares)) < FALSE_ALARM / tests:
         return refuted(f"a {what} of {text.number(allowed)}{' or less' if allowed else ''}")
-    # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
     seen = f"a {what} of {text.number(highest)} in {many(n, unit, units)}"
     if mean_tail(mean, allowed, len(shares)) < MISSED:
         return unmeasured(f"{seen} is much for {text.number(allowed)}, but may be chance")
+    # The probability of a mean so small if violations have mean `violation` is that of one so large of 1 − x.
     if highest < violation and mean_tail(1 - highest, 1 - violation, n) <= MISSED:
         return excluded(f"a {what} of {text.number(violation)} or more; measured {text.number(highest)}")
     one = mean_tail(1 - highest, 1 - violation, 1)
@@ -198,16 +196,14 @@ def judge_mean(
         return -float(special.stdtrit(count - 1, tail / 2)) * sd / math.sqrt(count)  # Student's quantile
 
     allowed = " to ".join(text.number(limit) for limit in (low, high) if limit is not None)
-    side = "" if None not in (low, high) else "below " if low is not None else "above "
-    outside = f"{what} {side or 'outside '}{allowed}"
-    inside = (
-        f"{what} {'in ' if None not in (low, high) else 'above ' if low is not None else 'below '}{allowed}"
+    inside, outside = (
+        ("below", "above") if low is None else ("above", "below") if high is None else ("in", "outside")
     )
     usual, sure = reach(MISSED), reach(FALSE_ALARM / tests)
     if within(low, high, (mean - usual, mean + usual)):
-        return excluded(outside)
+        return excluded(f"{what} {outside} {allowed}")
     if within(low, high, (mean - sure, mean + sure)) is False:
-        return refuted(inside)
+        return refuted(f"{what} {inside} {allowed}")
     distance = min(abs(mean - limit) for limit in (low, high) if limit is not None)
     good = (low is None or mean > low) and (high is None or mean < high)
     enough = next(

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-CONFIDENCE = 0.95  # of every interval in a report
+from reports.verdicts import MISSED
+
+CONFIDENCE = 1 - MISSED  # of every interval in a report
 _ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
 _CELLS = 100  # a scatter is drawn to 1/_CELLS, pairs that fall together as one
 

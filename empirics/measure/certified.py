@@ -12,8 +12,8 @@ import numpy as np
 
 import theory
 from empirics.model import TwoLayerNet
-from empirics.neurons import SimulatedAgreement
 from theory.certificates.inverse import WIDEST
+from theory.certificates.lazy import AgreementProof
 from theory.certificates.published import compare_published
 from theory.validation import Array
 
@@ -182,7 +182,7 @@ def _of_network(result: "ExperimentResult", initial: TwoLayerNet, network: str) 
 
 
 def count_points(
-    both: theory.AgreementCertificate | SimulatedAgreement,
+    both: AgreementProof,
     signs: tuple[Array, Array],
 ) -> dict[str, int]:
     """Count points where the sign of f, that of g (agreement with an f in hand), or agreement is proved."""

@@ -10,8 +10,8 @@ from reports.verdicts import all_finite
 
 # A width counts as lazy while the expected free share, averaged over test points, is at most this.
 LAZY_FREE_SHARE = 0.3
-# Part of the error at the largest width that need not fall like m^(−1/2).  16 seeds of the default report see
-# no less; over two decades it is a slope of −0.37.
+# Part of the error at the largest width that need not fall like m^(−1/2): coarse, as the error of f scatters
+# by about a half from seed to seed.  The claim says which slope that is over its widths.
 FLOOR = 0.5
 
 Section = dict[str, Any]

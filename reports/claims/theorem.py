@@ -40,14 +40,9 @@ def theorem(section: Section, label_noise: str) -> Claim:
     published = label_noise == "published"
     width_met = {None: "not known", True: "met", False: "not met"}[wide]
     noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
-    pairs = [
-        (c["met_agree"], c["met_differ"])
-        for run in runs
-        for c in run["conditions"]
-        if c["label_noise"] == label_noise
-    ]
+    pairs = [(count["met_differ"], count["met_agree"] + count["met_differ"]) for count in counts]
     judged = judge_share(
-        [differing / (same + differing) for same, differing in pairs if same + differing],
+        [differing / met_at for differing, met_at in pairs if met_at],
         allowed=0,
         violation=DIFFERING_SHARE,
         what="share of differing points where the conditions hold",

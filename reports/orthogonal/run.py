@@ -76,7 +76,10 @@ def summary(folder: Path) -> str:
     results: Mapping[str, Any] = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
     lines = [results["title"]]
     for claim in results["claims"]:
-        lines += [f"{claim['verdict']:<20}{claim['statement']}", f"{'':20}{claim['measured']}"]
+        lines += [
+            f"{claim['verdict'] or 'no verdict':<20}{claim['statement']}",
+            f"{'':20}{claim['measured']}",
+        ]
     totals = results["totals"]
     lines.append(f"{totals['done']} of {totals['configurations']} runs done, {totals['failed']} failed")
     return "\n".join(lines)

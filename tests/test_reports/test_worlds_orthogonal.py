@@ -14,12 +14,10 @@ from scipy import stats
 
 from empirics.published import Reading
 from reports.claims import claims_of_orthogonal as claims
-from reports.claims.orthogonal import published
-from reports.claims.orthogonal.published import CHANCE_WIDTH, HALF_AS_OFTEN, MAP_ERROR, MEANS_ROOM
+from reports.claims.orthogonal.published import CHANCE_WIDTH, MAP_ERROR, MEANS_ROOM
 from reports.claims.orthogonal.rows import VIOLATION
 from reports.claims.orthogonal.turning import TURN_ERROR
 from reports.orthogonal import Part, build
-from reports.sweeps.reproduction import summary
 from reports.verdicts import FALSE_ALARM, MISSED
 
 WORLDS, MOSTLY, RARE = 150, 0.8, 1e-6
@@ -53,7 +51,7 @@ PAGES = {
     "decay": (DECAY, (SHARED[0], "fails only beyond")),
     "data": (DATA, SHARED),
 }
-ONE_MORE_SEED = "are like one more of our seeds"
+GUIDES = ("Published accuracies of g within",)  # without a verdict
 COUNTED = ("Training was long enough",)
 PROVED = ("condition of orthogonality", "So do the perturbed ones", "is a KKT point", "perturbed along s")
 
@@ -201,30 +199,6 @@ def test_few_seeds_decide_nothing(page):
     assert {verdict for verdicts in found.values() for verdict in verdicts} == {"unknown"}
 
 
-def _one_more(kind, rng, *, seeds=SEEDS, values=9):
-    """Return the verdict on published values that are one more seed, or within our ranges with a chance."""
-    points = []
-    for x in range(values):
-        ours = rng.normal(0.7, 0.05, seeds)
-        chance = {"true": None, "violated": HALF_AS_OFTEN, "far": HALF_AS_OFTEN / 20}[kind]
-        other = rng.normal(0.7, 0.05) if chance is None else ours[0] if rng.random() < chance else 1.5
-        cell = summary(dict(enumerate(ours)), Reading(other, 0.0))
-        points.append({"series": "adversarial", "key": x, "x": x, "metrics": {"accuracy_g": cell}})
-    return published._published({"panels": [{"name": "N", "points": points}]}).verdict
-
-
-@pytest.mark.parametrize("kind", list(WORLD))
-def test_published_values_are_one_more_seed_as_often_as_stated(kind):
-    rng = np.random.default_rng(list(WORLD).index(kind))
-    _compare({ONE_MORE_SEED: [_one_more(kind, rng) for _ in range(WORLDS)]}, kind)
-
-
-@pytest.mark.parametrize("few", [{"seeds": FEW}, {"values": 3}])
-def test_few_published_values_decide_nothing(few):
-    rng = np.random.default_rng(0)
-    assert {_one_more("true", rng, **few) for _ in range(20)} == {"unknown"}
-
-
 # What is counted or proved ---------------------------------------------------------------------------------
 
 
@@ -264,7 +238,7 @@ def test_convergence_is_counted(lost, converged, expected):
 def test_every_claim_has_a_world(page):
     examined = _examination("holds") if page == "data" else None
     made = claims(build(PAGES[page][0], [], examination=examined, provenance={"versions": []}))
-    rows = (*PAGES[page][1], ONE_MORE_SEED, *COUNTED, *PROVED)
+    rows = (*PAGES[page][1], *GUIDES, *COUNTED, *PROVED)
     for claim in made + _world(page, "true", SEEDS, np.random.default_rng(0)):
         assert sum(words in claim.statement for words in rows) == 1, claim.statement
-        assert claim.decision
+        assert claim.decision or (claim.verdict is None and GUIDES[0] in claim.statement)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.bounds.bound import Assumption, Bound
 from theory.bounds.envelope import OUTWARD, NeuronEnvelope, rows_of
-from theory.kernel.enclosure import Sign
+from theory.certificates.lazy import Proof
 from theory.validation import Array, as_real, check_integer, check_probability
 
 # Shares of δ: for what the simulation hides, for neurons out of limits; Chernoff has the rest.
@@ -36,7 +36,7 @@ _POWERS = {
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class IndependentCertificate:
+class IndependentCertificate(Proof):
     """What is proved about the sign of a network of independent neurons.
 
     Attributes
@@ -68,25 +68,9 @@ class IndependentCertificate:
     num_neurons: int
 
     @property
-    def certified(self) -> NDArray[np.bool_]:
-        """Where the sign is proved; never where a number is not finite."""
-        return np.asarray((self.candidates != 0) & (np.asarray(self.failure.value) <= self.delta))
-
-    @property
-    def share(self) -> float:
-        """The part of the points that are certified."""
-        return float(np.mean(self.certified))
-
-    @property
     def signs(self) -> NDArray[np.int_]:
-        """The proved signs, −1 or +1, and 0 where unknown, shape (Q,)."""
-        return np.where(self.certified, self.candidates, 0)
-
-    @property
-    def verdicts(self) -> tuple[Sign, ...]:
-        """One verdict a point."""
-        names = {1: Sign.POSITIVE, -1: Sign.NEGATIVE, 0: Sign.UNKNOWN}
-        return tuple(names[sign] for sign in self.signs.tolist())
+        """The proved signs, −1 or +1, and 0 where unknown; unknown where a number is not finite."""
+        return np.where(np.asarray(self.failure.value) <= self.delta, self.candidates, 0)
 
     @property
     def failure_given_simulation(self) -> Array:

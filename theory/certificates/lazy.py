@@ -4,6 +4,7 @@ A certificate says *positive*, *negative* or *unknown* (for two networks *agree*
 The probability that it says something and is wrong is at most δ over the initialisations.  Derivations 8, 9.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -40,8 +41,57 @@ class Agreement(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Proof(ABC):
+    """The sign of one network at query points, where it is proved."""
+
+    @property
+    @abstractmethod
+    def signs(self) -> NDArray[np.int_]:
+        """The proved signs, −1 or +1, and 0 where unknown, shape (Q,)."""
+
+    @property
+    def certified(self) -> NDArray[np.bool_]:
+        """Where the sign is proved."""
+        return np.asarray(self.signs != 0)
+
+    @property
+    def share(self) -> float:
+        """The part of the points that are certified."""
+        return float(np.mean(self.certified))
+
+    @property
+    def verdicts(self) -> tuple[Sign, ...]:
+        """One verdict a point."""
+        names = {1: Sign.POSITIVE, -1: Sign.NEGATIVE, 0: Sign.UNKNOWN}
+        return tuple(names[sign] for sign in self.signs.tolist())
+
+
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class AgreementProof:
+    """What is proved about the signs of f and g together, each with half of δ."""
+
+    f: Proof
+    g: Proof
+
+    @property
+    def certified(self) -> NDArray[np.bool_]:
+        """Where both signs are proved."""
+        return self.f.certified & self.g.certified
+
+    @property
+    def share(self) -> float:
+        """The part of the points where agreement or disagreement is proved."""
+        return float(np.mean(self.certified))
+
+    @property
+    def verdicts(self) -> tuple[Agreement, ...]:
+        """One verdict a point."""
+        names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
+        return tuple(names[product] for product in (self.f.signs * self.g.signs).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate(Proof):
     """What is proved about the sign of one network at query points.
 
     Attributes
@@ -63,29 +113,14 @@ class Certificate:
             return np.asarray(np.abs(self.predictor) - self.bound.value)
 
     @property
-    def certified(self) -> NDArray[np.bool_]:
-        """Where the sign is proved; never where a number is not finite."""
-        return np.isfinite(self.predictor) & np.isfinite(self.bound.value) & (self.margin > 0)
-
-    @property
-    def share(self) -> float:
-        """The part of the points that are certified."""
-        return float(np.mean(self.certified))
-
-    @property
     def signs(self) -> NDArray[np.int_]:
-        """The proved signs, −1 or +1, and 0 where unknown, shape (Q,)."""
-        return np.where(self.certified, np.sign(self.predictor), 0).astype(int)
-
-    @property
-    def verdicts(self) -> tuple[Sign, ...]:
-        """One verdict a point."""
-        names = {1: Sign.POSITIVE, -1: Sign.NEGATIVE, 0: Sign.UNKNOWN}
-        return tuple(names[sign] for sign in self.signs.tolist())
+        """The proved signs, −1 or +1, and 0 where unknown; unknown where a number is not finite."""
+        proved = np.isfinite(self.predictor) & np.isfinite(self.bound.value) & (self.margin > 0)
+        return np.where(proved, np.sign(self.predictor), 0).astype(int)
 
 
 @dataclass(frozen=True, eq=False)
-class AgreementCertificate:
+class AgreementCertificate(AgreementProof):
     """What is proved about the signs of f and g together.
 
     Attributes
@@ -96,22 +131,6 @@ class AgreementCertificate:
 
     f: Certificate
     g: Certificate
-
-    @property
-    def certified(self) -> NDArray[np.bool_]:
-        """Where both signs are proved."""
-        return self.f.certified & self.g.certified
-
-    @property
-    def share(self) -> float:
-        """The part of the points where agreement or disagreement is proved."""
-        return float(np.mean(self.certified))
-
-    @property
-    def verdicts(self) -> tuple[Agreement, ...]:
-        """One verdict a point."""
-        names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
-        return tuple(names[product] for product in (self.f.signs * self.g.signs).tolist())
 
 
 def certify(

@@ -4,17 +4,15 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from scipy import stats
-
 from reports import text
 from reports.claims.orthogonal.rows import Json, claim, over
+from reports.claims.sweeps.published import within_ranges
 from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, excluded, judge_mean, refuted, unmeasured
 from reports.statistics import difference, like_one_more_seed
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, Claim
 
 PUBLISHED_N = 1000  # natural samples of the published experiments, except in the sweep over N
-HALF_AS_OFTEN = 0.4  # chance within the range that is excluded: half of 9/11, that of one more than ten seeds
 MEANS_ROOM = 0.25  # difference of accuracies that is excluded at every point
 CHANCE_WIDTH = 0.05  # distance from 1/2 up to which an accuracy is that of chance
 MAP_ERROR = 0.05  # mean absolute error of a predicted accuracy that counts as predicted
@@ -26,7 +24,7 @@ def published_sweep(results: Json) -> list[Claim]:
     if results["part"]["kind"] != "published":
         return []
     return [
-        _published(results),
+        *_published(results),
         _means(results),
         _chance(results),
         *_learned(results),
@@ -47,48 +45,12 @@ def _series(results: Json, series: str) -> list[tuple[str, Json]]:
     return [(p["panel"], p) for p in distinct(p for p in points if p["series"] == series)]
 
 
-def _published(results: Json) -> Claim:
+def _published(results: Json) -> list[Claim]:
     cells = [point["metrics"]["accuracy_g"] for _, point in _series(results, "adversarial")]
     found = like_one_more_seed(cells)
-    below = sum(c["inside"] is False and c["published"] > c["max"] for c in cells)
-    return claim(
-        "Published accuracies of g are like one more of our seeds",
-        "published",
-        "number of published values within the range of our n seeds, points taken as independent (they share "
-        f"seeds): fails if P(so few) < {FALSE_ALARM:g} at the chance of one more seed, (n − 1)/(n + 1) or "
-        f"more, holds if P(so many) ≤ {MISSED:g} at a chance of {HALF_AS_OFTEN:g}, half of that of one more "
-        f"than ten seeds; {_ENOUGH_VALUES} values, all within, are enough, at {FEWEST_SEEDS} seeds or more; "
-        "with fewer natural samples than published our ranges are wider, and less is excluded",
-        f"{text.number(found['expected'])} or more of {found['count']} within the range",
-        f"{found['inside']} of {found['count']} within; "
-        f"{many(below, 'published value is', 'published values are')} above our range; "
-        f"P(so few) = {text.number(found['p_value'], 2)}; {found['not_compared']} not compared",
-        bool(found["count"]),
-        _within_ranges(found, min((c["n"] for c in cells if c["inside"] is not None), default=0)),
-    )
-
-
-# So many values, all within, exclude the chance `HALF_AS_OFTEN`.
-_ENOUGH_VALUES = math.ceil(math.log(MISSED) / math.log(HALF_AS_OFTEN))
-
-
-def _within_ranges(found: Json, seeds: int) -> Judgement:
-    """Judge that published values are within our ranges as often as one more seed, not half as often."""
-    count, inside = found["count"], found["inside"]
-    if seeds < FEWEST_SEEDS:
-        return unmeasured(f"{many(seeds, 'seed')}; {FEWEST_SEEDS} are asked for")
-    if found["p_value"] < FALSE_ALARM:
-        return refuted(
-            "published values within our ranges as often as one more seed, were points independent"
-        )
-    # So many within are so few outside, at the opposite chance.
-    if stats.binom.cdf(count - inside, count, 1 - HALF_AS_OFTEN) <= MISSED:
-        return excluded(
-            f"a chance of {HALF_AS_OFTEN:g} or less to be within our ranges, were points independent"
-        )
-    if count < _ENOUGH_VALUES:
-        return unmeasured(f"{many(count, 'value')}; {_ENOUGH_VALUES} within are enough")
-    return unmeasured(f"{inside} of {count} within are too few for the one and too many for the other")
+    above = sum(c["inside"] is False and c["published"] > c["max"] for c in cells)
+    said = f"{many(above, 'published value is', 'published values are')} above our range"
+    return [within_ranges("Published accuracies of g", found, said)] if found["count"] else []
 
 
 def _means(results: Json) -> Claim:

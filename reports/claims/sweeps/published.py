@@ -30,11 +30,11 @@ def published_values(section: Json) -> list[Claim]:
         for name, row in compared["by_metric"].items()
     )
     if compared["all"]["count"]:
-        made.append(_within("Published values", compared["all"], parts))
+        made.append(within_ranges("Published values", compared["all"], parts))
     cosines = compared["cosines"]["cosine_published"]
     if cosines["count"]:
         difference = text.number(compared["cosine_difference"]["cosine_published"], 2)
-        made.append(_within("Published cosines with u", cosines, f"mean difference {difference}"))
+        made.append(within_ranges("Published cosines with u", cosines, f"mean difference {difference}"))
     return made
 
 
@@ -44,11 +44,22 @@ def _others(section: Json) -> str:
     return f"the images of {' and '.join(names)} are"
 
 
-def _within(what: str, row: Json, more: str) -> Claim:
+def within_ranges(what: str, row: Json, more: str) -> Claim:
+    """State how many published values are as one more seed could be; their points share seeds: no verdict.
+
+    Parameters
+    ----------
+    what : str
+    row : mapping
+        From `reports.statistics.like_one_more_seed`, of a value at least.
+    more : str
+        Said of them in brackets.
+    """
     return Claim(
         source="published",
         verdict=None,
         statement=f"{what} within the range of our seeds, up to their reading errors",
+        predicted=f"{text.number(row['expected'])} or more of {row['count']} within, as of one more seed",
         measured=f"{row['inside']} of {row['count']} ({more}); one more seed: "
         f"{text.number(row['expected'])} or more expected, P(so few) {_probability(row['p_value'])}",
         rule="as if points were independent; they share seeds, so the probability is a guide only"
