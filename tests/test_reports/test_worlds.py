@@ -245,6 +245,14 @@ def test_few_points_that_all_agree_do_not_show_that_a_certain_prediction_is_righ
     assert judge(make_results)["agreement"].verdict == holds
 
 
+def test_a_share_that_is_much_for_what_is_allowed_does_not_hold():
+    """60 seeds exclude 20 δ where 8 δ is wrong in each, and have next to no chance of that at δ."""
+    judged = judge_share([8 * DELTA] * 60, allowed=DELTA, violation=VIOLATION * DELTA, what="share")
+    assert judged.holds is None
+    assert judged.decision == "not decided: a share of 0.08 in 60 seeds is much for 0.01, but may be chance"
+    assert judge_share([DELTA] * 60, allowed=DELTA, violation=VIOLATION * DELTA, what="share").holds
+
+
 def test_a_share_that_is_the_violation_but_for_rounding_is_not_decided():
     shares = [0.3, 0.1, 0.2]
     assert math.fsum(shares) / 3 < VIOLATION * DELTA

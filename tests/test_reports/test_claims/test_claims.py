@@ -87,10 +87,12 @@ def _free_share_just_large_enough(s):
     s["runs"][4]["g"]["free_pvalue"] = 1.01 * FALSE_ALARM / networks
 
 
-def _law_off_by(factor):
+def _law_off_by(factor, networks="f", width=None):
     def change(s):
         for run in s["runs"]:
-            run["f"]["free_measured"] *= factor
+            if width in {None, run["width"]}:
+                for network in networks:
+                    run[network]["free_measured"] *= factor
 
     return change
 
@@ -265,6 +267,7 @@ CASES = [
     ("free-share", "unknown", _few_seeds(4)),
     ("free-share", "unknown", _law_off_by(1.2)),  # which the p-values here do not see
     ("free-share", "unknown", _law_off_by(0.0)),
+    ("free-share", "unknown", _law_off_by(1.2, "g", width=16)),  # which all others outweigh
     ("only-free-flip", "fails", _one_other_flip),
     ("only-free-flip", "unknown", _few_seeds(13)),
     ("only-free-flip", "unknown", _no_flip),
