@@ -10,7 +10,7 @@ from types import ModuleType
 
 _missing = [
     name
-    for name in ("cyclopts", "jinja2", "latex2mathml", "matplotlib", "rich", "sklearn", "torch")
+    for name in ("cyclopts", "jinja2", "latex2mathml", "matplotlib", "msgspec", "rich", "sklearn", "torch")
     if find_spec(name) is None
 ]
 if _missing:
@@ -19,13 +19,13 @@ if _missing:
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
-    from reports.build import SCHEMA_VERSION
     from reports.choice import Choice, choose
     from reports.claims import claims
     from reports.presets import PRESETS, Series, series, source
     from reports.provenance import provenance
     from reports.render import render
     from reports.report import Report, build
+    from reports.results import SCHEMA_VERSION
     from reports.schema import SchemaError
     from reports.verdicts import Claim
 
@@ -49,7 +49,7 @@ __all__ = [
 _PLACES = {
     name: module
     for module, names in {
-        "build": ("SCHEMA_VERSION",),
+        "results": ("SCHEMA_VERSION",),
         "choice": ("Choice", "choose"),
         "claims": ("claims",),
         "presets": ("PRESETS", "Series", "series", "source"),

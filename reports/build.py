@@ -24,9 +24,10 @@ from reports.claims.simulated import total as total_of_simulated
 from reports.claims.theorem import trends
 from reports.phi_check import check_phi
 from reports.presets import Series
+from reports.results import SCHEMA_VERSION
+from reports.schema import check
 from reports.statistics import summarise
 
-SCHEMA_VERSION = 6
 # Expected share of free neurons for which the section tabulates the width it takes.
 FREE_SHARE = 0.1
 _SEEDS_IN_HAND = 4  # seeds whose networks get a certificate of their own: seconds each
@@ -109,7 +110,7 @@ def build(
             "trends": trends(),
         }
     )
-    results["claims"] = _plain([asdict(claim) for claim in claims(results)])
+    results["claims"] = _plain([asdict(claim) for claim in claims(check(results))])
     progress(1.0, "done")
     return dict(results)
 

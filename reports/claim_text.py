@@ -4,15 +4,16 @@ from dataclasses import asdict
 from typing import Any
 
 from reports import text
+from reports.results import Run, Section
 from reports.statistics import Summary
 
 # Seeds that agree to this much, relative for spreads, differ by rounding alone.
 _ROUNDING = 1e-11
 
 
-def spread(summary: dict[str, Any]) -> str:
+def spread(summary: Any) -> str:  # noqa: ANN401
     """Return mean ± standard deviation over seeds; a deviation that is rounding alone is 0."""
-    mean, sd = summary["mean"], summary["sd"]
+    mean, sd = (summary["mean"], summary["sd"]) if isinstance(summary, dict) else (summary.mean, summary.sd)
     if mean is not None and sd is not None and sd < _ROUNDING * abs(mean):
         sd = 0.0
     return text.spread(mean, sd)
@@ -40,9 +41,9 @@ def listed(widths: list[int] | None) -> str:
     return "none" if not widths else ", ".join(f"{width:,}" for width in widths)
 
 
-def by_seed(section: dict[str, Any], widths: list[int] | None = None) -> list[list[dict[str, Any]]]:
+def by_seed(section: Section, widths: list[int] | None = None) -> list[list[Run]]:
     """Return the runs of each seed, small widths first; only those of some widths if given."""
     return [
-        [run for run in section["runs"] if run["seed"] == seed and (widths is None or run["width"] in widths)]
-        for seed in section["seeds"]
+        [run for run in section.runs if run.seed == seed and (widths is None or run.width in widths)]
+        for seed in section.seeds
     ]

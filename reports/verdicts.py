@@ -4,9 +4,9 @@ What is missing, empty or not finite makes a claim unknown.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeGuard
 
 # Probability that a true claim is reported as failing.
 FALSE_ALARM = 1e-3
@@ -64,7 +64,11 @@ def within(low: float | None, high: float | None, interval: tuple[float | None, 
     return False if end < bottom or start > top else None
 
 
-def all_finite(values: Iterable[float | None]) -> bool:
+def all_finite(values: Sequence[float | None]) -> TypeGuard[Sequence[float]]:
     """Return whether there are values and all are finite."""
-    known = list(values)
-    return bool(known) and all(value is not None and math.isfinite(value) for value in known)
+    return bool(values) and all(value is not None and math.isfinite(value) for value in values)
+
+
+def all_rows_finite(rows: Sequence[Sequence[float | None]]) -> TypeGuard[Sequence[Sequence[float]]]:
+    """Return whether there are values in all rows and all are finite."""
+    return all(map(all_finite, rows))

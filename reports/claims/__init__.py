@@ -21,6 +21,7 @@ from reports.claims.simulated import simulated
 from reports.claims.sweeps import criterion, explained, failures, published_values, reached, trends
 from reports.claims.theorem import theorem
 from reports.judging import seeds_without_violation, unmeasured
+from reports.results import Results, Section
 from reports.text import many
 from reports.verdicts import Claim
 
@@ -39,7 +40,7 @@ DIFFERENT = 0.2
 Several = Callable[[Mapping[str, Any]], list[Claim]]
 
 # Of each data set, in the order of the page.
-OF_SECTIONS: tuple[Callable[[dict[str, Any]], Claim], ...] = (
+OF_SECTIONS: tuple[Callable[[Section], Claim], ...] = (
     free_share,
     only_free_flip,
     drift,
@@ -70,29 +71,28 @@ OF_ORTHOGONAL: tuple[Several, ...] = (
 OF_SWEEPS: tuple[Several, ...] = (published_values, trends, reached, explained, criterion, failures)
 
 
-def claims(results: dict[str, Any]) -> list[Claim]:
+def claims(results: Results) -> list[Claim]:
     """Judge every claim that the results can speak to.
 
     Parameters
     ----------
-    results : dict
-        From `reports.build`, before its claims are added.
+    results : Results
 
     Returns
     -------
     list of Claim
         Φ first, then each section in the same order.
     """
-    judged = [closed_form(results["phi"])]
-    judged += [_seen(judge(section), section) for section in results["sections"] for judge in OF_SECTIONS]
-    command = str(results.get("provenance", {}).get("command", ""))
+    judged = [closed_form(results.phi)]
+    judged += [_seen(judge(section), section) for section in results.sections for judge in OF_SECTIONS]
+    command = results.provenance.command
     # What is not tested is not decided.
     return [replace(claim, command=command, decision=claim.decision if claim.met else "") for claim in judged]
 
 
-def _seen(claim: Claim, section: Mapping[str, Any]) -> Claim:
+def _seen(claim: Claim, section: Section) -> Claim:
     """Take no claim for true on so few points that a share `DIFFERENT` of all could differ unseen."""
-    points = min(section["setting"]["N"], section["num_test"])
+    points = min(section.setting.N, section.num_test)
     enough = seeds_without_violation(DIFFERENT)
     if claim.verdict != "holds" or points >= enough:
         return claim

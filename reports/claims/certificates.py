@@ -1,34 +1,31 @@
 """Signs and agreement that are certified are right, of what `empirics.measure.certified` has counted."""
 
-from typing import Any
-
 from empirics.measure.certified import COUNTS, DYNAMICS
 from reports import text
 from reports.claim_text import by_seed
 from reports.judging import CONFIDENCE, Judgement, judge_share, refuted, together, unmeasured
-from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+from reports.results import Certified, Section
+from reports.verdicts import FALSE_ALARM, Claim, verdict
 
 # Expected share of the certified points that are wrong, over δ, which is excluded where the claim holds.
 VIOLATION = 20
 
 
-def certificates(section: dict[str, Any]) -> Claim:
+def certificates(section: Section) -> Claim:
     """Judge certificates by their errors: none for weights in hand, at most δ for those drawn."""
-    delta = section["certificates"]["delta"]
+    delta = section.certificates.delta
     kinds = {kind: _of_kind(section, kind) for kind in ("in hand", "descent", "flow")}
-    counted = [count for runs in kinds.values() for run in runs for count in run.values()]
-    known = all_finite([delta, *counted])
     tally = {
-        kind: {name: sum(run[name] for run in runs) if known else None for name in COUNTS}
+        kind: {name: sum(getattr(run, name) for run in runs) for name in COUNTS}
         for kind, runs in kinds.items()
     }
-    identity = section["setting"]["loss"] == "identity"
-    said = any(run["f"] or run["both"] for runs in kinds.values() for run in runs)
-    judged = _right(section, delta) if known else unmeasured()
+    identity = section.setting.loss == "identity"
+    said = any(run.f or run.both for runs in kinds.values() for run in runs)
+    judged = _right(section, delta)
     return Claim(
         key="certificates",
         evidence="certificates",
-        section=section["name"],
+        section=section.name,
         statement="Signs and agreement that are certified are right",
         formula=r"|f_b| > B \Rightarrow \operatorname{sgn} f = \operatorname{sgn} f_b",
         source="derived here",
@@ -42,7 +39,7 @@ def certificates(section: dict[str, Any]) -> Claim:
             f"{text.count(row['both_wrong'])} wrong"
             for kind, row in tally.items()
         ),
-        samples=f"{len(section['runs'])} pairs of networks × {section['num_test']} points",
+        samples=f"{len(section.runs)} pairs of networks × {section.num_test} points",
         rule=(
             "fails for an error with weights in hand (largest width, first seeds), or if Chernoff's bound "
             "over seeds excludes that at most a share δ of the certified signs of f, or of g, is wrong "
@@ -55,19 +52,19 @@ def certificates(section: dict[str, Any]) -> Claim:
     )
 
 
-def _of_kind(section: dict[str, Any], kind: str) -> list[dict[str, int]]:
+def _of_kind(section: Section, kind: str) -> list[Certified]:
     """Return the counts of one kind of certificate, run by run."""
-    return [run["certificates"][kind] for run in section["runs"] if kind in run["certificates"]]
+    return [run.certificates[kind] for run in section.runs if kind in run.certificates]
 
 
-def _right(section: dict[str, Any], delta: float) -> Judgement:
-    if any(run["f_wrong"] or run["g_wrong"] for run in _of_kind(section, "in hand")):
+def _right(section: Section, delta: float) -> Judgement:
+    if any(run.f_wrong or run.g_wrong for run in _of_kind(section, "in hand")):
         return refuted("that weights in hand prove the sign")
     judged = [
         judgement
         for kind in DYNAMICS
         for judgement in wrong_shares(
-            [[run["certificates"][kind] for run in runs] for runs in by_seed(section)],
+            [[run.certificates[kind] for run in runs] for runs in by_seed(section)],
             delta,
             tests=2 * len(DYNAMICS),
         )
@@ -78,7 +75,7 @@ def _right(section: dict[str, Any], delta: float) -> Judgement:
 
 
 def wrong_shares(
-    counts: list[list[dict[str, int]]], delta: float, *, tests: int, of_points: bool = False
+    counts: list[list[Certified]], delta: float, *, tests: int, of_points: bool = False
 ) -> list[Judgement]:
     """Judge the signs of f and of g that are certified, by the counts of each seed, over its widths.
 
@@ -104,7 +101,10 @@ def wrong_shares(
     judged = []
     for network in ("f", "g"):
         sums = [
-            {name: sum(run[name] for run in runs) for name in ("points", network, f"{network}_wrong")}
+            {
+                name: sum(getattr(run, name) for run in runs)
+                for name in ("points", network, f"{network}_wrong")
+            }
             for runs in counts
         ]
         able = [one for one in sums if one[network]]

@@ -4,10 +4,11 @@ from typing import Any
 
 from reports import text
 from reports.claim_text import by_seed, interval, numbers_of, spread
-from reports.claims.laziness import FLOOR, Section, falls, lazy, lazy_widths, over_a_decade
+from reports.claims.laziness import FLOOR, falls, lazy, lazy_widths, over_a_decade
 from reports.judging import CONFIDENCE, SEEDS, Judgement, judge_mean, refuted, unmeasured
+from reports.results import Section
 from reports.statistics import summarise
-from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+from reports.verdicts import FALSE_ALARM, Claim, all_rows_finite, verdict
 
 COSINE = 0.99
 
@@ -22,17 +23,17 @@ def _cosine_claim(
 ) -> Claim:
     """Judge a cosine at the largest width; `below`: what else is said, and the judgement under `COSINE`."""
     met, hypothesis = lazy(section, "f")
-    summary = section["by_width"][-1]["cosines"][name]
+    summary = getattr(section.by_width[-1].cosines, name)
     judged = _high(section, name)
     said, otherwise = below
     if judged.holds is False:
         judged = otherwise
     return Claim(
-        section=section["name"],
+        section=section.name,
         hypothesis=hypothesis,
         met=met,
         measured=f"cosine {spread(summary)}{said}",
-        samples=f"{summary['n']} seeds at m = {section['widths'][-1]:,}",
+        samples=f"{summary.n} seeds at m = {section.widths[-1]:,}",
         rule=f"t interval of the mean cosine over {SEEDS}; holds above {COSINE} ({CONFIDENCE}); {rule}",
         verdict=verdict(met, judged.holds),
         decision=judged.decision,
@@ -42,7 +43,7 @@ def _cosine_claim(
 
 def _high(section: Section, name: str) -> Judgement:
     """Judge the mean cosine at the largest width over seeds."""
-    runs = [run["cosines"][name] for run in section["runs"] if run["width"] == section["widths"][-1]]
+    runs = [getattr(run.cosines, name) for run in section.runs if run.width == section.widths[-1]]
     return judge_mean(runs, low=COSINE, what="a mean cosine")
 
 
@@ -57,8 +58,8 @@ def _limit_claim(section: Section, name: str, **texts: Any) -> Claim:  # noqa: A
         unmeasured("the cosine is low, and fewer than three lazy widths show whether it rises"),
     )
     if over_a_decade(widths):
-        values = [[run["cosines"][name] for run in runs] for runs in by_seed(section, widths)]
-        if all(all_finite(row) for row in values):
+        values = [[getattr(run.cosines, name) for run in runs] for runs in by_seed(section, widths)]
+        if all_rows_finite(values):
             slope, falling = falls(widths, [[1 - cosine for cosine in row] for row in values])
     if falling.holds:
         falling = unmeasured("the cosine is low, but 1 − cos falls with the width: take wider networks")
@@ -88,7 +89,7 @@ def gradient_direction(section: Section) -> Claim:
 
 def paper_direction(section: Section) -> Claim:
     """Judge u as the direction of the trained part of the gradient."""
-    limit = section["by_width"][-1]["cosines"]["between"]
+    limit = section.by_width[-1].cosines.between
     under = (
         refuted(f"a cosine of {COSINE}, also in the limit of wide networks")
         if _high(section, "between").holds is False
@@ -112,18 +113,18 @@ def paper_direction(section: Section) -> Claim:
 def kink_term(section: Section) -> Claim:
     """Judge whether ∇f_b is nearer to the trained part than u, seed by seed."""
     met, hypothesis = lazy(section, "f")
-    widest = section["widths"][-1]
-    pairs = [run["cosines"] for run in section["runs"] if run["width"] == widest]
-    values = [(pair["trained_gradient"], pair["trained_paper"]) for pair in pairs]
+    widest = section.widths[-1]
+    pairs = [run.cosines for run in section.runs if run.width == widest]
+    values = [(pair.trained_gradient, pair.trained_paper) for pair in pairs]
     gap, judged = None, unmeasured()
-    if all(all_finite(pair) for pair in values):
+    if all_rows_finite(values):
         gains = [gradient - paper for gradient, paper in values]
         gap, judged = summarise(gains), judge_mean(gains, low=0.0, what="a mean gain in cosine")
-    between = section["by_width"][-1]["cosines"]["between"]["mean"]
+    between = section.by_width[-1].cosines.between.mean
     return Claim(
         key="kink-term",
         evidence="directions",
-        section=section["name"],
+        section=section.name,
         statement="The moving kinks turn the gradient away from u, towards ∇f_b",
         formula=r"\nabla f_b(x) = u(x) + \frac{1}{N} \sum_k y_k k(x_k, x) \nabla_x \Phi(x_k, x)",
         source="derived here",
@@ -143,7 +144,7 @@ def kink_term(section: Section) -> Claim:
 
 def perturbation(section: Section) -> Claim:
     """Judge the predicted direction of the perturbations as they are used."""
-    cosines = section["by_width"][-1]["cosines"]
+    cosines = section.by_width[-1].cosines
     return _limit_claim(
         section,
         "perturbation_given_initial",
@@ -153,7 +154,7 @@ def perturbation(section: Section) -> Claim:
         formula=r"t_n r_n/\varepsilon \approx (\nabla f(x_n; 0) + T_f \nabla f_b(x_n))/\|\cdot\|",
         source="derived here",
         predicted=(
-            f"cosine → 1 (without the initial gradient {spread(cosines['perturbation_gradient'])}, "
-            f"with u {spread(cosines['perturbation_paper'])})"
+            f"cosine → 1 (without the initial gradient {spread(cosines.perturbation_gradient)}, "
+            f"with u {spread(cosines.perturbation_paper)})"
         ),
     )

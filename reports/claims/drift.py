@@ -1,10 +1,8 @@
 """No pre-activation moves further than its bound, of what `empirics.measure.drift` has counted."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from reports import text
 from reports.judging import Judgement, refuted, unmeasured
+from reports.results import Section
 from reports.verdicts import Claim, all_finite, verdict
 
 # Share of pairs that may be blind: whose rounding could hide a displacement as large as the bound.
@@ -13,24 +11,24 @@ BLIND = 0.01
 TIGHT = 0.5
 
 
-def drift(section: Mapping[str, Any]) -> Claim:
+def drift(section: Section) -> Claim:
     """Judge the bound of the displacement by the neurons that moved further."""
-    rows = [(row, network) for row in section["drift"] for network in ("f", "g") if row[network] is not None]
-    outside = [row[network]["outside"] for row, network in rows]
-    largest = [row[network]["largest"] for row, network in rows]
-    known = all_finite([*outside, *largest])
-    total = sum(outside) if known else None
-    blind = [row[network]["blind"] for row, network in rows]
-    most_blind = max(b for b in blind if b is not None) if all_finite(blind) else None
+    found = [moved for row in section.drift for moved in (row.f, row.g) if moved is not None]
+    outside = [moved.outside for moved in found]
+    largest = [moved.largest for moved in found]
+    total = sum(outside) if all_finite(largest) else None
+    most = max(largest) if all_finite(largest) else None
+    blind = [moved.blind for moved in found]
+    most_blind = max(blind) if all_finite(blind) else None
     sees = most_blind is not None and most_blind < BLIND
-    judged = _within_bound(total, sees=sees, least=min(largest) if known else 0.0)
-    identity = section["setting"]["loss"] == "identity"
-    widths = " and ".join(f"{row['width']:,}" for row in section["drift"])
-    points = max(row["points"] for row in section["drift"])
+    judged = _within_bound(total, sees=sees, least=min(largest) if all_finite(largest) else 0.0)
+    identity = section.setting.loss == "identity"
+    widths = " and ".join(f"{row.width:,}" for row in section.drift)
+    points = max(row.points for row in section.drift)
     return Claim(
         key="drift",
         evidence="drift",
-        section=section["name"],
+        section=section.name,
         statement="No pre-activation moves further than its bound",
         formula=r"\frac{|u_i(z, T) - u_i(z, 0)|}{|a_i| L T \kappa(z)} \le 1",
         source="derived here",
@@ -38,11 +36,11 @@ def drift(section: Mapping[str, Any]) -> Claim:
         met=True,
         predicted="ratio at most 1" + ("; its distribution from the initial weights" if identity else ""),
         measured=(
-            f"largest ratio {text.number(max(largest) if known else None, 6)}; "
+            f"largest ratio {text.number(most, 6)}; "
             f"{text.count(total)} beyond 1 by more than rounding"
             f"; rounding as large as the bound in at most {text.number(most_blind, 2)} of the pairs"
         ),
-        samples=f"{len(rows)} networks (m = {widths}, one seed) × {points} points, every neuron",
+        samples=f"{len(found)} networks (m = {widths}, one seed) × {points} points, every neuron",
         rule="fails if a pair of neuron and point is beyond the bound by more than rounding of the weights; "
         f"holds if in every network a bound of {TIGHT:g} of this one would be refuted, and rounding is as "
         f"large as the bound in less than {BLIND:.0%} of the pairs; no statement about other seeds",
@@ -50,7 +48,7 @@ def drift(section: Mapping[str, Any]) -> Claim:
         decision=judged.decision,
         numbers={
             "outside": total,
-            "largest": max(largest) if known else None,
+            "largest": most,
             "blind": most_blind,
         },
     )

@@ -1,12 +1,12 @@
 """The hypothesis of claims about wide networks: training is lazy, which few free neurons show."""
 
 import math
-from typing import Any
 
 from reports import text
 from reports.judging import Judgement, judge_mean, unmeasured
+from reports.results import Number, Section
 from reports.statistics import Summary, floors, rates
-from reports.verdicts import all_finite
+from reports.verdicts import all_finite, all_rows_finite
 
 # A width counts as lazy while the expected free share, averaged over test points, is at most this.
 LAZY_FREE_SHARE = 0.3
@@ -14,30 +14,24 @@ LAZY_FREE_SHARE = 0.3
 # by about a half from seed to seed.  The claim says which slope that is over its widths.
 FLOOR = 0.5
 
-Section = dict[str, Any]
-
 
 def lazy_widths(section: Section, network: str) -> list[int] | None:
     """Return the lazy widths, or None if a share is not known."""
-    shares = {row["width"]: row[network]["free_predicted"]["mean"] for row in section["by_width"]}
-    if not all_finite(shares.values()):
+    shares = [row[network].free_predicted.mean for row in section.by_width]
+    if not all_finite(shares):
         return None
-    return [width for width, share in shares.items() if share <= LAZY_FREE_SHARE]
+    return [width for width, share in zip(section.widths, shares, strict=True) if share <= LAZY_FREE_SHARE]
 
 
 def lazy(section: Section, *networks: str) -> tuple[bool | None, str]:
     """Identity loss, and few free neurons at the largest width."""
-    widest = section["by_width"][-1]
-    identity = section["setting"]["loss"] == "identity"
-    shares = {network: widest[network]["free_predicted"]["mean"] for network in networks}
-    listed = ", ".join(f"{name} {text.number(share)}" for name, share in shares.items())
-    met = (
-        identity and all(s <= LAZY_FREE_SHARE for s in shares.values())
-        if all_finite(shares.values())
-        else None
-    )
+    widest = section.by_width[-1]
+    identity = section.setting.loss == "identity"
+    shares = [widest[network].free_predicted.mean for network in networks]
+    listed = ", ".join(f"{name} {text.number(share)}" for name, share in zip(networks, shares, strict=True))
+    met = identity and max(shares) <= LAZY_FREE_SHARE if all_finite(shares) else None
     return met, (
-        f"identity loss ({'yes' if identity else 'no'}); lazy at m = {widest['width']:,}: expected free "
+        f"identity loss ({'yes' if identity else 'no'}); lazy at m = {widest.width:,}: expected free "
         f"share ≤ {LAZY_FREE_SHARE} ({listed})"
     )
 
@@ -47,9 +41,9 @@ def over_a_decade(widths: list[int]) -> bool:
     return len(widths) >= 3 and widths[-1] / widths[0] >= 10
 
 
-def falls(widths: list[int], errors: list[list[float]]) -> tuple[Summary | None, Judgement]:
+def falls(widths: list[int], errors: list[list[Number]]) -> tuple[Summary | None, Judgement]:
     """Return the slope of an error, and whether it falls like m^(−1/2) with no part that stays."""
-    if not all(all_finite(row) for row in errors):
+    if not all_rows_finite(errors):
         return None, unmeasured()
     ratio = widths[-1] / widths[0]
     slope = -math.log(FLOOR + (1 - FLOOR) * math.sqrt(ratio)) / math.log(ratio)

@@ -1,21 +1,22 @@
 """How fast the outputs of wide networks tend to those that are predicted."""
 
 from reports.claim_text import by_seed, interval, listed, numbers_of, spread
-from reports.claims.laziness import FLOOR, LAZY_FREE_SHARE, Section, falls, lazy_widths, over_a_decade
+from reports.claims.laziness import FLOOR, LAZY_FREE_SHARE, falls, lazy_widths, over_a_decade
 from reports.judging import CONFIDENCE, SEEDS, unmeasured
+from reports.results import Section
 from reports.verdicts import FALSE_ALARM, Claim, verdict
 
 
 def rate(section: Section, network: str) -> Claim:
     """Judge how fast the velocity of a network tends to its limit, by the lazy widths."""
     widths = lazy_widths(section, network)
-    loss = section["setting"]["loss"]
+    loss = section.setting.loss
     met = None if widths is None else over_a_decade(widths)
     slope, judged = None, unmeasured()
     if widths and met:
-        errors = [[run[network]["error"] for run in runs] for runs in by_seed(section, widths)]
+        errors = [[run[network].error for run in runs] for runs in by_seed(section, widths)]
         slope, judged = falls(widths, errors)
-    relative = section["by_width"][-1][network]["relative_error"]
+    relative = section.by_width[-1][network].relative_error
     symbol, predicted = (r"f(z; T_f)", r"f_b(z)") if network == "f" else (r"g(z; T_g)", r"g_b(z)")
     time = "T_f" if network == "f" else "T_g"
     limit = f"{network}_b"
@@ -25,7 +26,7 @@ def rate(section: Section, network: str) -> Claim:
     return Claim(
         key=f"rate-{network}",
         evidence="outputs",
-        section=section["name"],
+        section=section.name,
         statement=(
             f"The velocity of {network} tends to {limit}, with an error that falls at least like 1/√m"
         ),
@@ -38,9 +39,9 @@ def rate(section: Section, network: str) -> Claim:
         met=met,
         predicted="slope −1/2 or steeper, no part that stays",
         measured=(
-            f"slope {interval(slope)}; relative error {spread(relative)} at m = {section['widths'][-1]:,}"
+            f"slope {interval(slope)}; relative error {spread(relative)} at m = {section.widths[-1]:,}"
         ),
-        samples=f"{len(section['seeds'])} seeds",
+        samples=f"{len(section.seeds)} seeds",
         rule=f"c + A/√m is fitted to the mean errors; t interval, by the jackknife, of the part of c in the "
         f"error at the largest width, over {SEEDS}; holds below {FLOOR:g} ({CONFIDENCE}), fails above (false "
         f"alarm {FALSE_ALARM:g})",

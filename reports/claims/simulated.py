@@ -11,8 +11,9 @@ from empirics.measure.simulated import Plan
 from reports import text
 from reports.claims.certificates import VIOLATION, wrong_shares
 from reports.judging import CONFIDENCE, together, unmeasured
+from reports.results import Section
 from reports.statistics import summarise
-from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite, verdict
+from reports.verdicts import FALSE_ALARM, MISSED, Claim, verdict
 
 
 def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
@@ -46,28 +47,25 @@ def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> di
     }
 
 
-def simulated(section: dict[str, Any]) -> Claim:
+def simulated(section: Section) -> Claim:
     """Judge certificates by simulation by their errors, seed by seed."""
-    found = section["simulated"]
-    counted = [run["simulated"]["counts"]["simulation"] for run in section["runs"] if "simulated" in run]
-    delta: float | None = found["delta"] if found else None
-    known = bool(counted) and all_finite([delta, *(value for run in counted for value in run.values())])
-    identity, steps = section["setting"]["loss"] == "identity", section["config"]["solver"] == "gd"
-    said = any(run[name] for run in counted for name in ("f", "g"))
-    names = ("f_wrong", "g_wrong", "both_wrong")
-    wrong = sum(any(run[name] for name in names) for run in counted) if known else None
+    found = section.simulated
+    counted = [run.simulated.counts["simulation"] for run in section.runs if run.simulated is not None]
+    identity, steps = section.setting.loss == "identity", section.config.solver == "gd"
+    said = any(run.f or run.g for run in counted)
+    wrong = sum(bool(run.f_wrong or run.g_wrong or run.both_wrong) for run in counted)
     limit = None
-    if wrong is not None:  # Clopper–Pearson, one-sided
+    if counted:  # Clopper–Pearson, one-sided
         exact = stats.binomtest(wrong, len(counted), alternative="less")
         limit = float(exact.proportion_ci(1 - MISSED).high)
-    totals = {name: sum(run[name] for run in counted) if known else None for name in COUNTS}
+    totals = {name: sum(getattr(run, name) for run in counted) for name in COUNTS}
     judged = unmeasured("nothing was simulated")
-    if known and delta is not None:
-        judged = together(*wrong_shares([[run] for run in counted], delta, tests=2, of_points=True))
+    if found and counted:
+        judged = together(*wrong_shares([[run] for run in counted], found.delta, tests=2, of_points=True))
     return Claim(
         key="certificates-simulated",
         evidence="simulated",
-        section=section["name"],
+        section=section.name,
         statement="Signs and agreement that are certified by simulated neurons are right, lazy or not",
         formula=r"P(\operatorname{sgn} f \ne s) \le P(\text{out of limits}) + (E\, e^{-\lambda s X})^m",
         source="derived here",
@@ -76,7 +74,7 @@ def simulated(section: dict[str, Any]) -> Claim:
             f"({'yes' if steps else 'no'}); something is certified"
         ),
         met=identity and steps and said,
-        predicted=f"certified and wrong: at most δ = {text.number(delta)} of the points"
+        predicted=f"certified and wrong: at most δ = {text.number(DELTA)} of the points"
         if identity
         else "nothing",
         measured=(
@@ -89,8 +87,8 @@ def simulated(section: dict[str, Any]) -> Claim:
             else "not simulated"
         ),
         samples=(
-            f"{len(counted)} seeds × {found['num_points']} points at m = {found['width']:,}, "
-            f"n = {found['num_neurons']:,} simulated neurons for each network"
+            f"{len(counted)} seeds × {found.num_points} points at m = {found.width:,}, "
+            f"n = {found.num_neurons:,} simulated neurons for each network"
             if found
             else "none"
         ),

@@ -1,9 +1,8 @@
 """The published theorem: where its conditions hold, f and g agree."""
 
-from typing import Any
-
 from reports import text
 from reports.judging import CONFIDENCE, judge_share
+from reports.results import Section
 from reports.verdicts import Claim, verdict
 
 # Share of the points where the published conditions hold that may differ: excluded where the claim holds.
@@ -20,27 +19,25 @@ TRENDS = (
     ("γ", "no condition contains it but through Φ in f̂ and ĝ", "--published msg-a --sweeps slope"),
 )
 
-Section = dict[str, Any]
-
 
 def theorem(section: Section, label_noise: str) -> Claim:
     """Judge the published theorem, all constants 1, at the points where its conditions hold."""
-    widest = section["widths"][-1]
-    runs = [run for run in section["runs"] if run["width"] == widest]
-    counts = [c for run in runs for c in run["conditions"] if c["label_noise"] == label_noise]
-    widths = {count["width"] for count in counts}
+    widest = section.widths[-1]
+    runs = [run for run in section.runs if run.width == widest]
+    counts = [c for run in runs for c in run.conditions if c.label_noise == label_noise]
+    widths = {count.width for count in counts}
     wide = None if "unknown" in widths else widths == {"holds"}
-    agree = sum(count["met_agree"] for count in counts)
-    differ = sum(count["met_differ"] for count in counts)
-    points = section["num_test"] * len(runs)
-    norm = section["largest_norm"]
+    agree = sum(count.met_agree for count in counts)
+    differ = sum(count.met_differ for count in counts)
+    points = section.num_test * len(runs)
+    norm = section.largest_norm
     bounded = None if norm is None else norm <= 1 + _NORM_ROUNDING
     known = None not in (wide, bounded)
     met = wide and bounded and agree + differ > 0 if known else None
     published = label_noise == "published"
     width_met = {None: "not known", True: "met", False: "not met"}[wide]
     noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
-    pairs = [(count["met_differ"], count["met_agree"] + count["met_differ"]) for count in counts]
+    pairs = [(count.met_differ, count.met_agree + count.met_differ) for count in counts]
     judged = judge_share(
         [differing / met_at for differing, met_at in pairs if met_at],
         allowed=0,
@@ -52,7 +49,7 @@ def theorem(section: Section, label_noise: str) -> Claim:
     return Claim(
         key=f"theorem-{label_noise}",
         evidence="conditions",
-        section=section["name"],
+        section=section.name,
         statement=(
             "With every hidden constant set to 1: where the published conditions hold, f and g agree"
             + ("" if published else " (with ν = 1/√N in scenario (a))")
@@ -66,7 +63,7 @@ def theorem(section: Section, label_noise: str) -> Claim:
         met=met,
         predicted="all agree" if agree + differ else "nothing",
         measured=f"{agree:,} agree, {differ:,} differ" if agree + differ else "no point to test",
-        samples=f"{len(runs)} seeds × {section['num_test']} points at m = {widest:,}",
+        samples=f"{len(runs)} seeds × {section.num_test} points at m = {widest:,}",
         rule="fails for one disagreement where the hypothesis is met; holds if a share of "
         f"{DIFFERING_SHARE:g} of these points was excluded ({CONFIDENCE}) by seeds that have some; judges "
         "C = 1 alone, the true C is not known",

@@ -4,6 +4,7 @@ import copy
 import math
 
 from reports.claims import claims
+from reports.schema import check
 from reports.statistics import summarise
 
 SEEDS = 15
@@ -19,7 +20,7 @@ NOTHING_WRONG = {"points": 100, "f": 50, "f_wrong": 0, "g": 30, "g_wrong": 0, "b
 def holding(results):
     """Return results with one section, three widths and `SEEDS` seeds, in which every claim holds."""
     section = results["sections"][0]
-    results["sections"] = [section]
+    results |= {"sections": [section], "claims": []}
     set_seeds(section, SEEDS)
     results["phi"]["largest_difference"] = 1e-15
     section["largest_norm"] = 1.0
@@ -120,4 +121,4 @@ def widest(section):
 
 
 def judge(results):
-    return {claim.key: claim for claim in claims(results)}
+    return {claim.key: claim for claim in claims(check(results))}

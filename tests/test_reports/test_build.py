@@ -14,8 +14,9 @@ import theory
 from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
 from empirics.data import FileData
 from empirics.measure import cosines
-from reports import SCHEMA_VERSION, Series, claims
+from reports import SCHEMA_VERSION, Series, claims, provenance
 from reports.build import build
+from reports.schema import check
 
 # A few roundings in means over three seeds.
 ROUNDING = 1e-12
@@ -35,7 +36,10 @@ def build_section(tiny_results, monkeypatch):
 
     def build_one(data, *, widths=(4, 16), seeds=(0, 1), **fields):
         base = ExperimentConfig(data=data, width=1, **fields)
-        results = build([Series(base=base, widths=widths, seeds=seeds)], provenance={"command": "test"})
+        results = build(
+            [Series(base=base, widths=widths, seeds=seeds)],
+            provenance=provenance(command="test", device="cpu"),
+        )
         return results["sections"][0], {claim["key"]: claim for claim in results["claims"]}
 
     return build_one
@@ -85,8 +89,8 @@ def test_same_plan_gives_the_same_results(tiny_results, tiny_series, tiny_proven
 
 
 def test_claims_follow_from_the_rest(tiny_results):
-    rest = json.loads(json.dumps({key: tiny_results[key] for key in ("provenance", "phi", "sections")}))
-    assert [dataclasses.asdict(claim) for claim in claims(rest)] == tiny_results["claims"]
+    rest = {key: value for key, value in tiny_results.items() if key != "claims"}
+    assert [dataclasses.asdict(claim) for claim in claims(check(rest))] == tiny_results["claims"]
 
 
 def test_progress_rises_from_zero_to_one(tiny_results, tiny_series, progress_calls):
@@ -103,7 +107,9 @@ def test_progress_rises_from_zero_to_one(tiny_results, tiny_series, progress_cal
 def test_failing_data_reach_the_caller(tmp_path):
     base = ExperimentConfig(data=FileData(path=str(tmp_path / "absent.csv")), width=1)
     with pytest.raises(FileNotFoundError, match=r"data file must exist, got .*absent\.csv"):
-        build([Series(base=base, widths=(4,), seeds=(0,))], provenance={})
+        build(
+            [Series(base=base, widths=(4,), seeds=(0,))], provenance=provenance(command="test", device="cpu")
+        )
 
 
 # Aggregates -------------------------------------------------------------------------------------------

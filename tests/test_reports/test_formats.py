@@ -242,7 +242,7 @@ def test_report_is_an_object_with_rows_figures_and_files(tiny_results, tiny_page
 
 
 def test_report_refuses_what_is_no_results(tmp_path):
-    with pytest.raises(schema.SchemaError, match="must have schema_version"):
+    with pytest.raises(schema.SchemaError, match="missing required field `schema_version`"):
         Report(results={})
     with pytest.raises(FileNotFoundError, match="results must be a file that exists"):
         Report.read(Path(tmp_path))

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
 from empirics.measure.certified import DELTA
@@ -21,6 +22,7 @@ from reports.claims.laziness import FLOOR
 from reports.claims.phi import PHI_ERROR
 from reports.claims.theorem import DIFFERING_SHARE
 from reports.judging import FEWEST_SEEDS, judge_mean, judge_share, seeds_without_violation
+from reports.results import Certified
 from reports.statistics import floors
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up import NOTHING_WRONG, holding, judge, set_seeds, widest
@@ -225,8 +227,8 @@ def test_whole_seeds_that_fail_together_are_seen_from_fourteen_seeds_on():
 
 def test_only_seeds_with_certified_signs_exclude_a_wrong_share_of_them():
     """Two seeds of 16 that certify a sign say no more than two of two."""
-    nothing = {"points": 60, "f": 0, "f_wrong": 0, "g": 0, "g_wrong": 0}
-    counts = [[nothing]] * 14 + [[nothing | {"f": 1}]] * 2
+    nothing = Certified(points=60, f=0, f_wrong=0, g=0, g_wrong=0, both=0, both_wrong=0)
+    counts = [[nothing]] * 14 + [[replace(nothing, f=1)]] * 2
     (judged,) = wrong_shares(counts, DELTA, tests=2, of_points=True)
     assert judged.holds is None
     assert judged.decision.endswith("of 0 in 2 seeds with certified signs; 14 would be enough")
