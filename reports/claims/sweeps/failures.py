@@ -1,17 +1,13 @@
 """Runs without a result, which are said and not left out."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from reports.claims.sweeps.rows import Section
 from reports.verdicts import Claim
 
-Json = Mapping[str, Any]
 
-
-def failures(section: Json) -> list[Claim]:
+def failures(section: Section) -> list[Claim]:
     """Count runs that failed or are missing; nothing if all are done."""
-    points = [point for panel in section["panels"] for point in panel["points"]]
-    failed, missing = (sum(point[state] for point in points) for state in ("failed", "missing"))
+    totals = [point.totals for panel in section.panels for point in panel.points]
+    failed, missing = sum(one.failed for one in totals), sum(one.missing for one in totals)
     if not failed and not missing:
         return []
     return [
@@ -19,7 +15,7 @@ def failures(section: Json) -> list[Claim]:
             source="measured",
             verdict=None,
             statement="Runs without a result",
-            measured=f"{failed} failed, {missing} missing, of {sum(point['runs'] for point in points)}",
+            measured=f"{failed} failed, {missing} missing, of {sum(one.configurations for one in totals)}",
             rule="a run that several points share counts for each",
         )
     ]

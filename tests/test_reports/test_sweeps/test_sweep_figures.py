@@ -1,16 +1,15 @@
 """Cosines, trends and the criterion on the page of a sweep, from its JSON value."""
 
-import copy
-from dataclasses import asdict
-
 import html5lib
 import pytest
+from msgspec.structs import replace
 
-from empirics.published import METRICS, cosine_reading, plan_of
+from empirics.published import METRICS, Reading, cosine_reading, plan_of
 from empirics.wide import config_hash, fields_of
-from reports.claims import claims_of_sweeps as claims
+from reports.runs import Row, rows_of
+from reports.statistics import Spread
 from reports.sweeps.figures import cosine_figure
-from reports.sweeps.page import render
+from reports.sweeps.page import page_of
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 
@@ -32,15 +31,13 @@ def results():
             record |= {"two_point_accuracy_g_train": rising}
             name = config_hash(config)
             rows.setdefault(name, {"hash": name, "status": "done", **fields_of(config), **record})
-    provenance = {"device": "cpu", "versions": []}
-    made = build(plan_of(PART.points()), rows.values(), [PART], provenance=provenance)
-    return {**made, "claims": list(map(asdict, claims(made)))}
+    return build(plan_of(PART.points()), rows_of(rows.values(), Row), [PART])
 
 
 @pytest.fixture(scope="module")
 def tables(results):
     parser = html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree"))
-    page = parser.parse(render(results))
+    page = parser.parse(page_of(results).html())
     found = {}
     for table in page.iter(f"{HTML}table"):
         rows = [
@@ -51,7 +48,7 @@ def tables(results):
 
 
 def panel(results, sweep):
-    (found,) = [one for one in results["sections"][0]["panels"] if one["sweep"] == sweep]
+    (found,) = [one for one in results.sections[0].panels if one.sweep == sweep]
     return found
 
 
@@ -64,10 +61,10 @@ def test_cosine_figure_has_both_directions_and_the_published_values(results):
 
 def test_no_cosine_figure_without_published_or_measured_cosines(results):
     assert cosine_figure(panel(results, "slope"), "key") is None
-    unknown = copy.deepcopy(panel(results, "T_f"))
-    for point in unknown["points"]:
-        point["cosines"]["cosine_published"] |= {"mean": None, "min": None, "max": None}
-    assert cosine_figure(unknown, "key") is None
+    known = panel(results, "T_f")
+    read = Spread.of({}, Reading(0.5, 0.1))
+    points = tuple(replace(p, cosines=dict.fromkeys(p.cosines, read)) for p in known.points)
+    assert cosine_figure(replace(known, points=points), "key") is None
 
 
 def test_table_of_cosines_has_the_published_values(tables):
@@ -85,10 +82,10 @@ def test_table_of_trends_has_a_verdict_for_each_row(tables, results):
     assert rows["T_f", "agreement"][2:6] == ["nothing stated", "1", "10", "10, 0"]
     assert rows["slope", "agreement"][2:6] == ["nothing stated", "−1", "10", "0, 10"]
     assert {(row[6], row[8]) for row in rows.values()} == {("unknown", "not decided: nothing expected")}
-    assert not [c for c in results["claims"] if c["statement"].startswith("Agreement rises")]
+    assert not [c for c in results.claims if c.statement.startswith("Agreement rises")]
 
 
 def test_criterion_says_that_sweeps_are_missing(results):
-    page = render(results)
+    page = page_of(results).html()
     assert "not decided: not all sweeps of the block are here" in page
     assert "two samples (g trained on two points): unknown" in page
