@@ -47,12 +47,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, rows: Iterable[Row | None]) -> Self:
         """Count rows, None for a run without a record."""
         states = Counter("missing" if row is None else row.status for row in rows)
-        return cls(
-            configurations=states.total(),
-            done=states["done"],
-            failed=states["failed"],
-            missing=states["missing"],
-        )
+        counts = {state: states[state] for state in ("done", "failed", "missing")}
+        return cls(configurations=states.total(), **counts)
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,8 @@
 """How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +16,11 @@ from reports.statistics import Spread
 from reports.svg import log_x
 
 T = TypeVar("T")
+
+# By page and name: what is said beside numbers.
+SAID: dict[str, dict[str, str]] = tomllib.loads(
+    resources.files("reports").joinpath("templates", "sweeps.toml").read_text(encoding="utf-8")
+)
 
 _MOST_TICKS = 12  # names under an axis that can be read
 _LONGEST_TICK = 32  # letters of one; tables have the whole

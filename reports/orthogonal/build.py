@@ -24,23 +24,11 @@ from reports.runs import Provenance, Totals, per_seed
 from reports.statistics import Spread, like_one_more_seed
 
 SCHEMA_VERSION = 3
-_METRICS = [
-    "accuracy_f",
-    "accuracy_g",
-    "accuracy_limit_g",
-    "accuracy_mean_g",
-    "agreement",
-    "signs_f",
-    "signs_g",
-    "cosine_f",
-    "turning",
-    "turning_limit",
-    "attack_cosine",
-    "stationarity_f",
-    "slackness_f",
-    "stationarity_g",
-    "slackness_g",
-]
+_METRICS = (
+    *(f"{name}_{of}" for name in ("accuracy", "signs", "stationarity", "slackness") for of in ("f", "g")),
+    *("accuracy_limit_g", "accuracy_mean_g", "agreement", "cosine_f"),
+    *("turning", "turning_limit", "attack_cosine"),
+)
 
 
 def build(
@@ -104,20 +92,15 @@ def _point(point: Point, names: _Names, rows: _Rows) -> OrthogonalPoint:
     found = [(config.seed, rows[config]) for config in point.configs]
     done = [row for _, row in found if row is not None and row.status == "done"]
     networks_of = {"f": [row.f for row in done], "g": [row.g for row in done]}
-    converged = {
-        name: [bool(network.converged) for network in of if network.converged is not None]
-        for name, of in networks_of.items()
+    flags = {
+        name: [one.converged for one in of if one.converged is not None] for name, of in networks_of.items()
     }
-    config = point.configs[0]
     return OrthogonalPoint(
         sweep=point.panel,
         series=point.series,
         x=point.x,
         key=hashlib.sha256(" ".join(names[c] for c in point.configs).encode()).hexdigest(),
-        dim=config.dim,
-        num_train=config.num_train,
-        num_adv=config.num_adv,
-        epsilon=config.epsilon,
+        config=point.configs[0],
         totals=Totals.of(row for _, row in found),
         metrics={
             name: Spread.of(per_seed(found, name), point.reading if name == "accuracy_g" else None)
@@ -131,6 +114,5 @@ def _point(point: Point, names: _Names, rows: _Rows) -> OrthogonalPoint:
             for name, of in networks_of.items()
             for condition in CONDITIONS
         },
-        converged_f=(sum(converged["f"]), len(converged["f"])),
-        converged_g=(sum(converged["g"]), len(converged["g"])),
+        converged={name: (sum(of), len(of)) for name, of in flags.items()},
     )

@@ -12,42 +12,14 @@ from reports.orthogonal.build import build
 from reports.orthogonal.parts import Part
 from reports.page import Page, Prose, Section, Table
 from reports.runs import NUMBERS, PAGE, Provenance, read_rows, write
-from reports.shown import figure
+from reports.shown import SAID, figure
 from reports.text import many
 
 __all__ = ["EXAMINATION", "NUMBERS", "PAGE", "page_of", "read_part", "write_page"]
 
 PLAN_KIND = "orthogonal"
+_SAID = SAID["orthogonal"]
 EXAMINATION = "examination"  # name of the result that holds what is said of data in hand
-
-_LEAD = Markup(
-    "Networks without biases, trained until their direction meets the KKT conditions of the max-margin "
-    "problem to a stated\ntolerance. <i>f</i> learns natural samples; <i>g</i> learns points perturbed "
-    "towards "
-    "random targets. The limit is the linear\nmap ⟨s, ·⟩, s = Σ λ<sub>n</sub>y<sub>n</sub>x<sub>n</sub>, of "
-    "the λ system M λ = 1 (Derivation 15)."
-)
-_ACCURACY = (
-    "Mean over seeds; bands: one standard deviation and, lighter, smallest to largest seed. Hollow: "
-    "published, with reading errors. Dotted and dashed: predictions from the perturbed set alone, no g "
-    "trained."
-)
-_TURNING = (
-    "Mean over seeds with deviation and range. Limit: no network trained, perturbations along s. Dotted: the "
-    "limit of the very set that each g was trained on."
-)
-_DECAY = (
-    "Share of fresh test points where network and limit have one sign, of those where the limit predicts "
-    "one, over all seeds, converged or not. "
-    "Filled, hollow, cross: the λ system holds for all, some, no seeds. Square, diamond: the published "
-    "condition holds for all, some. Dotted line: 99 %."
-)
-
-
-_AMPLITUDE = (
-    " An L0 step moves a coordinate by the amplitude among the options below; if it was not set, half of the "
-    "smallest norm of a sample that is not 0, over the root of the number of coordinates that may change."
-)
 
 
 def read_part(folder: Path) -> Part | None:
@@ -116,7 +88,7 @@ def page_of(results: Results) -> Page:
         warning = (Prose(said, "warning"),)
     return Page(
         f"Nearly orthogonal samples: {results.title}",
-        _LEAD,
+        Markup(_SAID["lead"]),
         (
             Section("Claims", (*warning, *results.claims), "claims"),
             *_sections(results),
@@ -157,41 +129,28 @@ def _sections(results: Results) -> list[Section]:
     found = results.examination
     if found is not None:
         made = [*_examined(found, results), *made]
-    said = (
-        "Networks whose KKT residual fell to the tolerance, by what holds for the set they were trained on; "
-        "a network that several runs share counts once. Signs are compared at test points where the limit "
-        "predicts one: where ⟨s, z⟩ is 0 but for rounding there is nothing to compare. A share below 99 % is "
-        "undecided where the tolerance of training explains the exceptions, and among fewer than 100 points "
-        "unless they are many. The λ system alone proves a KKT point, not that training finds it."
-    )
-    ends = (Prose(said), tables.networks(results.networks))
+    ends = (Prose(_SAID["networks"]), tables.networks(results.networks))
     return [*made, Section("Where trained networks end", ends, "networks")]
 
 
 def _panel(panel: OrthogonalPanel, results: Results, key: str) -> Section:
     if results.part.kind == "published":
-        said = (
-            "If a published value were one more seed, it would lie within the range of n seeds "
-            "with chance at least (n − 1)/(n + 1), and a reading error adds to that. Points share seeds, so "
-            "the probability is a guide. Smaller sizes keep the score of the linear mean map, not its "
-            "corrections."
-        )
-        drawn = figure(figures.accuracy_figure(panel, key), _ACCURACY)
+        drawn = figure(figures.accuracy_figure(panel, key), _SAID["accuracy"])
         shown = tables.published_points(panel), tables.one_more_seed(panel)
-        return Section(f"Sweep over {panel.sweep}", (Prose(said), *drawn, *shown), key)
+        return Section(f"Sweep over {panel.sweep}", (Prose(_SAID["one_more_seed"]), *drawn, *shown), key)
     if results.part.kind == "data":
         said = "Seeds are those of initialisations and of the random targets; the data stay."
-        said += _AMPLITUDE if results.part.options.get("norm") == "L0" else ""
+        said += " " + _SAID["amplitude"] if results.part.options.get("norm") == "L0" else ""
         return Section("Networks trained on it", (Prose(said), tables.trained(panel.points[0])), key)
     if results.part.name == "turning":
-        drawn = figure(figures.turning_figure(panel, key), _TURNING)
+        drawn = figure(figures.turning_figure(panel, key), _SAID["turning"])
         return Section("Point by point", (*drawn, tables.turning_points(panel)), key)
-    drawn = figure(figures.orthogonality_figure(panel, key), _DECAY)
+    drawn = figure(figures.orthogonality_figure(panel, key), _SAID["decay"])
     return Section("Point by point", (*drawn, tables.orthogonality_points(panel)), key)
 
 
 def _examined(found: Examination, results: Results) -> list[Section]:
-    done, asked = results.panels[0].points[0].converged_f
+    done, asked = results.panels[0].points[0].converged["f"]
     converged = _converged(done, asked, results.part.seeds)
     table, wide, orthogonal = tables.hypotheses(found.hypotheses, converged=converged)
     conditions = Prose("Nothing is trained here; rounding errors are part of the verdicts.")

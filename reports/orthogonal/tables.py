@@ -36,16 +36,16 @@ def published_points(panel: OrthogonalPanel) -> Table:
             panel.x_label: lambda p: f"{p.x:g}",
             "series": lambda p: p.series,
             "d, N, N_adv, ε here": lambda p: (
-                f"{p.dim}, {p.num_train}, {p.num_adv}, "
-                + (text.DASH if p.series == "control" else f"{p.epsilon:g}")
+                f"{p.config.dim}, {p.config.num_train}, {p.config.num_adv}, "
+                + (text.DASH if p.series == "control" else f"{p.config.epsilon:g}")
             ),
             "accuracy of g: mean ± sd [min, max]": lambda p: ranged(p.metrics["accuracy_g"]),
             "published": lambda p: _read(p.metrics["accuracy_g"]),
             "in our range": lambda p: _INSIDE[p.metrics["accuracy_g"].inside],
             "mean map": lambda p: text.number(p.metrics["accuracy_mean_g"].mean),
             "limit": lambda p: text.number(p.metrics["accuracy_limit_g"].mean),
-            "f converged": lambda p: _of(p.converged_f),
-            "g converged": lambda p: _of(p.converged_g),
+            "f converged": lambda p: _of(p.converged["f"]),
+            "g converged": lambda p: _of(p.converged["g"]),
             "seeds": _runs,
         },
         wide=True,
@@ -85,7 +85,7 @@ def turning_points(panel: OrthogonalPanel) -> Table:
             "cosine of its limit": lambda p: spread(p.metrics["turning_limit"]),
             "accuracy of g": lambda p: spread(p.metrics["accuracy_g"]),
             "cosine of perturbations": lambda p: spread(p.metrics["attack_cosine"]),
-            "g converged": lambda p: _of(p.converged_g),
+            "g converged": lambda p: _of(p.converged["g"]),
             "λ system of g holds": lambda p: _holds(p, "multipliers_g"),
             "seeds": _runs,
         },
@@ -100,13 +100,13 @@ def orthogonality_points(panel: OrthogonalPanel) -> Table:
         {
             "slope": lambda p: p.series,
             "N/d": lambda p: f"{p.x:g}",
-            "N": lambda p: str(p.num_train),
+            "N": lambda p: str(p.config.num_train),
             "equal signs: mean ± sd [min, max]": lambda p: ranged(p.metrics["signs_f"]),
             "cosine": lambda p: spread(p.metrics["cosine_f"]),
             "published holds": lambda p: _holds(p, "orthogonal_f"),
             "derived holds": lambda p: _holds(p, "orthogonal_rows_f"),
             "λ system holds": lambda p: _holds(p, "multipliers_f"),
-            "converged": lambda p: _of(p.converged_f),
+            "converged": lambda p: _of(p.converged["f"]),
             "seeds": _runs,
         },
         wide=True,
@@ -139,15 +139,15 @@ def examined(found: Examination) -> Table:
     """Return the quantities of data in hand."""
     data, sizes, known = found.data, found.sizes, found.multipliers
     counts = zip(data.classes, data.counts, strict=True)
-    allowed = sizes.N_allowed
+    allowed = sizes["N_allowed"]
     rows = [
         ("samples N, dimension d, test points", f"{data.N}, {data.d}, {data.num_test}"),
         ("samples of each class", ", ".join(f"{name}: {count}" for name, count in counts)),
         ("preparation", data.preparation),
         ("rows that are 0", str(data.zero_rows)),
-        ("R_min, R_max", _numbers(sizes.R_min, sizes.R_max)),
-        ("p_max = max |⟨x_n, x_k⟩|", _numbers(sizes.p_max)),
-        ("κ = max Σ |⟨x_n, x_k⟩|/‖x_k‖²", _numbers(sizes.row_sum)),
+        ("R_min, R_max", _numbers(sizes["R_min"], sizes["R_max"])),
+        ("p_max = max |⟨x_n, x_k⟩|", _numbers(sizes["p_max"])),
+        ("κ = max Σ |⟨x_n, x_k⟩|/‖x_k‖²", _numbers(sizes["row_sum"])),
         (
             "largest N with these norms and products, published condition",
             allowed if isinstance(allowed, str) else text.count(allowed),
@@ -168,13 +168,13 @@ def examined(found: Examination) -> Table:
         held = [draw.perturbed_multipliers == "holds" for draw in found.signs.seeds]
         rows.append(("λ system of the perturbed set holds, draws of targets", f"{sum(held)} of {len(held)}"))
     if found.limit is not None:
-        shares = _numbers(found.limit.accuracy, found.limit.accuracy_test, digits=3)
+        shares = _numbers(found.limit["accuracy"], found.limit["accuracy_test"], digits=3)
         rows.append(("accuracy of the limit: training, test", shares))
     return _wide(("quantity", "value"), rows)
 
 
-def _numbers(*values: float | None, digits: int = 4) -> str:
-    return ", ".join(text.number(value, digits) for value in values)
+def _numbers(*values: float | str | None, digits: int = 4) -> str:
+    return ", ".join(value if isinstance(value, str) else text.number(value, digits) for value in values)
 
 
 def _solved(known: Multipliers) -> list[tuple[str, str]]:
@@ -196,7 +196,7 @@ def trained(point: OrthogonalPoint) -> Table:
     shown = {name: spread(cell) for name, cell in point.metrics.items()}
     signs = "test points where {0} and its limit have one sign, of those where one is predicted"
     rows = [
-        ("f converged", _of(point.converged_f)),
+        ("f converged", _of(point.converged["f"])),
         (
             "KKT residual of f: stationarity, slackness",
             f"{shown['stationarity_f']}, {shown['slackness_f']}",
@@ -205,7 +205,7 @@ def trained(point: OrthogonalPoint) -> Table:
         ("cosine of the boundaries of f and its limit", shown["cosine_f"]),
         ("accuracy of f on the training set", shown["accuracy_f"]),
         ("cosine of gradient perturbations with the closed form", shown["attack_cosine"]),
-        ("g converged", _of(point.converged_g)),
+        ("g converged", _of(point.converged["g"])),
         (signs.format("g"), shown["signs_g"]),
         ("accuracy of g on the natural samples", shown["accuracy_g"]),
         (_agreement(point), shown["agreement"]),

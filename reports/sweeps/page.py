@@ -13,7 +13,7 @@ from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR
 from reports.claims.sweeps.rows import Published, Section as Measured, SweepResults, Trend, WidePanel
 from reports.page import Bad, Block, Page, Prose, Section, Table
 from reports.runs import NUMBERS, PAGE, Provenance, Row, read_rows, write
-from reports.shown import figure, spread, table
+from reports.shown import SAID, figure, spread, table
 from reports.statistics import Spread, Within, mean
 from reports.sweeps import figures
 from reports.sweeps.parts import Part
@@ -24,59 +24,7 @@ __all__ = ["NUMBERS", "PAGE", "page_of", "read_parts", "write_page", "write_part
 
 # Which published blocks and studies a folder holds.
 PARTS = "parts.json"
-_LEAD = Markup(
-    "A network <i>f</i> is trained on clean data; perturbations of <i>f</i> with random labels train a "
-    "second network\n"
-    "<i>g</i>. Accuracies are on the clean training set, agreement is the share of test points where the "
-    "signs of <i>f</i> and\n"
-    "<i>g</i> are equal."
-)
-_REGIME = (
-    "Neurons that are free (could flip) and that flipped, and τ = LTκ/(s√m), whose (2/π) arctan is the "
-    "predicted free share; means over runs and test points. Zeros have no place on the axis."
-)
-_COSINE = (
-    "Mean |cos| of the perturbations with the published u; band: smallest to largest seed. Hollow: "
-    "published, with reading errors. Dashed: with ∇f_b, which was not published."
-)
-_ON_SEEDS = (
-    "If a published value were one more seed, it would lie within the range of n seeds with chance at "
-    "least (n − 1)/(n + 1),\n"
-    "and a reading error adds to that. The p-value is the probability of so few or fewer, were the "
-    "points independent. They share\n"
-    "seeds, so it is a guide, not a test of known size."
-)
-_ON_COSINES = (
-    "Mean |cos| of the perturbations with u, counted by itself; a seed’s value is the largest over its "
-    "learning rates. The published Φ\n"
-    "is a Monte Carlo mean of 1,000 draws. Its noise lowers a cosine by the share E‖e‖²/(2‖u‖²), e its "
-    "error in u across u: 1e-5 for the\n"
-    "shifted Gaussian, up to 1e-3 for Gaussian data, less than any reading error; nothing is corrected."
-)
-_ON_TRENDS = (
-    "Where the published conditions become easier to meet along a sweep, agreement is expected to rise. "
-    "The conditions are\n"
-    "sufficient only: a row can fail. A seed gives Spearman’s rank correlation of its values with x; "
-    "judged are their signs, the false\n"
-    "alarm shared by all rows. What the decision names was excluded; nothing is stated of the accuracy "
-    "of g. “Published”: the rank\n"
-    "correlation of the values read off, one seed."
-)
-_ON_PREDICTIONS = Markup(
-    "f and its perturbations are not trained in any but the fourth. “Two samples” (scenario (a)): all "
-    "perturbations taken as ± one\n"
-    "vector, the mean of ∇f(x; 0) + T<sub>f</sub>∇f<sub>b</sub>(x); g sees two distinct samples and is "
-    "trained on those by its own solver. “Initial weights”:\n"
-    "f(z; 0) + T<sub>f</sub>f<sub>b</sub>, perturbations along ∇f(x; 0) + "
-    "T<sub>f</sub>∇f<sub>b</sub>(x), g(z; 0) + T<sub>g</sub>g<sub>b</sub> of those (identity loss). "
-    "“Wide limit”: the signs of f<sub>b</sub>, and\n"
-    "of g<sub>b</sub> for perturbations along ∇f<sub>b</sub>; “given the perturbations of f”, "
-    "g<sub>b</sub> for those. “Two-number rule”: sgn(ε⟨u, z⟩ + mean target), u the unit\n"
-    "vector between the class means (scenario (a)). The last three are about long training with the "
-    "identity loss, wherever they are set\n"
-    "beside another. τ, the larger of f and g, tells how far from lazy a run is: a share (2/π) arctan τ "
-    "of its neurons can flip."
-)
+_SAID = SAID["sweep"]
 _WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
     "within": lambda row: str(row[1].inside),
     "of": lambda row: str(row[1].count),
@@ -174,7 +122,7 @@ def page_of(results: SweepResults) -> Page:
     ]
     return Page(
         "A sweep: measured beside published and predicted",
-        _LEAD,
+        Markup(_SAID["lead"]),
         (
             Section("In short", said, "claims"),
             *sections,
@@ -214,10 +162,10 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
             yield from _panel(section, panel, name, drawn)
     if section.published is not None and not section.foreign:
         yield from _among_seeds(section.published)
-    if section.trends is not None and section.trends.rows:
+    if section.trends:
         yield Prose("Trends", "heading")
-        yield Prose(_ON_TRENDS)
-        yield table(section.trends.rows, _TREND)
+        yield Prose(_SAID["trends"])
+        yield table(section.trends, _TREND)
     yield from _predicted(section, key)
 
 
@@ -231,8 +179,8 @@ def _panel(section: Measured, panel: WidePanel, key: str, drawn: str) -> Iterato
         caption += " Dotted: predicted without training f or its perturbations."
     yield Prose(panel.sweep, "heading")
     yield from figure(drawn, caption)
-    yield from figure(figures.regime_figure(panel, f"{key}-regime"), _REGIME)
-    yield from figure(figures.cosine_figure(panel, f"{key}-cosine"), _COSINE)
+    yield from figure(figures.regime_figure(panel, f"{key}-regime"), _SAID["regime"])
+    yield from figure(figures.cosine_figure(panel, f"{key}-cosine"), _SAID["cosine"])
     # The x of a point, or its name where x only counts the points.
     names = panel.ticks or tuple(f"{point.x:g}" for point in panel.points)
     columns = [panel.x_label]
@@ -281,7 +229,7 @@ def _read(cell: Spread, unread: str) -> str:
 def _among_seeds(published: Published) -> Iterator[Block]:
     """Yield how many published values, and cosines, lie within the ranges of our seeds."""
     yield Prose("Published values among our seeds", "heading")
-    yield Prose(_ON_SEEDS)
+    yield Prose(_SAID["seeds"])
     rows = [(label, published.by_metric[name]) for name, label, *_ in figures.SERIES]
     rows += [(f"sweep {name}", row) for name, row in published.by_sweep.items()]
     yield table([*rows, ("all", published.all)], {"values": lambda row: row[0], **_WITHIN})
@@ -293,7 +241,7 @@ def _among_seeds(published: Published) -> Iterator[Block]:
         "with ∇f_b, beside the same published values": "cosine_derived",
     }
     yield Prose("Published cosines among our seeds", "heading")
-    yield Prose(_ON_COSINES)
+    yield Prose(_SAID["cosines"])
     yield table(
         [(label, cosines[name]) for label, name in names.items()],
         {
@@ -306,7 +254,7 @@ def _among_seeds(published: Published) -> Iterator[Block]:
 
 def _predicted(section: Measured, key: str) -> Iterator[Block]:
     yield Prose("Predicted against measured", "heading")
-    yield Prose(_ON_PREDICTIONS)
+    yield Prose(Markup(_SAID["predictions"]))
     yield table(
         [(one.runs, row) for one in section.explained for row in one.predictions if row.n],
         {
@@ -318,11 +266,11 @@ def _predicted(section: Measured, key: str) -> Iterator[Block]:
         },
     )
     found = section.criterion
-    if found is not None and found.rows:
+    if found is not None and found.predictions:
         judged = "; ".join(
             f"{row.name.partition(', ')[2]}: {row.verdict} ({text.number(row.correlation, 4)}, "
             f"{text.number(row.mean_error)}, n = {text.count(row.n)}; {row.decision})"
-            for row in found.rows
+            for row in found.predictions
         )
         yield Prose(
             f"Criterion for the accuracy of g: correlation at least {text.number(RULE_CORRELATION)} and "
@@ -330,7 +278,7 @@ def _predicted(section: Measured, key: str) -> Iterator[Block]:
             "reached, rounded, on 77 runs of MSG(a) at the published optimiser; here as means over seeds, "
             f"not rounded, of {many(found.total, 'run')}: {found.runs}.\n{judged}."
         )
-    chosen = section.explained[section.explained_shown]
+    chosen = section.shown
     for index, row in enumerate(chosen.predictions):
         yield from figure(
             figures.scatter_figure(row, f"{key}-scatter-{index}"),

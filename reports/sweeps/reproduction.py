@@ -13,7 +13,7 @@ from empirics.published import COSINES, METRICS, Point, Reading
 from empirics.sweep.plan import Plan
 from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps
-from reports.claims.sweeps.explained import criterion_of, explained_sets, shown
+from reports.claims.sweeps.explained import criterion_of, explained_sets
 from reports.claims.sweeps.published import compared
 from reports.claims.sweeps.reached import reach_of
 from reports.claims.sweeps.rows import Runs, Section, SweepResults, WidePanel, WidePoint
@@ -86,7 +86,6 @@ def _section(part: Part | None, panels: Sequence[Panel], runs: Runs) -> Section:
         images=found,
         panels=drawn,
         explained=sets,
-        explained_shown=shown(sets),
     )
     if part is None:
         return section

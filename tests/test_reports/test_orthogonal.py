@@ -5,21 +5,19 @@ import math
 from dataclasses import replace
 from html.parser import HTMLParser
 
-import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from msgspec import convert
 from msgspec.structs import replace as changed
 
-from empirics.data import Dataset
-from empirics.orthogonal import OrthogonalConfig, examine, published_sweep, run_orthogonal
+from empirics.orthogonal import OrthogonalConfig, published_sweep, run_orthogonal
 from empirics.published import Reading
-from reports.claims.orthogonal.rows import Examination, OrthogonalRow, Run
+from reports.claims.orthogonal.rows import OrthogonalRow, Run
 from reports.claims.orthogonal.signs import networks, trained
 from reports.orthogonal import Part, build, figures, page, page_of, tables
 from reports.runs import Provenance, rows_of
 from reports.statistics import Spread
 from reports.text import many
+from tests.test_reports.made_up_orthogonal import examined
 
 SMALL = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=10)
 ORTHOGONALITY = Part(
@@ -530,31 +528,10 @@ DATA = Part(
     sizes={"dim": 8, "num_train": 2, "num_test": 10},
     options={"epsilon": 1.0},
 )
-X = np.eye(12, 8)
-GIVEN = Dataset("own", X[:2], np.array([1.0, -1.0]), X[2:], np.ones(10), ("no", "yes"), "none")
 
 
-def _found(kept, condition="holds", perturbed="holds", least=0.5, **more):
-    words = ("holds", "fails", "unknown")
-    seeds = [
-        {
-            "seed": seed,
-            "condition": dict(zip(words, (0, 0, 10), strict=True)),
-            "kept": dict(zip(words, counts, strict=True)),
-            "perturbed_multipliers": "holds",
-        }
-        for seed, counts in enumerate(kept)
-    ]
-    conditions = {name: [2.0, 1.0, condition] for name in ("published", "derived")}
-    found = examine(GIVEN, DATA.configs()[0], num_seeds=1)
-    return convert(found | {
-        "conditions": conditions | {f"{name}, perturbed": [2.0, 1.0, perturbed] for name in conditions},
-        "multipliers": found["multipliers"] | {
-            "verdict": "holds", "reasons": [], "least": least, "least_over_low": least,
-            "num_not_positive": 0, "num_unproved": 0,
-        } | more,
-        "signs": {"n": 10, "delta": 0.01, "seeds": seeds, "before": {"holds": 3, "fails": 0, "unknown": 7}},
-    }, Examination)  # fmt: skip
+def _found(kept, condition="holds", perturbed="holds", **multipliers):
+    return examined(DATA.configs()[0], kept, (condition, condition, perturbed, perturbed), **multipliers)
 
 
 def _data_claims(found):

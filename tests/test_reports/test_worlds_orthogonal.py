@@ -10,19 +10,16 @@ from functools import cache
 
 import numpy as np
 import pytest
-from msgspec import convert
-from msgspec.structs import replace as changed
 from scipy import stats
 
-from empirics.data import Dataset
-from empirics.orthogonal import examine
 from empirics.published import Reading
 from reports.claims.orthogonal.published import CHANCE_WIDTH, MAP_ERROR, MEANS_ROOM
-from reports.claims.orthogonal.rows import VIOLATION, Draw, Examination, OrthogonalRow, Signs
+from reports.claims.orthogonal.rows import VIOLATION, OrthogonalRow
 from reports.claims.orthogonal.turning import TURN_ERROR
 from reports.orthogonal import Part, build
 from reports.runs import rows_of
 from reports.verdicts import FALSE_ALARM, MISSED
+from tests.test_reports.made_up_orthogonal import examined
 
 WORLDS, MOSTLY, RARE = 150, 0.8, 1e-6
 SEEDS, FEW = 10, 4
@@ -208,16 +205,7 @@ def test_few_seeds_decide_nothing(page):
 
 def _examination(outcome):
     kept = {"holds": (10, 0, 0), "fails": (9, 1, 0), "unknown": (9, 0, 1)}[outcome]
-    names = ("published", "derived", "published, perturbed", "derived, perturbed")
-    X = np.eye(8)
-    data = Dataset("own", np.vstack([X, X[:1]]), np.ones(9), np.ones((100, 8)), np.ones(100), ("a", "b"), "")
-    found = convert(examine(data, DATA.configs()[0], num_seeds=1), Examination)
-    known = changed(found.multipliers, verdict=outcome, least=0.5, num_not_positive=0, num_unproved=0)
-    words = dict(zip(("holds", "fails", "unknown"), kept, strict=True))
-    draw = Draw(seed=0, condition=dict.fromkeys(words, 0), kept=words, perturbed_multipliers="holds")
-    signs = Signs(n=10, delta=0.01, seeds=(draw,), before={"holds": 3})
-    conditions = dict.fromkeys(names, (2.0, 1.0, outcome))
-    return changed(found, conditions=conditions, multipliers=known, signs=signs)
+    return examined(DATA.configs()[0], [kept], [outcome] * 4, verdict=outcome)
 
 
 @pytest.mark.parametrize("outcome", ["holds", "fails", "unknown"])

@@ -80,15 +80,10 @@ def _wedge(attacked: Sequence[Run]) -> Claim:
     ]
     meets = {"above": True, "explained": True, "broken": False}
     places = Counter(place for *_, place in rows)
-    known = [
-        (row.attack_least, row.kink_bound)
-        for _, row, place in rows
-        if place not in {"unknown", "not converged"}
-        and row.attack_least is not None
-        and row.kink_bound is not None
-    ]
-    kinks, least = [kink for _, kink in known], min((least for least, _ in known), default=None)
-    over = min((least - kink for least, kink in known), default=None)
+    known = [row.numbers for _, row, place in rows if place not in {"unknown", "not converged"}]
+    kinks = [numbers["kink_bound"] for numbers in known]
+    least = min((numbers["attack_least"] for numbers in known), default=None)
+    over = min((numbers["attack_least"] - numbers["kink_bound"] for numbers in known), default=None)
     low, high = (text.number(limit, 4) for limit in (min(kinks, default=None), max(kinks, default=None)))
     return claim(
         "Perturbations by gradient steps are as near to the closed form as kinks of the limit network, and "

@@ -43,28 +43,25 @@ def _published(results: Results) -> list[Claim]:
 
 def _means(results: Results) -> Claim:
     """Compare published values with means over seeds, each with the error of both."""
-    rows = [(point, point.metrics["accuracy_g"]) for point in results.of("adversarial")]
-    rows = [(point, cell) for point, cell in rows if cell.published is not None and cell.n]
-    complete = all(cell.n == point.totals.configurations for point, cell in rows)
-    seeds = min((cell.n for _, cell in rows), default=0)
-    beyond, differences, rooms = 0, [], []
-    for point, cell in rows:
-        assert cell.mean is not None  # see above
-        assert cell.published is not None
-        assert cell.error is not None
-        counts = cell.n * point.num_train, int(point.x) if point.sweep == "N" else PUBLISHED_N
-        gap = cell.mean - cell.published
-        differences.append(gap)
+    cells = [(point, point.metrics["accuracy_g"]) for point in results.of("adversarial")]
+    rows = [
+        (point, cell, cell.published, cell.error, cell.mean - cell.published)
+        for point, cell in cells
+        if cell.published is not None and cell.error is not None and cell.mean is not None
+    ]
+    complete = all(cell.n == point.totals.configurations for point, cell, *_ in rows)
+    seeds = min((cell.n for _, cell, *_ in rows), default=0)
+    beyond, rooms = 0, []
+    for point, cell, read, error, gap in rows:
+        counts = cell.n * point.config.num_train, int(point.x) if point.sweep == "N" else PUBLISHED_N
         # False alarm over all points, both ways; a difference that is missed has one sign and one point.
         sure, usual = (
-            difference(list(cell.values.values()), counts, cell.published, tail) + cell.error
-            if seeds > 1
-            else math.inf
+            difference(list(cell.values.values()), counts, read, tail) + error if seeds > 1 else math.inf
             for tail in (FALSE_ALARM / (2 * len(rows)), MISSED)
         )
         beyond += abs(gap) > sure
         rooms.append(abs(gap) + usual)
-    n = len(differences)
+    n, differences = len(rows), [gap for *_, gap in rows]
     return claim(
         "Means over our seeds are the published accuracies of g",
         "published",
@@ -100,8 +97,11 @@ def _chance(results: Results) -> Claim:
     points = results.of("control")
     rights = [
         (
-            {seed: round(share * p.num_train) for seed, share in p.metrics["accuracy_g"].values.items()},
-            p.num_train,
+            {
+                seed: round(share * p.config.num_train)
+                for seed, share in p.metrics["accuracy_g"].values.items()
+            },
+            p.config.num_train,
         )
         for p in points
     ]
@@ -160,7 +160,9 @@ def _learned(results: Results) -> list[Claim]:
                 f"above 1/2; published {text.number(measured.published)}",
                 f"{over(shares)}; range {text.number(measured.min)} to {text.number(measured.max)}",
                 measured.n > 0,
-                judge_mean(shares, low=CHANCE, what="accuracy", least_sd=CHANCE / math.sqrt(point.num_train)),
+                judge_mean(
+                    shares, low=CHANCE, what="accuracy", least_sd=CHANCE / math.sqrt(point.config.num_train)
+                ),
             )
         )
     return made

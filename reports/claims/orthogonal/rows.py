@@ -93,13 +93,9 @@ class OrthogonalPoint(Point, frozen=True, kw_only=True):
     sweep: str
     series: str
     key: str  # of the experiments behind it
-    dim: int
-    num_train: int
-    num_adv: int
-    epsilon: float
+    config: OrthogonalConfig  # of the first seed
     verdicts: dict[str, Counts]  # by condition and network
-    converged_f: tuple[int, int]  # of how many
-    converged_g: tuple[int, int]
+    converged: dict[str, tuple[int, int]]  # by network: how many, of how many that were trained
 
 
 class OrthogonalPanel(Panel[OrthogonalPoint], frozen=True, kw_only=True):
@@ -142,8 +138,6 @@ class Multipliers(msgspec.Struct, frozen=True, kw_only=True):
     least_over_low: float | None = None
     num_not_positive: int | None = None
     num_unproved: int | None = None
-    contraction: float | None = None
-    residual: float | None = None
 
 
 class GivenData(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,27 +153,9 @@ class GivenData(msgspec.Struct, frozen=True, kw_only=True):
     zero_rows: int
 
 
-class Sizes(msgspec.Struct, frozen=True, kw_only=True):
-    """Norms and products of data in hand."""
-
-    R_min: float | None
-    R_max: float | None
-    p_max: float | None
-    row_sum: float | None
-    N_allowed: int | str | None
-
-
-class LimitAccuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """Accuracies of the limit."""
-
-    accuracy: float
-    accuracy_test: float
-
-
 class Draw(msgspec.Struct, frozen=True, kw_only=True):
     """Verdicts on signs of test points for one draw of targets."""
 
-    seed: int
     condition: Counts
     kept: Counts
     perturbed_multipliers: Known
@@ -198,11 +174,11 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     """What holds of data in hand, from `empirics.orthogonal.examine`."""
 
     data: GivenData
-    sizes: Sizes
+    sizes: dict[str, float | int | str | None]  # R_min, R_max, p_max, row_sum, N_allowed
     conditions: dict[str, tuple[float | None, float | None, Known]]  # left side, right side, verdict
     multipliers: Multipliers
     hypotheses: tuple[Hypothesis, ...]
-    limit: LimitAccuracy | None
+    limit: dict[str, float] | None  # accuracy, accuracy_test
     signs: Signs | None
 
 
@@ -217,7 +193,6 @@ class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     options: dict[str, object]
     source: dict[str, object]
-    sizes: dict[str, int]
     content: str | None
 
 

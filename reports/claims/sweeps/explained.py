@@ -14,7 +14,7 @@ from empirics import published
 from empirics.config import ExperimentConfig
 from empirics.published import Point
 from reports import text
-from reports.claims.sweeps.rows import Criterion, Explained, Prediction, Runs, Section
+from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
 from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
 from reports.runs import Row
 from reports.statistics import comparison
@@ -136,12 +136,7 @@ def _prediction(
     )
 
 
-def shown(sets: Sequence[Explained]) -> int:
-    """Return which set is drawn and claimed: the first with a prediction, 0 if there is none."""
-    return next((i for i, chosen in enumerate(sets) if any(row.n for row in chosen.predictions)), 0)
-
-
-def criterion_of(part: "Part", sets: Sequence[Explained]) -> Criterion | None:
+def criterion_of(part: "Part", sets: Sequence[Explained]) -> Explained | None:
     """Return which predictors of the accuracy of g do at least as well as the two-number rule did.
 
     On MSG(a) over `RULE_RUNS`, where the rule was measured; elsewhere over the same runs of the block or,
@@ -165,7 +160,7 @@ def criterion_of(part: "Part", sets: Sequence[Explained]) -> Criterion | None:
             judged = _judge(row, chosen.total, whole=whole)
             said = {"verdict": verdict(True, judged.holds), "decision": judged.decision}
             rows.append(msgspec.structs.replace(row, scatter=(), **said))
-    return Criterion(runs=chosen.runs, total=chosen.total, rows=tuple(rows))
+    return Explained(runs=chosen.runs, total=chosen.total, predictions=tuple(rows))
 
 
 def _judge(row: Prediction, total: int, *, whole: bool) -> Judgement:
@@ -184,18 +179,17 @@ def _judge(row: Prediction, total: int, *, whole: bool) -> Judgement:
 def explained(section: Section) -> list[Claim]:
     """Return a line a predictor: the widest set, and beside it the subset of the two-number rule."""
     made = []
-    chosen = section.explained[section.explained_shown]
+    chosen = section.shown
     special = [one.predictions for one in section.explained if one.runs == RULE_RUNS]
     for index, row in enumerate(chosen.predictions):
         if row.n and (not section.study or row.name.startswith("agreement")):  # what studies are about
             subset = special[0][index] if special and special[0][index].n else None
             made.append(
-                Claim(
-                    source="derived here",
-                    verdict=None,
-                    statement=f"Predicted {row.name}",
-                    measured=_quality(row) + (f"; of the subset {_quality(subset)}" if subset else ""),
-                    rule=f"run by run; {chosen.runs}" + (f"; subset: {RULE_RUNS}" if subset else ""),
+                stated(
+                    "derived here",
+                    f"Predicted {row.name}",
+                    _quality(row) + (f"; of the subset {_quality(subset)}" if subset else ""),
+                    f"run by run; {chosen.runs}" + (f"; subset: {RULE_RUNS}" if subset else ""),
                 )
             )
     return made
@@ -210,23 +204,21 @@ def _quality(row: Prediction) -> str:
 def criterion(section: Section) -> list[Claim]:
     """Name the predictors by verdict, those without training first."""
     found = section.criterion
-    if found is None or not found.rows:
+    if found is None or not found.predictions:
         return []
-    alone = _verdicts(row for row in found.rows if not row.trained)
-    beside = _verdicts(row for row in found.rows if row.trained)
-    return [
-        Claim(
-            source="derived here",
-            verdict=None,
-            statement=f"Accuracy of g predicted with correlation ≥ {RULE_CORRELATION:g} and mean "
-            f"absolute error ≤ {RULE_ERROR:g}",
-            measured=f"without training: {alone or 'no prediction'}"
-            + (f". Beside it, with training: {beside}" if beside else ""),
-            rule=f"{many(found.total, 'run')}: {found.runs}; means over seeds, not rounded: "
-            f"holds if the t intervals at {CONFIDENCE} exclude less and more, fails if one excludes the "
-            f"limit itself, false alarm {FALSE_ALARM:g} a predictor",
-        )
-    ]
+    alone = _verdicts(row for row in found.predictions if not row.trained)
+    beside = _verdicts(row for row in found.predictions if row.trained)
+    made = stated(
+        "derived here",
+        f"Accuracy of g predicted with correlation ≥ {RULE_CORRELATION:g} and mean absolute error ≤ "
+        f"{RULE_ERROR:g}",
+        f"without training: {alone or 'no prediction'}"
+        + (f". Beside it, with training: {beside}" if beside else ""),
+        f"{many(found.total, 'run')}: {found.runs}; means over seeds, not rounded: "
+        f"holds if the t intervals at {CONFIDENCE} exclude less and more, fails if one excludes the "
+        f"limit itself, false alarm {FALSE_ALARM:g} a predictor",
+    )
+    return [made]
 
 
 def _verdicts(rows: Iterable[Prediction]) -> str:

@@ -1,6 +1,6 @@
 """Runs without a result, which are said and not left out."""
 
-from reports.claims.sweeps.rows import Section
+from reports.claims.sweeps.rows import Section, stated
 from reports.verdicts import Claim
 
 
@@ -10,12 +10,8 @@ def failures(section: Section) -> list[Claim]:
     failed, missing = sum(one.failed for one in totals), sum(one.missing for one in totals)
     if not failed and not missing:
         return []
+    every = sum(one.configurations for one in totals)
+    said = f"{failed} failed, {missing} missing, of {every}"
     return [
-        Claim(
-            source="measured",
-            verdict=None,
-            statement="Runs without a result",
-            measured=f"{failed} failed, {missing} missing, of {sum(one.configurations for one in totals)}",
-            rule="a run that several points share counts for each",
-        )
+        stated("measured", "Runs without a result", said, "a run that several points share counts for each")
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from empirics.published import COSINES, METRICS
 from reports import text
-from reports.claims.sweeps.rows import Published, Section, WidePanel
+from reports.claims.sweeps.rows import Published, Section, WidePanel, stated
 from reports.statistics import Within, like_one_more_seed, mean
 from reports.verdicts import Claim
 
@@ -41,15 +41,9 @@ def published_values(section: Section) -> list[Claim]:
         return []
     if section.foreign:
         others = f"the images of {' and '.join(section.foreign)} are not the published files"
-        return [
-            Claim(
-                source="published",
-                verdict=None,
-                statement="Published values within the range of our seeds, up to their reading errors",
-                measured=f"unknown: {others}",
-                rule="published values are beside another data set: shown, not compared",
-            )
-        ]
+        statement = "Published values within the range of our seeds, up to their reading errors"
+        rule = "published values are beside another data set: shown, not compared"
+        return [stated("published", statement, f"unknown: {others}", rule)]
     made = []
     if found.all.count:
         parts = (
@@ -74,15 +68,15 @@ def within_ranges(what: str, row: Within, more: str) -> Claim:
     more : str
         Said of them in brackets.
     """
-    return Claim(
-        source="published",
-        verdict=None,
-        statement=f"{what} within the range of our seeds, up to their reading errors",
-        predicted=f"{text.number(row.expected)} or more of {row.count} within, as of one more seed",
-        measured=f"{row.inside} of {row.count} ({more}); one more seed: "
-        f"{text.number(row.expected)} or more expected, P(so few) {_probability(row.p_value)}",
-        rule="as if points were independent; they share seeds, so the probability is a guide only"
+    expected = f"{text.number(row.expected)} or more"
+    return stated(
+        "published",
+        f"{what} within the range of our seeds, up to their reading errors",
+        f"{row.inside} of {row.count} ({more}); one more seed: {expected} expected, P(so few) "
+        f"{_probability(row.p_value)}",
+        "as if points were independent; they share seeds, so the probability is a guide only"
         + (f"; {row.not_compared} more could not be compared" if row.not_compared else ""),
+        predicted=f"{expected} of {row.count} within, as of one more seed",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from statistics import median
 
-from reports.claims.sweeps.rows import Reach, Section, WidePoint
+from reports.claims.sweeps.rows import Reach, Section, WidePoint, stated
 from reports.runs import whole_seeds
 from reports.text import many
 from reports.verdicts import Claim
@@ -40,15 +40,8 @@ def reached(section: Section) -> list[Claim]:
             share = f"median {middle:g}, {low:g} to {high:g}; {share}"
         elif math.isfinite(low):
             share = f"{share}; smallest {low:g}"
-        made.append(
-            Claim(
-                source="measured",
-                verdict=None,
-                statement=f"{panel.sweep}: {panel.x_label} from which on agreement is at least "
-                f"{reach.level:g}",
-                measured=share,
-                rule="first of the values tried, for each seed by itself"
-                + (f"; {many(reach.incomplete, 'seed')} without a run" if reach.incomplete else ""),
-            )
-        )
+        lost = f"; {many(reach.incomplete, 'seed')} without a run" if reach.incomplete else ""
+        statement = f"{panel.sweep}: {panel.x_label} from which on agreement is at least {reach.level:g}"
+        rule = f"first of the values tried, for each seed by itself{lost}"
+        made.append(stated("measured", statement, share, rule))
     return made

@@ -10,7 +10,7 @@ from empirics.data import DataSource
 from empirics.wide import WIDE
 from reports.runs import Panel, Point, Provenance, Row, Totals
 from reports.statistics import Comparison, Spread, Within
-from reports.verdicts import Claim, Outcome
+from reports.verdicts import Claim, Outcome, Source
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,6 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     decision: str = ""
 
 
-class Trends(msgspec.Struct, frozen=True, kw_only=True):
-    """All trends of a published block; `tested` are those about which something is expected."""
-
-    tested: int
-    rows: tuple[Trend, ...]
-
-
 class Prediction(Comparison, frozen=True, kw_only=True):
     """How well a quantity of some runs is predicted, of all and of each seed by itself."""
 
@@ -111,14 +104,6 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     predictions: tuple[Prediction, ...]
 
 
-class Criterion(msgspec.Struct, frozen=True, kw_only=True):
-    """Which predictors do at least as well as the two-number rule did, those without training first."""
-
-    runs: str
-    total: int
-    rows: tuple[Prediction, ...]
-
-
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A published block, a study, or the rest of a plan."""
 
@@ -131,15 +116,20 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     panels: tuple[WidePanel, ...]
     panels_left_out: int = 0
     published: Published | None = None
-    trends: Trends | None = None
+    trends: tuple[Trend, ...] = ()
     explained: tuple[Explained, ...] = ()
-    explained_shown: int = 0
-    criterion: Criterion | None = None
+    criterion: Explained | None = None  # judged predictors of the accuracy of g, those without training first
 
     @property
     def foreign(self) -> list[str]:
         """The sets of images that are not the published files, beside which nothing is compared."""
         return [name for name, same in self.images.items() if not same]
+
+    @property
+    def shown(self) -> Explained:
+        """Which set is drawn and claimed: the first with a prediction, else the first."""
+        found = (one for one in self.explained if any(row.n for row in one.predictions))
+        return next(found, self.explained[0])
 
 
 class SweepResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,3 +140,10 @@ class SweepResults(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals
     sections: tuple[Section, ...]
     claims: tuple[Claim, ...] = ()
+
+
+def stated(source: Source, statement: str, measured: str, rule: str, predicted: str = "") -> Claim:
+    """Return a claim that states numbers and judges nothing."""
+    return Claim(
+        source=source, verdict=None, statement=statement, measured=measured, rule=rule, predicted=predicted
+    )

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
-from reports.claims.sweeps.rows import Section, Trend, Trends, WidePanel
+from reports.claims.sweeps.rows import Section, Trend, WidePanel, stated
 from reports.judging import RISING_RULE, judge_rising, unmeasured
 from reports.runs import whole_seeds
 from reports.statistics import rank_correlation
@@ -88,15 +88,15 @@ def _wide(config: ExperimentConfig) -> bool:
     return config.width > published_width(setting, constant=WIDTH_CONSTANT)
 
 
-def trends_of(part: "Part", panels: Sequence[WidePanel]) -> Trends | None:
-    """Return the trend of each sweep of a published block, by the seeds of its panels; None for a study.
+def trends_of(part: "Part", panels: Sequence[WidePanel]) -> tuple[Trend, ...]:
+    """Return the trend of each sweep of a published block, by the seeds of its panels; none for a study.
 
     A seed gives one number, Spearman's rank correlation of its values with x; 0 if they are all equal.
     Seeds are independent, points of a seed are not.  Judged are the signs of these numbers, the false alarm
     shared by the rows about which something is expected.
     """
     if part.kind != "published":
-        return None
+        return ()
     configs: dict[str, list[ExperimentConfig]] = {}
     for point in part.points():
         configs.setdefault(point.sweep, []).extend(point.configs)
@@ -107,7 +107,7 @@ def trends_of(part: "Part", panels: Sequence[WidePanel]) -> Trends | None:
         if len(panel.points) > 2
     ]
     tested = sum(row.basis is not None for row in rows)
-    return Trends(tested=tested, rows=tuple(_judged(row, tested) for row in rows))
+    return tuple(_judged(row, tested) for row in rows)
 
 
 def _row(part: "Part", panel: WidePanel, series: str, configs: Sequence[ExperimentConfig]) -> Trend:
@@ -148,26 +148,23 @@ def _judged(row: Trend, tested: int) -> Trend:
 
 def trends(section: Section) -> list[Claim]:
     """Count the sweeps about which something is expected by their verdicts."""
-    found = section.trends
-    rows = [] if found is None else [row for row in found.rows if row.basis is not None]
-    if found is None or not any(row.correlations for row in rows):
+    rows = [row for row in section.trends if row.basis is not None]
+    if not any(row.correlations for row in rows):
         return []
     counts = Counter(row.verdict for row in rows)
     failing = ", ".join(row.sweep for row in rows if row.verdict == "fails")
     reasons = Counter(row.decision for row in rows if row.verdict == "unknown")
     unknown = ", ".join(f"{count} {why}" for why, count in reasons.items())
     fixed = ", ".join(row.sweep for row in rows if row.fixed_data)
-    return [
-        Claim(
-            source="published",
-            verdict=None,
-            statement="Agreement rises where the published conditions become easier to meet",
-            measured=f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
-            f"{counts['unknown']} of {many(len(rows), 'sweep')}"
-            + (f" ({unknown})" if unknown else "")
-            + (f"; fails: {failing}" if failing else ""),
-            rule=f"signs of rank correlations, one a seed: each sweep {RISING_RULE}; false alarm "
-            f"shared by {many(found.tested, 'sweep')}"
-            + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
-        )
-    ]
+    made = stated(
+        "published",
+        "Agreement rises where the published conditions become easier to meet",
+        f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
+        f"{counts['unknown']} of {many(len(rows), 'sweep')}"
+        + (f" ({unknown})" if unknown else "")
+        + (f"; fails: {failing}" if failing else ""),
+        f"signs of rank correlations, one a seed: each sweep {RISING_RULE}; false alarm shared by "
+        f"{many(len(rows), 'sweep')}"
+        + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
+    )
+    return [made]

@@ -6,8 +6,8 @@ import pytest
 
 from empirics.published import plan_of
 from empirics.wide import config_hash, fields_of
-from reports.claims.sweeps.explained import RULE_RUNS, criterion_of, shown
-from reports.claims.sweeps.rows import Explained, Prediction
+from reports.claims.sweeps.explained import RULE_RUNS, criterion_of
+from reports.claims.sweeps.rows import Explained, Prediction, Section
 from reports.runs import Row, rows_of
 from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
@@ -43,7 +43,7 @@ def flattering():
 
 def test_shown_set_is_the_widest_with_identity_loss(flattering):
     section, said = flattering
-    chosen = section.explained[section.explained_shown]
+    chosen = section.shown
     assert (chosen.runs, chosen.total) == ("identity loss", 424)
     first = chosen.predictions[0]
     assert first.n == 424
@@ -78,8 +78,8 @@ def _configs(part):
 
 def test_sets_without_a_prediction_are_passed_over():
     none, some = (Explained(runs="", total=3, predictions=(Prediction(name="x", n=n),)) for n in (0, 3))
-    assert shown([none, some]) == 1
-    assert shown([none]) == 0
+    assert Section(title="", panels=(), explained=(none, some)).shown is some
+    assert Section(title="", panels=(), explained=(none,)).shown is none
 
 
 def verdicts(part, seeds=10, **quality):
@@ -92,7 +92,7 @@ def verdicts(part, seeds=10, **quality):
     rows = tuple(Prediction(name=name, seeds=of_seeds, **made) for name in names)
     return [
         row.verdict
-        for row in criterion_of(part, [Explained(runs=RULE_RUNS, total=77, predictions=rows)]).rows
+        for row in criterion_of(part, [Explained(runs=RULE_RUNS, total=77, predictions=rows)]).predictions
     ]
 
 
@@ -169,7 +169,7 @@ def test_criterion_is_about_predictions_without_training_first():
         return dict.fromkeys(right, measured) | dict.fromkeys(wrong, 0.9)
 
     section, said = built(WHOLE, columns)
-    assert [row.trained for row in section.criterion.rows] == [False, False, True, True]
+    assert [row.trained for row in section.criterion.predictions] == [False, False, True, True]
     few = "(not decided: 1 seed; 9 are asked for)"
     constant = "(not decided: a value is missing or not finite; not decided: 1 seed; 9 are asked for)"
     assert of_criterion(said).measured == (

@@ -40,7 +40,7 @@ def _trends(kind, rng, seeds):
             WidePoint(x=x, totals=Totals.of([]), metrics=row, **BARE) for x, row in enumerate(cells)
         )
         panels.append(WidePanel(sweep=sweep, x_label=sweep, points=points))
-    return [row.verdict for row in trends_of(SMALL, panels).rows if row.series == "agreement"]
+    return [row.verdict for row in trends_of(SMALL, panels) if row.series == "agreement"]
 
 
 def _criterion(kind, rng, seeds):
@@ -56,7 +56,7 @@ def _criterion(kind, rng, seeds):
         name = f"accuracy of g, {index}"
         predictions.append(Prediction(name=name, n=77, correlation=r, mean_error=e, seeds=values))
     sets = [Explained(runs=RULE_RUNS, total=77, predictions=tuple(predictions))]
-    return [row.verdict for row in criterion_of(WHOLE, sets).rows]
+    return [row.verdict for row in criterion_of(WHOLE, sets).predictions]
 
 
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.
