@@ -1,6 +1,5 @@
 """The results of a folder: spreads over seeds, verdicts, predictions.  Pure."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -55,8 +54,8 @@ def build(
         With their claims.
     """
     points = part.points()
-    names = {config: part.hash_of(config) for point in points for config in point.configs}
-    found = {config: rows.get(name) for config, name in names.items()}
+    configs = dict.fromkeys(config for point in points for config in point.configs)
+    found = {config: rows.get(part.hash_of(config)) for config in configs}
     runs = [Run(c, row if row is not None and row.status == "done" else None) for c, row in found.items()]
     results = Results(
         schema_version=SCHEMA_VERSION,
@@ -64,19 +63,18 @@ def build(
         part=msgspec.convert(part, PartFields, from_attributes=True),
         provenance=provenance or Provenance(),
         totals=Totals.of(found.values()),
-        panels=tuple(_panel(name, list(of), names, found) for name, of in groupby(points, lambda p: p.panel)),
+        panels=tuple(_panel(name, list(of), found) for name, of in groupby(points, lambda p: p.panel)),
         networks=networks(runs),
         examination=examination,
     )
     return msgspec.structs.replace(results, claims=claims_of_orthogonal(results, runs))
 
 
-_Names = Mapping[OrthogonalConfig, str]
 _Rows = Mapping[OrthogonalConfig, OrthogonalRow | None]
 
 
-def _panel(name: str, points: Sequence[Point], names: _Names, rows: _Rows) -> OrthogonalPanel:
-    made = tuple(_point(point, names, rows) for point in points)
+def _panel(name: str, points: Sequence[Point], rows: _Rows) -> OrthogonalPanel:
+    made = tuple(_point(point, rows) for point in points)
     every = tuple(dict.fromkeys(point.series for point in made))
     cells = {s: [p.metrics["accuracy_g"] for p in distinct(q for q in made if q.series == s)] for s in every}
     return OrthogonalPanel(
@@ -88,7 +86,7 @@ def _panel(name: str, points: Sequence[Point], names: _Names, rows: _Rows) -> Or
     )
 
 
-def _point(point: Point, names: _Names, rows: _Rows) -> OrthogonalPoint:
+def _point(point: Point, rows: _Rows) -> OrthogonalPoint:
     found = [(config.seed, rows[config]) for config in point.configs]
     done = [row for _, row in found if row is not None and row.status == "done"]
     networks_of = {"f": [row.f for row in done], "g": [row.g for row in done]}
@@ -99,7 +97,6 @@ def _point(point: Point, names: _Names, rows: _Rows) -> OrthogonalPoint:
         sweep=point.panel,
         series=point.series,
         x=point.x,
-        key=hashlib.sha256(" ".join(names[c] for c in point.configs).encode()).hexdigest(),
         config=point.configs[0],
         totals=Totals.of(row for _, row in found),
         metrics={

@@ -1,13 +1,12 @@
 """Tables of the pages of nearly orthogonal samples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from reports import text
 from reports.claims.orthogonal.rows import (
     Examination,
     Known,
-    Multipliers,
     Networks,
     OrthogonalPanel,
     OrthogonalPoint,
@@ -131,87 +130,65 @@ def networks(rows: Sequence[Networks]) -> Table:
     )
 
 
-def _wide(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
-    return Table(columns, tuple(rows), wide=True)
-
-
 def examined(found: Examination) -> Table:
     """Return the quantities of data in hand."""
     data, sizes, known = found.data, found.sizes, found.multipliers
     counts = zip(data.classes, data.counts, strict=True)
     allowed = sizes["N_allowed"]
-    rows = [
-        ("samples N, dimension d, test points", f"{data.N}, {data.d}, {data.num_test}"),
-        ("samples of each class", ", ".join(f"{name}: {count}" for name, count in counts)),
-        ("preparation", data.preparation),
-        ("rows that are 0", str(data.zero_rows)),
-        ("R_min, R_max", _numbers(sizes["R_min"], sizes["R_max"])),
-        ("p_max = max |⟨x_n, x_k⟩|", _numbers(sizes["p_max"])),
-        ("κ = max Σ |⟨x_n, x_k⟩|/‖x_k‖²", _numbers(sizes["row_sum"])),
-        (
-            "largest N with these norms and products, published condition",
-            allowed if isinstance(allowed, str) else text.count(allowed),
-        ),
-        *(
-            (f"{name}: left side, right side", f"{_numbers(*sides)}: {outcome}")
-            for name, (*sides, outcome) in found.conditions.items()
-        ),
-        *_solved(known),
-        (
-            "interval of λ under the published condition",
-            f"({_numbers(*known.interval)}): {known.interval_verdict}",
-        ),
-        ("λ system", "; ".join([known.verdict, *known.reasons])),
-        ("λ system with margins above 1 allowed", known.slack_verdict),
-    ]
+    rows = {
+        "samples N, dimension d, test points": f"{data.N}, {data.d}, {data.num_test}",
+        "samples of each class": ", ".join(f"{name}: {count}" for name, count in counts),
+        "preparation": data.preparation,
+        "rows that are 0": str(data.zero_rows),
+        "R_min, R_max": _numbers(sizes["R_min"], sizes["R_max"]),
+        "p_max = max |⟨x_n, x_k⟩|": _numbers(sizes["p_max"]),
+        "κ = max Σ |⟨x_n, x_k⟩|/‖x_k‖²": _numbers(sizes["row_sum"]),
+        "largest N with these norms and products, published condition": allowed
+        if isinstance(allowed, str)
+        else text.count(allowed),
+    }
+    for name, (*sides, outcome) in found.conditions.items():
+        rows[f"{name}: left side, right side"] = f"{_numbers(*sides)}: {outcome}"
+    if known.least is not None:  # without a proved error the verdict has the reason
+        rows["least and largest λ"] = _numbers(known.least, known.largest)
+        rows["proved error of λ"] = text.number(known.radius, 2)
+        counted = text.count(known.num_not_positive), text.count(known.num_unproved)
+        rows["λ proved not positive, sign not proved"] = ", ".join(counted)
+    interval = f"({_numbers(*known.interval)}): {known.interval_verdict}"
+    rows["interval of λ under the published condition"] = interval
+    rows["λ system"] = "; ".join([known.verdict, *known.reasons])
+    rows["λ system with margins above 1 allowed"] = known.slack_verdict
     if found.signs is not None:
         held = [draw.perturbed_multipliers == "holds" for draw in found.signs.seeds]
-        rows.append(("λ system of the perturbed set holds, draws of targets", f"{sum(held)} of {len(held)}"))
+        rows["λ system of the perturbed set holds, draws of targets"] = f"{sum(held)} of {len(held)}"
     if found.limit is not None:
         shares = _numbers(found.limit["accuracy"], found.limit["accuracy_test"], digits=3)
-        rows.append(("accuracy of the limit: training, test", shares))
-    return _wide(("quantity", "value"), rows)
+        rows["accuracy of the limit: training, test"] = shares
+    return Table(("quantity", "value"), tuple(rows.items()), wide=True)
 
 
 def _numbers(*values: float | str | None, digits: int = 4) -> str:
     return ", ".join(value if isinstance(value, str) else text.number(value, digits) for value in values)
 
 
-def _solved(known: Multipliers) -> list[tuple[str, str]]:
-    """Return what is known of λ: nothing without a proved error, for which the verdict has the reason."""
-    if known.least is None:
-        return []
-    return [
-        ("least and largest λ", _numbers(known.least, known.largest)),
-        ("proved error of λ", text.number(known.radius, 2)),
-        (
-            "λ proved not positive, sign not proved",
-            f"{text.count(known.num_not_positive)}, {text.count(known.num_unproved)}",
-        ),
-    ]
-
-
 def trained(point: OrthogonalPoint) -> Table:
     """Return what networks trained on data in hand do, over seeds of initialisation and targets."""
     shown = {name: spread(cell) for name, cell in point.metrics.items()}
     signs = "test points where {0} and its limit have one sign, of those where one is predicted"
-    rows = [
-        ("f converged", _of(point.converged["f"])),
-        (
-            "KKT residual of f: stationarity, slackness",
-            f"{shown['stationarity_f']}, {shown['slackness_f']}",
-        ),
-        (signs.format("f"), shown["signs_f"]),
-        ("cosine of the boundaries of f and its limit", shown["cosine_f"]),
-        ("accuracy of f on the training set", shown["accuracy_f"]),
-        ("cosine of gradient perturbations with the closed form", shown["attack_cosine"]),
-        ("g converged", _of(point.converged["g"])),
-        (signs.format("g"), shown["signs_g"]),
-        ("accuracy of g on the natural samples", shown["accuracy_g"]),
-        (_agreement(point), shown["agreement"]),
-        ("seeds", _runs(point)),
-    ]
-    return _wide(("quantity", "mean ± sd over seeds"), rows)
+    rows = {
+        "f converged": _of(point.converged["f"]),
+        "KKT residual of f: stationarity, slackness": f"{shown['stationarity_f']}, {shown['slackness_f']}",
+        signs.format("f"): shown["signs_f"],
+        "cosine of the boundaries of f and its limit": shown["cosine_f"],
+        "accuracy of f on the training set": shown["accuracy_f"],
+        "cosine of gradient perturbations with the closed form": shown["attack_cosine"],
+        "g converged": _of(point.converged["g"]),
+        signs.format("g"): shown["signs_g"],
+        "accuracy of g on the natural samples": shown["accuracy_g"],
+        _agreement(point): shown["agreement"],
+        "seeds": _runs(point),
+    }
+    return Table(("quantity", "mean ± sd over seeds"), tuple(rows.items()), wide=True)
 
 
 def _agreement(point: OrthogonalPoint) -> str:
@@ -235,12 +212,16 @@ def hypotheses(rows: Sequence[Hypothesis], *, converged: Known) -> tuple[Table, 
         replace(row, orthogonal_verdict=Verdict(converged)) if row.aspect == "time" else row for row in rows
     ]
     columns = "aspect", "wide networks, finite time", "met", "orthogonal samples, infinite time", "met"
-    cells = [
+    cells = tuple(
         (row.aspect, row.wide, row.wide_verdict.value, row.orthogonal, row.orthogonal_verdict.value)
         for row in known
-    ]
+    )
     others = [row for row in known if row.aspect != "margin"]
-    return _wide(columns, cells), all_of(row.wide_verdict for row in others), orthogonal_verdict(others)
+    return (
+        Table(columns, cells, wide=True),
+        all_of(row.wide_verdict for row in others),
+        orthogonal_verdict(others),
+    )
 
 
 def ranged(cell: Spread) -> str:

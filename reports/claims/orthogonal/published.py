@@ -146,7 +146,7 @@ def _learned(results: Results) -> list[Claim]:
     ends = [[p for p in panel.points if p.series == "adversarial"][-1] for panel in results.panels]
     made = []
     for index, point in enumerate(ends):
-        if point.key in [end.key for end in ends[:index]]:  # the base of another sweep
+        if point.config in [end.config for end in ends[:index]]:  # the base of another sweep
             continue
         measured = point.metrics["accuracy_g"]
         shares = by_seed(measured, results.part.seeds)

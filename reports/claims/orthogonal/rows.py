@@ -92,8 +92,7 @@ class OrthogonalPoint(Point, frozen=True, kw_only=True):
 
     sweep: str
     series: str
-    key: str  # of the experiments behind it
-    config: OrthogonalConfig  # of the first seed
+    config: OrthogonalConfig  # of the first seed; the others differ in the seed alone
     verdicts: dict[str, Counts]  # by condition and network
     converged: dict[str, tuple[int, int]]  # by network: how many, of how many that were trained
 
@@ -216,7 +215,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
 def distinct(points: Iterable[OrthogonalPoint]) -> list[OrthogonalPoint]:
     """Return points with different experiments behind them: the base of several sweeps counts once."""
-    return list({point.key: point for point in list(points)[::-1]}.values())[::-1]
+    return list({point.config: point for point in list(points)[::-1]}.values())[::-1]
 
 
 def claim(

@@ -6,26 +6,24 @@ import math
 
 import numpy as np
 import pytest
-from msgspec import to_builtins
+from msgspec import ValidationError, to_builtins
 from scipy import stats
 
 from empirics import ShiftedGaussianData
 from empirics.config import ExperimentConfig
 from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
 from empirics.sweep.plan import Axis, Block, Plan
-from empirics.sweep.store import to_json
+from empirics.sweep.store import DamagedError, to_json
 from empirics.wide import WIDE, config_hash, fields_of, plan
-from reports.runs import Row, Totals, per_seed, rows_of
+from reports.claims.orthogonal.rows import OrthogonalRow
+from reports.runs import Row, Totals, per_seed, read_rows
 from reports.statistics import Spread, comparison, like_one_more_seed
 from reports.sweeps.parts import MOST_PANELS, Part, rest_panels
 from reports.sweeps.reproduction import build
+from tests.test_reports.made_up_sweeps import built, row_of
 
 BASE = ExperimentConfig(data=ShiftedGaussianData(dim=2, num_train=4, num_test=3), width=5, solver="flow")
 D_SWEEP = Part(kind="published", name="msg-a", seeds=2, sweeps=("d",), solver="flow")
-
-
-def row_of(config, **columns):
-    return {"hash": config_hash(config), "status": "done", **fields_of(config), **columns}
 
 
 def record(value, **more):
@@ -40,10 +38,6 @@ def lines_of(part, value=lambda point, config: 0.5):
             made = row_of(config, **columns)
             rows[made["hash"]] = made if columns else made | {"status": "failed"}
     return list(rows.values())
-
-
-def built(part, rows):
-    return build(plan_of(part.points()), rows_of(rows, Row), [part])
 
 
 # Seeds -------------------------------------------------------------------------------------------------
@@ -61,6 +55,31 @@ def test_value_of_a_seed_is_the_largest_over_its_runs():
 @pytest.mark.parametrize("value", [math.nan, math.inf, "inf", True, None])
 def test_what_is_not_a_finite_number_is_unknown(value):
     assert per_seed([(0, row(a=value))], "a") == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[1]",
+        '"text"',
+        '{"status": "done"}',
+        '{"hash": "a", "status": "begun"}',
+        '{"hash": 1, "status": "done"}',
+    ],
+)
+@pytest.mark.parametrize("kind", [Row, OrthogonalRow])
+def test_lines_that_are_no_rows_are_refused(tmp_path, kind, line):
+    path = tmp_path / "results.jsonl"
+    path.write_text(f'{{"hash": "b", "status": "done", "name": "\u2028"}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(DamagedError, match=r"results\.jsonl must hold a result a line, got .*; remove it"):
+        read_rows(path, kind)
+
+
+@pytest.mark.parametrize("column", [{"multipliers_f": "perhaps"}, {"converged_g": "yes"}, {"points_f": 1.5}])
+def test_columns_of_another_type_are_refused(column):
+    with pytest.raises(ValidationError, match=r"Expected|Invalid"):
+        OrthogonalRow.read({"hash": "a", "status": "done", **column})
 
 
 def test_each_metric_has_its_own_maximum_over_learning_rates():

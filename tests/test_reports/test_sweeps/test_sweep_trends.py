@@ -5,25 +5,13 @@ from scipy import stats
 
 from empirics import ExperimentConfig, ShiftedGaussianData
 from empirics.published import Reading
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
-from reports.claims.sweeps.trends import SERIES, expected, trends, trends_of
-from reports.runs import Totals
-from reports.statistics import Spread, mean, rank_correlation
+from reports.claims.sweeps.rows import Section
+from reports.claims.sweeps.trends import expected, trends, trends_of
+from reports.statistics import mean, rank_correlation
 from reports.sweeps.parts import Part
+from tests.test_reports.made_up_sweeps import panel
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))
-BARE = {name: {} for name in ("cosines", "predicted", "predicted_by", "regime")}
-
-
-def panel(values, sweep="eps", published=None, series=SERIES):
-    """Return a panel with values[seed][point] for both metrics, or for one."""
-    points = []
-    for index in range(len(values[0])):
-        held = {seed: row[index] for seed, row in enumerate(values) if row[index] is not None}
-        read = None if published is None else Reading(published[index], 0.0)
-        metrics = {name: Spread.of(held if name in series else {}, read) for name in SERIES}
-        points.append(WidePoint(x=index, totals=Totals.of([]), metrics=metrics, **BARE))
-    return WidePanel(sweep=sweep, x_label=sweep, points=tuple(points))
 
 
 def rows(*panels, part=MSG):
@@ -157,7 +145,7 @@ def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
 
 
 def test_published_trend_is_of_the_values_that_were_read():
-    made = rows(panel(RISING, published=[0.9, None, 0.8, 0.4, 0.5]))[0]
+    made = rows(panel(RISING, published=[Reading(v, 0.0) for v in (0.9, None, 0.8, 0.4, 0.5)]))[0]
     assert made.published_n == 4
     assert made.published_correlation == pytest.approx(
         stats.spearmanr([0, 2, 3, 4], [0.9, 0.8, 0.4, 0.5]).statistic
