@@ -4,28 +4,18 @@ from collections import Counter
 
 import pytest
 
-from empirics.published import plan_of
-from empirics.wide import config_hash, fields_of
 from reports.claims.sweeps.explained import RULE_RUNS, criterion_of
 from reports.claims.sweeps.rows import Explained, Prediction, Section
-from reports.runs import Row, rows_of
 from reports.sweeps.parts import Part
-from reports.sweeps.reproduction import build
+from tests.test_reports.made_up_sweeps import built as everything
 
 WHOLE = Part(kind="published", name="msg-a", seeds=1, solver="flow")
 
 
 def built(part, columns):
     """Return the section of a part; `columns` gives those of a run by index and configuration."""
-    rows = {}
-    for point in part.points():
-        for config in point.configs:
-            name = config_hash(config)
-            if name not in rows:
-                rows[name] = {"hash": name, "status": "done", **fields_of(config)} | columns(
-                    len(rows), config
-                )
-    results = build(plan_of(part.points()), rows_of(rows.values(), Row), [part])
+    index = {config: place for place, config in enumerate(_configs(part))}
+    results = everything(part, lambda _, config: columns(index[config], config))
     return results.sections[0], results.claims
 
 
@@ -73,7 +63,7 @@ def test_runs_with_identity_loss_are_shown_by_how_lazy_they_are():
 
 def _configs(part):
     """Return the configurations of a part in the order of `built`."""
-    return list({config_hash(c): c for point in part.points() for c in point.configs}.values())
+    return list(dict.fromkeys(config for point in part.points() for config in point.configs))
 
 
 def test_sets_without_a_prediction_are_passed_over():

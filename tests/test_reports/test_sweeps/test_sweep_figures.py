@@ -4,14 +4,12 @@ import html5lib
 import pytest
 from msgspec.structs import replace
 
-from empirics.published import METRICS, Reading, cosine_reading, plan_of
-from empirics.wide import config_hash, fields_of
-from reports.runs import Row, rows_of
+from empirics.published import METRICS, Reading, cosine_reading
 from reports.statistics import Spread
 from reports.sweeps.figures import cosine_figure
 from reports.sweeps.page import page_of
 from reports.sweeps.parts import Part
-from reports.sweeps.reproduction import build
+from tests.test_reports.made_up_sweeps import built
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 PART = Part(kind="published", name="msg-a", seeds=10, sweeps=("T_f", "slope"), solver="flow")
@@ -20,18 +18,15 @@ PART = Part(kind="published", name="msg-a", seeds=10, sweeps=("T_f", "slope"), s
 @pytest.fixture(scope="module")
 def results():
     """Agreement rises with T_f, and falls with the slope; cosines near those published."""
-    rows = {}
-    for point in PART.points():
-        for config in point.configs:
-            rising = 0.5 + (config.T_f - config.negative_slope * 4e5) / 1e6
-            record = dict.fromkeys(METRICS.values(), rising) | {"cosine_derived": 0.5}
-            reading = cosine_reading("MSG_a", point.sweep, point.x)
-            if reading is not None:
-                record["cosine_published"] = reading.value + (0.02 * config.seed - 0.05)
-            record |= {"two_point_accuracy_g_train": rising}
-            name = config_hash(config)
-            rows.setdefault(name, {"hash": name, "status": "done", **fields_of(config), **record})
-    return build(plan_of(PART.points()), rows_of(rows.values(), Row), [PART])
+
+    def columns(point, config):
+        rising = 0.5 + (config.T_f - config.negative_slope * 4e5) / 1e6
+        reading = cosine_reading("MSG_a", point.sweep, point.x)
+        cosine = {} if reading is None else {"cosine_published": reading.value + 0.02 * config.seed - 0.05}
+        known = dict.fromkeys(METRICS.values(), rising) | {"two_point_accuracy_g_train": rising}
+        return known | {"cosine_derived": 0.5} | cosine
+
+    return built(PART, columns)
 
 
 @pytest.fixture(scope="module")

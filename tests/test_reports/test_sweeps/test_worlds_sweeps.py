@@ -10,20 +10,18 @@ from scipy import stats
 
 from reports.claims import OF_SWEEPS
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
-from reports.claims.sweeps.rows import Explained, Prediction, WidePanel, WidePoint
+from reports.claims.sweeps.rows import Explained, Prediction
 from reports.claims.sweeps.trends import trends_of
 from reports.judging import FALLING, NO_TREND, judge_rising
-from reports.runs import Totals
-from reports.statistics import Spread
 from reports.sweeps.parts import Part
 from reports.verdicts import FALSE_ALARM, MISSED
+from tests.test_reports.made_up_sweeps import panel
 
 WORLDS, MOSTLY, RARE = 100, 0.8, 1e-6
 SEEDS, FEW = 10, 4
 WHOLE = Part(kind="published", name="msg-a", seeds=1)
 SMALL = Part(kind="published", name="msg-a", seeds=1, sweeps=("slope",), solver="flow")
 SWEEPS = ("N", "eps")
-BARE = {name: {} for name in ("cosines", "predicted", "predicted_by", "regime")}
 
 
 def _trends(kind, rng, seeds):
@@ -33,13 +31,7 @@ def _trends(kind, rng, seeds):
     for sweep in SWEEPS:
         signs = np.where(rng.random(seeds) < falling, -1.0, 1.0)
         steps = np.sort(rng.random((seeds, 4)), axis=1) * signs[:, None]
-        cells = [
-            {"agreement": Spread.of(dict(enumerate(row))), "acc_g": Spread.of({})} for row in steps.T.tolist()
-        ]
-        points = tuple(
-            WidePoint(x=x, totals=Totals.of([]), metrics=row, **BARE) for x, row in enumerate(cells)
-        )
-        panels.append(WidePanel(sweep=sweep, x_label=sweep, points=points))
+        panels.append(panel(steps.tolist(), sweep, series=("agreement",)))
     return [row.verdict for row in trends_of(SMALL, panels) if row.series == "agreement"]
 
 
