@@ -254,11 +254,13 @@ class _One:
 
 def test_signs_count_each_converged_network_once():
     config = OrthogonalConfig(dim=5, num_train=2, num_adv=2, epsilon=1.0)
-    configs = [replace(config, num_adv=count) for count in (2, 3)] + [
-        replace(config, seed=1)
-    ]  # two f, three g
-    other = {"signs_g": 0.5, "converged_f": False, "multipliers_f": "fails"}
-    lines = [_row(ORTHOGONALITY, c, **(other if c.seed else {})) for c in configs]
+    configs = [replace(config, num_adv=count) for count in (2, 3)]  # one f, two g
+    configs += [replace(config, g="limit"), replace(config, seed=1)]  # the same f again; another, and its g
+    others = {
+        "limit": {"converged_g": None},
+        1: {"signs_g": 0.5, "converged_f": False, "multipliers_f": "fails"},
+    }
+    lines = [_row(ORTHOGONALITY, c, **others.get(c.g, others.get(c.seed, {}))) for c in configs]
     runs = [Run(*pair) for pair in zip(configs, rows_of(lines, OrthogonalRow).values(), strict=True)]
     assert len(trained(runs)) == 5
     found = {(row.condition, row.verdict): row for row in networks(runs)}

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 from reports import text
-from reports.claims.orthogonal.rows import Examination, Known, Multipliers, Results, Run, claim, proved
+from reports.claims.orthogonal.rows import Examination, Multipliers, Results, Run, claim, proved
 from reports.claims.orthogonal.signs import NAMES
 from reports.text import many
 from reports.verdicts import Claim
-
-_DECIDED: tuple[Known, Known] = "holds", "fails"
 
 
 def examined(results: Results, _runs: Sequence[Run]) -> list[Claim]:
@@ -72,7 +70,8 @@ def _kept(found: Examination) -> list[Claim]:
         return []
     n = signs.n * len(signs.seeds)
     alone = sum(draw.condition["holds"] for draw in signs.seeds)
-    kept, lost = (sum(draw.kept[word] for draw in signs.seeds) for word in _DECIDED)
+    kept = sum(draw.kept["holds"] for draw in signs.seeds)
+    lost = sum(draw.kept["fails"] for draw in signs.seeds)
     # Then both sets have one KKT point, which is the limit network.
     only = all(found.conditions[key][2] == "holds" for key in ("derived", "derived, perturbed"))
     return [

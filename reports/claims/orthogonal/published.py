@@ -95,16 +95,8 @@ def _chance(results: Results) -> Claim:
     binomial with probability 1/2, exactly, for each seed and their sum.
     """
     points = results.of("control")
-    rights = [
-        (
-            {
-                seed: round(share * p.config.num_train)
-                for seed, share in p.metrics["accuracy_g"].values.items()
-            },
-            p.config.num_train,
-        )
-        for p in points
-    ]
+    cells = [(point.metrics["accuracy_g"].values, point.config.num_train) for point in points]
+    rights = [({seed: round(share * N) for seed, share in values.items()}, N) for values, N in cells]
     found = [(sum(right.values()), N * len(right)) for right, N in rights if right]
     least = min((float(binomtest(*counts).pvalue) for counts in found), default=None)
     right, total = (sum(counts[index] for counts in found) for index in (0, 1))
@@ -174,15 +166,13 @@ def _predicted(results: Results, runs: Sequence[Run]) -> list[Claim]:
     lost = {config.seed for config, row in attacked if row is None}
     made = []
     for column, what in (
-        ("accuracy_mean", "the linear mean map Σ y^adv x^adv"),
-        ("accuracy_limit", "the limit Σ λ y^adv x^adv of g"),
+        ("accuracy_mean_g", "the linear mean map Σ y^adv x^adv"),
+        ("accuracy_limit_g", "the limit Σ λ y^adv x^adv of g"),
     ):
         known = [
-            (config, predicted, row.g.accuracy)
+            (config, row.numbers[column], row.numbers["accuracy_g"])
             for config, row in attacked
-            if row is not None
-            and row.g.accuracy is not None
-            and (predicted := getattr(row.g, column)) is not None
+            if row is not None and {column, "accuracy_g"} <= row.numbers.keys()
         ]
         seeds: dict[int, list[tuple[float, float]]] = {}
         for config, predicted, measured in known:

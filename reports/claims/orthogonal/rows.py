@@ -39,9 +39,6 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     firm: int = 0
     stationarity: float | None = None
     slackness: float | None = None
-    accuracy: float | None = None
-    accuracy_limit: float | None = None
-    accuracy_mean: float | None = None
 
     @property
     def ends(self) -> Literal["agree", "elsewhere", "undecided"] | None:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from statistics import median
 
 from reports import text
@@ -45,9 +45,15 @@ def trained(runs: Iterable[Run]) -> list[tuple[int, Network]]:
     for config, row in runs:
         if row is not None and row.f.converged is not None:
             # What f is made of: all else does not act on it.
-            alone = replace(
-                config, num_adv=1, epsilon=1.0, norm="L2", amplitude=1.0, attack="none", base="uniform"
-            )
+            rest = {
+                "epsilon": 1.0,
+                "norm": "L2",
+                "amplitude": 1.0,
+                "attack": "none",
+                "base": "uniform",
+                "g": "none",
+            }
+            alone = asdict(config) | rest | {"num_adv": 1}
             every["f", str(alone)] = config.seed, row.f
         if row is not None and row.g.converged is not None:
             every["g", row.hash] = config.seed, row.g
