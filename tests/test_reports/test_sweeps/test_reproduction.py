@@ -31,13 +31,9 @@ def record(value, **more):
 
 
 def lines_of(part, value=lambda point, config: 0.5):
-    rows = {}
-    for point in part.points():
-        for config in point.configs:
-            columns = record(value(point, config)) if value(point, config) is not None else {}
-            made = row_of(config, **columns)
-            rows[made["hash"]] = made if columns else made | {"status": "failed"}
-    return list(rows.values())
+    values = {config: value(point, config) for point in part.points() for config in point.configs}
+    failed = {"status": "failed"}
+    return [row_of(c) | (failed if known is None else record(known)) for c, known in values.items()]
 
 
 # Seeds -------------------------------------------------------------------------------------------------
@@ -85,12 +81,11 @@ def test_columns_of_another_type_are_refused(column):
 def test_each_metric_has_its_own_maximum_over_learning_rates():
     """The best pair for f is the worst for g."""
 
-    def columns(config):
+    def columns(_, config):
         fast = config.T_f > 5000
         return {"accuracy_f_train": 0.9 if fast else 0.6, "accuracy_g_train": 0.5 if fast else 0.8}
 
-    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
-    for point in built(D_SWEEP, rows).sections[0].panels[0].points:
+    for point in built(D_SWEEP, columns).sections[0].panels[0].points:
         assert point.totals.configurations == 8
         assert point.metrics["acc_f"].values == {0: 0.9, 1: 0.9}
         assert point.metrics["acc_g"].values == {0: 0.8, 1: 0.8}
@@ -197,12 +192,11 @@ def test_axis_is_logarithmic_where_values_span_more_than_a_decade():
 
 
 def test_regime_is_the_mean_over_runs_and_predictions_stand_beside():
-    def columns(config):
+    def columns(_, config):
         free = {"free_f": 0.25 if config.T_f > 5000 else 0.75, "tau_g": None}
         return free | {"predicted_accuracy_g_train": 0.5 + 0.25 * config.seed, "accuracy_g_train": 0.7}
 
-    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
-    for point in built(D_SWEEP, rows).sections[0].panels[0].points:
+    for point in built(D_SWEEP, columns).sections[0].panels[0].points:
         assert (point.regime["free_f"], point.regime["tau_g"]) == (0.5, None)
         assert point.predicted == {"acc_f": None, "acc_g": 0.625, "agreement": None}
 
@@ -344,12 +338,12 @@ def test_failed_runs_have_no_prediction():
 def test_published_cosines_are_compared_and_counted_by_themselves():
     """Seeds at .996 and 1: published .996 or 1 at all d, errors of .006 and .011."""
 
-    def columns(config):
+    def columns(_, config):
         value = 0.996 + 0.004 * config.seed
         return {"cosine_published": value, "cosine_derived": value - 0.5}
 
-    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
-    (section,) = built(D_SWEEP, rows).sections
+    results = built(D_SWEEP, columns)
+    (section,) = results.sections
     for point in section.panels[0].points:
         cell = point.cosines["cosine_published"]
         reading = cosine_reading("MSG_a", "d", point.x)
@@ -361,14 +355,13 @@ def test_published_cosines_are_compared_and_counted_by_themselves():
     read = [cosine_reading("MSG_a", "d", x).value for x in range(10, 101, 10)]
     assert compared.cosine_difference["cosine_published"] == pytest.approx(0.998 - np.mean(read))
     assert compared.all.count == 0
-    (line,) = [c for c in built(D_SWEEP, rows).claims if c.statement.startswith("Published cosines")]
+    (line,) = [c for c in results.claims if c.statement.startswith("Published cosines")]
     assert line.measured.startswith("10 of 10 (mean difference ")
 
 
 def test_cosines_elsewhere_have_nothing_beside_them():
     part = Part(kind="published", name="msg-a", seeds=1, sweeps=("N",), solver="flow")
-    rows = [row_of(config, cosine_published=0.5) for point in part.points() for config in point.configs]
-    (section,) = built(part, rows).sections
+    (section,) = built(part, lambda *_: {"cosine_published": 0.5}).sections
     cells = [point.cosines["cosine_published"] for point in section.panels[0].points]
     assert {(cell.mean, cell.published) for cell in cells} == {(0.5, None)}
     assert section.published.cosines["cosine_published"].count == 0
@@ -378,12 +371,8 @@ def test_cosines_elsewhere_have_nothing_beside_them():
 def test_simple_runs_of_msg_a_are_77_a_seed_and_58_with_long_training():
     """Learning rates 1, m ≥ 30, N ≥ 100, identity loss: d 10, N 18, ε 10, m 16, γ 4; T_g 19 are shorter."""
     part = Part(kind="published", name="msg-a", seeds=1, solver="flow")
-    rows = {}
-    for point in part.points():
-        for config in point.configs:
-            made = row_of(config, two_point_accuracy_g_train=0.5, accuracy_g_train=0.6, agreement_test=1.0)
-            rows[made["hash"]] = made
-    explained = built(part, list(rows.values())).sections[0].explained
+    record = {"two_point_accuracy_g_train": 0.5, "accuracy_g_train": 0.6, "agreement_test": 1.0}
+    explained = built(part, lambda *_: record).sections[0].explained
     counts = {chosen.runs: chosen.predictions[0].n for chosen in explained}
     simple = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
     assert counts == {
