@@ -6,6 +6,7 @@ import html5lib
 import pytest
 from markupsafe import Markup
 
+from reports.claims.sweeps.rows import Section as Measured
 from reports.page import Bad, Figure, Page, Prose, Section, Table
 from reports.verdicts import Claim
 
@@ -62,7 +63,6 @@ def test_claims_have_a_verdict_or_say_what_they_rest_on(fields, head):
 
 
 def test_a_claim_is_added_by_its_function_in_the_list(monkeypatch):
-    monkeypatch.setattr(claims, "OF_SWEEPS", (lambda section: [TOY] if section["title"] == "A" else [],))
-    sections = {"sections": [{"title": "A"}, {"title": "B"}]}
-    (made,) = claims.claims_of_sweeps(sections)
+    monkeypatch.setattr(claims, "OF_SWEEPS", (lambda section: [TOY] if section.title == "A" else [],))
+    (made,) = claims.claims_of_sweeps([Measured(title=title, panels=()) for title in "AB"])
     assert (made.statement, made.section, made.verdict) == ("2 < 3", "A", "holds")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import html5lib
+import msgspec
 import numpy as np
 import pytest
 
@@ -162,8 +163,8 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
 
 def _numbers_of_a_sweep():
     part = Part(kind="study", name="lazy", seeds=2)
-    results = reproduction.build(plan_of(part.points()), [], (part,), provenance={})
-    return results | {"claims": []}
+    results = reproduction.build(plan_of(part.points()), {}, (part,))
+    return msgspec.to_builtins(results, str_keys=True) | {"claims": []}
 
 
 ORTHOGONAL = {

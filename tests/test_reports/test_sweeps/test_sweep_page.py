@@ -14,14 +14,16 @@ from importlib import resources
 
 import html5lib
 import pytest
+from msgspec import convert
 
 from empirics.data import images
 from empirics.data.idx import FILES
 from empirics.published import METRICS, readings
 from empirics.sweep.outcome import Outcome
 from empirics.sweep.store import DamagedError
+from reports.claims.sweeps.rows import SweepResults
 from reports.cli import main
-from reports.sweeps.page import PARTS, read_parts, render, write_page
+from reports.sweeps.page import PARTS, page_of, read_parts, write_page
 from reports.sweeps.parts import Part
 
 SERIAL = ["--executor", "serial"]
@@ -85,7 +87,7 @@ def test_published_block_becomes_results_and_a_page(families, out, capsys):
     assert [point["x"] for point in panel["points"]] == list(range(1, 11))
     assert results["totals"] == {"configurations": 40, "done": 40, "failed": 0, "missing": 0}
     for point in panel["points"]:
-        assert point["runs"] == 4
+        assert point["totals"]["configurations"] == 4
         for series, cell in point["metrics"].items():
             reading = readings()["MSG_a", "T_f", point["x"], series]
             assert (cell["published"], cell["error"]) == (reading.value, reading.error)
@@ -356,7 +358,7 @@ def test_text_from_the_plan_is_escaped(families, out, capsys):
     panel = results["sections"][0]["panels"][0]
     long = f"{'folder/' * 30}mine.csv"
     panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", long]
-    page = render(results)
+    page = page_of(convert(results, SweepResults, str_keys=True)).html()
     assert page.count(long) == 1  # the table; figures have its end
     assert page.count(f">…{long[-31:]}<") == 2
     assert "<b>wide" not in page
@@ -387,7 +389,7 @@ def test_other_blocks_name_no_other_data(families, out, capsys):
     assert main([*T_F, "--out", str(out)]) == 0
     capsys.readouterr()
     (section,) = numbers(out)["sections"]
-    assert (section["images"], section["stand_in"], section["foreign"]) == ({}, "", False)
+    assert (section["images"], section["stand_in"]) == ({}, "")
     assert "in place of" not in section["title"] + section["question"]
 
 
@@ -451,7 +453,7 @@ def test_results_of_the_published_images_are_compared(mnist, families, out, caps
     assert main([*MNIST_A, "--out", str(out)]) == 0
     capsys.readouterr()
     (section,) = numbers(out)["sections"]
-    assert (section["images"], section["foreign"]) == ({"mnist": True}, False)
+    assert section["images"] == {"mnist": True}
     assert section["published"]["all"]["count"] > 0
     body = text_of(parsed(out).find(f"{HTML}body"))
     assert "mnist: the published files (SHA-256)" in body
