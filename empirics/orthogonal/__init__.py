@@ -7,9 +7,7 @@ from empirics.orthogonal.attacks import Attack, attack
 from empirics.orthogonal.config import OrthogonalConfig, draw
 from empirics.orthogonal.experiment import run_orthogonal
 from empirics.orthogonal.given import MOST_SAMPLES, amplitude_for, epsilon_for, examine, load_given
-from empirics.orthogonal.published import SweepPoint, published_sweep, readings
 from empirics.orthogonal.runs import data_digest, orthogonal, records
-from empirics.orthogonal.studies import StudyPoint, orthogonality_study, turning_study
 from empirics.orthogonal.training import (
     Convergence,
     LimitTraining,
@@ -25,8 +23,6 @@ __all__ = [
     "Convergence",
     "LimitTraining",
     "OrthogonalConfig",
-    "StudyPoint",
-    "SweepPoint",
     "alignment",
     "amplitude_for",
     "attack",
@@ -38,11 +34,7 @@ __all__ = [
     "initialise",
     "load_given",
     "orthogonal",
-    "orthogonality_study",
-    "published_sweep",
-    "readings",
     "records",
     "run_orthogonal",
     "train_to_limit",
-    "turning_study",
 ]

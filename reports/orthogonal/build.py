@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from empirics.campaigns import Point
+from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig
 from reports.claims.orthogonal.published import distinct
 from reports.claims.orthogonal.rows import ENOUGH, LEVEL
 from reports.claims.orthogonal.signs import CONDITIONS
-from reports.orthogonal.parts import Part, Point, x_label
 from reports.statistics import comparison, like_one_more_seed
 from reports.sweeps.reproduction import per_seed, summary
 
@@ -81,7 +82,7 @@ def build(
     found = {row["hash"]: row for row in rows if row["hash"] in wanted}
     panels: dict[str, list[Point]] = {}
     for point in part.points():
-        panels.setdefault(point.panel, []).append(point)
+        panels.setdefault(point.sweep, []).append(point)
     done = [row for row in found.values() if row["status"] == "done"]
     lost = _lost(panels, part, {row["hash"] for row in done})
     training = Counter(config.seed for config in lost if "trained" in (config.f, config.g))
@@ -117,7 +118,7 @@ def _panel(name: str, points: Sequence[Point], part: Part, found: Mapping[str, R
     xs = [point.x for point in points]
     panel: Json = {
         "name": name,
-        "x_label": x_label(name),
+        "x_label": part.x_label(name),
         "log": min(xs) > 0 and max(xs) / min(xs) > 10,
         "series": list(dict.fromkeys(point.series for point in points)),
         "points": made,
@@ -146,7 +147,7 @@ def _point(point: Point, part: Part, found: Mapping[str, Row]) -> Json:
         "failed": len(known) - len(done),
         "missing": len(rows) - len(known),
         "metrics": {
-            name: summary(per_seed(rows, name), point.reading if name == "accuracy_g" else None)
+            name: summary(per_seed(rows, name), part.reading(point) if name == "accuracy_g" else None)
             for name in _METRICS
         },
         "verdicts": {},

@@ -8,12 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from empirics.campaigns.orthogonal import Part
 from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_together
 from reports.claims import claims_of_orthogonal
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
-from reports.orthogonal.parts import Part
 from reports.page import Figure, Page, Prose, Section, Table
+from reports.running import read_folder
 from reports.text import legible, many
 from reports.verdicts import Claim
 
@@ -54,25 +55,9 @@ _AMPLITUDE = (
 
 
 def read_part(folder: Path) -> Part | None:
-    """Return what a folder holds, None if nothing says so.
-
-    Raises
-    ------
-    DamagedError
-        If what says so is damaged, or the folder is one of another command.
-    """
-    plan = ResultFolder(folder).read_plan()
-    if plan is None:
-        return None
-    if plan.get("kind") != PLAN_KIND or "blocks" not in plan:
-        what = "another command" if plan.get("kind") != PLAN_KIND else "an older version"
-        msg = f"out must be a folder of perturblearn orthogonal, got one of {what}: {folder}"
-        raise DamagedError(msg)
-    try:
-        return Part.from_json(plan["about"])
-    except (ValueError, TypeError, KeyError) as error:
-        msg = f"plan.json is not what was written ({error})"
-        raise DamagedError(msg) from error
+    """Return what a folder holds, None if it has no plan; it raises as `read_folder`."""
+    found = read_folder(folder, PLAN_KIND, Part)
+    return None if found is None else found[1][0]
 
 
 def write_page(folder: Path) -> Path:
@@ -87,12 +72,12 @@ def write_page(folder: Path) -> Path:
     OSError
         If there are no tables, or nothing can be written.
     """
-    store, part = ResultFolder(folder), read_part(folder)
-    plan = store.read_plan()
-    if part is None or plan is None:
+    found = read_folder(folder, PLAN_KIND, Part)
+    if found is None:
         msg = f"folder must hold a plan of perturblearn orthogonal, got none in {folder}"
         raise ValueError(msg)
-    examined = store.read(EXAMINATION) if part.kind == "data" else None
+    plan, (part,) = found
+    examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
     versions = plan["versions"]
     if examined is not None and examined["made_by"] not in versions:
         versions = [*versions, examined["made_by"]]

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from empirics import published
+from empirics.campaigns import Panel, Point, campaign
+from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
-from empirics.published import Point
 from empirics.wide import WIDE
 from reports.claims.sweeps.criterion import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, judge_criterion
 from reports.judging import outcome
 from reports.statistics import comparison
-from reports.sweeps.parts import Panel, Part
 from theory.setting import flow_time
 
 Row = Mapping[str, Any]
@@ -173,10 +172,9 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
         return None
     of_rule = next(one for one in sets if one["runs"] == RULE_RUNS)
     chosen = of_rule if of_rule["total"] or part.name == "msg-a" else sets[0]
-    whole = part.sweeps is None or set(part.sweeps) == set(published.block(part.name).sweeps)
     rows = [
         {key: row[key] for key in ("name", "trained", "n", "correlation", "mean_error")}
-        | outcome(judge_criterion(row, chosen["total"], whole=whole))
+        | outcome(judge_criterion(row, chosen["total"], whole=part.whole))
         for row in sorted(chosen["predictions"], key=lambda row: bool(row["trained"]))
         if row["n"] and row["name"].startswith("accuracy of g")
     ]
@@ -185,7 +183,7 @@ def criterion(part: Part, sets: Sequence[Json]) -> Json | None:
         "total": chosen["total"],
         "correlation": RULE_CORRELATION,
         "mean_error": RULE_ERROR,
-        "whole": whole,
+        "whole": part.whole,
         "rows": rows,
     }
 
@@ -202,10 +200,10 @@ def _simple(config: ExperimentConfig, point: Point) -> bool:
 
 def _epochs(point: Point) -> tuple[int, int]:
     """Return the epochs of f and g, which are the same in all sizes."""
-    base = published.block(point.block, size="small").base
+    base = campaign(point.block).base
     return (
-        int(point.x) if point.sweep == "T_f" else base.epochs_f,
-        int(point.x) if point.sweep == "T_g" else base.epochs_g,
+        int(point.x) if point.sweep == "T_f" else base["epochs_f"],
+        int(point.x) if point.sweep == "T_g" else base["epochs_g"],
     )
 
 

@@ -8,19 +8,19 @@ from typing import Any
 
 from markupsafe import Markup
 
+from empirics.campaigns.wide import Part
 from empirics.sweep.plan import Plan
-from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_json, write_together
+from empirics.sweep.store import to_json, write_together
+from empirics.wide import WIDE
 from reports import text
 from reports.claims import claims_of_sweeps
 from reports.page import Bad, Block, Figure, Page, Prose, Section, Table
+from reports.running import read_folder
 from reports.sweeps import figures
-from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 from reports.text import legible, many
 from reports.verdicts import Claim
 
-# Which published blocks and studies a folder holds.
-PARTS = "parts.json"
 PAGE, NUMBERS = "report.html", "report.json"
 _LEAD = Markup(
     "A network <i>f</i> is trained on clean data; perturbations of <i>f</i> with random labels train a "
@@ -81,32 +81,9 @@ Json = Mapping[str, Any]
 
 
 def read_parts(folder: Path) -> tuple[Part, ...]:
-    """Return the published blocks and studies that a folder holds; none if nothing says so.
-
-    Raises
-    ------
-    DamagedError
-        If what says so is not as written.
-    """
-    path = folder / PARTS
-    if not path.exists():
-        return ()
-    try:
-        return tuple(
-            Part.from_json(fields) for fields in json.loads(path.read_text(encoding="utf-8"))["parts"]
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = (
-            f"{PARTS} is not what was written ({error}): give --published or --study again, once for each "
-            "that the folder holds, with --merge if those are several"
-        )
-        raise DamagedError(msg) from error
-
-
-def write_parts(folder: Path, parts: Sequence[Part]) -> None:
-    """Write which published blocks and studies a folder holds; nothing for none, where nothing is."""
-    if parts or (folder / PARTS).exists():
-        write_json(folder / PARTS, {"parts": [part.to_json() for part in parts]})
+    """Return the published blocks and studies that a folder holds; it raises as `read_folder`."""
+    found = read_folder(folder, WIDE.name, Part)
+    return () if found is None else found[1]
 
 
 def write_page(folder: Path) -> Path:
@@ -117,19 +94,20 @@ def write_page(folder: Path) -> Path:
     Raises
     ------
     ValueError
-        If the plan or the parts of the folder are missing or not as written.
+        If the plan of the folder is missing or not as written.
     OSError
         If there are no tables, or nothing can be written.
     """
-    plan = ResultFolder(folder).read_plan()
-    if plan is None:
+    found = read_folder(folder, WIDE.name, Part)
+    if found is None:
         msg = f"folder must hold a sweep, got none in {folder}"
         raise ValueError(msg)
+    plan, parts = found
     lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
     results = build(
         Plan.from_json(plan["blocks"]),
         [json.loads(line) for line in lines],
-        read_parts(folder),
+        parts,
         provenance={"device": plan["device"], "versions": plan["versions"]},
     )
     # As a reader gets it: what the page shows is in the file.

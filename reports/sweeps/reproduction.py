@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from empirics import published
+from empirics.campaigns import Panel, Point, Reading, readings
+from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
-from empirics.published import COSINES, METRICS, Point, Reading
 from empirics.sweep.plan import Plan
 from empirics.wide import WIDE
 from reports.statistics import like_one_more_seed
 from reports.sweeps.explained import Runs, criterion, explained, number, shown
-from reports.sweeps.parts import Panel, Part, rest_panels
+from reports.sweeps.panels import rest_panels
 from reports.sweeps.trends import trends
 
 SCHEMA_VERSION = 4
@@ -169,7 +169,7 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> Json:
         "cosines": {
             name: summary(
                 per_seed(rows, column),
-                published.cosine_reading(figure, point.sweep, point.x),
+                cosine_reading(figure, point.sweep, point.x),
                 foreign=foreign,
             )
             for name, column in COSINES.items()
@@ -181,7 +181,7 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> Json:
 
 
 def _reading(figure: str, point: Point, series: str) -> Reading | None:
-    return published.readings().get((figure, point.sweep, float(point.x), series)) if figure else None
+    return readings().get((figure, point.sweep, float(point.x), series)) if figure else None
 
 
 def per_seed(rows: Iterable[tuple[int, Row | None]], column: str) -> dict[int, float]:

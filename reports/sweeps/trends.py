@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
 from reports.claims.sweeps.trends import expected, judge_trend
 from reports.judging import outcome
 from reports.statistics import rank_correlation
-from reports.sweeps.parts import Part
 
 Json = dict[str, Any]
 

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from empirics.published import plan_of
-from empirics.wide import config_hash, fields_of
+from empirics.campaigns.wide import Part
+from empirics.sweep.plan import plan_of_configs
+from empirics.wide import WIDE, config_hash, fields_of
 from reports.claims import claims_of_sweeps as claims
 from reports.claims.sweeps.criterion import RULE_RUNS
 from reports.sweeps.explained import criterion, shown
-from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 
 WHOLE = Part(kind="published", name="msg-a", seeds=1, solver="flow")
@@ -26,7 +26,10 @@ def built(part, columns):
                     len(rows), config
                 )
     results = build(
-        plan_of(part.points()), rows.values(), [part], provenance={"device": "cpu", "versions": []}
+        plan_of_configs(WIDE, part.configs()),
+        rows.values(),
+        [part],
+        provenance={"device": "cpu", "versions": []},
     )
     return results["sections"][0], claims(results)
 

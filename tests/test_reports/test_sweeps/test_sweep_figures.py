@@ -6,12 +6,12 @@ from dataclasses import asdict
 import html5lib
 import pytest
 
-from empirics.published import METRICS, cosine_reading, plan_of
-from empirics.wide import config_hash, fields_of
+from empirics.campaigns.wide import METRICS, Part, cosine_reading
+from empirics.sweep.plan import plan_of_configs
+from empirics.wide import WIDE, config_hash, fields_of
 from reports.claims import claims_of_sweeps as claims
 from reports.sweeps.figures import cosine_figure
 from reports.sweeps.page import render
-from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -33,7 +33,7 @@ def results():
             name = config_hash(config)
             rows.setdefault(name, {"hash": name, "status": "done", **fields_of(config), **record})
     provenance = {"device": "cpu", "versions": []}
-    made = build(plan_of(PART.points()), rows.values(), [PART], provenance=provenance)
+    made = build(plan_of_configs(WIDE, PART.configs()), rows.values(), [PART], provenance=provenance)
     return {**made, "claims": list(map(asdict, claims(made)))}
 
 

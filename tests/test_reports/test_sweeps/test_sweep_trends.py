@@ -4,9 +4,9 @@ import pytest
 from scipy import stats
 
 from empirics import ExperimentConfig, ShiftedGaussianData
+from empirics.campaigns.wide import Part
 from reports.claims.sweeps.trends import expected, trends as claims_of_trends
 from reports.statistics import rank_correlation
-from reports.sweeps.parts import Part
 from reports.sweeps.trends import SERIES, trends
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))

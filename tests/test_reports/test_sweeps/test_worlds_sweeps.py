@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
 from reports.claims.sweeps.criterion import RULE_CORRELATION, RULE_ERROR, RULE_RUNS
 from reports.judging import FALLING, NO_TREND, judge_rising
 from reports.sweeps.explained import criterion
-from reports.sweeps.parts import Part
 from reports.sweeps.trends import trends
 from reports.verdicts import FALSE_ALARM, MISSED
 
