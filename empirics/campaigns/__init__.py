@@ -1,13 +1,5 @@
 """Campaigns: published blocks, published sweeps and studies as plans in files, and published readings."""
 
-from empirics.campaigns.campaign import (
-    AnyPart,
-    Campaign,
-    Panel,
-    Point,
-    Reading,
-    campaign,
-    readings,
-)
+import lazy_loader
 
-__all__ = ["AnyPart", "Campaign", "Panel", "Point", "Reading", "campaign", "readings"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

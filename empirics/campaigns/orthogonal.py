@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from empirics.campaigns.campaign import AnyPart, Campaign, Point, Reading, campaign, readings
+from empirics.campaigns.files import AnyPart, Campaign, Point, Reading, campaign, readings
 from empirics.data import Dataset
 from empirics.orthogonal import OrthogonalConfig, orthogonal
 from empirics.sweep import Experiment

@@ -21,7 +21,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
-from empirics.campaigns.campaign import (
+from empirics.campaigns.files import (
     SIZES,
     AnyPart,
     Campaign,

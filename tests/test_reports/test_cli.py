@@ -23,7 +23,7 @@ import torch
 
 from empirics import config
 from empirics.campaigns import campaign, orthogonal, wide
-from empirics.campaigns.campaign import SIZES
+from empirics.campaigns.files import SIZES
 from empirics.data import images, table
 from empirics.falsify import Budget
 from empirics.orthogonal.training import LIMIT_LOSSES

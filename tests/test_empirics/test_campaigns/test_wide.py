@@ -11,7 +11,7 @@ import pytest
 
 from empirics import GaussianData, ShiftedGaussianData
 from empirics.campaigns import Reading, campaign, readings
-from empirics.campaigns.campaign import SIZES
+from empirics.campaigns.files import SIZES
 from empirics.campaigns.orthogonal import SERIES
 from empirics.campaigns.wide import BLOCKS, COSINE_FIGURES, METRICS, Part, cosine_reading
 from empirics.measure import cosines

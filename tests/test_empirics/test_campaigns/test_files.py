@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from empirics.campaigns import orthogonal, wide
-from empirics.campaigns.campaign import SIZES
+from empirics.campaigns.files import SIZES
 from empirics.sweep.store import digest, plain_numbers
 from theory.orthogonal.perturbations import NORMS
 
