@@ -237,8 +237,6 @@ def slopes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for (axis, solver, quantity), pairs in groups.items():
         slope = None
         if len({x for x, _ in pairs}) > 1:
-            logs = np.log(np.array(pairs))
-            centred = logs[:, 0] - logs[:, 0].mean()
-            slope = float(centred @ logs[:, 1] / (centred @ centred))
+            slope = statistics.linear_regression(*np.log(pairs).T.tolist()).slope
         made.append({"axis": axis, "solver": solver, "quantity": quantity, "slope": slope, "n": len(pairs)})
     return made

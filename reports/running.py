@@ -5,7 +5,7 @@ What a folder holds beside its plan, published blocks and studies, is written in
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import ValidationError, convert
 
@@ -18,36 +18,20 @@ from empirics.sweep.store import DamagedError, ResultFolder
 from reports import terminal
 from reports.text import many
 
+if TYPE_CHECKING:
+    from reports.commands.orthogonal import Orthogonal
+    from reports.commands.sweep import Sweep
+
 _Part = TypeVar("_Part", bound=AnyPart)
 SEEDS = 10  # of published blocks and studies
 _OLD = "parts.json"  # said what older folders hold
-
-
-class Options(Protocol):
-    """What the options of both commands have in common."""
-
-    @property
-    def out(self) -> Path:
-        """Folder of results."""
-
-    @property
-    def executor(self) -> str | None:
-        """Name for `executors.parse`."""
-
-    @property
-    def jobs(self) -> int | None:
-        """Number of processes."""
-
-    @property
-    def dry_run(self) -> bool:
-        """Whether to count alone."""
 
 
 def carry_out(
     experiment: Experiment[Config],
     plan: Plan | None,
     parts: Sequence[AnyPart] | None,
-    options: Options,
+    options: "Sweep | Orthogonal",
     show: terminal.Show,
     *,
     pool: executors.Pool,
@@ -65,7 +49,8 @@ def carry_out(
         As in `run_sweep`.
     parts : sequence of AnyPart, optional
         What the folder then holds; what it held, if absent.
-    options : Options
+    options : Sweep or Orthogonal
+        Of which `out` and `dry_run` are read.
     show : callable
         Takes the share that is done and what is being done.
     finish : callable

@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 import types
-from dataclasses import replace
 from importlib import resources
 
 import html5lib
 import pytest
+from msgspec import structs
 
 from empirics.campaigns import readings
 from empirics.campaigns.wide import METRICS, Part
@@ -455,7 +455,8 @@ def test_results_of_other_images_are_not_compared_with_published_values(mnist, f
 
 def test_results_of_the_published_images_are_compared(mnist, families, out, capsys, monkeypatch):
     checksums = tuple(hashlib.sha256((mnist / name).read_bytes()).hexdigest() for name in FILES)
-    monkeypatch.setattr(images, "_MNIST", replace(images._MNIST, unpacked=checksums))
+    known = structs.replace(images.PUBLISHED["mnist"], unpacked=checksums)
+    monkeypatch.setitem(images.PUBLISHED, "mnist", known)
     assert main([*MNIST_A, "--out", str(out)]) == 0
     capsys.readouterr()
     (section,) = numbers(out)["sections"]
