@@ -4,6 +4,7 @@ from .files import (
     Panel as Panel,
     Point as Point,
     Reading as Reading,
+    Sweep as Sweep,
     campaign as campaign,
     readings as readings,
 )

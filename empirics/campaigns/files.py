@@ -14,7 +14,7 @@
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -30,6 +30,16 @@ SIZES = ("full", "small")
 _FILES = resources.files("empirics.campaigns")
 
 
+class Point(Struct, frozen=True, kw_only=True):
+    """One x of a sweep: all experiments behind it."""
+
+    block: str
+    sweep: str
+    series: str = ""
+    x: float
+    configs: tuple[Any, ...]  # of one kind of experiment
+
+
 class Sweep(Struct, frozen=True, kw_only=True):
     """One thing that is varied."""
 
@@ -43,6 +53,13 @@ class Sweep(Struct, frozen=True, kw_only=True):
         for values in axis.values:
             fixed = dict(zip(axis.fields, values, strict=True))
             yield values[0], Block(base={**self.block.base, **fixed}, axes=tuple(others))
+
+    def points(self, name: str, make: Callable[[Mapping[str, Any]], Any]) -> tuple[Point, ...]:
+        """Return the points, of a campaign of that name; `make` takes the fields of a configuration."""
+        return tuple(
+            Point(block=name, sweep=self.name, x=x, configs=tuple(block.configs(make)))
+            for x, block in self.blocks()
+        )
 
 
 class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,15 +78,15 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Whether the small size is another experiment."""
         return any("small" in table for table in (self.base, *self.sweep))
 
-    def sweeps(self, size: Size = "full") -> dict[str, Sweep]:
-        """Return the sweeps by name; rates are axes after that of x."""
-        base, made = _sized(self.base, size), {}
+    def sweeps(self, size: Size = "full", *, seeds: int | None = None, **more: str) -> dict[str, Sweep]:
+        """Return the sweeps by name, `more` in their base; rates and seeds are axes after that of x."""
+        base, made = _sized(self.base, size) | more, {}
         rates = {name: base.pop(name) for name in ("rate_f", "rate_g") if name in base}
         for table in self.sweep:
             own = _sized(table, size)
             name, label = own.pop("name"), own.pop("x_label", self.x_label)
             own |= {key: own.pop(key, value) for key, value in rates.items()}  # at the end
-            made[name] = Sweep(name=name, x_label=label, block=block_of(base, own))
+            made[name] = Sweep(name=name, x_label=label, block=block_of(base, own, seeds))
         return made
 
 
@@ -92,16 +109,6 @@ def _tables(name: str) -> dict[str, Any]:
     old = _tables(tables.pop("like"))
     sweeps = {sweep["name"]: sweep for sweep in (*old["sweep"], *tables.get("sweep", ()))}
     return {**old, **tables, "base": old["base"] | tables["base"], "sweep": list(sweeps.values())}
-
-
-class Point(Struct, frozen=True, kw_only=True):
-    """One x of a sweep: all experiments behind it."""
-
-    block: str
-    sweep: str
-    series: str = ""
-    x: float
-    configs: tuple[Any, ...]  # of one kind of experiment
 
 
 class Panel(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,6 @@ depends on, flow times of both losses mean the same, and one trajectory of g ser
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -33,7 +32,6 @@ from empirics.campaigns.files import (
     readings,
 )
 from empirics.config import SOLVERS, ExperimentConfig, Solver
-from empirics.sweep.plan import seeds_axis
 from empirics.wide import config_of
 from theory.setting import flow_time
 from theory.validation import check_choice
@@ -81,24 +79,12 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def panels(self) -> list[Panel]:
         """Return the points by sweep."""
-        make, made = partial(_config, solver=self.solver), []
+        make = partial(_config, solver=self.solver)
         more = {"targets": "balanced"} if self.balanced else {}
-        for sweep in self._chosen(self.campaign.sweeps(self.size)):
-            points = tuple(
-                Point(
-                    block=self.name,
-                    sweep=sweep.name,
-                    x=x,
-                    configs=tuple(
-                        replace(
-                            block, base={**block.base, **more}, axes=(*block.axes, seeds_axis(self.seeds))
-                        ).configs(make)
-                    ),
-                )
-                for x, block in sweep.blocks()
-            )
-            made.append(Panel(sweep=sweep.name, x_label=sweep.x_label, points=points))
-        return made
+        return [
+            Panel(sweep=sweep.name, x_label=sweep.x_label, points=sweep.points(self.name, make))
+            for sweep in self._chosen(self.campaign.sweeps(self.size, seeds=self.seeds, **more))
+        ]
 
     def points(self) -> list[Point]:
         """Return the points with all experiments behind them."""

@@ -19,7 +19,6 @@ from .given import (
 from .runs import (
     data_digest as data_digest,
     orthogonal as orthogonal,
-    records as records,
 )
 from .training import (
     Convergence as Convergence,

@@ -78,6 +78,11 @@ class OrthogonalConfig:
             msg = "attack must be 'limit' or 'none' with f 'limit', which has no network, got 'gradient'"
             raise ValueError(msg)
 
+    @property
+    def perturbation(self) -> dict[str, Any]:
+        """Norm, radius and amplitude, as functions of perturbations take them."""
+        return {"norm": self.norm, "epsilon": self.epsilon, "amplitude": self.amplitude}
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         return asdict(self)

@@ -283,23 +283,14 @@ class _Experiment:
                 self.base,
                 f.direction if f.limit is None else f.limit,
                 self.y_adv,
-                norm=config.norm,
-                epsilon=config.epsilon,
-                amplitude=config.amplitude,
+                **config.perturbation,
             )
         if config.attack == "limit":
             assert closed is not None
             X_adv, cosine = closed, 1.0
         else:
             assert f.network is not None
-            X_adv = attack(
-                f.network,
-                self.base,
-                self.y_adv,
-                norm=config.norm,
-                epsilon=config.epsilon,
-                amplitude=config.amplitude,
-            ).X_adv
+            X_adv = attack(f.network, self.base, self.y_adv, **config.perturbation).X_adv
             cosine = float("nan") if closed is None else _mean_cosine(X_adv - self.base, closed - self.base)
             if closed is not None and f.limit is not None:
                 more = self.kinks(f, X_adv - self.base)

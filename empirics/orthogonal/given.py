@@ -1,6 +1,6 @@
 """Data in hand: which condition holds for it, with numbers, and what its limit would be.
 
-Nothing here trains a network; `records` with ``data`` does, for the same configuration.
+Nothing here trains a network; a sweep of `orthogonal` with ``data`` does, for the same configuration.
 """
 
 import math
@@ -191,7 +191,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
     }
     if limit is not None and config.base == "natural" and config.attack != "none":
         perturbed = perturbed_orthogonality(
-            data.X, direction=limit, negative_slope=slope, **_perturbation(config)
+            data.X, direction=limit, negative_slope=slope, **config.perturbation
         )
         made["conditions"] |= {
             "published, perturbed": [perturbed.lhs, perturbed.rhs, perturbed.verdict.value],
@@ -263,16 +263,12 @@ def _hypotheses(data: Dataset, config: OrthogonalConfig) -> list[Json]:
     ]
 
 
-def _perturbation(config: OrthogonalConfig) -> dict[str, Any]:
-    return {"norm": config.norm, "epsilon": config.epsilon, "amplitude": config.amplitude}
-
-
 def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: Array, num_seeds: int) -> Json:
     """Return how many test points keep their sign after learning from perturbations of the limit."""
     seeds = []
     for seed in range(num_seeds):
         targets = draw_targets(config.num_adv, rng=np.random.default_rng(seeds_of(seed)[3]))
-        X_adv = limit_perturbations(data.X, limit, targets, **_perturbation(config))
+        X_adv = limit_perturbations(data.X, limit, targets, **config.perturbation)
         found = transfer(
             data.X_test,
             data.X,
@@ -296,7 +292,7 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
         limit,
         negative_slope=config.negative_slope,
         delta=DELTA,
-        **_perturbation(config),
+        **config.perturbation,
     )
     return {"n": len(data.X_test), "delta": DELTA, "seeds": seeds, "before": _counted(before.verdicts)}
 

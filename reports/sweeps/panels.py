@@ -1,12 +1,14 @@
 """Panels of the configurations of a plan that belong to no published block and no study."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from empirics.campaigns import Panel, Point
+from msgspec import structs
+
+from empirics.campaigns import Panel, Sweep
 from empirics.config import ExperimentConfig
-from empirics.sweep.plan import Axis, Block, Plan
+from empirics.sweep.plan import Block, Plan, axis_of
 from empirics.wide import config_of
 
 # Each panel is two figures; a page with more is slow to read.
@@ -34,57 +36,41 @@ def rest_panels(plan: Plan, wanted: Callable[[ExperimentConfig], bool]) -> tuple
     return made[:MOST_PANELS], max(0, len(made) - MOST_PANELS)
 
 
-def _block_panels(block: Block, index: int, plan: Plan) -> list[Panel]:
-    varied = [axis for axis in block.axes if axis.fields != ("seed",)]
-    shown = [axis for axis in varied if len(axis.values) > 1] or varied[:1]
-    seeds = [axis for axis in block.axes if axis.fields == ("seed",)]
+def _block_panels(block: Block, index: int, plan: Plan) -> Iterator[Panel]:
+    seeds = tuple(axis for axis in block.axes if axis.fields == ("seed",))
+    varied = [axis for axis in block.axes if axis not in seeds]
+    varied = varied or [axis_of("width", [block.base["width"]])]
     prefix = f"block {index + 1}: " if len(plan.blocks) > 1 else ""
-    if not shown:
-        return [
-            _axis_panel(block, Axis(fields=("width",), values=((block.base["width"],),)), (), seeds, prefix)
-        ]
-    return [
-        _axis_panel(block, axis, tuple(zip(others, values, strict=True)), seeds, prefix)
-        for axis in shown
-        for others in [[other for other in varied if other is not axis]]
-        for values in itertools.product(*(other.values for other in others))
-    ]
+    for axis in [axis for axis in varied if len(axis.values) > 1] or varied[:1]:
+        others = [other for other in varied if other is not axis]
+        for chosen in itertools.product(*(other.values for other in others)):
+            fixed = {
+                name: value
+                for other, row in zip(others, chosen, strict=True)
+                for name, value in zip(other.fields, row, strict=True)
+            }
+            told = [name for other in others if len(other.values) > 1 for name in other.fields]
+            said = [f"{name} = {_text(fixed[name])}" for name in told]
+            yield _panel(
+                Sweep(
+                    name=f"{prefix}{', '.join(axis.fields)}" + (f" at {', '.join(said)}" if said else ""),
+                    x_label=", ".join(axis.fields),
+                    block=Block(base={**block.base, **fixed}, axes=(axis, *seeds)),
+                )
+            )
 
 
-def _axis_panel(
-    block: Block,
-    axis: Axis,
-    fixed: Sequence[tuple[Axis, tuple[Any, ...]]],
-    seeds: Sequence[Axis],
-    prefix: str,
-) -> Panel:
-    settings = {
-        name: value for other, values in fixed for name, value in zip(other.fields, values, strict=True)
-    }
-    constant = [other for other, _ in fixed if len(other.values) > 1]
-    said = [f"{name} = {_text(settings[name])}" for other in constant for name in other.fields]
-    sweep = f"{prefix}{', '.join(axis.fields)}" + (f" at {', '.join(said)}" if said else "")
-    rows = axis.values
+def _panel(sweep: Sweep) -> Panel:
+    rows = sweep.block.axes[0].values
     numbers = [row[0] for row in rows if all(_is_number(item) and item == row[0] for item in row)]
     counted = len(set(numbers)) < len(rows)
-    points = tuple(
-        Point(
-            block="plan",
-            sweep=sweep,
-            x=float(place if counted else row[0]),
-            configs=tuple(
-                Block(
-                    base={**block.base, **settings, **dict(zip(axis.fields, row, strict=True))},
-                    axes=tuple(seeds),
-                ).configs(config_of)
-            ),
-        )
-        for place, row in enumerate(rows)
-    )
+    points = [
+        structs.replace(point, x=float(place if counted else point.x))
+        for place, point in enumerate(sweep.points("plan", config_of))
+    ]
     ticks = tuple(":".join(_text(item) for item in row) for row in rows) if counted else None
-    if not counted:
-        points = tuple(sorted(points, key=lambda point: point.x))
-    return Panel(sweep=sweep, x_label=", ".join(axis.fields), points=points, ticks=ticks)
+    points = points if counted else sorted(points, key=lambda point: point.x)
+    return Panel(sweep=sweep.name, x_label=sweep.x_label, points=tuple(points), ticks=ticks)
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401

@@ -9,7 +9,8 @@ from scipy import stats
 
 from empirics.campaigns import readings
 from empirics.campaigns.orthogonal import SWEEPS, Part
-from empirics.orthogonal import OrthogonalConfig, records, run_orthogonal
+from empirics.orthogonal import OrthogonalConfig, run_orthogonal
+from empirics.sweep import records
 from theory.orthogonal.perturbations import NORMS
 
 
@@ -88,7 +89,7 @@ def test_the_reduced_curve_follows_the_published_one():
     for point in part.points():
         if point.series == "control" or point.x not in {500, 2500}:
             continue
-        share = np.mean([row["accuracy_g"] for row in records(point.configs)])
+        share = np.mean([row["accuracy_g"] for row in records(part.experiment(), point.configs)])
         published = part.reading(point).value
         error = math.sqrt(published * (1 - published) / 200)
         assert share == pytest.approx(published, abs=5 * error + 0.02)
