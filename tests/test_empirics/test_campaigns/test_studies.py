@@ -29,13 +29,6 @@ def test_study_is_a_plan_of_one_configuration_a_point_and_seed(name):
     ]  # the command line separates by commas
 
 
-def test_dimension_varies_the_dimension_with_epsilon_of_its_root():
-    for point in points("dimension", seeds=1):
-        (config,) = point.configs
-        assert config.data.dim == point.x
-        assert config.epsilon is None  # √d
-
-
 def test_perturbation_size_is_measured_in_roots_of_the_dimension():
     seen = set()
     for point in points("perturbation-size", seeds=1):
@@ -44,19 +37,6 @@ def test_perturbation_size_is_measured_in_roots_of_the_dimension():
         assert config.epsilon == pytest.approx(point.x * math.sqrt(config.data.dim), rel=1e-5)  # 6 digits
         seen.add(config.data.dim)
     assert len(seen) >= 3
-
-
-def test_width_varies_the_width_alone():
-    for point in points("width", seeds=1):
-        (config,) = point.configs
-        assert (config.width, config.T_f, config.T_g) == (point.x, 10, 10)
-
-
-def test_lazy_is_wide_and_short():
-    for point in points("lazy", seeds=1):
-        (config,) = point.configs
-        assert config.width == 20_000
-        assert config.T_f == config.T_g == point.x <= 10
 
 
 def test_training_time_varies_the_time_of_g_for_four_data_sets_and_two_losses():
