@@ -54,10 +54,22 @@ _AMPLITUDE = (
 )
 
 
-def read_part(folder: Path) -> Part | None:
-    """Return what a folder holds, None if it has no plan; it raises as `read_folder`."""
+def read_part(folder: Path) -> tuple[dict[str, Any], Part] | None:
+    """Return the plan of a folder and what it holds, None if it has no plan.
+
+    Raises
+    ------
+    DamagedError
+        As `read_folder`, or if it does not say what it holds.
+    """
     found = read_folder(folder, PLAN_KIND, Part)
-    return None if found is None else found[1][0]
+    if found is None:
+        return None
+    plan, parts = found
+    if len(parts) != 1:
+        msg = f"out must be a folder whose plan.json says what it holds, got {folder}"
+        raise DamagedError(msg)
+    return plan, parts[0]
 
 
 def write_page(folder: Path) -> Path:
@@ -72,11 +84,11 @@ def write_page(folder: Path) -> Path:
     OSError
         If there are no tables, or nothing can be written.
     """
-    found = read_folder(folder, PLAN_KIND, Part)
+    found = read_part(folder)
     if found is None:
         msg = f"folder must hold a plan of perturblearn orthogonal, got none in {folder}"
         raise ValueError(msg)
-    plan, (part,) = found
+    plan, part = found
     examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
     versions = plan["versions"]
     if examined is not None and examined["made_by"] not in versions:

@@ -65,7 +65,8 @@ def _settled(folder: Path, part: Part | None) -> Part:
     What is there already must be part of it: more seeds or sweeps extend a folder.
     """
     ResultFolder(folder).check()
-    old = read_part(folder)
+    found = read_part(folder)
+    old = None if found is None else found[1]
     if part is None:
         if old is None:
             msg = f"orthogonal must be given --published, --study or --data, or a folder of it, got {folder}"

@@ -100,14 +100,19 @@ def test_a_damaged_result_is_done_again(out, plain):
 
 @pytest.mark.parametrize(
     ("plan", "what"),
-    [({"blocks": []}, "another command"), ({"kind": "orthogonal", "part": {}}, "an older version")],
+    [
+        ({"blocks": []}, "got one of another command"),
+        ({"kind": "orthogonal", "part": {}}, "got one of an older version"),
+        ({"kind": "orthogonal", "blocks": [], "about": {"kind": "study"}}, "got one of an older version"),
+        ({"kind": "orthogonal", "blocks": []}, "whose plan.json says what it holds, got"),
+    ],
 )
 def test_a_folder_of_another_command_is_refused(out, plan, what):
     from empirics.sweep.store import ResultFolder  # noqa: PLC0415
 
     out.mkdir(parents=True)
     ResultFolder(out).write_plan(plan)
-    with pytest.raises(ValueError, match=f"got one of {what}"):
+    with pytest.raises(ValueError, match=what):
         run(*TINY, "--out", out)
 
 
