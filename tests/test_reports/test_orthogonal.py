@@ -465,19 +465,6 @@ def test_markup_in_a_name_stays_text():
     assert "<b>name" not in _page(results)[0]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"dim": 3}, "'dim' is set by what is run"),
-        ({"breadth": 3}, "'breadth' is no field"),
-        ({"width": 3}, "width must be even"),
-    ],
-)
-def test_a_part_refuses_what_is_fixed(options, message):
-    with pytest.raises(ValueError, match=message):
-        Part(kind="published", name="L2", options=options)
-
-
 def test_the_published_size_and_the_logistic_loss_are_accepted():
     full = Part(kind="published", name="Linf", scale=1, seeds=2)
     # 6 + 5 + 6 + 6 points with 2 seeds, the base in all four sweeps once; the controls do not know of ε.
