@@ -14,7 +14,7 @@ from scipy import special, stats
 from reports.verdicts import MISSED
 
 if TYPE_CHECKING:
-    from empirics.published import Reading
+    from empirics.campaigns import Reading
 
 CONFIDENCE = 1 - MISSED  # of every interval in a report
 _ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone

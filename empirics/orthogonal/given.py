@@ -1,6 +1,6 @@
 """Data in hand: which condition holds for it, with numbers, and what its limit would be.
 
-Nothing here trains a network; `records` with ``data`` does, for the same configuration.
+Nothing here trains a network; a sweep of `orthogonal` with ``data`` does, for the same configuration.
 """
 
 import math
@@ -175,10 +175,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
             "row_sum": found.row_sum,
             "N_allowed": _allowed(found),
         },
-        "conditions": {
-            "published": [found.lhs, found.rhs, found.verdict.value],
-            "derived": [found.row_lhs, found.row_rhs, found.row_verdict.value],
-        },
+        "conditions": _conditions(found),
         "multipliers": _multipliers(known) | {"slack_verdict": slack.verdict.value},
         "hypotheses": _hypotheses(data, config),
         "limit": None
@@ -191,15 +188,19 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
     }
     if limit is not None and config.base == "natural" and config.attack != "none":
         perturbed = perturbed_orthogonality(
-            data.X, direction=limit, negative_slope=slope, **_perturbation(config)
+            data.X, direction=limit, negative_slope=slope, **config.perturbation
         )
-        made["conditions"] |= {
-            "published, perturbed": [perturbed.lhs, perturbed.rhs, perturbed.verdict.value],
-            "derived, perturbed": [perturbed.row_lhs, perturbed.row_rhs, perturbed.row_verdict.value],
-        }
+        made["conditions"] |= _conditions(perturbed, ", perturbed")
         made["signs"] = _signs(data, config, known, limit, num_seeds)
     plain: Json = _finite(made)
     return plain
+
+
+def _conditions(found: Orthogonality, where: str = "") -> Json:
+    return {
+        f"published{where}": [found.lhs, found.rhs, found.verdict.value],
+        f"derived{where}": [found.row_lhs, found.row_rhs, found.row_verdict.value],
+    }
 
 
 def _allowed(found: Orthogonality) -> int | str | None:
@@ -263,25 +264,13 @@ def _hypotheses(data: Dataset, config: OrthogonalConfig) -> list[Json]:
     ]
 
 
-def _perturbation(config: OrthogonalConfig) -> dict[str, Any]:
-    return {"norm": config.norm, "epsilon": config.epsilon, "amplitude": config.amplitude}
-
-
 def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: Array, num_seeds: int) -> Json:
     """Return how many test points keep their sign after learning from perturbations of the limit."""
-    seeds = []
+    slope, asked, seeds = config.negative_slope, config.perturbation, []
     for seed in range(num_seeds):
         targets = draw_targets(config.num_adv, rng=np.random.default_rng(seeds_of(seed)[3]))
-        X_adv = limit_perturbations(data.X, limit, targets, **_perturbation(config))
-        found = transfer(
-            data.X_test,
-            data.X,
-            data.y,
-            X_adv,
-            targets,
-            negative_slope=config.negative_slope,
-            multipliers=known,
-        )
+        X_adv = limit_perturbations(data.X, limit, targets, **asked)
+        found = transfer(data.X_test, data.X, data.y, X_adv, targets, negative_slope=slope, multipliers=known)
         seeds.append(
             {
                 "seed": seed,
@@ -290,14 +279,7 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
                 "perturbed_multipliers": found.perturbed.verdict.value,
             }
         )
-    before = sign_condition(
-        data.X_test,
-        data.X,
-        limit,
-        negative_slope=config.negative_slope,
-        delta=DELTA,
-        **_perturbation(config),
-    )
+    before = sign_condition(data.X_test, data.X, limit, negative_slope=slope, delta=DELTA, **asked)
     return {"n": len(data.X_test), "delta": DELTA, "seeds": seeds, "before": _counted(before.verdicts)}
 
 

@@ -5,6 +5,8 @@ from itertools import groupby
 
 import msgspec
 
+from empirics.campaigns import Point
+from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig
 from reports.claims import claims_of_orthogonal
 from reports.claims.orthogonal.rows import (
@@ -12,13 +14,11 @@ from reports.claims.orthogonal.rows import (
     OrthogonalPanel,
     OrthogonalPoint,
     OrthogonalRow,
-    PartFields,
     Results,
     Run,
     distinct,
 )
 from reports.claims.orthogonal.signs import CONDITIONS, networks
-from reports.orthogonal.parts import Part, Point, x_label
 from reports.runs import Provenance, Totals, per_seed
 from reports.statistics import Spread, like_one_more_seed
 
@@ -60,10 +60,10 @@ def build(
     results = Results(
         schema_version=SCHEMA_VERSION,
         title=part.title,
-        part=msgspec.convert(part, PartFields, from_attributes=True),
+        part=part,
         provenance=provenance or Provenance(),
         totals=Totals.of(found.values()),
-        panels=tuple(_panel(name, list(of), found) for name, of in groupby(points, lambda p: p.panel)),
+        panels=tuple(_panel(part, name, list(of), found) for name, of in groupby(points, lambda p: p.sweep)),
         networks=networks(runs),
         examination=examination,
     )
@@ -73,20 +73,20 @@ def build(
 _Rows = Mapping[OrthogonalConfig, OrthogonalRow | None]
 
 
-def _panel(name: str, points: Sequence[Point], rows: _Rows) -> OrthogonalPanel:
-    made = tuple(_point(point, rows) for point in points)
+def _panel(part: Part, name: str, points: Sequence[Point], rows: _Rows) -> OrthogonalPanel:
+    made = tuple(_point(part, point, rows) for point in points)
     every = tuple(dict.fromkeys(point.series for point in made))
     cells = {s: [p.metrics["accuracy_g"] for p in distinct(q for q in made if q.series == s)] for s in every}
     return OrthogonalPanel(
         sweep=name,
-        x_label=x_label(name),
+        x_label=part.x_label(name),
         series=every,
         points=made,
         published={s: like_one_more_seed(cells[s]) for s in every},
     )
 
 
-def _point(point: Point, rows: _Rows) -> OrthogonalPoint:
+def _point(part: Part, point: Point, rows: _Rows) -> OrthogonalPoint:
     found = [(config.seed, rows[config]) for config in point.configs]
     done = [row for _, row in found if row is not None and row.status == "done"]
     networks_of = {"f": [row.f for row in done], "g": [row.g for row in done]}
@@ -94,13 +94,13 @@ def _point(point: Point, rows: _Rows) -> OrthogonalPoint:
         name: [one.converged for one in of if one.converged is not None] for name, of in networks_of.items()
     }
     return OrthogonalPoint(
-        sweep=point.panel,
+        sweep=point.sweep,
         series=point.series,
         x=point.x,
         config=point.configs[0],
         totals=Totals.of(row for _, row in found),
         metrics={
-            name: Spread.of(per_seed(found, name), point.reading if name == "accuracy_g" else None)
+            name: Spread.of(per_seed(found, name), part.reading(point) if name == "accuracy_g" else None)
             for name in _METRICS
         },
         verdicts={

@@ -5,13 +5,14 @@ from pathlib import Path
 import msgspec
 from markupsafe import Markup
 
+from empirics.campaigns.orthogonal import Part
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports.claims.orthogonal.rows import Examination, Known, OrthogonalPanel, OrthogonalRow, Results
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
-from reports.orthogonal.parts import Part
 from reports.page import Page, Prose, Section, Table
-from reports.runs import NUMBERS, PAGE, Provenance, read_rows, write
+from reports.running import read_folder, read_results
+from reports.runs import NUMBERS, PAGE, write
 from reports.shown import SAID, figure
 from reports.text import many
 
@@ -23,55 +24,38 @@ EXAMINATION = "examination"  # name of the result that holds what is said of dat
 
 
 def read_part(folder: Path) -> Part | None:
-    """Return what a folder holds, None if nothing says so.
+    """Return what a folder holds, None if it has no plan.
 
     Raises
     ------
     DamagedError
-        If what says so is damaged, or the folder is one of another command.
+        As `read_folder`, or if its plan does not say what it holds.
     """
-    plan = ResultFolder(folder).read_plan()
-    if plan is None:
-        return None
-    if plan.get("kind") != PLAN_KIND or "blocks" not in plan:
-        what = "another command" if plan.get("kind") != PLAN_KIND else "an older version"
-        msg = f"out must be a folder of perturblearn orthogonal, got one of {what}: {folder}"
+    found = read_folder(folder, PLAN_KIND, Part)
+    return None if found is None else _only(found[1], folder)
+
+
+def _only(parts: tuple[Part, ...], folder: Path) -> Part:
+    if len(parts) != 1:
+        msg = f"out must be a folder whose plan.json says what it holds, got {folder}"
         raise DamagedError(msg)
-    try:
-        return Part.from_json(plan["about"])
-    except (ValueError, TypeError, KeyError) as error:
-        msg = f"plan.json is not what was written ({error})"
-        raise DamagedError(msg) from error
+    return parts[0]
 
 
 def write_page(folder: Path) -> Path:
     """Write the page of a folder and its numbers; return the path of the page.
 
-    The same files of results give the same bytes.
-
-    Raises
-    ------
-    ValueError
-        If the plan of the folder is missing or not as written.
-    OSError
-        If there are no tables, or nothing can be written.
+    The same files of results give the same bytes.  It raises as `read_part` and `read_results`.
     """
-    store, part = ResultFolder(folder), read_part(folder)
-    plan = store.read_plan()
-    if part is None or plan is None:
-        msg = f"folder must hold a plan of perturblearn orthogonal, got none in {folder}"
-        raise ValueError(msg)
-    examined = store.read(EXAMINATION) if part.kind == "data" else None
-    versions = plan["versions"]
-    if examined is not None and examined["made_by"] not in versions:
-        versions = [*versions, examined["made_by"]]
-    results = build(
-        part,
-        read_rows(folder / "results.jsonl", OrthogonalRow),
-        examination=None if examined is None else msgspec.convert(examined["found"], Examination),
-        provenance=Provenance(versions=versions),
-    )
-    return write(folder, results, page_of)
+    _, parts, rows, provenance = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
+    part, examination = _only(parts, folder), None
+    examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
+    if examined is not None:
+        examination = msgspec.convert(examined["found"], Examination)
+        if examined["made_by"] not in provenance.versions:
+            versions = (*provenance.versions, examined["made_by"])
+            provenance = msgspec.structs.replace(provenance, versions=versions)
+    return write(folder, build(part, rows, examination=examination, provenance=provenance), page_of)
 
 
 def page_of(results: Results) -> Page:

@@ -1,29 +1,27 @@
 """The page of a sweep: ``report.html`` and ``report.json``, made from the files of its folder alone."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from markupsafe import Markup
 
+from empirics.campaigns.wide import Part
 from empirics.sweep.plan import Plan
-from empirics.sweep.store import DamagedError, ResultFolder, write_json
+from empirics.wide import WIDE
 from reports import text
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR
 from reports.claims.sweeps.rows import Published, Section as Measured, SweepResults, Trend, WidePanel
 from reports.page import Bad, Block, Page, Prose, Section, Table
-from reports.runs import NUMBERS, PAGE, Provenance, Row, read_rows, write
+from reports.running import read_folder, read_results
+from reports.runs import NUMBERS, PAGE, Row, write
 from reports.shown import SAID, figure, spread, table
 from reports.statistics import Spread, Within, mean
 from reports.sweeps import figures
-from reports.sweeps.parts import Part
 from reports.sweeps.reproduction import build
 from reports.text import many
 
-__all__ = ["NUMBERS", "PAGE", "page_of", "read_parts", "write_page", "write_parts"]
+__all__ = ["NUMBERS", "PAGE", "page_of", "read_parts", "write_page"]
 
-# Which published blocks and studies a folder holds.
-PARTS = "parts.json"
 _SAID = SAID["sweep"]
 _WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
     "within": lambda row: str(row[1].inside),
@@ -55,57 +53,18 @@ _TREND: dict[str, Callable[[Trend], str]] = {
 
 
 def read_parts(folder: Path) -> tuple[Part, ...]:
-    """Return the published blocks and studies that a folder holds; none if nothing says so.
-
-    Raises
-    ------
-    DamagedError
-        If what says so is not as written.
-    """
-    path = folder / PARTS
-    if not path.exists():
-        return ()
-    try:
-        return tuple(
-            Part.from_json(fields) for fields in json.loads(path.read_text(encoding="utf-8"))["parts"]
-        )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = (
-            f"{PARTS} is not what was written ({error}): give --published or --study again, once for each "
-            "that the folder holds, with --merge if those are several"
-        )
-        raise DamagedError(msg) from error
-
-
-def write_parts(folder: Path, parts: Sequence[Part]) -> None:
-    """Write which published blocks and studies a folder holds; nothing for none, where nothing is."""
-    if parts or (folder / PARTS).exists():
-        write_json(folder / PARTS, {"parts": [part.to_json() for part in parts]})
+    """Return the published blocks and studies that a folder holds; it raises as `read_folder`."""
+    found = read_folder(folder, WIDE.name, Part)
+    return () if found is None else found[1]
 
 
 def write_page(folder: Path) -> Path:
-    """Write the page of a folder whose sweep has ended, and its numbers; return the path of the page.
+    """Write the page of a folder whose sweep has ended, and its numbers; it raises as `read_results`.
 
     The same files of results give the same bytes.
-
-    Raises
-    ------
-    ValueError
-        If the plan or the parts of the folder are missing or not as written.
-    OSError
-        If there are no tables, or nothing can be written.
     """
-    plan = ResultFolder(folder).read_plan()
-    if plan is None:
-        msg = f"folder must hold a sweep, got none in {folder}"
-        raise ValueError(msg)
-    results = build(
-        Plan.from_json(plan["blocks"]),
-        read_rows(folder / "results.jsonl", Row),
-        read_parts(folder),
-        provenance=Provenance(device=plan["device"], versions=plan["versions"]),
-    )
-    return write(folder, results, page_of)
+    plan, parts, rows, provenance = read_results(folder, WIDE.name, Part, Row)
+    return write(folder, build(Plan.from_json(plan["blocks"]), rows, parts, provenance=provenance), page_of)
 
 
 def page_of(results: SweepResults) -> Page:
@@ -295,7 +254,7 @@ def _provenance(results: SweepResults) -> Table:
         if section.part is not None:
             said = (
                 f"{name} {'all' if value is None else ', '.join(value) if isinstance(value, list) else value}"
-                for name, value in section.part.items()
+                for name, value in section.part.to_json().items()
                 if name not in {"kind", "name"}
             )
             rows.append((section.title, "; ".join(said)))

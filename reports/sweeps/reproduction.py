@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from empirics import published
+from empirics.campaigns import Panel, Point, Reading, readings
+from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
-from empirics.published import COSINES, METRICS, Point, Reading
 from empirics.sweep.plan import Plan
 from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps
@@ -20,7 +20,7 @@ from reports.claims.sweeps.rows import Runs, Section, SweepResults, WidePanel, W
 from reports.claims.sweeps.trends import trends_of
 from reports.runs import Provenance, Row, Totals, per_seed
 from reports.statistics import Spread, mean
-from reports.sweeps.parts import Panel, Part, rest_panels
+from reports.sweeps.panels import rest_panels
 
 SCHEMA_VERSION = 5
 _REGIME = ("free_f", "free_g", "flipped_f", "flipped_g", "tau_f", "tau_g")
@@ -81,24 +81,17 @@ def _section(part: Part | None, panels: Sequence[Panel], runs: Runs) -> Section:
     study = part is not None and part.kind == "study"
     drawn = tuple(_panel(panel, runs, figure, study=study, foreign=foreign) for panel in panels)
     sets = explained_sets(panels, runs, published_block=part is not None and not study)
-    section = Section(
-        title="Other configurations of the plan",
+    return Section(
+        title="Other configurations of the plan" if part is None else part.title,
+        part=part,
+        question="" if part is None else part.question,
+        stand_in="" if part is None else part.stand_in,
         images=found,
         panels=drawn,
-        explained=sets,
-    )
-    if part is None:
-        return section
-    return msgspec.structs.replace(
-        section,
-        title=part.title,
-        part=part.to_json(),
-        study=study,
-        question=part.question,
-        stand_in=part.stand_in,
         published=compared(drawn) if figure else None,
-        trends=trends_of(part, drawn),
-        criterion=criterion_of(part, sets),
+        trends=() if part is None else trends_of(part, drawn),
+        explained=sets,
+        criterion=None if part is None else criterion_of(part, sets),
     )
 
 
@@ -145,7 +138,7 @@ def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool, foreign: bool)
 def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint:
     rows = [(config.seed, runs.row(config)) for config in point.configs]
     foreseen = {series: _foreseen(rows, series) for series in METRICS}
-    cosine = published.cosine_reading(figure, point.sweep, point.x)
+    cosine = cosine_reading(figure, point.sweep, point.x)
     known = [row.numbers for _, row in rows if row is not None]
     return WidePoint(
         x=point.x,
@@ -165,7 +158,7 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint
 
 
 def _reading(figure: str, point: Point, series: str) -> Reading | None:
-    return published.readings().get((figure, point.sweep, float(point.x), series)) if figure else None
+    return readings().get((figure, point.sweep, float(point.x), series)) if figure else None
 
 
 def _foreseen(rows: Iterable[tuple[int, Row | None]], series: str) -> tuple[str | None, float | None]:

@@ -21,18 +21,19 @@ import numpy as np
 import pytest
 import torch
 
-from empirics import config, published, studies
+from empirics import config
+from empirics.campaigns import campaign, orthogonal, wide
+from empirics.campaigns.files import SIZES
 from empirics.data import images, table
 from empirics.falsify import Budget
-from empirics.orthogonal.published import RULES, SWEEPS
 from empirics.orthogonal.training import LIMIT_LOSSES
 from empirics.perturb import TARGETS
 from reports import commands, formats, making, presets, render, schema, terminal
 from reports.build import build
 from reports.cli import _EXAMPLES, APP, main
 from reports.compare import ERROR_PROBABILITY
-from reports.orthogonal import parts
 from reports.partial import Recorder, smaller
+from reports.sweeps.run import _SOLVERS
 from theory import setting
 from theory.orthogonal.perturbations import NORMS
 
@@ -892,22 +893,35 @@ def test_choices_and_defaults_are_those_of_the_code():
     assert {
         name: given["falsify"][name][1] for name in budget if name in given["falsify"]
     }.items() <= budget.items()
-    assert given["sweep"]["--size"][0] == published.SIZES
+    choices = {
+        "--size": SIZES,
+        "--published": wide.BLOCKS,
+        "--study": wide.STUDIES,
+        "--solver": tuple(_SOLVERS),
+    }
+    assert {name: given["sweep"][name][0] for name in choices} == choices
+    choices = {
+        "--published": NORMS,
+        "--study": orthogonal.STUDIES,
+        "--rule": orthogonal.RULES,
+        "--loss": LIMIT_LOSSES,
+        "--standardise": images.IMAGE_PREPARATIONS,
+    }
+    assert {name: given["orthogonal"][name][0] for name in choices} == choices
     assert given["compare"]["--error-probability"][1] == ERROR_PROBABILITY
 
 
 @pytest.mark.parametrize(
     ("name", "option", "words"),
     [
-        ("sweep", "published", published.BLOCKS),
-        ("sweep", "study", studies.STUDIES),
-        ("sweep", "size", (*published.SIZES, published.STAND_IN.format("MNIST and Fashion-MNIST"))),
-        ("orthogonal", "published", NORMS),
-        ("orthogonal", "study", parts.STUDIES),
-        ("orthogonal", "sweeps", SWEEPS),
-        ("orthogonal", "rule", RULES),
-        ("orthogonal", "loss", LIMIT_LOSSES),
-        ("orthogonal", "set", (f"{parts.SLOPE:g}", *parts.LISTS["turning"], *parts.LISTS["orthogonality"])),
+        ("sweep", "size", (campaign("mnist-a").stand_in, campaign("fmnist-a").stand_in.split()[-1])),
+        ("orthogonal", "sweeps", orthogonal.SWEEPS),
+        ("orthogonal", "set", [f"{campaign(norm).base['negative_slope']:g}" for norm in NORMS]),
+        (
+            "orthogonal",
+            "set",
+            [name for study in orthogonal.STUDIES for name in orthogonal.lists("study", study)],
+        ),
         ("report", "data", presets.DEFAULT_DATA),
     ],
 )

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import reports
-from empirics.published import plan_of
+from empirics.campaigns.wide import Part
+from empirics.sweep.plan import plan_of_configs
+from empirics.wide import WIDE
 from reports import compare, formats, listing, schema
 from reports.report import Report
 from reports.sweeps import reproduction
-from reports.sweeps.parts import Part
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 HOSTILE = "<script>alert(1)</script> | [x](y) `c` \"'> \u202e \x00 *b* _i_"
@@ -163,7 +164,7 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
 
 def _numbers_of_a_sweep():
     part = Part(kind="study", name="lazy", seeds=2)
-    results = reproduction.build(plan_of(part.points()), {}, (part,))
+    results = reproduction.build(plan_of_configs(WIDE, part.configs()), {}, (part,))
     return msgspec.to_builtins(results, str_keys=True) | {"claims": []}
 
 

@@ -1,16 +1,15 @@
 """Pages of nearly orthogonal samples: what is counted, what a verdict rests on, and that each can fail."""
 
-import json
 import math
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from matplotlib.figure import Figure
-from msgspec.structs import replace as changed
+from msgspec import structs
 
-from empirics.orthogonal import OrthogonalConfig, published_sweep, run_orthogonal
-from empirics.published import Reading
+from empirics.campaigns import Reading
+from empirics.orthogonal import OrthogonalConfig, run_orthogonal
 from reports.claims.orthogonal.rows import OrthogonalRow, Run
 from reports.claims.orthogonal.signs import networks, trained
 from reports.orthogonal import Part, build, figures, page, page_of, tables
@@ -71,7 +70,9 @@ def _as_published(point, config):
     if point.series == "control":
         return {}
     step = (config.seed % 3 - 1) / config.num_train
-    return {"accuracy_g": min(1.0, round(point.reading.value * config.num_train) / config.num_train + step)}
+    return {
+        "accuracy_g": min(1.0, round(SMALL.reading(point).value * config.num_train) / config.num_train + step)
+    }
 
 
 def test_published_values_are_beside_our_ranges_without_a_verdict():
@@ -87,7 +88,7 @@ def test_published_values_are_beside_our_ranges_without_a_verdict():
 
 @pytest.mark.parametrize(("scale", "seeds", "expected"), [(20, 10, "holds"), (20, 2, "unknown")])
 def test_means_hold_only_if_a_difference_would_have_been_seen(scale, seeds, expected):
-    part = replace(SMALL, scale=scale, seeds=seeds)
+    part = structs.replace(SMALL, scale=scale, seeds=seeds)
     found = _claim(_built(part, _as_published), "Means over our seeds")
     assert found.verdict == expected
     assert found.measured.startswith("0 of 6 beyond")
@@ -96,16 +97,16 @@ def test_means_hold_only_if_a_difference_would_have_been_seen(scale, seeds, expe
 
 
 def test_without_a_published_value_nothing_is_compared():
-    results = _built(replace(SMALL, name="Linf"))
+    results = _built(structs.replace(SMALL, name="Linf"))
     assert _claim(results, "Means over our seeds").verdict == "hypothesis not met"
     assert not [claim for claim in results.claims if "within the range" in claim.statement]
 
 
 def test_a_control_that_knows_labels_fails():
-    assert _claim(_built(replace(SMALL, scale=20)), "Without an attack").verdict == "holds"
+    assert _claim(_built(structs.replace(SMALL, scale=20)), "Without an attack").verdict == "holds"
     # Half of 60 samples a seed are right: nothing against chance; eight seeds say nothing of outliers.
     assert _claim(_built(SMALL), "Without an attack").verdict == "holds"
-    few = _claim(_built(replace(SMALL, seeds=8)), "Without an attack")
+    few = _claim(_built(structs.replace(SMALL, seeds=8)), "Without an attack")
     assert few.verdict == "unknown"
     assert "0.5 of 480 right over all points; 0.5 ± 0 over 8 seeds" in few.measured
     assert few.decision == "not decided: 8 seeds; 9 are asked for"
@@ -141,7 +142,7 @@ def test_predictions_of_accuracy_can_fail(column, words, shift, expected):
 )
 def test_predictions_of_accuracy_are_judged_over_seeds(seeds, errors, expected):
     results = _built(
-        replace(SMALL, seeds=seeds),
+        structs.replace(SMALL, seeds=seeds),
         lambda p, c: {"accuracy_limit_g": 0.5 + errors[c.seed % len(errors)], "accuracy_g": 0.5},
     )
     assert _claim(results, "is that of the limit").verdict == expected
@@ -234,22 +235,9 @@ def test_the_base_of_several_sweeps_and_controls_of_epsilon_count_once():
 def test_a_share_without_a_deviation_has_an_error_too(monkeypatch, ours, expected):
     # All seeds alike have no deviation.  200 of 200 and a published 980 of 1000: four binomial deviations of
     # the latter are less than .02, but the Wilson intervals of both meet; that of 160 of 200 is apart.
-    def made(*args, **options):
-        return [_One(point) for point in published_sweep(*args, **options)]
-
-    monkeypatch.setattr("reports.orthogonal.parts.published_sweep", made)
-    results = _built(replace(SMALL, scale=50), lambda p, c: {"accuracy_g": ours})
+    monkeypatch.setattr(Part, "reading", lambda _, point: Reading(0.98, 0.0))
+    results = _built(structs.replace(SMALL, scale=50), lambda p, c: {"accuracy_g": ours})
     assert _claim(results, "Means over our seeds").verdict == expected
-
-
-class _One:
-    """A published point whose accuracy is .98, read without an error."""
-
-    def __init__(self, point):
-        self.x, self.adversarial, self.control = point.x, point.adversarial, point.control
-
-    def published(self, series):
-        return Reading(0.98, 0.0)
 
 
 def test_signs_count_each_converged_network_once():
@@ -285,7 +273,7 @@ def test_one_network_that_ends_elsewhere_fails_the_claim():
         "unknown",
         "not decided: a share of networks with wrong signs of 0.889 in 9 seeds may be chance",
     )
-    less = _claim(_built(replace(ORTHOGONALITY, seeds=8)), words)
+    less = _claim(_built(structs.replace(ORTHOGONALITY, seeds=8)), words)
     assert (less.verdict, less.decision) == (
         "unknown",
         "not decided: a share of networks with wrong signs of 0 in 8 seeds; 9 would be enough",
@@ -303,7 +291,7 @@ def test_one_network_that_did_not_converge_is_told_as_our_training():
     def one(point, config):
         return residual | ({"converged_f": False} if config.seed == 3 and point.x == 1 else {})
 
-    part = replace(ORTHOGONALITY, options={**ORTHOGONALITY.options, "max_steps": 70})
+    part = structs.replace(ORTHOGONALITY, options={**ORTHOGONALITY.options, "max_steps": 70})
     found = _claim(_built(part, one), words)
     # A short training refutes no paper.
     assert (found.verdict, found.source) == ("hypothesis not met", "our training")
@@ -364,7 +352,7 @@ def _turned(sign, point, config):
 def test_turning_needs_a_trend_in_all_seeds(sign, expected):
     results = _built(TURNING, lambda p, c: _turned(sign, p, c))
     assert _claim(results, "(trained)").verdict == expected
-    fewer = _built(replace(TURNING, seeds=4), lambda p, c: {"turning": 0.5 + sign * p.x / 200})
+    fewer = _built(structs.replace(TURNING, seeds=4), lambda p, c: {"turning": 0.5 + sign * p.x / 200})
     assert _claim(fewer, "(trained)").verdict == "unknown"
     few = {
         1: "a share of falling seeds of 0 in 4 seeds; 5 would be enough",
@@ -374,7 +362,7 @@ def test_turning_needs_a_trend_in_all_seeds(sign, expected):
     assert _claim(fewer, "(trained)").decision == f"not decided: {few[sign]}"
     # The limit stays near .5: up to .2 away, .087 in the mean.
     assert _claim(results, "turns as the limit").verdict == ("holds" if sign == 0 else "fails")
-    one = _built(replace(TURNING, seeds=1), lambda p, c: {"turning": 0.5, "turning_limit": 0.5})
+    one = _built(structs.replace(TURNING, seeds=1), lambda p, c: {"turning": 0.5, "turning_limit": 0.5})
     assert _claim(one, "turns as the limit").verdict == "unknown"
 
 
@@ -481,33 +469,8 @@ def test_the_page_is_whole_and_fetches_nothing(part):
 
 
 def test_markup_in_a_name_stays_text():
-    results = changed(_of_rows(ORTHOGONALITY, []), title="<b>name</b>")
+    results = structs.replace(_of_rows(ORTHOGONALITY, []), title="<b>name</b>")
     assert "<b>name" not in _page(results)[0]
-
-
-def test_a_part_survives_its_json_and_refuses_what_is_fixed():
-    for part in (SMALL, ORTHOGONALITY, TURNING):
-        again = Part.from_json(json.loads(json.dumps(part.to_json())))
-        assert again.hashes() == part.hashes()
-    for options, message in (
-        ({"dim": 3}, "'dim' is set by what is run"),
-        ({"breadth": 3}, "'breadth' is no field"),
-        ({"width": 3}, "width must be even"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            Part(kind="published", name="L2", options=options)
-    with pytest.raises(ValueError, match="study must be one of turning, orthogonality"):
-        Part(kind="study", name="width")
-    with pytest.raises(ValueError, match="sweeps must be one of"):
-        Part(kind="published", name="L2", sweeps=("m",))
-    with pytest.raises(ValueError, match="sweeps must name at least one, each once, got N,N"):
-        Part(kind="published", name="L2", sweeps=("N", "N"))
-    with pytest.raises(ValueError, match="sizes must be those of the data, dim, num_train"):
-        Part(kind="data", name="x")
-    with pytest.raises(ValueError, match="counts must have at least one number, got none"):
-        Part(kind="study", name="turning", options={"counts": []})
-    with pytest.raises(ValueError, match="scale must leave at least one sample"):
-        Part(kind="published", name="L2", sweeps=("N",), scale=20_000)
 
 
 def test_the_published_size_and_the_logistic_loss_are_accepted():

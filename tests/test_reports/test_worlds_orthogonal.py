@@ -5,14 +5,14 @@ that its rule states it holds with probability `MISSED` at most; far off it most
 unknown.  Counts of verdicts are compared with binomial quantiles at 1e-6.
 """
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
-from empirics.published import Reading
+from empirics.campaigns import Reading
 from reports.claims.orthogonal.published import CHANCE_WIDTH, MAP_ERROR, MEANS_ROOM
 from reports.claims.orthogonal.rows import VIOLATION, OrthogonalRow
 from reports.claims.orthogonal.turning import TURN_ERROR
@@ -61,7 +61,7 @@ class _Fixed:
     """A part whose points and hashes are computed once; readings can be changed."""
 
     def __init__(self, part):
-        self._part, self._names = part, {}
+        self._part, self._names, self._readings = part, {}, {}
         self._points = [p for p in part.points() if part.kind != "published" or p.x >= 1000]  # four values
         self.base = {c: self._row(c) for p in self._points for c in p.configs}
 
@@ -89,11 +89,11 @@ class _Fixed:
     def read(self, values):
         """Give the points with an attack these published values."""
         if self._part.kind == "published":
-            known = iter(values)
-            self._points = [
-                replace(p, reading=Reading(next(known), 0.0) if p.series == "adversarial" else None)
-                for p in self._points
-            ]
+            points = [p for p in self._points if p.series == "adversarial"]
+            self._readings = {p: Reading(value, 0.0) for p, value in zip(points, values, strict=False)}
+
+    def reading(self, point):
+        return self._readings.get(point)
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Self
 import msgspec
 from scipy import stats
 
+from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig
 from reports import text
 from reports.judging import CONFIDENCE, Judgement, judge_share, seeds_without_violation
@@ -178,26 +179,12 @@ class Examination(msgspec.Struct, frozen=True, kw_only=True):
     signs: Signs | None
 
 
-class PartFields(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of `reports.orthogonal.Part`."""
-
-    kind: Literal["published", "study", "data"]
-    name: str
-    seeds: int
-    sweeps: tuple[str, ...]
-    scale: int
-    rule: str
-    options: dict[str, object]
-    source: dict[str, object]
-    content: str | None
-
-
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page of `perturblearn orthogonal` shows, which are its numbers."""
 
     schema_version: int
     title: str
-    part: PartFields
+    part: Part
     provenance: Provenance
     totals: Totals
     panels: tuple[OrthogonalPanel, ...]

@@ -6,13 +6,12 @@ A criterion names the predictors of the accuracy of g that do at least as well a
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from empirics import published
+from empirics.campaigns import Panel, Point, campaign
+from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
-from empirics.published import Point
 from reports import text
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
 from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
@@ -21,9 +20,6 @@ from reports.statistics import comparison
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, Claim, verdict
 from theory.setting import flow_time
-
-if TYPE_CHECKING:
-    from reports.sweeps.parts import Panel, Part
 
 # The runs that the two-number rule was measured on, and what it reached there: 77 runs of MSG(a).
 RULE_RUNS = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
@@ -47,7 +43,7 @@ REGIMES = (0.1, 1.0, 10.0)
 _MOMENTUM = 0.9  # of the published optimiser
 
 
-def explained_sets(panels: Sequence["Panel"], runs: Runs, *, published_block: bool) -> tuple[Explained, ...]:
+def explained_sets(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> tuple[Explained, ...]:
     """Return predicted against measured for several sets of runs, over the runs that have both values.
 
     The first is the widest one that the theory is about: all runs with identity loss, where there are any.
@@ -113,10 +109,10 @@ def _simple(config: ExperimentConfig, point: Point) -> bool:
 
 def _epochs(point: Point) -> tuple[int, int]:
     """Return the epochs of f and g, which are the same in all sizes."""
-    base = published.block(point.block, size="small").base
+    base = campaign(point.block).base
     return (
-        int(point.x) if point.sweep == "T_f" else base.epochs_f,
-        int(point.x) if point.sweep == "T_g" else base.epochs_g,
+        int(point.x) if point.sweep == "T_f" else base["epochs_f"],
+        int(point.x) if point.sweep == "T_g" else base["epochs_g"],
     )
 
 
@@ -136,7 +132,7 @@ def _prediction(
     )
 
 
-def criterion_of(part: "Part", sets: Sequence[Explained]) -> Explained | None:
+def criterion_of(part: Part, sets: Sequence[Explained]) -> Explained | None:
     """Return which predictors of the accuracy of g do at least as well as the two-number rule did.
 
     On MSG(a) over `RULE_RUNS`, where the rule was measured; elsewhere over the same runs of the block or,
@@ -153,11 +149,10 @@ def criterion_of(part: "Part", sets: Sequence[Explained]) -> Explained | None:
         return None
     of_rule = next(one for one in sets if one.runs == RULE_RUNS)
     chosen = of_rule if of_rule.total or part.name == "msg-a" else sets[0]
-    whole = part.sweeps is None or set(part.sweeps) == set(published.block(part.name).sweeps)
     rows = []
     for row in sorted(chosen.predictions, key=lambda row: row.trained):
         if row.n and row.name.startswith("accuracy of g"):
-            judged = _judge(row, chosen.total, whole=whole)
+            judged = _judge(row, chosen.total, whole=part.whole)
             said = {"verdict": verdict(True, judged.holds), "decision": judged.decision}
             rows.append(msgspec.structs.replace(row, scatter=(), **said))
     return Explained(runs=chosen.runs, total=chosen.total, predictions=tuple(rows))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from empirics.published import COSINES, METRICS
+from empirics.campaigns.wide import COSINES, METRICS
 from reports import text
 from reports.claims.sweeps.rows import Published, Section, WidePanel, stated
 from reports.statistics import Within, like_one_more_seed, mean

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
 from empirics.wide import WIDE
@@ -33,9 +34,9 @@ class Runs:
 
 
 class WidePoint(Point, frozen=True, kw_only=True):
-    """One point of a sweep; its metrics are `empirics.published.METRICS`."""
+    """One point of a sweep; its metrics are `empirics.campaigns.wide.METRICS`."""
 
-    cosines: dict[str, Spread]  # those of `empirics.published.COSINES`
+    cosines: dict[str, Spread]  # those of `empirics.campaigns.wide.COSINES`
     predicted: dict[str, float | None]  # by metric: mean over seeds
     predicted_by: dict[str, str | None]  # the column
     regime: dict[str, float | None]  # by column: mean over runs
@@ -108,8 +109,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A published block, a study, or the rest of a plan."""
 
     title: str
-    part: dict[str, object] | None = None  # as in ``parts.json``
-    study: bool = False
+    part: Part | None = None
     question: str = ""
     stand_in: str = ""
     images: dict[str, bool] = msgspec.field(default_factory=dict)  # whether they are the published files
@@ -119,6 +119,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     trends: tuple[Trend, ...] = ()
     explained: tuple[Explained, ...] = ()
     criterion: Explained | None = None  # judged predictors of the accuracy of g, those without training first
+
+    @property
+    def study(self) -> bool:
+        """Whether it is a study."""
+        return self.part is not None and self.part.kind == "study"
 
     @property
     def foreign(self) -> list[str]:

@@ -11,10 +11,10 @@ The theorem is about agreement; of the accuracy of g it says nothing.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
 from reports.claims.sweeps.rows import Section, Trend, WidePanel, stated
@@ -24,9 +24,6 @@ from reports.statistics import rank_correlation
 from reports.text import many
 from reports.verdicts import Claim, verdict
 from theory import Setting, published_width
-
-if TYPE_CHECKING:
-    from reports.sweeps.parts import Part
 
 SERIES = ("agreement", "acc_g")
 
@@ -88,7 +85,7 @@ def _wide(config: ExperimentConfig) -> bool:
     return config.width > published_width(setting, constant=WIDTH_CONSTANT)
 
 
-def trends_of(part: "Part", panels: Sequence[WidePanel]) -> tuple[Trend, ...]:
+def trends_of(part: Part, panels: Sequence[WidePanel]) -> tuple[Trend, ...]:
     """Return the trend of each sweep of a published block, by the seeds of its panels; none for a study.
 
     A seed gives one number, Spearman's rank correlation of its values with x; 0 if they are all equal.
@@ -110,7 +107,7 @@ def trends_of(part: "Part", panels: Sequence[WidePanel]) -> tuple[Trend, ...]:
     return tuple(_judged(row, tested) for row in rows)
 
 
-def _row(part: "Part", panel: WidePanel, series: str, configs: Sequence[ExperimentConfig]) -> Trend:
+def _row(part: Part, panel: WidePanel, series: str, configs: Sequence[ExperimentConfig]) -> Trend:
     xs, cells = [point.x for point in panel.points], [point.metrics[series] for point in panel.points]
     whole, some = whole_seeds(cells)
     found = {seed: rank_correlation(xs, [cell.values[seed] for cell in cells]) for seed in whole}

@@ -1,7 +1,6 @@
 """The numbers of a sweep's page: maxima, spreads, comparisons, and what is left unknown."""
 
 import itertools
-import json
 import math
 
 import numpy as np
@@ -10,15 +9,16 @@ from msgspec import ValidationError, to_builtins
 from scipy import stats
 
 from empirics import ShiftedGaussianData
+from empirics.campaigns import Reading
+from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.config import ExperimentConfig
-from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
-from empirics.sweep.plan import Axis, Block, Plan
+from empirics.sweep.plan import Axis, Block, Plan, plan_of_configs
 from empirics.sweep.store import DamagedError, to_json
 from empirics.wide import WIDE, config_hash, fields_of, plan
 from reports.claims.orthogonal.rows import OrthogonalRow
 from reports.runs import Row, Totals, per_seed, read_rows
 from reports.statistics import Spread, comparison, like_one_more_seed
-from reports.sweeps.parts import MOST_PANELS, Part, rest_panels
+from reports.sweeps.panels import MOST_PANELS, rest_panels
 from reports.sweeps.reproduction import build
 from tests.test_reports.made_up_sweeps import built, row_of
 
@@ -458,7 +458,7 @@ def test_single_configuration_is_a_panel_of_one_point():
 
 
 def test_what_a_part_shows_is_not_shown_again():
-    mine = plan_of(D_SWEEP.points())
+    mine = plan_of_configs(WIDE, D_SWEEP.configs())
     extra = Block(base=fields_of(BASE), axes=(Axis(fields=("width",), values=((7,), (8,))),))
     alone = build(mine, {}, [D_SWEEP])
     both = build(Plan(blocks=(*mine.blocks, extra)), {}, [D_SWEEP])
@@ -472,27 +472,6 @@ def test_results_are_plain_json_and_a_function_of_rows_in_any_order():
     assert built(D_SWEEP, rows[::-1]) == built(D_SWEEP, rows)
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"kind": "block", "name": "msg-a"}, "kind must be one of published, study"),
-        ({"kind": "published", "name": "width"}, "block must be one of"),
-        ({"kind": "study", "name": "msg-a"}, "study must be one of"),
-        ({"kind": "study", "name": "lazy", "seeds": 0}, "seeds must be >= 1, got 0"),
-        ({"kind": "study", "name": "lazy", "sweeps": ()}, "sweeps must be names of sweeps"),
-        ({"kind": "published", "name": "msg-a", "size": "tiny"}, "size must be one of"),
-    ],
-)
-def test_part_rejects(fields, message):
-    with pytest.raises(ValueError, match=message):
-        Part(**fields)
-
-
-def test_parts_are_written_and_read():
-    for part in (D_SWEEP, Part(kind="study", name="lazy"), Part(kind="published", name="g-b", balanced=True)):
-        assert Part.from_json(json.loads(json.dumps(part.to_json()))) == part
-
-
 def test_titles_tell_parts_apart():
     options = [{}, {"solver": "flow"}, {"size": "small"}, {"balanced": True}]
     titles = {
@@ -500,7 +479,3 @@ def test_titles_tell_parts_apart():
     }
     assert len(titles) == 4
     assert "Published block msg-a, gradient flow" in titles
-
-
-def test_points_of_a_part_are_those_of_its_block():
-    assert D_SWEEP.points() == points("msg-a", solver="flow", seeds=2, sweeps=["d"])

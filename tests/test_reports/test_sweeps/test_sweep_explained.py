@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from empirics.campaigns.wide import Part
 from reports.claims.sweeps.explained import RULE_RUNS, criterion_of
 from reports.claims.sweeps.rows import Explained, Prediction, Section
-from reports.sweeps.parts import Part
 from tests.test_reports.made_up_sweeps import built as everything
 
 WHOLE = Part(kind="published", name="msg-a", seeds=1, solver="flow")

@@ -4,11 +4,11 @@ import html5lib
 import pytest
 from msgspec.structs import replace
 
-from empirics.published import METRICS, Reading, cosine_reading
+from empirics.campaigns import Reading
+from empirics.campaigns.wide import METRICS, Part, cosine_reading
 from reports.statistics import Spread
 from reports.sweeps.figures import cosine_figure
 from reports.sweeps.page import page_of
-from reports.sweeps.parts import Part
 from tests.test_reports.made_up_sweeps import built
 
 HTML = "{http://www.w3.org/1999/xhtml}"

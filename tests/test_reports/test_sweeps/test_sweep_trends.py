@@ -4,11 +4,11 @@ import pytest
 from scipy import stats
 
 from empirics import ExperimentConfig, ShiftedGaussianData
-from empirics.published import Reading
+from empirics.campaigns import Reading
+from empirics.campaigns.wide import Part
 from reports.claims.sweeps.rows import Section
 from reports.claims.sweeps.trends import expected, trends, trends_of
 from reports.statistics import mean, rank_correlation
-from reports.sweeps.parts import Part
 from tests.test_reports.made_up_sweeps import panel
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
 from reports.claims.sweeps.rows import Explained, Prediction
 from reports.claims.sweeps.trends import trends_of
 from reports.judging import FALLING, NO_TREND, judge_rising
-from reports.sweeps.parts import Part
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up_sweeps import panel
 

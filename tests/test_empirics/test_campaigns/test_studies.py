@@ -5,10 +5,14 @@ import math
 import pytest
 from scipy import stats
 
+from empirics.campaigns import campaign
+from empirics.campaigns.wide import STUDIES, Part
 from empirics.families import family_key, run_family
-from empirics.published import plan_of
-from empirics.studies import STUDIES, points, study
-from empirics.wide import WIDE, config_hash
+from empirics.wide import config_hash
+
+
+def points(name, **options):
+    return Part(kind="study", name=name, **options).points()
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -18,17 +22,11 @@ def test_study_is_a_plan_of_one_configuration_a_point_and_seed(name):
         assert [config.seed for config in point.configs] == [0, 1]
         assert {config.solver for config in point.configs} == {"flow"}
     hashes = {config_hash(config) for point in made for config in point.configs}
-    assert plan_of(made).configs(WIDE).keys() == hashes
     assert len(hashes) == 2 * len(made)
-    assert {point.sweep for point in made} == set(study(name).sweeps)
-    assert not [sweep for sweep in study(name).sweeps if "," in sweep]  # the command line separates by commas
-
-
-def test_dimension_varies_the_dimension_with_epsilon_of_its_root():
-    for point in points("dimension", seeds=1):
-        (config,) = point.configs
-        assert config.data.dim == point.x
-        assert config.epsilon is None  # √d
+    assert {point.sweep for point in made} == campaign(name).sweeps().keys()
+    assert not [
+        sweep for sweep in campaign(name).sweeps() if "," in sweep
+    ]  # the command line separates by commas
 
 
 def test_perturbation_size_is_measured_in_roots_of_the_dimension():
@@ -39,19 +37,6 @@ def test_perturbation_size_is_measured_in_roots_of_the_dimension():
         assert config.epsilon == pytest.approx(point.x * math.sqrt(config.data.dim), rel=1e-5)  # 6 digits
         seen.add(config.data.dim)
     assert len(seen) >= 3
-
-
-def test_width_varies_the_width_alone():
-    for point in points("width", seeds=1):
-        (config,) = point.configs
-        assert (config.width, config.T_f, config.T_g) == (point.x, 10, 10)
-
-
-def test_lazy_is_wide_and_short():
-    for point in points("lazy", seeds=1):
-        (config,) = point.configs
-        assert config.width == 20_000
-        assert config.T_f == config.T_g == point.x <= 10
 
 
 def test_training_time_varies_the_time_of_g_for_four_data_sets_and_two_losses():
@@ -77,22 +62,9 @@ def test_bayes_accuracy_of_the_shifted_gaussian_is_as_stated(dim, rate):
 
 
 def test_smallest_width_and_shortest_times_run():
-    made = [p for p in points("training-time", seeds=1, sweeps=["digits (identity loss)"]) if p.x <= 0.1]
+    made = [p for p in points("training-time", seeds=1, sweeps=("digits (identity loss)",)) if p.x <= 0.1]
     made += [p for p in points("width", seeds=1) if p.x == 1]
     for point in made:
         ((_, outcome),) = run_family(point.configs)
         assert outcome.error is None, point
         assert 0 <= outcome.record["agreement_test"] <= 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"name": "depth"}, "study must be one of dimension, .* got 'depth'"),
-        ({"name": "width", "seeds": 0}, "seeds must be >= 1, got 0"),
-        ({"name": "lazy", "sweeps": ["d"]}, "sweep must be one of shifted Gaussian, got 'd'"),
-    ],
-)
-def test_points_reject(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        points(arguments.pop("name"), **arguments)

@@ -2,40 +2,44 @@
 
 import math
 import tomllib
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from empirics import GaussianData, ShiftedGaussianData, published
+from empirics import GaussianData, ShiftedGaussianData
+from empirics.campaigns import Reading, campaign, readings
+from empirics.campaigns.files import SIZES
+from empirics.campaigns.orthogonal import SERIES
+from empirics.campaigns.wide import BLOCKS, COSINE_FIGURES, METRICS, Part, cosine_reading
 from empirics.measure import cosines
-from empirics.published import BLOCKS, METRICS, Reading, block, cosine_reading, plan_of, points, readings
-from empirics.wide import WIDE, config_hash
+from empirics.wide import config_hash
 from theory import flow_time, perturbation_direction, phi
 
-COSINES = {"G T_f", "G d", "MNIST T_f", "MSG T_f", "MSG d"}
+
+def part(name, **options):
+    return Part(kind="published", name=name, **options)
 
 
-def test_every_reading_is_a_point_of_its_block():
-    blocks = {block(name).figure: block(name) for name in BLOCKS if block(name).figure}
-    compared = 0
-    for figure, sweep, x, _series in readings():
-        if figure == "cossim":
-            assert sweep in COSINES
-            continue
-        assert x in blocks[figure].sweeps[sweep], (figure, sweep, x)
-        compared += 1
-    assert compared == 1041
-    assert blocks.keys() == {"MSG_a", "G_a", "MNIST_a"}
+@pytest.mark.parametrize("name", [name for name in BLOCKS if campaign(name).figure])
+def test_every_reading_is_a_point_of_its_block(name):
+    chosen = part(name, seeds=1)
+    known = {(point.sweep, float(point.x)) for point in chosen.points()}
+    read = {(sweep, x) for figure, sweep, x, _ in readings() if figure == chosen.figure}
+    assert read
+    assert read <= known
 
 
 def test_every_published_cosine_is_found_at_a_point_of_its_block():
+    figures = {campaign(name).figure: name for name in BLOCKS if campaign(name).figure}
+    assert figures.keys() == COSINE_FIGURES.keys()
+    assert Counter(figure for figure, *_ in readings() if figure in figures).total() == 1041
     found = [
-        cosine_reading(chosen.figure, sweep, x)
-        for chosen in map(block, BLOCKS)
-        for sweep, experiments in chosen.sweeps.items()
-        for x in experiments
+        cosine_reading(figure, point.sweep, point.x)
+        for figure, name in figures.items()
+        for point in part(name, seeds=1).points()
     ]
     published_ones = [key for key in readings() if key[3] == "cosine_similarity"]
     assert sum(reading is not None for reading in found) == len(published_ones) == 77
@@ -46,7 +50,7 @@ def test_every_published_cosine_is_found_at_a_point_of_its_block():
 def test_cosines_and_accuracies_were_published_of_the_same_experiments():
     """Accuracies of f in both figures agree up to the reading errors of both, at all 77 points."""
     found = readings()
-    figures = {name: figure for figure, name in published.COSINE_FIGURES.items()}
+    figures = {name: figure for figure, name in COSINE_FIGURES.items()}
     apart = []
     for (figure, sweep, x, series), reading in found.items():
         if figure == "cossim" and series == "acc_f":
@@ -101,21 +105,21 @@ def test_readings_parse():
         assert math.isfinite(x)
         assert 0 < reading.error < 0.1
         assert reading.value is None or 0 <= reading.value <= 1
-        assert series in METRICS or figure == "cossim"
+        assert series in METRICS or figure == "cossim" or series in SERIES.values()
 
 
 @pytest.mark.parametrize("solver", ["gd", "flow"])
 def test_configurations_of_msg_a_are_460_a_seed(solver):
     """Four pairs of learning rates at 110 points, two at the 10 of T_f, whose f has one rate."""
     own = {"d": 9, "d_logistic": 9, "N": 31, "eps": 10, "m": 27, "slope": 4, "T_g": 19}  # without the base
-    made = points("msg-a", solver=solver, seeds=1)
+    made = part("msg-a", solver=solver, seeds=1).points()
     hashes = {config_hash(config) for point in made for config in point.configs}
     assert len(hashes) == 4 * (1 + sum(own.values())) + 2 * 10 == 460
-    assert len(plan_of(made).configs(WIDE)) == len(hashes)
+    assert len(part("msg-a", solver=solver, seeds=1).configs()) == len(hashes)
 
 
 def test_points_have_all_pairs_of_learning_rates_and_seeds():
-    (point,) = [p for p in points("msg-a", seeds=3, sweeps=["d"]) if p.x == 50]
+    (point,) = [p for p in part("msg-a", seeds=3, sweeps=("d",)).points() if p.x == 50]
     assert len(point.configs) == 4 * 3
     times = [flow_time(rate, 1000, momentum=0.9) for rate in (1.0, 0.1)]
     for config in point.configs:
@@ -136,7 +140,7 @@ def test_points_have_all_pairs_of_learning_rates_and_seeds():
     ("sweep", "rates_f", "rates_g"), [("T_f", [0.1], [1, 0.1]), ("T_g", [1, 0.1], [1, 0.1])]
 )
 def test_epochs_become_flow_times(solver, sweep, rates_f, rates_g):
-    for point in points("msg-a", solver=solver, seeds=1, sweeps=[sweep]):
+    for point in part("msg-a", solver=solver, seeds=1, sweeps=(sweep,)).points():
         epochs = {"T_f": 1000, "T_g": 1000} | {sweep: int(point.x)}
         assert {c.T_f for c in point.configs} == {flow_time(r, epochs["T_f"], momentum=0.9) for r in rates_f}
         assert {c.T_g for c in point.configs} == {flow_time(r, epochs["T_g"], momentum=0.9) for r in rates_g}
@@ -149,41 +153,32 @@ def test_flow_time_of_published_epochs():
     assert values == pytest.approx([41.4, 910, 9910], rel=1e-3)
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-@pytest.mark.parametrize("size", published.SIZES)
-def test_every_block_makes_points_of_both_sizes(name, size):
-    if name.startswith(("mnist", "fmnist")) and size == "full":
-        made = block(name, size=size)  # its data are not here, so no configuration is hashed
-        assert made.base.source["source"] in {"mnist", "fashion-mnist"}
-        return
-    made = points(name, size=size, seeds=1, solver="flow")
-    assert {point.sweep for point in made} == set(block(name, size=size).sweeps)
-    assert {point.block for point in made} == {name}
-
-
 def test_small_sizes_keep_ratios():
     for name in ("g-a", "g-b"):
-        full, small = block(name).base, block(name, size="small").base
-        assert full.num_train / full.dim == small.num_train / small.dim
-        assert full.epsilon_per_root == small.epsilon_per_root
-    assert block("msg-b").base.num_train == block("msg-b", size="small").base.num_train
+        full, small = (
+            next(p.configs[0] for p in part(name, size=size, seeds=1).points() if p.sweep == "m")
+            for size in SIZES
+        )
+        assert full.data.num_train == full.data.dim == 25 * small.data.num_train == 25 * small.data.dim
+        assert full.epsilon == pytest.approx(5 * small.epsilon)
+    sizes = [part("msg-b", size=size, seeds=1, sweeps=("m",)).points()[0].configs[0] for size in SIZES]
+    assert [config.data.num_train for config in sizes] == [10_000, 10_000]
+    assert sizes[0].epsilon == pytest.approx(math.sqrt(50) * sizes[1].epsilon, rel=1e-5)  # 6 digits
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-@pytest.mark.parametrize("size", published.SIZES)
-def test_other_data_than_the_published_are_named(name, size):
-    named = published.stand_in(name, size=size)
-    digits = block(name, size=size).base.source["source"] == "digits"
+@pytest.mark.parametrize("size", SIZES)
+def test_other_data_than_the_published_are_named_and_not_compared(name, size):
+    chosen = part(name, size=size, seeds=1, sweeps=("slope",))
+    digits = chosen.configs()[0].data.name == "digits"
     assert digits == (size == "small" and name.startswith(("mnist", "fmnist")))
     images = "Fashion-MNIST" if name.startswith("fmnist") else "MNIST"
-    assert named == (f"bundled digits (8x8) in place of {images}" if digits else "")
+    assert chosen.stand_in == (f"bundled digits (8x8) in place of {images}" if digits else "")
+    assert bool(chosen.figure) == (name == "msg-a" or (size == "full" and name in {"g-a", "mnist-a"}))
 
 
 def test_logistic_sweep_of_msg_b_has_five_rates_each():
-    for size in published.SIZES:
-        chosen = block("msg-b", size=size)
-        assert chosen.sweeps["d_logistic"].keys() == chosen.sweeps["d"].keys()
-    made = points("msg-b", size="small", solver="flow", seeds=1, sweeps=["d_logistic"])
+    made = part("msg-b", size="small", solver="flow", seeds=1, sweeps=("d_logistic",)).points()
     rates = (10, 5, 1, 0.1, 0.01)
     times = {flow_time(rate, 1000, momentum=0.9) for rate in rates}
     for point in made:
@@ -193,44 +188,44 @@ def test_logistic_sweep_of_msg_b_has_five_rates_each():
 
 
 @pytest.mark.parametrize("name", ["mnist", "fmnist"])
-def test_logistic_epsilon_of_images_goes_to_1_4_in_scenario_b_only(name):
-    for scenario, largest in (("a", 0.14), ("b", 1.4)):
-        sweep = block(f"{name}-{scenario}").sweeps["eps_logistic"]
-        assert list(sweep) == [pytest.approx(largest * i / 10) for i in range(11)]
-        assert {experiment.loss for experiment in sweep.values()} == {"logistic"}
-        for x, experiment in sweep.items():
-            assert experiment.epsilon_per_root * 28 == pytest.approx(x)
-        # The small size keeps ε over the norm of a sample: three times as much per √d.
-        small = block(f"{name}-{scenario}", size="small").sweeps["eps_logistic"]
-        assert max(small) == pytest.approx(3 * largest / 28 * 8)
+@pytest.mark.parametrize(("scenario", "largest"), [("a", 0.14), ("b", 1.4)])
+def test_logistic_epsilon_of_images_goes_to_1_4_in_scenario_b_only(name, scenario, largest):
+    for size, factor in (("full", 1), ("small", 3 * 8 / 28)):  # three times as much per √d
+        made = part(f"{name}-{scenario}", size=size, seeds=1, sweeps=("eps_logistic",)).points()
+        assert [p.x for p in made] == [pytest.approx(factor * largest * i / 10) for i in range(11)]
+        assert all(c.epsilon == p.x and c.loss == "logistic" for p in made for c in p.configs)
 
 
 def test_balanced_targets_are_asked_for():
-    made = points("msg-a", seeds=1, sweeps=["slope"], balanced=True)
+    made = part("msg-a", seeds=1, sweeps=("slope",), balanced=True).points()
     assert {config.targets for point in made for config in point.configs} == {"balanced"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "msg-c"}, "block must be one of msg-a, .* got 'msg-c'"),
+        ({"name": "msg-c"}, "published must be one of msg-a, .* got 'msg-c'"),
+        ({"name": "msg-a", "kind": "block"}, "kind must be one of published, study"),
+        ({"name": "msg-a", "kind": "study"}, "study must be one of dimension, .* got 'msg-a'"),
         ({"name": "msg-a", "size": "tiny"}, "size must be one of full, small, got 'tiny'"),
         ({"name": "msg-a", "solver": "adam"}, "solver must be one of gd, flow, got 'adam'"),
         ({"name": "msg-a", "seeds": 0}, "seeds must be >= 1, got 0"),
-        ({"name": "msg-a", "sweeps": ["q"]}, "sweep must be one of d, d_logistic, .* got 'q'"),
+        ({"name": "msg-a", "sweeps": ("q",)}, "sweeps must be one of d, d_logistic, .* got 'q'"),
+        ({"name": "msg-a", "sweeps": ()}, "sweeps must name at least one, each once, got none"),
+        ({"name": "msg-a", "sweeps": ("d", "d")}, "sweeps must name at least one, each once, got d,d"),
     ],
 )
-def test_points_reject(arguments, message):
+def test_bad_parts_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        points(arguments.pop("name"), **arguments)
+        Part(**{"kind": "published", **arguments})
 
 
-def test_wheel_contains_the_readings():
-    """The build takes whole packages, and the file lies in one."""
-    root = Path(__file__).parents[2]
+def test_wheel_contains_plans_and_readings():
+    """The build takes whole packages, and the files lie in one."""
+    root = Path(__file__).parents[3]
     build = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"][
         "wheel"
     ]
     assert "empirics" in build["packages"]
-    assert not any("csv" in pattern for pattern in build["exclude"])
-    assert resources.files("empirics").joinpath("published_curves.csv").is_file()
+    assert not any("csv" in pattern or "toml" in pattern for pattern in build["exclude"])
+    assert resources.files("empirics.campaigns").joinpath("published_curves.csv").is_file()
