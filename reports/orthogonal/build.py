@@ -8,9 +8,9 @@ import msgspec
 from empirics.campaigns import Point
 from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig
+from empirics.orthogonal.examination import Examination
 from reports.claims import claims_of_orthogonal
 from reports.claims.orthogonal.rows import (
-    Examination,
     OrthogonalPanel,
     OrthogonalPoint,
     OrthogonalRow,

@@ -6,8 +6,9 @@ import msgspec
 from markupsafe import Markup
 
 from empirics.campaigns.orthogonal import Part
+from empirics.orthogonal.examination import Examination, Known
 from empirics.sweep.store import DamagedError, ResultFolder
-from reports.claims.orthogonal.rows import Examination, Known, OrthogonalPanel, OrthogonalRow, Results
+from reports.claims.orthogonal.rows import OrthogonalPanel, OrthogonalRow, Results
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build
 from reports.page import Page, Prose, Section, Table

@@ -1,9 +1,10 @@
 """What `perturblearn orthogonal` is asked for: published sweeps, a study, or data in hand."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import json, to_builtins
 
 from empirics.campaigns.orthogonal import Part, lists
 from empirics.data import Dataset
@@ -14,6 +15,7 @@ from empirics.sweep.plan import plan_of_configs
 from empirics.sweep.runner import finished, made_by
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports import terminal
+from reports.claims.orthogonal.rows import Results
 from reports.orthogonal.page import EXAMINATION, NUMBERS, read_part, write_page
 from reports.presets import source
 from reports.running import SEEDS, carry_out, check_together, set_fields
@@ -49,13 +51,10 @@ def run(options: "Orthogonal", show: terminal.Show) -> str:
 
 def claims(folder: Path) -> str:
     """Return the claims of a finished folder with their verdicts."""
-    results: Mapping[str, Any] = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
-    lines = [results["title"]]
-    for claim in results["claims"]:
-        lines += [
-            f"{claim['verdict'] or 'no verdict':<20}{claim['statement']}",
-            f"{'':20}{claim['measured']}",
-        ]
+    results = json.decode((folder / NUMBERS).read_bytes(), type=Results)
+    lines = [results.title]
+    for claim in results.claims:
+        lines += [f"{claim.verdict or 'no verdict':<20}{claim.statement}", f"{'':20}{claim.measured}"]
     return "\n".join(lines)
 
 
@@ -119,7 +118,7 @@ def _examine(folder: Path, part: Part, data: Dataset) -> None:
     store = ResultFolder(folder)
     found = examine(data, part.configs()[0], num_seeds=part.seeds)
     with store.locked():
-        store.write(EXAMINATION, {"found": found, "made_by": made_by(part.experiment())}, {})
+        store.write(EXAMINATION, {"found": to_builtins(found), "made_by": made_by(part.experiment())}, {})
 
 
 # Options ---------------------------------------------------------------------------------------------------

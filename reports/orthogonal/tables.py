@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from empirics.orthogonal.examination import Examination, Known
 from reports import text
 from reports.claims.orthogonal.rows import (
-    Examination,
-    Known,
     Networks,
     OrthogonalPanel,
     OrthogonalPoint,

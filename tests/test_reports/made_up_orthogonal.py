@@ -1,12 +1,11 @@
 """What is said of orthogonal samples in hand, made up."""
 
 import numpy as np
-from msgspec import convert
 from msgspec.structs import replace
 
 from empirics.data import Dataset
 from empirics.orthogonal import examine
-from reports.claims.orthogonal.rows import Draw, Examination, Signs
+from empirics.orthogonal.examination import Draw, Signs
 
 
 def examined(config, kept, outcomes, **multipliers):
@@ -14,7 +13,7 @@ def examined(config, kept, outcomes, **multipliers):
     X, N = np.eye(config.num_train + config.num_test, config.dim), config.num_train
     labels = np.where(np.arange(len(X)) % 2, -1.0, 1.0)
     data = Dataset("own", X[:N], labels[:N], X[N:], labels[N:], ("no", "yes"), "none")
-    found = convert(examine(data, config, num_seeds=1), Examination)
+    found = examine(data, config, num_seeds=1)
     words = ("holds", "fails", "unknown")
     draws = tuple(
         Draw(

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from empirics.orthogonal.examination import Examination, Multipliers
 from reports import text
-from reports.claims.orthogonal.rows import Examination, Multipliers, Results, Run, claim, proved
+from reports.claims.orthogonal.rows import Results, Run, claim, proved
 from reports.claims.orthogonal.signs import NAMES
 from reports.text import many
 from reports.verdicts import Claim

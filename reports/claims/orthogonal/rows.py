@@ -8,13 +8,13 @@ from scipy import stats
 
 from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig
+from empirics.orthogonal.examination import Counts, Examination, Known
 from reports import text
 from reports.judging import CONFIDENCE, Judgement, judge_share, seeds_without_violation
 from reports.runs import Panel, Point, Provenance, Row, Totals
 from reports.statistics import Spread, Within, mean, spread_of
 from reports.text import many
 from reports.verdicts import Claim, Source, verdict
-from theory.orthogonal import Hypothesis
 
 LEVEL = 0.99  # share of test points from which on signs are called equal
 ENOUGH = 100  # test points from which on a share below that is called one
@@ -23,9 +23,6 @@ PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 VIOLATION = 0.3
 ENOUGH_SEEDS = seeds_without_violation(VIOLATION)
 _RARE = 1e-6  # chance at which exceptions are too many all the same
-
-Known = Literal["holds", "fails", "unknown"]
-Counts = dict[Known, int]
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,64 +116,6 @@ class Networks(msgspec.Struct, frozen=True, kw_only=True):
     few: int  # with fewer than `ENOUGH` points
     shares: tuple[float, ...]  # of equal signs, where known, of those that converged
     outcomes: tuple[tuple[int, bool | None], ...]  # seed, whether one agrees; None where that is not known
-
-
-class Multipliers(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of λ of data in hand; None without a proved error, for which the verdict has reasons."""
-
-    verdict: Known
-    slack_verdict: Known
-    reasons: tuple[str, ...]
-    interval: tuple[float | None, float | None]
-    interval_verdict: Known
-    least: float | None = None
-    largest: float | None = None
-    radius: float | None = None
-    least_over_low: float | None = None
-    num_not_positive: int | None = None
-    num_unproved: int | None = None
-
-
-class GivenData(msgspec.Struct, frozen=True, kw_only=True):
-    """Data in hand; `counts` of the samples of each of the `classes`."""
-
-    name: str
-    N: int
-    d: int
-    num_test: int
-    counts: tuple[int, ...]
-    classes: tuple[str, ...]
-    preparation: str
-    zero_rows: int
-
-
-class Draw(msgspec.Struct, frozen=True, kw_only=True):
-    """Verdicts on signs of test points for one draw of targets."""
-
-    condition: Counts
-    kept: Counts
-    perturbed_multipliers: Known
-
-
-class Signs(msgspec.Struct, frozen=True, kw_only=True):
-    """Verdicts on signs of `n` test points, for each draw of targets, and before targets are drawn."""
-
-    n: int
-    delta: float
-    seeds: tuple[Draw, ...]
-    before: Counts
-
-
-class Examination(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds of data in hand, from `empirics.orthogonal.examine`."""
-
-    data: GivenData
-    sizes: dict[str, float | int | str | None]  # R_min, R_max, p_max, row_sum, N_allowed
-    conditions: dict[str, tuple[float | None, float | None, Known]]  # left side, right side, verdict
-    multipliers: Multipliers
-    hypotheses: tuple[Hypothesis, ...]
-    limit: dict[str, float] | None  # accuracy, accuracy_test
-    signs: Signs | None
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
