@@ -253,7 +253,7 @@ def _provenance(results: SweepResults) -> Table:
     for section in results.sections:
         if section.part is not None:
             said = (
-                f"{name} {'all' if value is None else ', '.join(value) if isinstance(value, list) else value}"
+                f"{name} {'all' if value is None else ', '.join(value) if isinstance(value, tuple) else value}"
                 for name, value in section.part.to_json().items()
                 if name not in {"kind", "name"}
             )

@@ -398,6 +398,8 @@ def test_other_blocks_name_no_other_data(families, out, capsys):
     (section,) = numbers(out)["sections"]
     assert (section["images"], section["stand_in"]) == ({}, "")
     assert "in place of" not in section["title"] + section["question"]
+    page = (out / "report.html").read_text("utf-8")
+    assert "seeds 2; sweeps T_f; solver flow; size full; balanced False" in page
 
 
 def small_idx(side, *, images):
