@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from reports import figures_bounds, pictures
 from reports._matplotlib import Axes
 from reports.svg import (
     COLORS,
@@ -283,26 +282,6 @@ def causes_figure(section: Section, key: str) -> str | None:
 
     alt = "Share of test points where the signs of f and g differ, against width, stacked by cause"
     return drawing(draw, f"{key}-causes", alt)
-
-
-def section_figures(section: Section, key: str) -> dict[str, str | None]:
-    """Return every figure of a data set by name; None where the results have nothing to draw."""
-    return {
-        "free": free_figure(section, key),
-        "drift_f": figures_bounds.drift_figure(section, key, "f"),
-        "drift_g": figures_bounds.drift_figure(section, key, "g"),
-        "error": error_figure(section, key),
-        "scatter_f": scatter_figure(section, key, "f"),
-        "scatter_g": scatter_figure(section, key, "g"),
-        "cosine": cosine_figure(section, key),
-        "agreement": agreement_figure(section, key),
-        "certified": figures_bounds.certified_figure(section, key),
-        "terms": figures_bounds.terms_figure(section, key),
-        "map": map_figure(section, key),
-        "predictors": predictors_figure(section, key),
-        "causes": causes_figure(section, key),
-        "images": pictures.images_figure(section, key),
-    }
 
 
 # Helpers -------------------------------------------------------------------------------------------

@@ -5,16 +5,16 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
-
 from empirics.sweep.store import check_apart
-from reports import schema
-from reports.render import environment
-from reports.text import legible
+from reports import schema, text
+from reports.inline import Content, Part, lines, link
+from reports.page import Page, Section, Table, table
+from reports.text import count, legible, many, number
 
 # The numbers of a sweep, or of `perturblearn orthogonal`; those of a report are `schema.RESULTS`.
 NUMBERS = "report.json"
@@ -46,8 +46,61 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
     places = list(dict.fromkeys(place for folder in folders for place in _places_in(folder)))
     reports = [_report(place, out) for place in places if (place / schema.RESULTS).is_file()]
     sweeps = [_sweep(place, out) for place in places if not (place / schema.RESULTS).is_file()]
-    template: jinja2.Template = environment().get_template("index.html")
-    return template.render(rows=legible(reports), sweeps=legible(sweeps), verdicts=schema.VERDICTS)
+    of_sweeps = f", and {many(len(sweeps), 'sweep or study', 'sweeps and studies')}" if sweeps else ""
+    return Page(
+        "Reports",
+        f"{many(len(reports), 'report')} of theory against experiment, with the number of claims by verdict"
+        f"{of_sweeps}.",
+        (
+            *([Section("", (_table_of_reports(legible(reports)),))] if reports else []),
+            *([Section("Sweeps and studies", (_table_of_sweeps(legible(sweeps)),))] if sweeps else []),
+        ),
+    ).html()
+
+
+def _table_of_reports(rows: Sequence[Json]) -> Table:
+    columns: dict[Content, Callable[[Json], Content]] = {
+        "Report": lambda row: (_named(row), " (partial)" if row["partial"] else ""),
+        **{Part("badge", verdict): partial(_verdicts, verdict) for verdict in schema.VERDICTS},
+        "Data": lambda row: lines(
+            *((Part("bdi", s["name"]), f": {', '.join(s['classes'])}") for s in row["sections"])
+        ),
+        "Preset": lambda row: text.DASH if row["preset"] is None else row["preset"],
+        "Setting": lambda row: lines(*map(_setting, row["sections"])),
+    }
+    return table(rows, columns, name="reports")
+
+
+def _verdicts(verdict: str, row: Json) -> str:
+    return str(row["counts"][verdict])
+
+
+def _setting(section: Json) -> str:
+    slope, T_f, T_g = (number(section[name]) for name in ("negative_slope", "T_f", "T_g"))
+    grid = f"m to {count(section['width'])}, {section['seeds']} seeds"
+    return f"{section['loss']}, γ {slope}, ({section['scenario']}), T {T_f}, {T_g}, {grid}"
+
+
+def _table_of_sweeps(rows: Sequence[Json]) -> Table:
+    columns = {
+        "Folder": _named,
+        "Kind": lambda row: row["kind"],
+        "Contents": lambda row: lines(*(Part("bdi", title) for title in row["contents"])),
+        "Runs done": lambda row: (
+            f"{count(row['totals']['done'])} of {count(row['totals']['configurations'])}"
+        ),
+        "failed": lambda row: count(row["totals"]["failed"]),
+        "missing": lambda row: count(row["totals"]["missing"]),
+        "Statements": lambda row: (
+            count(row["statements"]),
+            lines(*(f"{count(found)} {verdict}" for verdict, found in row["verdicts"].items())),
+        ),
+    }
+    return table(rows, columns, name="sweeps")
+
+
+def _named(row: Json) -> Content:
+    return link(Part("bdi", row["title"]), row["link"])
 
 
 def _places_in(folder: Path) -> list[Path]:

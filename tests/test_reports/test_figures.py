@@ -228,13 +228,6 @@ def test_data_without_pixels_have_no_pictures(tiny_results):
     assert tiny_results["sections"][1]["images"] is not None
 
 
-def test_section_figures_are_all_of_them(tiny_results):
-    names = {"free", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified", "terms", "map"}
-    drawn = figures.section_figures(tiny_results["sections"][1], "s2")
-    assert set(drawn) == names | {"predictors", "causes", "images", "drift_f", "drift_g"}
-    assert None not in drawn.values()
-
-
 def test_no_plane_means_no_map(fresh_results):
     section = fresh_results["sections"][0]
     section["map"] = None

@@ -13,9 +13,10 @@ import html5lib
 import pytest
 
 from empirics import ExperimentConfig, FileData
-from reports import Series, figures, render, text
+from reports import Series, render, text
 from reports.build import build
-from reports.render import mathml, partial_note
+from reports.inline import mathml
+from reports.render import page, partial_note
 from reports.text import legible
 
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -30,10 +31,8 @@ def _parse(page):
 
 
 def _drawings(results):
-    """Count what there is to draw: two figures of Φ, and those of each data set."""
-    sections = enumerate(results["sections"], start=1)
-    drawn = [figures.section_figures(section, f"s{index}") for index, section in sections]
-    return 2 + sum(svg is not None for section in drawn for svg in section.values())
+    """Count the drawings: two of Φ, and of each data set as many as it has data for."""
+    return len(page(results).figures)
 
 
 @pytest.fixture(scope="module")
@@ -154,18 +153,24 @@ def test_every_claim_is_shown_with_its_numbers_and_verdict(document, tiny_result
     rows = [row for table in tables for row in table.iter(f"{HTML}tr") if row.find(f"{HTML}td") is not None]
     assert len(rows) == len(tiny_results["claims"])
     for row, claim in zip(rows, tiny_results["claims"], strict=True):
-        cells = dict(zip(("claim", "hypothesis", "predicted", "measured", "verdict"), row, strict=True))
-        contents = {name: _content(cell) for name, cell in cells.items()}
-        assert contents["claim"].startswith(claim["statement"])
-        assert contents["claim"].endswith(claim["source"])
-        assert cells["claim"].find(f".//{MATHML}math") is not None
-        assert contents["hypothesis"].startswith("met:" if claim["met"] else "not met:")
-        assert contents["hypothesis"].endswith(claim["hypothesis"])
-        assert contents["predicted"] == claim["predicted"]
-        assert contents["measured"] == f"{claim['measured']}{claim['samples']}"
-        assert contents["verdict"].startswith(claim["verdict"])
-        assert contents["verdict"].endswith(claim["rule"])
-        badge = cells["verdict"].find(f"{HTML}span")
+        said, *cells = row
+        assert _content(said).startswith(claim["statement"])
+        assert said.find(f".//{MATHML}math") is not None
+        (folded,) = said.iter(f"{HTML}details")
+        met = "met" if claim["met"] else "not met"
+        assert [_content(line) for line in folded] == [
+            "rule",
+            f"Hypothesis {met}: {claim['hypothesis']}",
+            f"Rule: {claim['rule']}",
+            f"Sample: {claim['samples']}",
+        ]
+        assert claim["source"] in [_content(span) for span in said.iter(f"{HTML}span")]
+        assert [_content(cell) for cell in cells] == [
+            claim["predicted"],
+            claim["measured"],
+            f"{claim['verdict']} {claim['decision']}".strip(),
+        ]
+        badge = cells[-1].find(f"{HTML}span")
         assert badge.get("class") == f"badge {claim['verdict'].replace(' ', '-')}"
 
 
@@ -197,7 +202,7 @@ def test_every_verdict_can_be_shown(one_section):
     }
     assert badges == {(verdict, f"badge {verdict.replace(' ', '-')}") for verdict in verdicts}
     assert all(f".badge.{verdict.replace(' ', '-')} {{" in page for verdict in verdicts)  # styled
-    assert "not known:" in "".join(_visible(document))
+    assert "Hypothesis not known:" in "".join(_visible(document))
 
 
 def test_provenance_and_setting_are_shown(visible, document, tiny_results):
@@ -226,9 +231,8 @@ def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_re
     def times(factor):
         return "" if factor is None else f" (× {text.number(factor)})"
 
-    tables = _rows(document, "beside")
-    assert len(tables) == 2 * len(tiny_results["sections"])
-    for section, thresholds, widths in zip(tiny_results["sections"], tables[::2], tables[1::2], strict=True):
+    tables = (_rows(document, name) for name in ("thresholds", "required-beside"))
+    for section, thresholds, widths in zip(tiny_results["sections"], *tables, strict=True):
         beside = section["beside"]
         expected = []
         for name, label in (("f", "(a) |f̂(z)|"), ("g", "(b) |ĝ(z)|")):
@@ -255,10 +259,8 @@ def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_re
 
 
 def test_simulated_neurons_are_shown_as_in_the_results(document, visible, tiny_results):
-    tables = _rows(document, "far")
-    assert len(tables) == 3 * len(tiny_results["sections"])
-    for index, section in enumerate(tiny_results["sections"]):
-        predictors, certified, scanned = tables[3 * index : 3 * index + 3]
+    tables = (_rows(document, name) for name in ("predictors", "simulated", "simulated-widths"))
+    for section, predictors, certified, scanned in zip(tiny_results["sections"], *tables, strict=True):
         far = section["simulated"]
 
         def spread(group, network, name, far=far):
@@ -321,9 +323,9 @@ def test_page_shows_results_and_computes_nothing(one_section):
 
 def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
-    page = render(one_section)
-    assert "No decision map: the data do not span a plane." in page
-    assert len(list(_parse(page).iter(f"{SVG}svg"))) == _drawings(one_section)
+    shown = render(one_section)
+    assert "No decision map: the data do not span a plane." in shown
+    assert len(list(_parse(shown).iter(f"{SVG}svg"))) == _drawings(one_section)
 
 
 # Hostile text -----------------------------------------------------------------------------------------
@@ -342,8 +344,7 @@ def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
     plan = Series(base=ExperimentConfig(data=data, width=1), widths=(4, 16), seeds=(0, 1))
     hostile = tiny_results["provenance"] | {"command": f"perturblearn {SCRIPT}", "revision": SCRIPT}
     results = build([plan], provenance=hostile)
-    page = render(results)
-    document = _parse(page)
+    document = _parse(render(results))
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
     assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
     assert len(list(document.iter(f"{SVG}svg"))) == _drawings(results)
