@@ -67,7 +67,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first of each a heading; without columns there is no row of headings."""
+    """Rows of cells, the first of each a heading; the last of a short row takes the rest of the columns.
+
+    Without columns there is no row of headings.
+    """
 
     columns: tuple[Content, ...]
     rows: tuple[tuple[Content, ...], ...]
@@ -257,7 +260,8 @@ def _markdown(block: Block) -> Iterator[str]:
             yield from _markdown(numbers_table(block.numbers))
     elif isinstance(block, Table) and block.rows:
         rows = (block.columns, *block.rows) if block.columns else block.rows
-        lines = ["".join(f"| {inline.markdown(cell, cell=True)} " for cell in row) + "|" for row in rows]
+        full = [(*row, *[""] * (len(rows[0]) - len(row))) for row in rows]
+        lines = ["".join(f"| {inline.markdown(cell, cell=True)} " for cell in row) + "|" for row in full]
         yield "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 

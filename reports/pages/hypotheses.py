@@ -92,7 +92,7 @@ def _ratios(ratios: Section) -> Table:
     condition = rich(r"$\gamma^3 R_{\min}^4 / (3 N R_{\max}^2)$ over $p_{\max}$, γ = {}", slope)
     sizes = (f"{number(one['p_max'])}; {number(one['R_max'])}" for one in both)
     rows: tuple[tuple[Content, ...], ...] = (
-        (published, number(ratios["width"]), ""),
+        (published, number(ratios["width"])),
         (condition, *(number(one["ratio"]) for one in both)),
         ("the same as γ → 1, the largest it can be", *(number(one["best_ratio"]) for one in both)),
         ("largest |inner product| of two of them; largest norm", *sizes),

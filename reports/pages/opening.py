@@ -30,11 +30,8 @@ def verdicts(results: Section, claims: Sequence[Claim]) -> Iterator[Block]:
     tally = tuple((link(label, f"#{key}"), ": ", *_tally(claims, name)) for label, key, name in groups)
     yield List(tally, "tally")
     yield Prose(rich(_MEANINGS), summary="What the verdicts mean")
-    empty = ("",) * (len(sections) - 1)
     rows: list[tuple[Content, ...]] = [
-        (claim.statement, _cell(claim, claim.measured, anchors=""), *empty)
-        for claim in claims
-        if claim.section is None
+        (c.statement, _cell(c, c.measured, anchors="")) for c in claims if c.section is None
     ]
     for first in claims:
         if first.section == sections[0]["name"]:

@@ -1,15 +1,11 @@
 """The content of the page: what it says is what results.json says, and one can read it.
 
-Colours, links and tables are checked in the file; what is shown, asked for and complained about in a browser.
-That the page fits a phone is checked in `test_render.py`.
+What a browser makes of it, and that it fits a phone, is checked in `test_render.py`.
 """
 
 import json
 import re
-import shutil
-import subprocess
 from importlib import import_module
-from itertools import pairwise
 
 import html5lib
 import pytest
@@ -19,7 +15,6 @@ from reports.pictures import images_figure
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 render = import_module("reports.render")  # the package has the function of that name
-PATIENCE = 120  # seconds until a browser that says nothing counts as hung
 # WCAG 2.1, level AA: normal text, and graphics.
 TEXT_CONTRAST, GRAPHIC_CONTRAST = 4.5, 3.0
 LARGEST_PAGE = 3_000_000  # bytes
@@ -57,7 +52,7 @@ def test_every_claim_leads_to_its_evidence_and_command(document, tiny_results):
         links = [link.get("href") for link in row.iter(f"{HTML}a")]
         assert links == [f"#{place}{claim['evidence']}", "#command"]
         assert f"{place}{claim['evidence']}" in by_id
-    assert _content(by_id["command"]).removeprefix("command") == tiny_results["provenance"]["command"]
+    assert _content(by_id["command"]).removeprefix("command ") == tiny_results["provenance"]["command"]
 
 
 def test_glance_leads_to_the_rule_and_the_evidence(document, tiny_results):
@@ -143,7 +138,7 @@ def test_hypotheses_and_prior_work_are_shown_as_in_the_results(document, tiny_re
             "all of them", "", found["verdicts"]["wide"], "", found["verdicts"]["orthogonal"]
         ]  # fmt: skip
         sizes = (found["ratios"]["samples"], found["ratios"]["inputs_of_g"])
-        assert ratios[0][1:] == [text.number(found["ratios"]["width"]), ""]
+        assert ratios[0][1:] == [text.number(found["ratios"]["width"])]
         for row, name in ((ratios[1], "ratio"), (ratios[2], "best_ratio")):
             assert row[1:] == [text.number(size[name]) for size in sizes]
         assert ratios[3][1:] == [f"{text.number(s['p_max'])}; {text.number(s['R_max'])}" for s in sizes]
@@ -200,12 +195,6 @@ def test_every_figure_of_the_results_is_on_the_page(tiny_results):
     assert all(len(re.search(r'aria-label="([^"]*)"', svg)[1]) > 20 for svg in drawn.values())
 
 
-def test_headings_never_skip_a_level(document):
-    levels = [int(e.tag[-1]) for e in document.iter() if re.fullmatch(rf"{HTML}h[1-6]", e.tag)]
-    assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-
-
 def test_page_is_small(page):
     assert len(page.encode()) < LARGEST_PAGE
 
@@ -250,63 +239,6 @@ def test_no_text_has_a_colour_of_its_own(page):
     used = re.findall(r"(?<![-\w])color:\s*([^;}]*)", outside)
     variables = {"var(--ink)", "var(--muted)", "var(--link)", "var(--good)", "var(--bad)", "var(--open)"}
     assert set(used) <= variables | {"var(--none)"}
-
-
-# In a browser -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def rendered(page, tmp_path_factory):
-    """The document as a browser has it, and what it says on its error stream."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    folder = tmp_path_factory.mktemp("browser")
-    (folder / "page.html").write_text(page, encoding="utf-8")
-    log = folder / "net.json"
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr")
-    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
-    done = subprocess.run(
-        [
-            path, *options, *quiet, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}",
-            "--dump-dom", (folder / "page.html").as_uri(),
-        ],
-        capture_output=True,
-        timeout=PATIENCE,
-        check=True,
-    )  # fmt: skip
-    return done.stdout.decode(), done.stderr.decode(errors="replace"), log.read_text(errors="replace")
-
-
-def test_browser_shows_every_table_and_drawing(rendered, page):
-    shown, _, _ = rendered
-    for tag in ("<svg", "<table", "<tr", "<math", "<details"):
-        assert shown.count(tag) == page.count(tag), tag
-
-
-def test_browser_reports_no_error_on_the_page(rendered):
-    _, errors, _ = rendered
-    assert "CONSOLE" not in errors
-
-
-def test_page_asks_for_nothing_from_elsewhere(rendered, page):
-    """The browser's network log may hold requests of its own start, but none for an address on the page."""
-    _, _, log = rendered
-    loading = r"""(?:src|href|srcset)\s*=\s*["'](?!#|data:text/csv;)|url\(\s*["']?(?!#)|@import"""
-    assert not re.findall(loading, page)
-    addresses = re.findall(r"(?:https?|ftp|wss?)://[^\s\"'<>)]*", page)
-    asked = re.findall(r'"url":"([^"]*)"', log)
-    assert not [url for url in asked if any(url.startswith(address) for address in addresses)]
-
-
-def test_no_missing_number_or_raw_tex_is_shown(rendered):
-    shown, _, _ = rendered
-    visible = re.sub(r"<(style|head|code|annotation)\b.*?</\1>", " ", shown, flags=re.DOTALL)
-    visible = re.sub(r"<[^>]*>", " ", visible)
-    assert not re.search(r"\b(NaN|nan|None|undefined|inf)\b", visible)
-    assert "\\" not in visible
-    assert "racT" not in visible  # \frac with its backslash lost in a template
 
 
 def test_hostile_class_names_stay_text_in_pictures(tiny_results):

@@ -111,10 +111,11 @@ HOSTILE = {
 }
 
 
-def test_figures_of_a_report_are_the_same_whatever_is_set(tiny_results, tiny_page):
+def test_figures_of_a_report_are_the_same_whatever_is_set(tiny_results, fresh_results, tiny_page):
     with mpl.rc_context(HOSTILE):
         before = dict(mpl.rcParams)
-        assert render(tiny_results) == tiny_page
+        assert render(fresh_results) == tiny_page
+        assert fresh_results == tiny_results
         assert dict(mpl.rcParams) == before
 
 
