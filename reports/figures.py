@@ -193,8 +193,8 @@ def map_figure(section: Section, key: str) -> str | None:
             axes.contourf(ticks, ticks, proved, levels=[0.5, 1.5], colors=[THIRD], alpha=0.18)
         for sign, marker in ((1, "+"), (-1, "x")):
             chosen = points[labels == sign]
-            style: Any = {"color": INK, "markersize": 3.5, "alpha": 0.55, "linestyle": "none"}
-            axes.plot(*chosen.T, marker, **style)
+            drawn: Any = {"color": INK, "markersize": 3.5, "alpha": 0.55, "linestyle": "none"}
+            axes.plot(*chosen.T, marker, **drawn)
         axes.set(xlabel="along the class-mean difference", ylabel="main orthogonal direction", aspect="equal")
         axes.grid(visible=False)
         axes.legend(ncols=4, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=1.4)

@@ -85,7 +85,7 @@ def rich(template: str, *values: Content) -> Content:
 
 
 def link(label: Content, target: str) -> Part:
-    """Return a link; its address is never text of results."""
+    """Return a link; its address begins with what the page says, never with text of results."""
     return Part("link", label, target)
 
 

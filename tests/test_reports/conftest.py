@@ -10,6 +10,7 @@ import pytest
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
 from reports import Series, figures, figures_bounds, provenance, render, svg
 from reports.build import build
+from tests.test_reports.parsed import parse
 
 Results = dict[str, Any]
 
@@ -89,6 +90,11 @@ def tiny_page(tiny_results: Results, tiny_drawings: dict[str, str]) -> str:
     with pytest.MonkeyPatch.context() as patch:
         _draw_once(patch, tiny_drawings)
         return render(tiny_results)
+
+
+@pytest.fixture(scope="session")
+def document(tiny_page: str) -> Any:
+    return parse(tiny_page)
 
 
 @pytest.fixture

@@ -11,18 +11,13 @@ import numpy as np
 import pytest
 
 from reports import numbers, text
+from tests.test_reports.parsed import HTML
 
-HTML = "{http://www.w3.org/1999/xhtml}"
 # Of every section with pixels, a plane and simulated neurons.
 NAMES = {
     "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified",
     "terms", "map", "predictors", "causes", "images",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def document(tiny_page):
-    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(tiny_page)
 
 
 @pytest.fixture(scope="module")

@@ -7,37 +7,16 @@ import json
 import re
 from importlib import import_module
 
-import html5lib
 import pytest
 
 from reports import text
 from reports.pictures import images_figure
+from tests.test_reports.parsed import HTML, content, rows_of
 
-HTML = "{http://www.w3.org/1999/xhtml}"
 render = import_module("reports.render")  # the package has the function of that name
 # WCAG 2.1, level AA: normal text, and graphics.
 TEXT_CONTRAST, GRAPHIC_CONTRAST = 4.5, 3.0
 LARGEST_PAGE = 3_000_000  # bytes
-
-
-@pytest.fixture(scope="module")
-def page(tiny_page):
-    return tiny_page
-
-
-@pytest.fixture(scope="module")
-def document(page):
-    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
-
-
-def _content(element):
-    return " ".join("".join(element.itertext()).split())
-
-
-def _rows(document, name):
-    """Cells of the rows of each table of a class, without the head."""
-    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == name]
-    return [[[_content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:] for table in tables]
 
 
 # Links ------------------------------------------------------------------------------------------------
@@ -52,7 +31,7 @@ def test_every_claim_leads_to_its_evidence_and_command(document, tiny_results):
         links = [link.get("href") for link in row.iter(f"{HTML}a")]
         assert links == [f"#{place}{claim['evidence']}", "#command"]
         assert f"{place}{claim['evidence']}" in by_id
-    assert _content(by_id["command"]).removeprefix("command ") == tiny_results["provenance"]["command"]
+    assert content(by_id["command"]).removeprefix("command ") == tiny_results["provenance"]["command"]
 
 
 def test_glance_leads_to_the_rule_and_the_evidence(document, tiny_results):
@@ -71,7 +50,7 @@ def test_tally_counts_the_verdicts(document, tiny_results):
     plural = {"holds": "hold", "fails": "fail"}
     for item, name in zip(tally, [None, *(s["name"] for s in tiny_results["sections"])], strict=True):
         own = [claim["verdict"] for claim in tiny_results["claims"] if claim["section"] == name]
-        shown = [_content(span) for span in item.iter(f"{HTML}span")]
+        shown = [content(span) for span in item.iter(f"{HTML}span")]
         order = ("holds", "fails", "hypothesis not met", "unknown")
         counts = [(own.count(word), word) for word in order if word in own]
         assert shown == [f"{n} {plural.get(word, word) if n > 1 else word}" for n, word in counts]
@@ -83,7 +62,7 @@ def test_tally_counts_the_verdicts(document, tiny_results):
 def test_diagnosis_is_shown_as_in_the_results(document, tiny_results):
     sections = tiny_results["sections"]
     for section, causes, unmet, sizes in zip(
-        sections, *(_rows(document, name) for name in ("causes", "unmet", "sizes")), strict=True
+        sections, *(rows_of(document, name) for name in ("causes", "unmet", "sizes")), strict=True
     ):
         found = section["diagnosis"]
         rows = found["by_width"]
@@ -112,7 +91,7 @@ def test_diagnosis_is_shown_as_in_the_results(document, tiny_results):
 def test_failed_runs_are_listed(document, tiny_results):
     expected = [section["diagnosis"]["failed"] for section in tiny_results["sections"]]
     assert any(expected)
-    shown = _rows(document, "failed")
+    shown = rows_of(document, "failed")
     for rows, runs in zip(shown, [runs for runs in expected if runs], strict=True):
         assert [row[:4] for row in rows] == [
             [text.count(run["width"]), str(run["seed"]), text.number(run["agreement"]), run["cause"]]
@@ -124,7 +103,7 @@ def test_hypotheses_and_prior_work_are_shown_as_in_the_results(document, tiny_re
     said, names = {True: "yes", False: "no", None: "not known"}, ("hypothesis", "asked", "here")
     for section, feasible, prior, ratios in zip(
         tiny_results["sections"],
-        *(_rows(document, name) for name in ("feasibility", "prior", "prior-ratios")),
+        *(rows_of(document, name) for name in ("feasibility", "prior", "prior-ratios")),
         strict=True,
     ):
         assert feasible == [
@@ -152,7 +131,7 @@ def test_warning_names_what_no_width_meets(document, tiny_results):
     ]
     assert any(expected)
     for box, names in zip(boxes, [names for names in expected if names], strict=True):
-        items = [_content(item) for item in box.iter(f"{HTML}li")]
+        items = [content(item) for item in box.iter(f"{HTML}li")]
         assert [item.split(":")[0] for item in items] == names
 
 
@@ -161,7 +140,7 @@ def test_cosines_and_means_by_width_are_those_of_the_results(document, tiny_resu
         *("trained_paper", "trained_gradient", "between"),
         *("perturbation_paper", "perturbation_gradient", "perturbation_given_initial"),
     )
-    for section, rows in zip(tiny_results["sections"], _rows(document, "cosines"), strict=True):
+    for section, rows in zip(tiny_results["sections"], rows_of(document, "cosines"), strict=True):
         assert rows == [
             [
                 text.count(row["width"]),
@@ -172,7 +151,7 @@ def test_cosines_and_means_by_width_are_those_of_the_results(document, tiny_resu
 
 
 def test_trends_are_listed_with_their_commands(document, tiny_results):
-    (rows,) = _rows(document, "trends")
+    (rows,) = rows_of(document, "trends")
     assert rows == [[row["over"], row["says"], row["command"]] for row in tiny_results["trends"]]
 
 
@@ -195,8 +174,8 @@ def test_every_figure_of_the_results_is_on_the_page(tiny_results):
     assert all(len(re.search(r'aria-label="([^"]*)"', svg)[1]) > 20 for svg in drawn.values())
 
 
-def test_page_is_small(page):
-    assert len(page.encode()) < LARGEST_PAGE
+def test_page_is_small(tiny_page):
+    assert len(tiny_page.encode()) < LARGEST_PAGE
 
 
 def _palettes(page):
@@ -224,8 +203,8 @@ def test_contrast_is_that_of_the_standard():
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark", "print"])
-def test_text_and_graphics_can_be_told_from_their_background(page, scheme):
-    colors = _palettes(page)[scheme]
+def test_text_and_graphics_can_be_told_from_their_background(tiny_page, scheme):
+    colors = _palettes(tiny_page)[scheme]
     for name in ("ink", "muted", "link", "good", "bad", "open", "none"):
         for ground in ("paper", "soft"):
             assert _contrast(colors[name], colors[ground]) >= TEXT_CONTRAST, (name, ground)
@@ -233,8 +212,8 @@ def test_text_and_graphics_can_be_told_from_their_background(page, scheme):
         assert _contrast(colors[name], colors["paper"]) >= GRAPHIC_CONTRAST, name
 
 
-def test_no_text_has_a_colour_of_its_own(page):
-    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+def test_no_text_has_a_colour_of_its_own(tiny_page):
+    style = re.search(r"<style>(.*?)</style>", tiny_page, re.DOTALL)[1]
     outside = re.sub(r":root\s*\{[^}]*\}", "", style)
     used = re.findall(r"(?<![-\w])color:\s*([^;}]*)", outside)
     variables = {"var(--ink)", "var(--muted)", "var(--link)", "var(--good)", "var(--bad)", "var(--open)"}

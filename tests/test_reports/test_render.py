@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from itertools import cycle, pairwise
 
-import html5lib
 import pytest
 
 from empirics import ExperimentConfig, FileData
@@ -18,26 +17,16 @@ from reports.build import build
 from reports.inline import mathml
 from reports.render import page, partial_note
 from reports.text import legible
+from tests.test_reports.parsed import HTML, content, parse, rows_of
 
-HTML = "{http://www.w3.org/1999/xhtml}"
 SVG = "{http://www.w3.org/2000/svg}"
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 NOT_TEXT = {f"{HTML}{name}" for name in ("head", "script", "style", "code")}
 
 
-def _parse(page):
-    """Parse as browsers do; any error in the HTML raises."""
-    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
-
-
 def _drawings(results):
     """Count the drawings: two of Φ, and of each data set as many as it has data for."""
     return len(page(results).figures)
-
-
-@pytest.fixture(scope="module")
-def document(tiny_page):
-    return _parse(tiny_page)
 
 
 @pytest.fixture
@@ -57,10 +46,6 @@ def _visible(element):
     for child in element:
         yield from _visible(child)
         yield child.tail or ""
-
-
-def _content(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +108,7 @@ def test_every_drawing_is_described(document, tiny_results):
     drawings = list(document.iter(f"{SVG}svg"))
     assert len(drawings) == _drawings(tiny_results)
     assert all(drawing.get("aria-label") and drawing.get("role") == "img" for drawing in drawings)
-    assert all(_content(figure) for figure in document.iter(f"{HTML}figcaption"))
+    assert all(content(figure) for figure in document.iter(f"{HTML}figcaption"))
 
 
 # What it says -----------------------------------------------------------------------------------------
@@ -142,10 +127,10 @@ def test_missing_numbers_are_shown_as_a_dash(one_section):
             summary.update(mean=None, sd=None, low=None, high=None)
     for row in section["condition_totals"]:
         row["threshold_a"] = None
-    document = _parse(render(one_section))
+    document = parse(render(one_section))
     visible = "".join(_visible(document))
     assert not re.search(r"\b(NaN|nan|None|inf)\b", visible)
-    cells = [_content(cell) for cell in document.iter(f"{HTML}td")]
+    cells = [content(cell) for cell in document.iter(f"{HTML}td")]
     assert cells.count("—") >= 5 + len(section["by_width"]) + len(section["condition_totals"])
 
 
@@ -155,18 +140,18 @@ def test_every_claim_is_shown_with_its_numbers_and_verdict(document, tiny_result
     assert len(rows) == len(tiny_results["claims"])
     for row, claim in zip(rows, tiny_results["claims"], strict=True):
         said, *cells = row
-        assert _content(said).startswith(claim["statement"])
+        assert content(said).startswith(claim["statement"])
         assert said.find(f".//{MATHML}math") is not None
         (folded,) = said.iter(f"{HTML}details")
         met = "met" if claim["met"] else "not met"
-        assert [_content(line) for line in folded] == [
+        assert [content(line) for line in folded] == [
             "rule",
             f"Hypothesis {met}: {claim['hypothesis']}",
             f"Rule: {claim['rule']}",
             f"Sample: {claim['samples']}",
         ]
-        assert claim["source"] in [_content(span) for span in said.iter(f"{HTML}span")]
-        assert [_content(cell) for cell in cells] == [
+        assert claim["source"] in [content(span) for span in said.iter(f"{HTML}span")]
+        assert [content(cell) for cell in cells] == [
             claim["predicted"],
             claim["measured"],
             f"{claim['verdict']} {claim['decision']}".strip(),
@@ -178,9 +163,9 @@ def test_every_claim_is_shown_with_its_numbers_and_verdict(document, tiny_result
 def test_summary_table_has_every_verdict_once(document, tiny_results):
     (table,) = [table for table in document.iter(f"{HTML}table") if table.get("class") == "glance"]
     badges = [span for span in table.iter(f"{HTML}span") if span.get("class").startswith("badge")]
-    shown = sorted(_content(badge) for badge in badges)
+    shown = sorted(content(badge) for badge in badges)
     assert shown == sorted(claim["verdict"] for claim in tiny_results["claims"])
-    text = _content(table)
+    text = content(table)
     for claim in tiny_results["claims"]:
         assert claim["statement"] in text
         assert claim["measured"] in text
@@ -195,9 +180,9 @@ def test_every_verdict_can_be_shown(one_section):
         for claim, verdict in zip(one_section["claims"], cycle(verdicts), strict=False)
     ]
     page = render(one_section)
-    document = _parse(page)
+    document = parse(page)
     badges = {
-        (_content(span), span.get("class"))
+        (content(span), span.get("class"))
         for span in document.iter(f"{HTML}span")
         if span.get("class", "").startswith("badge")
     }
@@ -211,7 +196,7 @@ def test_provenance_and_setting_are_shown(visible, document, tiny_results):
     for name, version in provenance["versions"].items():
         assert f"{name} {version}" in visible
     assert provenance["machine"]["system"] in visible
-    assert provenance["command"] in {_content(code) for code in document.iter(f"{HTML}code")}
+    assert provenance["command"] in {content(code) for code in document.iter(f"{HTML}code")}
     for section in tiny_results["sections"]:
         setting = section["setting"]
         assert f"{setting['dim']}, {setting['N']}, {section['num_test']}" in visible
@@ -219,20 +204,11 @@ def test_provenance_and_setting_are_shown(visible, document, tiny_results):
         assert section["preparation"] in visible
 
 
-def _rows(document, name):
-    """Cells of the rows of all tables of a class, table by table, header cells of rows included."""
-    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == name]
-    return [
-        [[_content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:]  # without the head
-        for table in tables
-    ]
-
-
 def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_results):
     def times(factor):
         return "" if factor is None else f" (× {text.number(factor)})"
 
-    tables = (_rows(document, name) for name in ("thresholds", "required-beside"))
+    tables = (rows_of(document, name) for name in ("thresholds", "required-beside"))
     for section, thresholds, widths in zip(tiny_results["sections"], *tables, strict=True):
         beside = section["beside"]
         expected = []
@@ -260,7 +236,7 @@ def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_re
 
 
 def test_simulated_neurons_are_shown_as_in_the_results(document, visible, tiny_results):
-    tables = (_rows(document, name) for name in ("predictors", "simulated", "simulated-widths"))
+    tables = (rows_of(document, name) for name in ("predictors", "simulated", "simulated-widths"))
     for section, predictors, certified, scanned in zip(tiny_results["sections"], *tables, strict=True):
         far = section["simulated"]
 
@@ -317,7 +293,7 @@ def test_page_shows_results_and_computes_nothing(one_section):
     marked = {"predicted": "0.123 ± 0.456", "measured": "0.789 ± 0.012"}
     one_section["claims"][1].update(marked)
     one_section["sections"][0]["condition_rows"][0]["holds_agree"] = 987_654
-    text = "".join(_visible(_parse(render(one_section))))
+    text = "".join(_visible(parse(render(one_section))))
     for shown in (*marked.values(), "987,654"):
         assert shown in text
 
@@ -326,7 +302,7 @@ def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
     shown = render(one_section)
     assert "No decision map: the data do not span a plane." in shown
-    assert len(list(_parse(shown).iter(f"{SVG}svg"))) == _drawings(one_section)
+    assert len(list(parse(shown).iter(f"{SVG}svg"))) == _drawings(one_section)
 
 
 # Hostile text -----------------------------------------------------------------------------------------
@@ -345,7 +321,7 @@ def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
     plan = Series(base=ExperimentConfig(data=data, width=1), widths=(4, 16), seeds=(0, 1))
     hostile = tiny_results["provenance"] | {"command": f"perturblearn {SCRIPT}", "revision": SCRIPT}
     results = build([plan], provenance=hostile)
-    document = _parse(render(results))
+    document = parse(render(results))
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
     assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
     assert len(list(document.iter(f"{SVG}svg"))) == _drawings(results)
@@ -370,7 +346,7 @@ def test_hostile_names_stay_text_that_can_be_seen(one_section, name):
         claim["section"] = claim["section"] and name
     section["name"], section["classes"], section["preparation"] = name, [name, SCRIPT], f"{name}\"'>"
     page = render(one_section)
-    document = _parse(page)  # strict: no control character, no noncharacter
+    document = parse(page)  # strict: no control character, no noncharacter
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}b"))
     assert not re.search(
         "[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\u200f\ufeff\u2028\ud800-\udfff]", page
@@ -416,12 +392,12 @@ def test_partial_report_says_so_first(one_section):
         "planned_seeds": [0, 1, 2],
     }
     one_section["partial"] = {"done": 2, "planned": 6, "sections": [part], "missing": [SCRIPT]}
-    document = _parse(render(one_section))
+    document = parse(render(one_section))
     (note,) = document.iter(f"{HTML}aside")
     (main,) = document.iter(f"{HTML}main")
     assert next(iter(main)) is note
-    assert _content(note) == " ".join(partial_note(one_section).split())
-    assert f"{name}: widths 16 of 16, 64, 2 of 3 seeds; {SCRIPT}: nothing." in _content(note)
+    assert content(note) == " ".join(partial_note(one_section).split())
+    assert f"{name}: widths 16 of 16, 64, 2 of 3 seeds; {SCRIPT}: nothing." in content(note)
     assert next(document.iter(f"{HTML}title")).text.startswith("Partial: ")
 
 
