@@ -152,7 +152,7 @@ def plain(content: Content) -> str:
     if isinstance(content, tuple):
         return "".join(map(plain, content))
     if isinstance(content, Part):
-        return plain(content.text)
+        return ("; " if content.kind == "cell" else "") + plain(content.text)
     return str(content.striptags() if isinstance(content, Markup) else content)
 
 

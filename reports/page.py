@@ -85,7 +85,7 @@ class Table:
         """The numbers that are linked; none for a list of facts without headings."""
         if self.numbers is not None or not self.columns:
             return self.numbers
-        said = [tuple(map(inline.plain, row)) for row in (self.columns, *self.rows)]
+        said = [tuple(inline.plain(cell).strip("; ") for cell in row) for row in (self.columns, *self.rows)]
         return Numbers(columns=said[0], rows=tuple(said[1:]))
 
 

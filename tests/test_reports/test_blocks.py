@@ -124,6 +124,12 @@ def test_parts_of_a_cell():
     )
 
 
+def test_a_table_of_words_is_linked_as_it_is_read():
+    said = Table((rich("*x*"), "y"), ((link("a", "#b"), lines("c", Part("bdi", "d"))),)).linked
+    assert (said.columns, said.rows) == (("x", "y"), (("a", "c; d"),))
+    assert Table((), (("a", "b"),)).linked is None  # a list of facts
+
+
 def test_a_page_as_markdown():
     drawn = Figure(Markup("<svg></svg>"), "what it shows", "drawn", records([{"x": 0.123456789}]))
     facts = Table((), (("a|b", "c"),))
