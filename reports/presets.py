@@ -1,8 +1,9 @@
 """What a report runs: series of experiments over widths and seeds, by data set and preset."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,20 @@ class Series:
     def configs(self) -> list[ExperimentConfig]:
         """Return one configuration for each width and seed, small widths first."""
         return [replace(self.base, width=w, seed=s) for w in self.widths for s in self.seeds]
+
+    def part_of(self, done: Collection[ExperimentConfig]) -> "Series | None":
+        """Return the largest first part that is done: whole widths, else seeds of the first one.
+
+        None if that is not two seeds of the first width.
+        """
+        grid = {
+            w: [s for s in self.seeds if replace(self.base, width=w, seed=s) in done] for w in self.widths
+        }
+        whole = tuple(takewhile(lambda width: len(grid[width]) == len(self.seeds), self.widths))
+        if whole:
+            return replace(self, widths=whole)
+        seeds = tuple(grid[self.widths[0]])
+        return replace(self, widths=self.widths[:1], seeds=seeds) if len(seeds) > 1 else None
 
 
 PRESETS = ("quick", "lazy", "published")

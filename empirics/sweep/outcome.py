@@ -1,4 +1,4 @@
-"""What one configuration of a sweep came to: a row of numbers, or the reason why there is none."""
+"""What one configuration of a sweep came to: a record, or the reason why there is none."""
 
 import math
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ class Outcome:
     ------
     ValueError, TypeError
         On construction, unless there is exactly one of `record` and `error`, every value of the record is
-        plain, and every array is of numbers, truth values or text.
+        one of JSON's, and every array is of numbers, truth values or text.
     """
 
-    record: Mapping[str, Cell] | None = None  # name to value; NaN means unknown
+    record: Mapping[str, Any] | None = None  # name to value, at any depth; NaN means unknown
     error: str | None = None  # one line, the same whenever the same thing goes wrong
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
@@ -32,13 +32,7 @@ class Outcome:
                 f"outcome must have a record or an error, got {'neither' if self.record is None else 'both'}"
             )
             raise ValueError(msg)
-        for name, value in (self.record or {}).items():
-            if not isinstance(name, str):
-                msg = f"record must have names that are text, got {name!r}"
-                raise TypeError(msg)
-            if value is not None and not isinstance(value, (str, int, float, bool)):
-                msg = f"record must hold plain values, got {type(value).__name__} for {name!r}"
-                raise TypeError(msg)
+        _plain(self.record or {}, "record")
         if self.error is not None and self.arrays:
             msg = f"outcome with an error must have no arrays, got {', '.join(self.arrays)}"
             raise ValueError(msg)
@@ -61,10 +55,7 @@ class Outcome:
 
         NaN is unknown, so null; JSON has no infinity, but text that every language reads as one.
         """
-        record = self.record
-        if record is not None:
-            record = {name: _plain(value) for name, value in record.items()}
-        return {"record": record, "error": self.error}
+        return {"record": _plain(self.record, "record"), "error": self.error}
 
     @classmethod
     def from_json(cls, made: Mapping[str, Any]) -> "Outcome":
@@ -72,7 +63,18 @@ class Outcome:
         return cls(record=made["record"], error=made["error"])
 
 
-def _plain(value: Cell) -> Cell:
+def _plain(value: Any, name: str) -> Any:  # noqa: ANN401  (whatever a record holds)
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, name) for item in value]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                msg = f"record must have names that are text, got {key!r}"
+                raise TypeError(msg)
+        return {key: _plain(item, key) for key, item in value.items()}
+    if value is not None and not isinstance(value, (str, int, float, bool)):
+        msg = f"record must hold plain values, got {type(value).__name__} for {name!r}"
+        raise TypeError(msg)
     return value

@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 _TEMPORARY = ".perturblearn-"  # begins names of files that are not whole
 _TABLES = ("results.jsonl", "results.csv", "failures.json")
 _PAGES = ("report.html", "report.json")  # made from the tables
-_OTHERS = ("results.json",)  # of a report
+_OTHERS = ("results.json", "runs/plan.json")  # of a report
 _PLAN = "plan.json"
 _LOCK, _TIMINGS = ".lock", "timings.csv"
 
@@ -445,6 +445,12 @@ class ResultFolder:
         if not arrays:
             path.unlink(missing_ok=True)
         return written
+
+    def keep(self, names: Collection[str]) -> None:
+        """Remove all other results."""
+        for name in set(self.names()) - set(names):
+            (self.path / "results" / f"{name}.json").unlink()
+            (self.path / "arrays" / f"{name}.npz").unlink(missing_ok=True)
 
     def write_tables(self, rows: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> None:
         """Write all results as JSON lines and as CSV, and the failures.

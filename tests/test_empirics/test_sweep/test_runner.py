@@ -17,7 +17,7 @@ import pytest
 from empirics import ExperimentConfig, FileData, GaussianData, Plan, ShiftedGaussianData
 from empirics.sweep import executors
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.runner import run_sweep
+from empirics.sweep.runner import FailedError, outcomes, records, run_sweep, stored
 from empirics.sweep.store import DamagedError, ResultFolder
 from empirics.wide import WIDE, plan
 
@@ -332,6 +332,56 @@ def test_changed_data_file_is_other_data(fake, tmp_path, monkeypatch):
     more = plan(ExperimentConfig(data=FileData(path=str(path)), width=10), {}, seeds=3)
     assert run_sweep(fake.kind(run_elsewhere), more, folder).failed == 1
     assert "data must be those the sweep began with" in (folder / "failures.json").read_text("utf-8")
+
+
+def test_records_without_a_folder_are_the_rows_of_its_table(fake, expected):
+    configs = list(PLAN.configs(WIDE).values())
+    rows = records(fake.kind(fake.run), [*configs, configs[0]])
+    table = [json.loads(line) for line in expected["results.jsonl"].splitlines()]
+    columns = dict.fromkeys(table[0])
+    assert [json.loads(json.dumps(columns | row)) for row in rows] == [*table, table[0]]
+
+
+# Parts of one -------------------------------------------------------------------------------------------
+
+
+def nested(configs, *, device):
+    """Records of any depth, the same for equal configurations."""
+    for index, config in enumerate(configs):
+        yield index, Outcome(record={"at": [{"width": config.width, "none": (float("nan"), True)}]})
+
+
+def test_another_plan_takes_the_place_of_one_whose_results_are_parts_of_one(fake, tmp_path):
+    run, calls = counted(nested)
+    joint = replace(fake.kind(run), joint=True)
+    run_sweep(joint, plan(BASE, {"width": [10, 20]}, seeds=2), tmp_path)
+    other = plan(BASE, {"width": [20, 30]}, seeds=3)
+    summary = run_sweep(joint, other, tmp_path)
+    assert (summary.done, summary.kept, summary.strangers) == (4, 2, 0)
+    assert len(calls) == 4 + 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".lock",
+        "plan.json",
+        "results",
+        "timings.csv",
+    ]
+    configs = list(other.configs(joint).values())
+    found = stored(joint, configs, tmp_path)
+    assert found == outcomes(joint, configs) == outcomes(replace(joint, run=None), configs, known=found)
+    assert found[configs[0]].record == {"at": [{"width": 20, "none": [None, True]}]}
+
+
+@pytest.mark.parametrize(
+    ("run", "said", "kept"),
+    [("run", "ValueError: seed 1 of width 30 fails", 9), ("run_raising", "ArithmeticError: diverged", 4)],
+)
+def test_a_failed_part_ends_the_whole_and_is_tried_again(fake, tmp_path, run, said, kept):
+    joint = replace(fake.kind(getattr(fake, run)), joint=True, work=lambda config: -config.width)
+    with pytest.raises(FailedError, match=rf"^{said}; {kept} of 12 results are in .* and stay valid$"):
+        run_sweep(joint, PLAN, tmp_path)
+    counting, calls = counted(nested)
+    assert run_sweep(replace(joint, run=counting), PLAN, tmp_path).failed == 0
+    assert len(calls) == 12 - kept
 
 
 # Damage -----------------------------------------------------------------------------------------------
@@ -829,8 +879,8 @@ def alive(session):
         ({}, ValueError, "must have a record or an error, got neither"),
         ({"record": {}, "error": "x"}, ValueError, "must have a record or an error, got both"),
         ({"record": {1: 2}}, TypeError, "names that are text, got 1"),
-        ({"record": {"a": [1]}}, TypeError, "plain values, got list for 'a'"),
-        ({"record": {"a": np.int64(1)}}, TypeError, "plain values, got int64 for 'a'"),
+        ({"record": {"a": [{"b": {2: 1}}]}}, TypeError, "names that are text, got 2"),
+        ({"record": {"a": [{"b": np.int64(1)}]}}, TypeError, "plain values, got int64 for 'b'"),
         ({"error": "x", "arrays": {"a": np.ones(1)}}, ValueError, "must have no arrays, got a"),
         ({"record": {}, "arrays": {"../a": np.ones(1)}}, ValueError, "identifiers, got '../a'"),
         ({"record": {}, "arrays": {"a": np.array([{}])}}, TypeError, "plain values, got ndarray for 'a'"),
