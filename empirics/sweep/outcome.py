@@ -2,29 +2,24 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A record or an error, and arrays that go with the record.
+    """A record or an error.
 
     Raises
     ------
     ValueError, TypeError
-        On construction, unless there is exactly one of `record` and `error`, every value of the record is
-        one of JSON's, and every array is of numbers, truth values or text.
+        On construction, unless there is exactly one of them, and every value of the record is one of JSON's.
     """
 
     record: Mapping[str, Any] | None = None  # name to value, at any depth; NaN means unknown
     error: str | None = None  # one line, the same whenever the same thing goes wrong
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.record is None) == (self.error is None):
@@ -32,17 +27,7 @@ class Outcome:
                 f"outcome must have a record or an error, got {'neither' if self.record is None else 'both'}"
             )
             raise ValueError(msg)
-        _plain(self.record or {}, "record")
-        if self.error is not None and self.arrays:
-            msg = f"outcome with an error must have no arrays, got {', '.join(self.arrays)}"
-            raise ValueError(msg)
-        for name, array in self.arrays.items():
-            if not name.isidentifier():
-                msg = f"arrays must have names that are identifiers, got {name!r}"
-                raise ValueError(msg)
-            if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-                msg = f"arrays must be numpy arrays of plain values, got {type(array).__name__} for {name!r}"
-                raise TypeError(msg)
+        _plain(self.record, "record")
 
     @classmethod
     def failed(cls, error: BaseException) -> "Outcome":
@@ -59,7 +44,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, made: Mapping[str, Any]) -> "Outcome":
-        """Return what `to_json` wrote, with null and text for what is not finite, and without arrays."""
+        """Return what `to_json` wrote, with null and text for what is not finite."""
         return cls(record=made["record"], error=made["error"])
 
 

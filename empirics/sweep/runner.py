@@ -22,7 +22,6 @@ from empirics.sweep.store import DamagedError, ResultFolder, plain_numbers, show
 
 Row = dict[str, Cell]
 _Identities = Mapping[str, Mapping[str, Any]]
-_UNNAMED = "wide"  # the kind of folders from before plans said theirs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +127,7 @@ def run_sweep(
         try:
             with closing(_computed(experiment, missing, identities, pool, device)) as results:
                 for name, outcome, seconds in results:
-                    content = store.write(name, {**identities[name], **outcome.to_json()}, outcome.arrays)
+                    content = store.write(name, {**identities[name], **outcome.to_json()})
                     found[name] = Outcome.from_json(content)
                     store.log_time(name, seconds)
                     done += 1
@@ -273,7 +272,7 @@ def _settle(
         msg = f"plan must be given, as there is none in {store.path}"
         raise ValueError(msg)
     if before is not None:
-        if before.get("kind", _UNNAMED) != experiment.name or "blocks" not in before:
+        if before.get("kind") != experiment.name or "blocks" not in before:
             msg = (
                 f"result folder must be one of a sweep of {experiment.name} experiments, got "
                 f"{shown(store.path)}, which holds something else or an older format"

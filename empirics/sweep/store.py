@@ -269,12 +269,11 @@ class DamagedError(ValueError):
 class ResultFolder:
     """The files of one sweep: a plan, one result for each name, tables made of them.
 
-    ``plan.json``; ``results/NAME.json``, whose last field is the SHA-256 of the others;
-    ``arrays/NAME.npz``, whose SHA-256 stands in the result; ``results.jsonl``, ``results.csv`` and
-    ``failures.json``; and two files that are no results: ``.lock`` and ``timings.csv``.
+    ``plan.json``; ``results/NAME.json``, whose last field is the SHA-256 of the others; ``results.jsonl``,
+    ``results.csv`` and ``failures.json``; and two files that are no results: ``.lock`` and ``timings.csv``.
 
     Whatever ends the process, and whenever, each file is whole or absent; what changed later is found on
-    reading.  Nothing is ever unpickled.
+    reading.
     """
 
     def __init__(self, path: Path) -> None:
@@ -322,7 +321,7 @@ class ResultFolder:
             with _explained(path):
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-            for folder in (self.path, self.path / "results", self.path / "arrays"):
+            for folder in (self.path, self.path / "results"):
                 for unfinished in folder.glob(f"{_TEMPORARY}*"):
                     unfinished.unlink()
             yield
@@ -339,8 +338,8 @@ class ResultFolder:
             As `locked`.
         """
         # Names of results are digests of this length.
-        check_output(self.path / _LOCK, self.path / "results" / f"{digest(None)}.json")
-        if self.path.name in {"results", "arrays"} and (self.path.parent / _PLAN).exists():
+        check_output(self.path / _LOCK, self._path(digest(None)))
+        if self.path.name == "results" and (self.path.parent / _PLAN).exists():
             msg = f"result folder must not be a part of another one, got {shown(self.path)}"
             raise FileExistsError(msg)
         others = [name for name in (*_TABLES, *_PAGES, *_OTHERS) if (self.path / name).exists()]
@@ -380,83 +379,37 @@ class ResultFolder:
         Raises
         ------
         DamagedError
-            If it was truncated or changed, or its arrays were or are missing.
+            If it was truncated or changed.
         """
-        content = _read_signed(self.path / "results" / f"{name}.json")
-        if content is not None and content.get("arrays") is not None:
-            self._read_arrays(name, content["arrays"])
-        return content
+        return _read_signed(self._path(name))
 
-    def read_arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a result, none if it has none.
-
-        Raises
-        ------
-        DamagedError
-            As `read`.
-        KeyError
-            If there is no such result.
-        """
-        content = _read_signed(self.path / "results" / f"{name}.json")
-        if content is None:
-            raise KeyError(name)
-        if content.get("arrays") is None:
-            return {}
-        with np.load(io.BytesIO(self._read_arrays(name, content["arrays"])), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-
-    def _read_arrays(self, name: str, expected: str) -> bytes:
-        path = self.path / "arrays" / f"{name}.npz"
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            msg = f"arrays/{path.name} is missing"
-            raise DamagedError(msg) from None
-        if hashlib.sha256(content).hexdigest() != expected:
-            msg = f"arrays/{path.name} is not what was written"
-            raise DamagedError(msg)
-        return content
-
-    def write(
-        self, name: str, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-    ) -> dict[str, Any]:
-        """Write a result with its arrays, in place of one that is there; return it as `read` would.
+    def write(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a result, in place of one that is there; return it as `read` would.
 
         Raises
         ------
         OSError
             If it cannot be written; nothing of it is left then.
         ValueError
-            If a number is not finite, or an array holds objects.
+            If a number is not finite.
         """
-        path = self.path / "arrays" / f"{name}.npz"
-        contents: dict[Path, bytes] = {}
-        checksum = None
-        if arrays:
-            stream = io.BytesIO()
-            # Members carry a fixed date, so equal arrays are equal bytes.
-            np.savez(stream, allow_pickle=False, **{key: arrays[key] for key in sorted(arrays)})
-            contents[path] = stream.getvalue()
-            checksum = hashlib.sha256(contents[path]).hexdigest()
-        text, written = _signed({**content, "arrays": checksum})
-        # The result takes its name last: where it is, its arrays are.
-        contents[self.path / "results" / f"{name}.json"] = text
-        write_together(contents)
-        if not arrays:
-            path.unlink(missing_ok=True)
-        return written
+        text, read = _signed(content)
+        write_bytes(self._path(name), text)
+        return read
+
+    def _path(self, name: str) -> Path:
+        return self.path / "results" / f"{name}.json"
 
     def keep(self, names: Collection[str]) -> None:
         """Remove all other results."""
         for name in set(self.names()) - set(names):
-            (self.path / "results" / f"{name}.json").unlink()
-            (self.path / "arrays" / f"{name}.npz").unlink(missing_ok=True)
+            self._path(name).unlink()
 
     def write_tables(self, rows: Sequence[Mapping[str, Any]], failures: Sequence[Mapping[str, Any]]) -> None:
         """Write all results as JSON lines and as CSV, and the failures.
 
         A column for each name in any row, in the order of first appearance; an absent value is null, or an
-        empty cell.  Lists are JSON in a cell.
+        empty cell.  Lists and objects are JSON in a cell.
         """
         columns = list(dict.fromkeys(name for row in rows for name in row))
         lines = (
@@ -482,19 +435,14 @@ class ResultFolder:
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, (bool, list)):
+    if isinstance(value, (bool, list, dict)):
         return json.dumps(value, ensure_ascii=False)
     return "" if value is None else value
 
 
-def _as_read(content: Mapping[str, Any]) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(to_json(dict(content)))
-    return value
-
-
 def _signed(content: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
     """Return the bytes of a file with its own checksum, and the content as reading returns it."""
-    read = _as_read(content)
+    read: dict[str, Any] = json.loads(to_json(dict(content)))
     return to_json({**read, "sha256": digest(read)}).encode(), read
 
 
