@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from empirics.sweep.store import to_json, write_together
+from empirics.sweep.disk import write_together
+from empirics.sweep.plain import to_json
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.page import Block, Figure, Page, Prose, Section, Table

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from empirics.sweep.store import check_apart
+from empirics.sweep.disk import check_apart
 from reports import schema
 from reports.render import environment
 from reports.text import legible

@@ -17,8 +17,8 @@ from empirics.experiment import ExperimentResult, run
 from empirics.measure import agreement, certified, diagnosis, drift, simulated
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Outcome
+from empirics.sweep.plain import digest
 from empirics.sweep.plan import typed
-from empirics.sweep.store import digest
 from empirics.wide import WIDE
 from reports import choice, drawings, prior_work
 from reports.presets import Series

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from empirics.sweep.store import digest, to_json
+from empirics.sweep.plain import digest, to_json
 from reports.build import SCHEMA_VERSION
 from reports.schema_fields import FIELDS, PARTIAL, TOGETHER
 from reports.verdicts import Outcome

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.store import digest, plain_numbers
+from empirics.sweep.plain import digest, plain_numbers
 
 Config = TypeVar("Config")
 ContentOf = Callable[[Config, dict[Any, str]], str | None]

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from empirics.sweep.experiment import Config, Experiment
-from empirics.sweep.store import plain_numbers
+from empirics.sweep.plain import plain_numbers
 from theory.validation import check_integer
 
 

@@ -14,11 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from empirics.sweep.disk import shown
 from empirics.sweep.executors import Pool, run_tasks, serial
 from empirics.sweep.experiment import Config, ContentOf, Experiment, RunFamily
 from empirics.sweep.outcome import Cell, Outcome
+from empirics.sweep.plain import plain_numbers
 from empirics.sweep.plan import Plan
-from empirics.sweep.store import DamagedError, ResultFolder, plain_numbers, shown
+from empirics.sweep.store import DamagedError, ResultFolder
 
 Row = dict[str, Cell]
 _Identities = Mapping[str, Mapping[str, Any]]

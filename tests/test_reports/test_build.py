@@ -15,8 +15,8 @@ from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
 from empirics.data import FileData
 from empirics.measure import cosines
 from empirics.sweep.outcome import Outcome
+from empirics.sweep.plain import to_json
 from empirics.sweep.plan import plan_of_configs
-from empirics.sweep.store import to_json
 from reports import SCHEMA_VERSION, Series, claims
 from reports.build import build
 from reports.runs import _opened, _sealed, experiment, runs_of

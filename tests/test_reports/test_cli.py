@@ -28,7 +28,7 @@ from empirics.falsify import Budget
 from empirics.orthogonal.published import RULES, SWEEPS
 from empirics.orthogonal.training import LIMIT_LOSSES
 from empirics.perturb import TARGETS
-from empirics.sweep.store import to_json
+from empirics.sweep.plain import to_json
 from reports import Series, commands, formats, making, presets, render, runs, schema, terminal
 from reports.build import build
 from reports.cli import _EXAMPLES, APP, main

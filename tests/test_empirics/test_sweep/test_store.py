@@ -11,19 +11,17 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.sweep.store import (
-    ResultFolder,
-    canonical,
+from empirics.sweep.disk import (
     check_apart,
     check_output,
-    digest,
-    to_json,
     write_array,
     write_bytes,
     write_json,
     write_text,
     write_together,
 )
+from empirics.sweep.plain import canonical, digest, to_json
+from empirics.sweep.store import ResultFolder
 
 
 def tree(folder):
@@ -383,7 +381,7 @@ def test_what_a_killed_writer_left_is_cleared_away_and_nothing_else(tmp_path):
     for name in kept:
         write_text(tmp_path / name, "kept")
     with pytest.MonkeyPatch.context() as killed:
-        killed.setattr("empirics.sweep.store._remove", lambda _: None)
+        killed.setattr("empirics.sweep.disk.remove", lambda _: None)
         for folder in folders:
             check_output(folder / "out")
     assert all(len(list(folder.glob(".perturblearn-*"))) == 1 for folder in folders)
