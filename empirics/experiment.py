@@ -260,19 +260,15 @@ def _count_conditions(
     conditions = theory.conditions.evaluate(
         dataset.X_test, dataset.X, dataset.y, X_adv, setting, label_noise=label_noise
     )
-    a, b, c = (conditions[name].holds for name in "abc")
-    met, agree = a & b & c, agrees(f.final, g.final)
+    holds = {name: conditions[name].holds for name in "abc"}
+    met, agree = holds["a"] & holds["b"] & holds["c"], agrees(f.final, g.final)
     return ConditionCounts(
         label_noise=label_noise,
         width=conditions["width"].verdicts[0].value,
         threshold_a=float(conditions["a"].rhs[0]),
         threshold_b=float(conditions["b"].rhs[0]),
-        a=int(a.sum()),
-        b=int(b.sum()),
-        c=int(c.sum()),
-        a_agree=int((a & agree).sum()),
-        b_agree=int((b & agree).sum()),
-        c_agree=int((c & agree).sum()),
+        **{name: int(one.sum()) for name, one in holds.items()},
+        **{f"{name}_agree": int((one & agree).sum()) for name, one in holds.items()},
         met_agree=int((met & agree).sum()),
         met_differ=int((met & ~agree).sum()),
         unmet_agree=int((~met & agree).sum()),

@@ -15,6 +15,7 @@ from typing import Any
 from empirics.measure import diagnosis, simulated
 from empirics.sweep.executors import Pool
 from empirics.sweep.outcome import Outcome
+from empirics.sweep.plain import finite
 from empirics.sweep.plan import plan_of_configs
 from empirics.sweep.runner import outcomes, run_sweep, stored
 from reports import choice, runs
@@ -93,7 +94,7 @@ def build(
         for series, part in zip(all_series, asked, strict=True)
     ]
     _name_apart(sections)
-    results = _plain(
+    results = finite(
         {
             "schema_version": SCHEMA_VERSION,
             "provenance": provenance | {"seconds": round(time.monotonic() - started, 1)},
@@ -102,7 +103,7 @@ def build(
             "trends": trends(),
         }
     )
-    results["claims"] = _plain([asdict(claim) for claim in claims(results)])
+    results["claims"] = finite([asdict(claim) for claim in claims(results)])
     progress(1.0, "done")
     return dict(results)
 
@@ -127,6 +128,7 @@ def _section(series: Series, measured: Sequence[Measured]) -> dict[str, Any]:
         details |= one.details
     plan, drawn = simulated.plan(series.base, series.widths, series.seeds), details["simulated"]
     diagnosed = diagnosis.total(runs, series.widths)
+    conditions = _condition_totals([run for run in runs if run["width"] == series.widths[-1]])
     for record in runs:  # summed up by now
         del record["diagnosis"]["rows"]
     return details | {
@@ -139,10 +141,8 @@ def _section(series: Series, measured: Sequence[Measured]) -> dict[str, Any]:
         "seeds": list(series.seeds),
         "runs": runs,
         "by_width": [_by_width([run for run in runs if run["width"] == w]) for w in series.widths],
-        "condition_rows": _condition_rows(
-            _condition_totals([run for run in runs if run["width"] == series.widths[-1]])
-        ),
-        "condition_totals": _condition_totals([run for run in runs if run["width"] == series.widths[-1]]),
+        "condition_rows": _condition_rows(conditions),
+        "condition_totals": conditions,
     }
 
 
@@ -186,25 +186,15 @@ def _by_width(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _condition_totals(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up counts over all seeds at the largest width; thresholds and width verdict are shared."""
-    totals = []
-    for index, first in enumerate(runs[0]["conditions"]):
-        counts = {
+    return [
+        first
+        | {
             name: sum(run["conditions"][index][name] for run in runs)
-            for name in (
-                "a",
-                "b",
-                "c",
-                "a_agree",
-                "b_agree",
-                "c_agree",
-                "met_agree",
-                "met_differ",
-                "unmet_agree",
-                "unmet_differ",
-            )
+            for name, count in first.items()
+            if isinstance(count, int)
         }
-        totals.append(first | counts)
-    return totals
+        for index, first in enumerate(runs[0]["conditions"])
+    ]
 
 
 def _condition_rows(totals: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -231,14 +221,3 @@ def _condition_rows(totals: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return `value` with numbers that JSON does not know (NaN, infinity) replaced by None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

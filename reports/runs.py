@@ -1,7 +1,6 @@
 """What a report asks of each pair of networks, as an experiment of the sweep runner."""
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -12,12 +11,11 @@ import numpy as np
 
 import theory
 from empirics.config import ExperimentConfig
-from empirics.data import Dataset
 from empirics.experiment import ExperimentResult, run
 from empirics.measure import agreement, certified, diagnosis, drift, simulated
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.plain import digest
+from empirics.sweep.plain import digest, finite
 from empirics.sweep.plan import typed
 from empirics.wide import WIDE
 from reports import choice, drawings, prior_work
@@ -123,16 +121,12 @@ def _content(run: Run, known: dict[Any, str]) -> str | None:
 
 def _run(configs: Sequence[Run], *, device: str) -> Iterator[tuple[int, Outcome]]:
     for index, one in enumerate(configs):
-        yield index, Outcome(record=_sealed(vars(_measure(one, device))))
+        yield index, Outcome(record=finite(vars(_measure(one, device)), _sealed))
 
 
-def _sealed(value: Any) -> Any:  # noqa: ANN401
-    """Return a value without the numbers that JSON does not know (NaN, infinity), so that none is lost."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": str(value)}
-    if isinstance(value, dict):
-        return {key: _sealed(item) for key, item in value.items()}
-    return [_sealed(item) for item in value] if isinstance(value, (list, tuple)) else value
+def _sealed(number: float) -> Json:
+    """Return a number that JSON does not know: in the store none is lost."""
+    return {"float": str(number)}
 
 
 def _opened(value: Any) -> Any:  # noqa: ANN401
@@ -194,7 +188,7 @@ def _details(result: ExperimentResult) -> Json:
         "classes": list(dataset.classes),
         "preparation": dataset.preparation,
         "num_test": len(dataset.X_test),
-        "largest_norm": _largest_norm(dataset),
+        "largest_norm": choice.largest_norm(dataset),
         "setting": asdict(result.setting) | {"width": None},
         "width_bounds": _width_bounds(result),
         "scatter": {
@@ -208,12 +202,6 @@ def _details(result: ExperimentResult) -> Json:
         "prior_work": prior_work.compare(result),
         "feasibility": choice.feasibility(result),
     }
-
-
-def _largest_norm(dataset: Dataset) -> float:
-    """Return the largest ‖x‖/√d over training and test points; the theory assumes at most 1."""
-    norms = [np.linalg.norm(points, axis=1).max() for points in (dataset.X, dataset.X_test)]
-    return float(max(norms) / math.sqrt(dataset.X.shape[1]))
 
 
 def _width_bounds(result: ExperimentResult) -> Json:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,27 @@ def canonical(value: Any) -> str:  # noqa: ANN401
 
 def plain_numbers(value: Any) -> Any:  # noqa: ANN401
     """Return JSON values with lists for tuples, Python's numbers for numpy's, whole floats as integers."""
-    if isinstance(value, Mapping):
-        return {key: plain_numbers(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_numbers(item) for item in value]
+    return mapped(value, _plain_number)
+
+
+def _plain_number(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def finite(value: Any, other: Callable[[float], Any] = lambda _: None) -> Any:  # noqa: ANN401
+    """Return JSON values with others for the numbers that JSON does not know (NaN, infinity)."""
+    return mapped(value, lambda x: other(x) if isinstance(x, float) and not math.isfinite(x) else x)
+
+
+def mapped(value: Any, function: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+    """Return nested values of one form, lists for tuples, with a function of each that is not nested."""
+    if isinstance(value, Mapping):
+        return {key: mapped(item, function) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mapped(item, function) for item in value]
+    return function(value)
 
 
 def digest(value: Any) -> str:  # noqa: ANN401

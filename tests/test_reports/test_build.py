@@ -15,7 +15,7 @@ from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
 from empirics.data import FileData
 from empirics.measure import cosines
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.plain import to_json
+from empirics.sweep.plain import finite, to_json
 from empirics.sweep.plan import plan_of_configs
 from reports import SCHEMA_VERSION, Series, claims
 from reports.build import build
@@ -112,7 +112,7 @@ def test_failing_data_reach_the_caller(tmp_path):
 def test_numbers_that_json_does_not_know_are_kept():
     """Medians and means are taken of what was measured, wherever it was stored meanwhile."""
     record = {"a": [math.inf, -math.inf, {"b": math.nan}], "c": (1.0, 2, None, True, "inf")}
-    outcome = Outcome.from_json(json.loads(to_json(Outcome(record=_sealed(record)).to_json())))
+    outcome = Outcome.from_json(json.loads(to_json(Outcome(record=finite(record, _sealed)).to_json())))
     assert repr(_opened(outcome.record)) == repr({**record, "c": list(record["c"])})
 
 
