@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from empirics.sweep.store import to_json, write_together
+from empirics.sweep.disk import write_together
+from empirics.sweep.plain import to_json
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.inline import rich

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from empirics.sweep import store
+from empirics.sweep import disk
 from empirics.sweep.interrupts import undisturbed
 from reports import schema
 from reports.render import page, render
@@ -136,16 +136,16 @@ def check_output(folder: Path, format: Format, *, sections: int = 1) -> None:
     Raises
     ------
     OSError
-        As `store.check_output`, or if the folder is one of a sweep, whose page it would replace.
+        As `disk.check_output`, or if the folder is one of a sweep, whose page it would replace.
     """
     names = {schema.RESULTS, f"report.{format}" if format != "json" else schema.RESULTS}
-    store.check_output(*(folder / name for name in sorted(names)), room=sections * _ROOM)
+    disk.check_output(*(folder / name for name in sorted(names)), room=sections * _ROOM)
     if (folder / "plan.json").exists():
-        msg = f"output folder must not be one of a sweep or study, got {store.shown(folder)}"
+        msg = f"output folder must not be one of a sweep or study, got {disk.shown(folder)}"
         raise FileExistsError(msg)
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files that belong together into a folder: all, or none; Ctrl-C does not come between them."""
     with undisturbed():
-        store.write_together({folder / name: content for name, content in contents.items()})
+        disk.write_together({folder / name: content for name, content in contents.items()})

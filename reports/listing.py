@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from empirics.sweep.store import check_apart
+from empirics.sweep.disk import check_apart
 from reports import schema, text
 from reports.inline import Content, Part, lines, link
 from reports.page import Page, Section, Table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from empirics.sweep import executors
 from reports import formats, schema, svg
 from reports.build import build as run_series
 from reports.presets import Series
@@ -113,14 +114,19 @@ def build(
 
     Raises
     ------
-    ValueError, FileNotFoundError, FloatingPointError
-        From the experiments.
+    ValueError, FileNotFoundError
+        If there is no series, or data cannot be loaded.
+    RuntimeError
+        If an experiment failed.
     """
     chosen = [all_series] if isinstance(all_series, Series) else list(all_series)
     if not chosen:
         msg = "all_series must be at least one, got none"
         raise ValueError(msg)
     results = run_series(
-        chosen, provenance=provenance(command=command, device=device), device=device, executor=executor
+        chosen,
+        provenance=provenance(command=command, device=device),
+        device=device,
+        pool=None if executor is None else executors.given(executor),
     )
     return Report(results=results)

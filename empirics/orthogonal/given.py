@@ -18,6 +18,7 @@ from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
+from empirics.sweep.plain import finite
 from theory.orthogonal import (
     Multipliers,
     Norm,
@@ -198,7 +199,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
             "derived, perturbed": [perturbed.row_lhs, perturbed.row_rhs, perturbed.row_verdict.value],
         }
         made["signs"] = _signs(data, config, known, limit, num_seeds)
-    plain: Json = _finite(made)
+    plain: Json = finite(made)
     return plain
 
 
@@ -304,14 +305,3 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
 def _counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
     counts = Counter(verdict.value for verdict in verdicts)
     return {verdict.value: counts[verdict.value] for verdict in Verdict}
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401
-    """Return JSON values with None for numbers that are not finite."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

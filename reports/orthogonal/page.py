@@ -8,7 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_together
+from empirics.sweep.disk import write_together
+from empirics.sweep.plain import to_json
+from empirics.sweep.store import DamagedError, ResultFolder
 from reports.claims import claims_of_orthogonal
 from reports.orthogonal import figures, tables
 from reports.orthogonal.build import build

@@ -8,8 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from empirics.sweep.disk import write_json, write_together
+from empirics.sweep.plain import to_json
 from empirics.sweep.plan import Plan
-from empirics.sweep.store import DamagedError, ResultFolder, to_json, write_json, write_together
+from empirics.sweep.store import DamagedError, ResultFolder
 from reports import text
 from reports.claims import claims_of_sweeps
 from reports.page import Bad, Block, Figure, Page, Prose, Section, Table

@@ -5,6 +5,7 @@ import html
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -257,15 +258,16 @@ def test_a_report_is_built_from_series(tiny_series, tiny_results, monkeypatch):
     """The results are those of the command; what differs is provenance."""
     seen = []
 
-    def run(all_series, *, provenance, device, executor):
-        seen.append((list(all_series), device, executor))
+    def run(all_series, *, provenance, device, pool):
+        seen.append((list(all_series), device, pool and pool.name))
         return tiny_results | {"provenance": provenance | {"seconds": 0.0}}
 
     monkeypatch.setattr("reports.report.run_series", run)
     report = reports.build(tiny_series[0], command="my notebook")
     assert report.results["claims"] == tiny_results["claims"]
     assert report.results["provenance"]["command"] == "my notebook"
-    reports.build(tiny_series)
-    assert seen == [([tiny_series[0]], "cpu", None), (list(tiny_series), "cpu", None)]
+    with ThreadPoolExecutor(1) as executor:
+        reports.build(tiny_series, executor=executor)
+    assert seen == [([tiny_series[0]], "cpu", None), (list(tiny_series), "cpu", "ThreadPoolExecutor")]
     with pytest.raises(ValueError, match="all_series must be at least one, got none"):
         reports.build([])
