@@ -9,7 +9,9 @@ from typing import Generic, Literal, Self, TypeVar
 
 import msgspec
 
-from empirics.sweep.store import DamagedError, to_json, write_together
+from empirics.sweep.disk import write_together
+from empirics.sweep.plain import to_json
+from empirics.sweep.store import DamagedError
 from reports.page import Page
 from reports.statistics import Spread
 from reports.text import legible

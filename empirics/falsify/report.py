@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from empirics.falsify.search import Falsification
-from empirics.sweep import store
+from empirics.sweep import disk
 
 _TEMPLATE = '''\
 """A counter-example found by `empirics.falsify`; run it with perturblearn[empirics] installed.
@@ -84,4 +84,4 @@ def write_counter_example(falsification: Falsification, path: Path) -> None:
     ValueError
         If nothing was found, or the inequality has no recipe.
     """
-    store.write_text(path, counter_example(falsification))
+    disk.write_text(path, counter_example(falsification))

@@ -118,7 +118,7 @@ def _examine(folder: Path, part: Part, data: Dataset) -> None:
     store = ResultFolder(folder)
     found = examine(data, part.configs()[0], num_seeds=part.seeds)
     with store.locked():
-        store.write(EXAMINATION, {"found": to_builtins(found), "made_by": made_by(part.experiment())}, {})
+        store.write(EXAMINATION, {"found": to_builtins(found), "made_by": made_by(part.experiment())})
 
 
 # Options ---------------------------------------------------------------------------------------------------

@@ -436,7 +436,8 @@ class _Reader(HTMLParser):
         found = dict(attrs)
         self.tags.append(tag)
         self.ids += [found["id"]] if "id" in found else []
-        self.links += [found[name] for name in ("href", "src", "xlink:href") if name in found]
+        if found.get("class") != "csv":
+            self.links += [found[name] for name in ("href", "src", "xlink:href") if name in found]
         self.alts += [found.get("aria-label")] if tag == "svg" else []
 
 
