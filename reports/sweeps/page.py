@@ -253,9 +253,9 @@ def _provenance(results: SweepResults) -> Table:
     for section in results.sections:
         if section.part is not None:
             said = (
-                f"{name} {'all' if value is None else ', '.join(value) if isinstance(value, tuple) else value}"
-                for name, value in section.part.to_json().items()
-                if name not in {"kind", "name"}
+                f"{key} {'all' if value is None else ', '.join(value) if isinstance(value, tuple) else value}"
+                for key, value in section.part.to_json().items()
+                if key not in {"kind", "name"}
             )
             rows.append((section.title, "; ".join(said)))
     files = {True: "the published files (SHA-256)", False: "not the published files (SHA-256 differs)"}
