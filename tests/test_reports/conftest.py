@@ -103,3 +103,9 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, str]) -
 def _draw_once(patch: pytest.MonkeyPatch, drawings: dict[str, str]) -> None:
     for module in (figures, figures_bounds):
         patch.setattr(module, "drawing", lambda _paint, name, *_, **__: drawings[name])
+
+
+@pytest.fixture(autouse=True)
+def _no_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that compare all of stderr take longer than 20 s on a busy machine."""
+    monkeypatch.setattr("reports.terminal.SILENCE", 1e6)
