@@ -3,10 +3,13 @@
 What is not known (a NaN, an infinity, a quantity that does not apply) is None, null in JSON.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from empirics.sweep.plain import finite
+from reports.statistics import summarise
 from reports.text import legible
 from reports.verdicts import Claim
 
@@ -177,6 +180,11 @@ class Summary(Spread, frozen=True):
     high: Number
     n: Count
 
+    @classmethod
+    def of(cls, values: Sequence[Number]) -> "Summary":
+        """Return the summary of one value a seed."""
+        return msgspec.convert(finite(vars(summarise(values))), cls)
+
 
 class Means(Measures[Summary], frozen=True):
     """Means over seeds, and that of the error relative to the size of what is predicted."""
@@ -249,6 +257,11 @@ class Run(ByNetwork[Measures[Number]], frozen=True):
     certificates: dict[str, Certified]
     diagnosis: Examined
     simulated: SimulatedRun | None = None
+
+    def relative_error(self, network: str) -> float | None:
+        """Return the error of a network relative to the size of what is predicted."""
+        error, scale = self[network].error, self[network].scale
+        return error / scale if error is not None and scale else None
 
 
 class AtWidth(ByNetwork[Means], frozen=True):
