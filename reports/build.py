@@ -162,7 +162,7 @@ def _choice(series: Series) -> dict[str, Any] | None:
     if series.choice is None:
         return None
     base, chosen = series.base, series.choice
-    return chosen.to_json() | {
+    return asdict(chosen) | {
         "applied": {
             "T_f": base.T_f == chosen.T_f,
             "T_g": base.T_g == chosen.T_g,

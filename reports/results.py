@@ -555,19 +555,24 @@ class Applied(Record, frozen=True):
     widths: bool
 
 
-class Choice(Record, frozen=True):
-    """As `reports.choice.Choice`, with what was made of it."""
+class Choice(Record, frozen=True, kw_only=True):
+    """What was chosen for one data set, and the numbers that it follows from."""
 
     T_f: float
     T_g: float
-    epsilon: float | None
-    widths: list[Count]
-    width_wanted: Number
+    epsilon: float | None  # None: √d
+    widths: tuple[Count, ...]
+    width_wanted: Number  # from which both free shares are at most WIDEST_FREE_SHARE at these times
     width_cap: Count
-    times_lowered: bool
-    initial_share_f: Number
+    times_lowered: bool  # for the cap
+    initial_share_f: Number  # median σ(z)/median |T f_b(z)| at the times chosen
     initial_share_g: Number
-    free_share: Number
+    free_share: Number  # largest mean expected free share of the two networks at the largest width
+
+
+class ChoiceUsed(Choice, frozen=True, kw_only=True):
+    """What was chosen, which of it these experiments have, and the shares that `reports.choice` asks for."""
+
     applied: Applied
     shares: dict[str, float]
 
@@ -634,7 +639,7 @@ class Section(Record, frozen=True):
     feasibility: list[Feasible]
     diagnosis: Diagnosis
     drift: list[Drift]
-    choice: Choice | None
+    choice: ChoiceUsed | None
     simulated: Simulated | None
 
     def __post_init__(self) -> None:
