@@ -28,19 +28,14 @@ from reports.phi_check import check_phi
 from reports.presets import Series
 from reports.results import (
     SCHEMA_VERSION,
-    Agreement,
     AtWidth,
-    ConditionRow,
-    Conditions,
-    Cosines,
-    Means,
     Origin,
     Provenance,
-    Record,
     Results,
     Run,
     Section,
-    Summary,
+    crossed,
+    total_of,
 )
 from reports.text import legible
 from reports.verdicts import Claim
@@ -140,7 +135,7 @@ def _section(series: Series, measured: Sequence[Measured]) -> Section:
         details |= one.details
     runs = [convert(finite(record), Run) for record in records]
     plan, drawn = simulated.plan(series.base, series.widths, series.seeds), details["simulated"]
-    conditions = condition_totals([run for run in runs if run.width == series.widths[-1]])
+    conditions = total_of([run for run in runs if run.width == series.widths[-1]])
     found = details | {
         "diagnosis": diagnosis.total(records, series.widths),
         "drift": [record["drift"] for record in records if "drift" in record],
@@ -150,8 +145,8 @@ def _section(series: Series, measured: Sequence[Measured]) -> Section:
         "widths": series.widths,
         "seeds": series.seeds,
         "runs": runs,
-        "by_width": [at_width([run for run in runs if run.width == width]) for width in series.widths],
-        "condition_rows": condition_rows(conditions),
+        "by_width": [AtWidth.of([run for run in runs if run.width == width]) for width in series.widths],
+        "condition_rows": crossed(conditions),
         "condition_totals": conditions,
     }
     return convert(finite(found), Section)
@@ -177,61 +172,3 @@ def _choice(series: Series) -> dict[str, Any] | None:
             "work": choice.MOST_WORK,
         },
     }
-
-
-def at_width(runs: Sequence[Run]) -> AtWidth:
-    """Return means and spreads over seeds of every number measured at one width."""
-    errors = {network: Summary.of([run.relative_error(network) for run in runs]) for network in ("f", "g")}
-    return AtWidth(
-        width=runs[0].width,
-        f=Means(**_over_seeds([run.f for run in runs]), relative_error=errors["f"]),
-        g=Means(**_over_seeds([run.g for run in runs]), relative_error=errors["g"]),
-        cosines=Cosines(**_over_seeds([run.cosines for run in runs])),
-        agreement=Agreement(**_over_seeds([run.agreement for run in runs])),
-    )
-
-
-def _over_seeds(records: Sequence[Record]) -> dict[str, Summary]:
-    names = records[0].__struct_fields__
-    return {name: Summary.of([getattr(record, name) for record in records]) for name in names}
-
-
-def condition_totals(runs: Sequence[Run]) -> list[Conditions]:
-    """Add up counts over all seeds at the largest width; thresholds and width verdict are shared."""
-    return [
-        replace(
-            first,
-            **{
-                name: sum(getattr(run.conditions[index], name) for run in runs)
-                for name, count in asdict(first).items()
-                if isinstance(count, int)
-            },
-        )
-        for index, first in enumerate(runs[0].conditions)
-    ]
-
-
-def condition_rows(totals: Sequence[Conditions]) -> list[ConditionRow]:
-    """Cross each condition, and all of them together, with agreement."""
-    rows = []
-    for label, total in zip(("ν = d/√N", "ν = 1/√N in (a)"), totals, strict=True):
-        agree = total.met_agree + total.unmet_agree
-        points = agree + total.met_differ + total.unmet_differ
-        crossed = {
-            "(a)": (total.a, total.a_agree, total.threshold_a),
-            "(b)": (total.b, total.b_agree, total.threshold_b),
-            "(c)": (total.c, total.c_agree, None),
-            "all three": (total.met_agree + total.met_differ, total.met_agree, None),
-        }
-        rows += [
-            ConditionRow(
-                name=f"{name}, {label}",
-                threshold=threshold,
-                holds_agree=both,
-                holds_differ=holds - both,
-                fails_agree=agree - both,
-                fails_differ=points - agree - (holds - both),
-            )
-            for name, (holds, both, threshold) in crossed.items()
-        ]
-    return rows

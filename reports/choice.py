@@ -34,7 +34,7 @@ MOST_WORK = 5e9
 _NUM_WIDTHS = 5
 _TARGET_DRAWS = 4
 _NORM_ROUNDING = 1e-6
-# What `warnings` calls too much.
+# What is too much of an expected free share; share of signs that must agree.
 _LAZY_FREE_SHARE = 0.3
 _SIGNS = 0.6
 
@@ -197,11 +197,6 @@ def feasibility(result: ExperimentResult) -> list[Json]:
         *_margin_rows(result),
         _sign_row(result),
     ] + ([] if setting.loss == "identity" else [_loss_row(setting.loss)])
-
-
-def warnings(rows: list[Json]) -> list[Json]:
-    """Return the rows that are not met and that no width or time would meet, or none of those run here."""
-    return [row for row in rows if row["met"] is False]
 
 
 def _row(hypothesis: str, asked: str, here: str, met: bool | None, remedy: str, reachable: bool) -> Json:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from empirics.sweep.plain import finite
 from reports.statistics import summarise
@@ -243,13 +244,11 @@ class SimulatedRun(Record, frozen=True):
     misled: Number
 
 
-class Run(ByNetwork[Measures[Number]], frozen=True):
+class Run(OfBoth[Measures[Number]], frozen=True):
     """One pair of networks."""
 
     width: Count
     seed: Count
-    f: Measures[Number]
-    g: Measures[Number]
     cosines: Cosines[Number]
     agreement: Agreement[Number]
     conditions: list[Conditions]
@@ -272,6 +271,23 @@ class AtWidth(ByNetwork[Means], frozen=True):
     g: Means
     cosines: Cosines[Summary]
     agreement: Agreement[Summary]
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> "AtWidth":
+        """Return means and spreads over seeds of every number measured at one width."""
+        f, g = (Summary.of([run.relative_error(network) for run in runs]) for network in ("f", "g"))
+        return cls(
+            width=runs[0].width,
+            f=Means(**_over_seeds([run.f for run in runs]), relative_error=f),
+            g=Means(**_over_seeds([run.g for run in runs]), relative_error=g),
+            cosines=Cosines(**_over_seeds([run.cosines for run in runs])),
+            agreement=Agreement(**_over_seeds([run.agreement for run in runs])),
+        )
+
+
+def _over_seeds(records: Sequence[Record]) -> dict[str, Summary]:
+    names = records[0].__struct_fields__
+    return {name: Summary.of([getattr(record, name) for record in records]) for name in names}
 
 
 # What is summed up, or drawn of single networks -----------------------------------------------------------
@@ -480,15 +496,10 @@ class Feasible(Record, frozen=True):
     reachable: bool
 
 
-class DiagnosisAtWidth(Record, frozen=True):
+class DiagnosisAtWidth(Examined, frozen=True):
     """The counts of all seeds of one width, and medians of |term| / |signal|."""
 
     width: Count
-    points: Count
-    differ: Count
-    causes: Counts
-    enough: Counts
-    unmet: Counts
     sizes: dict[str, Number]
 
 
@@ -525,15 +536,13 @@ class Displacements(Record, frozen=True):
     difference: Number
 
 
-class Drift(ByNetwork[Displacements | None], frozen=True):
+class Drift(OfBoth[Displacements | None], frozen=True):
     """Displacements in one pair of networks."""
 
     width: Count
     seed: Count
     points: Count
     edges: list[float]
-    f: Displacements | None
-    g: Displacements | None
 
     def __post_init__(self) -> None:
         for network, counted in (("f", self.f), ("g", self.g)):
@@ -611,6 +620,47 @@ class ConditionRow(Record, frozen=True):
     holds_differ: Count
     fails_agree: Count
     fails_differ: Count
+
+
+def total_of(runs: Sequence[Run]) -> list[Conditions]:
+    """Add up counts over all seeds at the largest width; thresholds and width verdict are shared."""
+    return [
+        structs.replace(
+            first,
+            **{
+                name: sum(getattr(run.conditions[index], name) for run in runs)
+                for name, count in structs.asdict(first).items()
+                if isinstance(count, int)
+            },
+        )
+        for index, first in enumerate(runs[0].conditions)
+    ]
+
+
+def crossed(totals: Sequence[Conditions]) -> list[ConditionRow]:
+    """Cross each condition, and all of them together, with agreement."""
+    rows = []
+    for label, total in zip(("ν = d/√N", "ν = 1/√N in (a)"), totals, strict=True):
+        agree = total.met_agree + total.unmet_agree
+        points = agree + total.met_differ + total.unmet_differ
+        met = {
+            "(a)": (total.a, total.a_agree, total.threshold_a),
+            "(b)": (total.b, total.b_agree, total.threshold_b),
+            "(c)": (total.c, total.c_agree, None),
+            "all three": (total.met_agree + total.met_differ, total.met_agree, None),
+        }
+        rows += [
+            ConditionRow(
+                name=f"{name}, {label}",
+                threshold=threshold,
+                holds_agree=both,
+                holds_differ=holds - both,
+                fails_agree=agree - both,
+                fails_differ=points - agree - (holds - both),
+            )
+            for name, (holds, both, threshold) in met.items()
+        ]
+    return rows
 
 
 class Section(Record, frozen=True):

@@ -18,11 +18,10 @@ import pytest
 
 from empirics.measure import diagnosis
 from empirics.measure.simulated import Plan
-from reports.build import at_width, condition_rows, condition_totals
 from reports.claims import claims
 from reports.claims.simulated import total
 from reports.render import render
-from reports.results import SCHEMA_VERSION
+from reports.results import SCHEMA_VERSION, AtWidth, crossed, total_of
 from reports.schema import check
 from tests.test_reports.made_up import plain
 
@@ -63,13 +62,13 @@ def numbers(value, place=()):
 def test_sums_of_the_default_report_follow_from_its_runs(report):
     for section, recorded_section in zip(check(report).sections, report["sections"], strict=True):
         widths, runs, found = section.widths, section.runs, section.simulated
-        totals = condition_totals([run for run in runs if run.width == widths[-1]])
+        totals = total_of([run for run in runs if run.width == widths[-1]])
         plan = Plan(width=found.width, seeds=tuple(found.seeds), num_neurons=found.num_neurons)
         raw = [run | {"diagnosis": run["diagnosis"] | {"rows": []}} for run in recorded_section["runs"]]
         made = {
-            "by_width": [at_width([run for run in runs if run.width == width]) for width in widths],
+            "by_width": [AtWidth.of([run for run in runs if run.width == width]) for width in widths],
             "condition_totals": totals,
-            "condition_rows": condition_rows(totals),
+            "condition_rows": crossed(totals),
             "simulated": total(plan, runs, recorded_section["simulated"]),
             "diagnosis": diagnosis.total(raw, widths) | {"terms": section.diagnosis.terms},
         }
