@@ -650,7 +650,7 @@ def test_every_claim_names_its_evidence_and_command(make_holding):
     results = make_holding()
     for claim in claims(check(results)):
         assert claim.evidence
-        assert claim.command == results["provenance"].command
+        assert claim.command == results["provenance"]["command"]
 
 
 def test_trends_name_commands_that_the_program_understands():
