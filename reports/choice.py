@@ -23,6 +23,7 @@ from empirics.data import Dataset
 from empirics.experiment import ExperimentResult
 from empirics.perturb import adversarial_inputs, draw_targets, normalised
 from reports import text
+from reports.results import Choice
 from theory.setting import Scenario
 from theory.validation import Array
 
@@ -33,31 +34,11 @@ MOST_WORK = 5e9
 _NUM_WIDTHS = 5
 _TARGET_DRAWS = 4
 _NORM_ROUNDING = 1e-6
-# What `warnings` calls too much.
+# What is too much of an expected free share; share of signs that must agree.
 _LAZY_FREE_SHARE = 0.3
 _SIGNS = 0.6
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What was chosen for one data set, and the numbers that it follows from."""
-
-    T_f: float
-    T_g: float
-    epsilon: float | None  # None: √d
-    widths: tuple[int, ...]
-    width_wanted: float  # from which both free shares are at most WIDEST_FREE_SHARE at these times
-    width_cap: int
-    times_lowered: bool  # for the cap
-    initial_share_f: float  # median σ(z)/median |T f_b(z)| at the times chosen
-    initial_share_g: float
-    free_share: float  # largest mean expected free share of the two networks at the largest width
-
-    def to_json(self) -> Json:
-        """Return the fields as plain JSON values."""
-        return asdict(self) | {"widths": list(self.widths)}
 
 
 @dataclass(frozen=True)
@@ -216,11 +197,6 @@ def feasibility(result: ExperimentResult) -> list[Json]:
         *_margin_rows(result),
         _sign_row(result),
     ] + ([] if setting.loss == "identity" else [_loss_row(setting.loss)])
-
-
-def warnings(rows: list[Json]) -> list[Json]:
-    """Return the rows that are not met and that no width or time would meet, or none of those run here."""
-    return [row for row in rows if row["met"] is False]
 
 
 def _row(hypothesis: str, asked: str, here: str, met: bool | None, remedy: str, reachable: bool) -> Json:

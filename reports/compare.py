@@ -348,9 +348,7 @@ def _quantities(run: Run) -> dict[str, float | None]:
     """Return every number of a run by its path, and the errors relative to the size of what is predicted."""
     numbers = dict(_numbers(to_builtins(run), ""))
     for network in ("f", "g"):
-        error, scale = run[network].error, run[network].scale
-        ratio = error / scale if error is not None and scale else math.nan
-        numbers[f"{network}.relative_error"] = ratio if math.isfinite(ratio) else None
+        numbers[f"{network}.relative_error"] = run.relative_error(network)
     return numbers
 
 

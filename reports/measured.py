@@ -189,7 +189,7 @@ def _details(result: ExperimentResult) -> Json:
         "preparation": dataset.preparation,
         "num_test": len(dataset.X_test),
         "largest_norm": choice.largest_norm(dataset),
-        "setting": asdict(result.setting) | {"width": None},
+        "setting": asdict(result.setting),
         "width_bounds": _width_bounds(result),
         "scatter": {
             "f": drawings.scatter(result, "f"),

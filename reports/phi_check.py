@@ -3,15 +3,14 @@
 sympy is imported when it is needed: it takes long, and most commands need none.
 """
 
-from typing import Any
-
 import numpy as np
 
 import theory
-from reports import drawings
+from reports.results import Curve, MonteCarlo, PhiCheck, Quadrature, Step
+from theory.validation import Array
 
 
-def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> dict[str, Any]:
+def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> PhiCheck:
     """Derive Φ by both routes and compare the closed form with quadrature and Monte Carlo."""
     from sympy import lambdify  # noqa: PLC0415
 
@@ -20,12 +19,7 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
     ex = theory.expressions
     closed = lambdify((ex.rho, ex.gamma), theory.phi_expr(), "numpy")
     quadrature = [
-        {
-            "rho": rho,
-            "negative_slope": slope,
-            "closed_form": float(closed(rho, slope)),
-            "quadrature": theory.phi_quadrature(rho, negative_slope=slope),
-        }
+        Quadrature(rho, slope, float(closed(rho, slope)), theory.phi_quadrature(rho, negative_slope=slope))
         for slope in slopes
         for rho in rhos
     ]
@@ -37,35 +31,28 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
     deviation = (sampled.mean - exact) / sampled.standard_error
     order = np.argsort(exact, axis=None)
     axis = np.linspace(-1.0, 1.0, 81)
-    return {
-        "curves": [
-            {
-                "negative_slope": slope,
-                "rho": drawings.rounded(axis),
-                "closed_form": drawings.rounded(closed(axis, slope)),
-            }
-            for slope in slopes
-        ],
-        "routes": {route: _derivation(route) for route in ("plackett", "polar", "series")},
-        "quadrature": quadrature,
-        "largest_difference": float(
-            np.max([abs(row["closed_form"] - row["quadrature"]) for row in quadrature])
+    return PhiCheck(
+        curves=[Curve(slope, *map(_rounded, (axis, closed(axis, slope)))) for slope in slopes],
+        routes={route: _derivation(route) for route in ("plackett", "polar", "series")},
+        quadrature=quadrature,
+        largest_difference=max(abs(row.closed_form - row.quadrature) for row in quadrature),
+        monte_carlo=MonteCarlo(
+            negative_slope=sampled_slope,
+            num_draws=num_draws,
+            exact=exact.flat[order].tolist(),
+            mean=sampled.mean.flat[order].tolist(),
+            standard_error=sampled.standard_error.flat[order].tolist(),
+            largest_deviation=float(np.abs(deviation).max()),
         ),
-        "monte_carlo": {
-            "negative_slope": sampled_slope,
-            "num_draws": num_draws,
-            "exact": exact.flat[order].tolist(),
-            "mean": sampled.mean.flat[order].tolist(),
-            "standard_error": sampled.standard_error.flat[order].tolist(),
-            "largest_deviation": float(np.abs(deviation).max()),
-        },
-    }
+    )
 
 
-def _derivation(route: "theory.Route") -> list[dict[str, Any]]:
+def _rounded(values: Array) -> list[float]:
+    return [float(f"{value:.5g}") for value in values.tolist()]
+
+
+def _derivation(route: "theory.Route") -> list[Step]:
     from sympy import latex  # noqa: PLC0415
 
-    return [
-        {"statement": step.statement, "latex": latex(step.expression), "holds": step.holds()}
-        for step in theory.derive_phi(route).steps
-    ]
+    steps = theory.derive_phi(route).steps
+    return [Step(step.statement, latex(step.expression), step.holds()) for step in steps]

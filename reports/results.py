@@ -3,10 +3,14 @@
 What is not known (a NaN, an infinity, a quantity that does not apply) is None, null in JSON.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
+from msgspec import structs
 
+from empirics.sweep.plain import finite
+from reports.statistics import summarise
 from reports.text import legible
 from reports.verdicts import Claim
 
@@ -177,6 +181,11 @@ class Summary(Spread, frozen=True):
     high: Number
     n: Count
 
+    @classmethod
+    def of(cls, values: Sequence[Number]) -> "Summary":
+        """Return the summary of one value a seed."""
+        return msgspec.convert(finite(vars(summarise(values))), cls)
+
 
 class Means(Measures[Summary], frozen=True):
     """Means over seeds, and that of the error relative to the size of what is predicted."""
@@ -235,13 +244,11 @@ class SimulatedRun(Record, frozen=True):
     misled: Number
 
 
-class Run(ByNetwork[Measures[Number]], frozen=True):
+class Run(OfBoth[Measures[Number]], frozen=True):
     """One pair of networks."""
 
     width: Count
     seed: Count
-    f: Measures[Number]
-    g: Measures[Number]
     cosines: Cosines[Number]
     agreement: Agreement[Number]
     conditions: list[Conditions]
@@ -249,6 +256,11 @@ class Run(ByNetwork[Measures[Number]], frozen=True):
     certificates: dict[str, Certified]
     diagnosis: Examined
     simulated: SimulatedRun | None = None
+
+    def relative_error(self, network: str) -> float | None:
+        """Return the error of a network relative to the size of what is predicted."""
+        error, scale = self[network].error, self[network].scale
+        return error / scale if error is not None and scale else None
 
 
 class AtWidth(ByNetwork[Means], frozen=True):
@@ -259,6 +271,23 @@ class AtWidth(ByNetwork[Means], frozen=True):
     g: Means
     cosines: Cosines[Summary]
     agreement: Agreement[Summary]
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> "AtWidth":
+        """Return means and spreads over seeds of every number measured at one width."""
+        f, g = (Summary.of([run.relative_error(network) for run in runs]) for network in ("f", "g"))
+        return cls(
+            width=runs[0].width,
+            f=Means(**_over_seeds([run.f for run in runs]), relative_error=f),
+            g=Means(**_over_seeds([run.g for run in runs]), relative_error=g),
+            cosines=Cosines(**_over_seeds([run.cosines for run in runs])),
+            agreement=Agreement(**_over_seeds([run.agreement for run in runs])),
+        )
+
+
+def _over_seeds(records: Sequence[Record]) -> dict[str, Summary]:
+    names = records[0].__struct_fields__
+    return {name: Summary.of([getattr(record, name) for record in records]) for name in names}
 
 
 # What is summed up, or drawn of single networks -----------------------------------------------------------
@@ -467,15 +496,10 @@ class Feasible(Record, frozen=True):
     reachable: bool
 
 
-class DiagnosisAtWidth(Record, frozen=True):
+class DiagnosisAtWidth(Examined, frozen=True):
     """The counts of all seeds of one width, and medians of |term| / |signal|."""
 
     width: Count
-    points: Count
-    differ: Count
-    causes: Counts
-    enough: Counts
-    unmet: Counts
     sizes: dict[str, Number]
 
 
@@ -512,15 +536,13 @@ class Displacements(Record, frozen=True):
     difference: Number
 
 
-class Drift(ByNetwork[Displacements | None], frozen=True):
+class Drift(OfBoth[Displacements | None], frozen=True):
     """Displacements in one pair of networks."""
 
     width: Count
     seed: Count
     points: Count
     edges: list[float]
-    f: Displacements | None
-    g: Displacements | None
 
     def __post_init__(self) -> None:
         for network, counted in (("f", self.f), ("g", self.g)):
@@ -542,19 +564,24 @@ class Applied(Record, frozen=True):
     widths: bool
 
 
-class Choice(Record, frozen=True):
-    """As `reports.choice.Choice`, with what was made of it."""
+class Choice(Record, frozen=True, kw_only=True):
+    """What was chosen for one data set, and the numbers that it follows from."""
 
     T_f: float
     T_g: float
-    epsilon: float | None
-    widths: list[Count]
-    width_wanted: Number
+    epsilon: float | None  # None: √d
+    widths: tuple[Count, ...]
+    width_wanted: Number  # from which both free shares are at most WIDEST_FREE_SHARE at these times
     width_cap: Count
-    times_lowered: bool
-    initial_share_f: Number
+    times_lowered: bool  # for the cap
+    initial_share_f: Number  # median σ(z)/median |T f_b(z)| at the times chosen
     initial_share_g: Number
-    free_share: Number
+    free_share: Number  # largest mean expected free share of the two networks at the largest width
+
+
+class ChoiceUsed(Choice, frozen=True, kw_only=True):
+    """What was chosen, which of it these experiments have, and the shares that `reports.choice` asks for."""
+
     applied: Applied
     shares: dict[str, float]
 
@@ -595,6 +622,47 @@ class ConditionRow(Record, frozen=True):
     fails_differ: Count
 
 
+def total_of(runs: Sequence[Run]) -> list[Conditions]:
+    """Add up counts over all seeds at the largest width; thresholds and width verdict are shared."""
+    return [
+        structs.replace(
+            first,
+            **{
+                name: sum(getattr(run.conditions[index], name) for run in runs)
+                for name, count in structs.asdict(first).items()
+                if isinstance(count, int)
+            },
+        )
+        for index, first in enumerate(runs[0].conditions)
+    ]
+
+
+def crossed(totals: Sequence[Conditions]) -> list[ConditionRow]:
+    """Cross each condition, and all of them together, with agreement."""
+    rows = []
+    for label, total in zip(("ν = d/√N", "ν = 1/√N in (a)"), totals, strict=True):
+        agree = total.met_agree + total.unmet_agree
+        points = agree + total.met_differ + total.unmet_differ
+        met = {
+            "(a)": (total.a, total.a_agree, total.threshold_a),
+            "(b)": (total.b, total.b_agree, total.threshold_b),
+            "(c)": (total.c, total.c_agree, None),
+            "all three": (total.met_agree + total.met_differ, total.met_agree, None),
+        }
+        rows += [
+            ConditionRow(
+                name=f"{name}, {label}",
+                threshold=threshold,
+                holds_agree=both,
+                holds_differ=holds - both,
+                fails_agree=agree - both,
+                fails_differ=points - agree - (holds - both),
+            )
+            for name, (holds, both, threshold) in met.items()
+        ]
+    return rows
+
+
 class Section(Record, frozen=True):
     """All that was found on one data set."""
 
@@ -621,7 +689,7 @@ class Section(Record, frozen=True):
     feasibility: list[Feasible]
     diagnosis: Diagnosis
     drift: list[Drift]
-    choice: Choice | None
+    choice: ChoiceUsed | None
     simulated: Simulated | None
 
     def __post_init__(self) -> None:

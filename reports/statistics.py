@@ -42,8 +42,8 @@ class Summary:
     n: int
 
 
-def summarise(values: Sequence[float]) -> Summary:
-    """Return mean, spread and interval of one value a seed."""
+def summarise(values: Sequence[float | None]) -> Summary:
+    """Return mean, spread and interval of one value a seed; what is None is not known, as NaN."""
     array = np.asarray(values, dtype=np.float64)
     n = len(array)
     mean = float(array.mean())

@@ -5,9 +5,8 @@ A claim has a statement, a source, a hypothesis, a prediction, a measurement and
 finite makes a claim unknown, never true.  Pure functions of results.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
 
 from reports.claims.agreement import agreement, width_trend
 from reports.claims.certificates import certificates
@@ -110,19 +109,13 @@ def claims(results: Results) -> list[Claim]:
     return [replace(claim, command=command, decision=claim.decision if claim.met else "") for claim in judged]
 
 
-@runtime_checkable
-class Shown(Protocol):
-    """What judges a claim and brings the blocks that show it."""
-
-    def shown(self, section: Section, key: str) -> Iterable[Block]:
-        """Return blocks from the results of a data set; anchors and drawings are named after its key."""
-
-
 def shown(section: Section, key: str) -> Iterator[Block]:
-    """Yield the blocks that claims bring of a data set."""
+    """Yield the blocks of a data set that come with its claims: of what judges one and has a `shown`, too.
+
+    Anchors and drawings are named after the key of the data set.
+    """
     for judge in OF_SECTIONS:
-        if isinstance(judge, Shown):
-            yield from judge.shown(section, key)
+        yield from getattr(judge, "shown", lambda *_: ())(section, key)
 
 
 def _seen(claim: Claim, section: Section) -> Claim:

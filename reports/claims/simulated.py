@@ -1,9 +1,9 @@
 """Certificates by simulation of single neurons are right, lazy or not; sums of what was simulated."""
 
-import math
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import convert
 from scipy import stats
 
 from empirics.measure.certified import COUNTS, DELTA, DYNAMICS
@@ -11,40 +11,40 @@ from empirics.measure.simulated import Plan
 from reports import text
 from reports.claims.certificates import VIOLATION, wrong_shares
 from reports.judging import CONFIDENCE, together, unmeasured
-from reports.results import Section
-from reports.statistics import summarise
+from reports.results import Certified, Number, OfBoth, Run, Scanned, Section, Simulated, Summary
 from reports.verdicts import FALSE_ALARM, MISSED, Claim, verdict
 
 
-def total(plan: Plan, runs: list[dict[str, Any]], details: dict[str, Any]) -> dict[str, Any]:
+def total(plan: Plan, runs: Sequence[Run], drawn: Mapping[str, Any]) -> Simulated:
     """Add up the simulations of a section over its seeds."""
-    records = [run["simulated"] for run in runs if "simulated" in run]
-    failures = {name: [record["failure"][name] for record in records] for name in ("f", "g")}
-    return details | {
-        "width": plan.width,
-        "num_neurons": plan.num_neurons,
-        "seeds": list(plan.seeds),
-        "delta": DELTA,
-        "totals": {
-            kind: {name: sum(record["counts"][kind][name] for record in records) for name in COUNTS}
+    records = [run.simulated for run in runs if run.simulated is not None]
+    f, g = ([value for record in records if (value := record.failure[n]) is not None] for n in ("f", "g"))
+    return Simulated(
+        num_points=drawn["num_points"],
+        scan=convert(drawn["scan"], list[Scanned]),
+        width=plan.width,
+        num_neurons=plan.num_neurons,
+        seeds=list(plan.seeds),
+        delta=DELTA,
+        totals={
+            kind: Certified(
+                **{name: sum(getattr(record.counts[kind], name) for record in records) for name in COUNTS}
+            )
             for kind in ("simulation", *DYNAMICS)
         },
-        "failure": {
-            name: max((value for value in values if not math.isnan(value)), default=math.nan)
-            for name, values in failures.items()
-        },
-        "misled": records[0]["misled"],
-        **{
-            group: {
-                network: {
-                    name: asdict(summarise([record[group][network][name] for record in records]))
-                    for name in records[0][group][network]
-                }
-                for network in ("f", "g")
-            }
-            for group in ("sign_match", "error")
-        },
-    }
+        failure=OfBoth(f=max(f, default=None), g=max(g, default=None)),
+        misled=records[0].misled,
+        sign_match=_over_seeds([record.sign_match for record in records]),
+        error=_over_seeds([record.error for record in records]),
+    )
+
+
+def _over_seeds(records: Sequence[OfBoth[dict[str, Number]]]) -> OfBoth[dict[str, Summary]]:
+    f, g = (
+        {name: Summary.of([record[network][name] for record in records]) for name in records[0][network]}
+        for network in ("f", "g")
+    )
+    return OfBoth(f=f, g=g)
 
 
 def simulated(section: Section) -> Claim:

@@ -2,7 +2,7 @@
 
 from reports import text
 from reports.judging import CONFIDENCE, judge_share
-from reports.results import Section
+from reports.results import Section, Trend
 from reports.verdicts import Claim, verdict
 
 # Share of the points where the published conditions hold that may differ: excluded where the claim holds.
@@ -72,9 +72,6 @@ def theorem(section: Section, label_noise: str) -> Claim:
     )
 
 
-def trends() -> list[dict[str, str]]:
+def trends() -> list[Trend]:
     """Return what the published conditions say about what is held fixed here, and the command to vary it."""
-    return [
-        {"over": over, "says": says, "command": f"perturblearn sweep {chosen} --out my-sweep"}
-        for over, says, chosen in TRENDS
-    ]
+    return [Trend(over, says, f"perturblearn sweep {chosen} --out my-sweep") for over, says, chosen in TRENDS]

@@ -7,7 +7,7 @@ from msgspec.structs import asdict as fields_of
 from reports.inline import Content, rich
 from reports.numbers import picked, records
 from reports.page import Block, List, Prose, Table, note, say, table
-from reports.results import Choice, Orthogonality, PriorRatios, Section, Setting
+from reports.results import ChoiceUsed, Orthogonality, PriorRatios, Section, Setting
 from reports.text import count, number
 
 _MET = {True: "yes", False: "no", None: "not known"}
@@ -36,7 +36,7 @@ def feasible(section: Section, key: str) -> Iterator[Block]:
         yield from _chosen(section.choice, section.setting, section.seeds[0])
 
 
-def _chosen(chosen: Choice, setting: Setting, seed: int) -> Iterator[Block]:
+def _chosen(chosen: ChoiceUsed, setting: Setting, seed: int) -> Iterator[Block]:
     shares, applied, own = chosen.shares, chosen.applied, chosen.epsilon is None
     norm = "√d, as every training row has that norm" if own else "the median norm of the training rows"
     lowered = f"""; for that cap times were lowered to a free share of {number(100 * shares["capped_free"])}

@@ -36,9 +36,9 @@ def section(tiny_results):
 
 
 @pytest.fixture
-def build_section(tiny_results, monkeypatch):
+def build_section(tiny, monkeypatch):
     """Build one section; the check of Φ, which does not depend on it, is taken from the tiny report."""
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
 
     def build_one(data, *, widths=(4, 16), seeds=(0, 1), **fields):
         base = ExperimentConfig(data=data, width=1, **fields)

@@ -140,8 +140,8 @@ def test_fields_asked_for_are_kept_and_the_choice_is_made_for_them(own_data):
     assert series(DigitsData(), preset="published", fields={"T_f": 7.0}).base.T_f == 7.0
 
 
-def test_report_says_which_choices_were_used(own_data, tiny_results, monkeypatch):
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+def test_report_says_which_choices_were_used(own_data, tiny, monkeypatch):
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
     made = series(own_data, num_seeds=2, fields={"T_f": 7.0})
     small = Series(base=made.base, widths=(8, 16), seeds=(0, 1), choice=made.choice)
     (section,) = plain(build([small], provenance=provenance(command="test", device="cpu")))["sections"]

@@ -47,9 +47,9 @@ SILENCE = terminal.SILENCE  # which most tests switch off
 
 
 @pytest.fixture
-def quick_phi(tiny_results, monkeypatch):
+def quick_phi(tiny, monkeypatch):
     """Take the check of Φ from the tiny report: it does not depend on the command line."""
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
 
 
 @pytest.fixture

@@ -5,23 +5,32 @@ and of its sweeps, each with the claims that were made of them.  Where a rule is
 again.
 """
 
+import csv
+import io
 import json
 import lzma
+import re
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from empirics.campaigns import orthogonal, wide
+from empirics.measure import diagnosis
+from empirics.measure.simulated import Plan
 from empirics.sweep.plan import plan_of_configs
 from empirics.wide import WIDE
-from reports.build import SCHEMA_VERSION
 from reports.claims import claims
 from reports.claims.orthogonal.rows import OrthogonalRow
+from reports.claims.simulated import total
 from reports.orthogonal import build as orthogonal_results
+from reports.render import render
+from reports.results import SCHEMA_VERSION, AtWidth, crossed, total_of
 from reports.runs import Row, rows_of
 from reports.schema import check
 from reports.sweeps import build as sweep_results
+from tests.test_reports.made_up import plain
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 # Sums of some thousand numbers in another order, times the amplification of differences of means.
@@ -38,11 +47,6 @@ def assert_same(made, expected):
         numbers, known = one.pop("numbers"), other.pop("numbers")
         assert {name: numbers[name] for name in known} == pytest.approx(known, **ROUNDING)
         assert {name: one[name] for name in other} == other
-
-
-def test_claims_of_the_default_report():
-    results = recorded("report") | {"schema_version": SCHEMA_VERSION}
-    assert_same(claims(check(results)), results["claims"])
 
 
 def test_claims_of_a_published_block():
@@ -72,3 +76,61 @@ def test_claims_of_orthogonal_samples(name, options):
     found = recorded(name)
     made = orthogonal_results(orthogonal.Part(**options), rows_of(found["rows"], OrthogonalRow))
     assert_same(made.claims, found["claims"])
+
+
+@pytest.fixture(scope="module")
+def report():
+    return recorded("report") | {"schema_version": SCHEMA_VERSION}
+
+
+def test_claims_of_the_default_report(report):
+    assert_same(claims(check(report)), report["claims"])
+
+
+def numbers(value, place=()):
+    """Yield what is nested by its place, so that it can be compared up to rounding."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from numbers(item, (*place, key))
+    if not isinstance(value, (dict, list)):
+        yield place, value
+
+
+def test_sums_of_the_default_report_follow_from_its_runs(report):
+    for section, recorded_section in zip(check(report).sections, report["sections"], strict=True):
+        widths, runs, found = section.widths, section.runs, section.simulated
+        totals = total_of([run for run in runs if run.width == widths[-1]])
+        plan = Plan(width=found.width, seeds=tuple(found.seeds), num_neurons=found.num_neurons)
+        raw = [run | {"diagnosis": run["diagnosis"] | {"rows": []}} for run in recorded_section["runs"]]
+        made = {
+            "by_width": [AtWidth.of([run for run in runs if run.width == width]) for width in widths],
+            "condition_totals": totals,
+            "condition_rows": crossed(totals),
+            "simulated": total(plan, runs, recorded_section["simulated"]),
+            "diagnosis": diagnosis.total(raw, widths) | {"terms": section.diagnosis.terms},
+        }
+        for name, part in made.items():
+            # Medians are of single points, which are not recorded.
+            expected = [item for item in numbers(plain(getattr(section, name))) if "sizes" not in item[0]]
+            for (place, value), (same, known) in zip(
+                sorted(numbers(plain(part))), sorted(expected), strict=True
+            ):
+                assert place == same
+                if isinstance(known, float):
+                    assert value == pytest.approx(known, **ROUNDING), (name, *place)
+                else:
+                    assert value == known, (name, *place)
+
+
+def test_files_of_numbers_hold_what_was_recorded(report):
+    page = re.findall(r'download="([^"]*)" href="data:text/csv;charset=utf-8,([^"]*)"', render(check(report)))
+    files = {name: list(csv.DictReader(io.StringIO(unquote(content)))) for name, content in page}
+    for section, name in zip(report["sections"], ("digits-1-vs-2", "shifted-gaussian"), strict=True):
+        for file, part in (("by-width", "by_width"), ("runs", "runs"), ("conditions", "condition_rows")):
+            rows = files[f"{name}-{file}.csv"]
+            for row, record in zip(rows, section[part], strict=True):
+                recorded_numbers = {".".join(map(str, place)): value for place, value in numbers(record)}
+                assert row == {
+                    column: "" if recorded_numbers[column] is None else str(recorded_numbers[column])
+                    for column in row
+                }

@@ -312,8 +312,8 @@ def test_section_without_a_plane_says_so(one_section):
 SCRIPT = "<script>alert(1)</script>"
 
 
-def test_text_of_the_data_is_never_markup(tiny_results, tiny_provenance, tmp_path, monkeypatch):
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+def test_text_of_the_data_is_never_markup(tiny, tiny_provenance, tmp_path, monkeypatch):
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
     path = tmp_path / "<img src=x onerror=alert(1)>&amp;{{ 7*7 }}.csv"
     other = '"><svg onload=alert(1)>'
     quoted = other.replace('"', '""')

@@ -653,9 +653,9 @@ def test_every_claim_names_its_evidence_and_command(make_holding):
 
 
 def test_trends_name_commands_that_the_program_understands():
-    assert [row["over"] for row in trends()] == ["d", "ε", "m", "T_f, T_g", "T_g", "N", "γ"]
+    assert [row.over for row in trends()] == ["d", "ε", "m", "T_f, T_g", "T_g", "N", "γ"]
     for row in trends():
-        words = shlex.split(row["command"])
+        words = shlex.split(row.command)
         assert words[0] == "perturblearn"
         _, bound, _ = APP.parse_args(words[1:], exit_on_error=False)
         options = bound.arguments["options"]
