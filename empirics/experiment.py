@@ -168,20 +168,20 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     points_f = Points(
         initial=evaluate(trained_f.initial, Z),
         final=evaluate(trained_f.final, Z),
-        predicted=theory.f_predict(Z, dataset.X, dataset.y, negative_slope=slope),
-        published=theory.f_hat(Z, dataset.X, dataset.y, negative_slope=slope),
+        predicted=theory.f_predict(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
+        published=theory.f_hat(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
     )
     points_g = Points(
         initial=evaluate(trained_g.initial, Z),
         final=evaluate(trained_g.final, Z),
-        predicted=theory.g_predict(Z, X_adv, y_adv, negative_slope=slope),
-        published=theory.g_hat(Z, dataset.X, dataset.y, X_adv, negative_slope=slope),
+        predicted=theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope),
+        published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),
     )
     for name, points in (("f", points_f), ("g", points_g)):
         if not np.isfinite([points.initial, points.final]).all():
             msg = f"outputs of {name} must be finite, got some that are not in {config.precision}"
             raise FloatingPointError(msg)
-    gradient = theory.perturbation_direction(dataset.X, dataset.y, kind="gradient", negative_slope=slope)
+    gradient = theory.perturbation_direction(X=dataset.X, y=dataset.y, kind="gradient", negative_slope=slope)
     return ExperimentResult(
         config=config,
         setting=setting,
@@ -223,7 +223,7 @@ def _measure(
     trained: Trained, points: Points, dataset: Dataset, inputs: Array, setting: Setting
 ) -> NetworkMeasurement:
     Z, T, width = dataset.X_test, trained.T, setting.width
-    kappa = theory.kappa(Z, inputs)
+    kappa = theory.kappa(Z, X=inputs)
     s = theory.preactivation_scale(Z)
     bounded = np.isfinite(setting.lipschitz)
     free = tau = np.full(len(Z), np.nan)  # no law where ℓ' is not bounded
@@ -233,7 +233,7 @@ def _measure(
         counts = count_neurons(trained, Z, kappa)
     else:
         weights = np.asarray(trained.sample_weights)
-        counts = count_neurons(trained, Z, reach=theory.weighted_kappa(Z, inputs, weights))
+        counts = count_neurons(trained, Z, reach=theory.weighted_kappa(Z, X=inputs, weights=weights))
     error = np.full(len(Z), np.nan)
     if T > 0:
         error = (points.final - points.initial) / T - points.predicted
@@ -266,7 +266,7 @@ def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) 
     points = as_tensor(dataset.X, dtype=network.weight.dtype, device=network.weight.device)
     initial = network.input_gradients(points).cpu().numpy()
     paper = theory.perturbation_direction(
-        dataset.X, dataset.y, kind="paper", negative_slope=network.negative_slope
+        X=dataset.X, y=dataset.y, kind="paper", negative_slope=network.negative_slope
     )
 
     def mean(A: Array, B: Array) -> float:
@@ -293,7 +293,7 @@ def _count_conditions(
     label_noise: theory.LabelNoise,
 ) -> ConditionCounts:
     conditions = theory.conditions.evaluate(
-        dataset.X_test, dataset.X, dataset.y, X_adv, setting, label_noise=label_noise
+        dataset.X_test, X=dataset.X, y=dataset.y, X_adv=X_adv, setting=setting, label_noise=label_noise
     )
     a, b, c = (conditions[name].holds for name in "abc")
     met, agree = a & b & c, agrees(f.final, g.final)
@@ -331,7 +331,7 @@ def _agreement(
         directions = network.input_gradients(as_tensor(dataset.X, dtype=torch.float32)).numpy()
         R = normalised(directions + setting.T_f * gradient, y_adv, epsilon=setting.epsilon)
         inputs = adversarial_inputs(dataset.X, R, scenario=setting.scenario)
-        g_b = theory.g_predict(Z, inputs, y_adv, negative_slope=slope)
+        g_b = theory.g_predict(Z, X_adv=inputs, y_adv=y_adv, negative_slope=slope)
         untrained.append(expected(evaluate(network, Z) + setting.T_f * f.predicted, g_b))
     return Agreement(
         measured=agreement(f.final, g.final),

@@ -148,18 +148,26 @@ class _Family:
     @cached_property
     def f_b(self) -> tuple[Array, Array]:
         """f_b at the training and the test points."""
-        return self.split(theory.f_predict(self.points, *self.clean, negative_slope=self.slope))
+        return self.split(
+            theory.f_predict(self.points, X=self.dataset.X, y=self.dataset.y, negative_slope=self.slope)
+        )
 
     @cached_property
     def gradient(self) -> Array:
         """∇f_b at the training points."""
-        kink = theory.perturbation_direction(*self.clean, kind="kink", negative_slope=self.slope)
+        kink = theory.perturbation_direction(
+            X=self.dataset.X, y=self.dataset.y, kind="kink", negative_slope=self.slope
+        )
         return self.published_direction + kink
 
     @cached_property
     def published_direction(self) -> Array:
         """The published u at the training points."""
-        return theory.perturbation_direction(*self.clean, kind="paper", negative_slope=self.slope)
+        return np.asarray(
+            theory.perturbation_direction(
+                X=self.dataset.X, y=self.dataset.y, kind="paper", negative_slope=self.slope
+            )
+        )
 
     @cached_property
     def class_direction(self) -> Array:
@@ -186,7 +194,7 @@ class _Family:
 
     def g_b(self, X_adv: Array, y_adv: Array) -> tuple[Array, Array]:
         """Return g_b at the training and the test points."""
-        return self.split(theory.g_predict(self.points, X_adv, y_adv, negative_slope=self.slope))
+        return self.split(theory.g_predict(self.points, X_adv=X_adv, y_adv=y_adv, negative_slope=self.slope))
 
     def wide_g_b(self, y_adv: Array, config: ExperimentConfig) -> tuple[Array, Array]:
         """Return g_b for perturbations along ∇f_b: nothing is trained."""
@@ -216,7 +224,7 @@ class _Network:
             f"accuracy_{name}_test": accuracy(self.on_test, dataset.y_test),
         }
         if np.isfinite(LIPSCHITZ[trained.loss]):
-            kappa = theory.kappa(Z, self._inputs)
+            kappa = theory.kappa(Z, X=self._inputs)
             counts = count_neurons(trained, Z, kappa)
             L, s = LIPSCHITZ[trained.loss], theory.preactivation_scale(Z)
             free = theory.free_fraction(T=trained.T, kappa=kappa, s=s, width=width, lipschitz=L)
@@ -228,7 +236,7 @@ class _Network:
             }
         else:
             assert trained.sample_weights is not None  # every solver records them
-            reach = theory.weighted_kappa(Z, self._inputs, trained.sample_weights)
+            reach = theory.weighted_kappa(Z, X=self._inputs, weights=trained.sample_weights)
             counts = count_neurons(trained, Z, reach=reach)
         values[f"flipped_{name}"] = float(counts.flipped.mean() / width)
         return values

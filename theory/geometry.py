@@ -4,11 +4,16 @@ The trained bias adds 1 to every inner product: k(x, z) = ⟨x, z⟩ + 1.  A pre
 variance s(z)² = ‖z‖²/d + 1 at initialisation.
 """
 
+from typing import Any, TypeVar
+
+import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.validation import Array, as_points
+from theory import libraries
+from theory.validation import AnyArray, Array, as_points, data_by_keyword
 
+_T = TypeVar("_T")
 # Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
 _BLOCK = 1 << 19
 
@@ -39,7 +44,8 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
         return Z @ X.T + 1
 
 
-def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
+@data_by_keyword
+def kappa(Z: ArrayLike, *, X: ArrayLike) -> Array:
     """Return κ(z) = (1/N) Σ_n |k(x_n, z)|, the largest speed of a pre-activation per unit readout.
 
     Parameters
@@ -72,7 +78,7 @@ def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
     return np.where(np.isnan(values), np.inf, values)
 
 
-def preactivation_scale(Z: ArrayLike) -> Array:
+def preactivation_scale(Z: ArrayLike) -> AnyArray:
     """Return s(z) = √(‖z‖²/d + 1), the standard deviation of a pre-activation at initialisation.
 
     Parameters
@@ -94,12 +100,17 @@ def preactivation_scale(Z: ArrayLike) -> Array:
     -----
     Source: `expressions.SCALE`; Derivation 1.
     """
-    return scales(as_points("Z", Z))
+    (points,) = libraries.same_library(Z=Z)
+    if isinstance(points, np.ndarray):
+        return scales(as_points("Z", points))
+    return libraries.scales(libraries.floating("Z", points, points))
 
 
-def finite(values: Array) -> Array:
+def finite(values: _T) -> _T:
     """Return NaN for what is not finite: of a sum that overflowed not even the sign is known."""
-    return np.where(np.isfinite(values), values, np.nan)
+    xp: Any = array_api_compat.array_namespace(values)
+    kept: _T = xp.where(xp.isfinite(values), values, xp.nan)
+    return kept
 
 
 def scales(Z: Array) -> Array:

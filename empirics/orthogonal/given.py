@@ -275,10 +275,10 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
         X_adv = limit_perturbations(data.X, limit, targets, **_perturbation(config))
         found = transfer(
             data.X_test,
-            data.X,
-            data.y,
-            X_adv,
-            targets,
+            X=data.X,
+            y=data.y,
+            X_adv=X_adv,
+            y_adv=targets,
             negative_slope=config.negative_slope,
             multipliers=known,
         )

@@ -23,11 +23,11 @@ def test_sides_are_predictors_and_thresholds(problem):
     Z, X, y, X_adv, setting = problem
     found = evaluate(*problem, constant=0.1)
     thresholds = theory.margin_thresholds(setting, constant=0.1)
-    np.testing.assert_array_equal(found["a"].lhs, np.abs(theory.f_hat(Z, X, y)))
-    np.testing.assert_array_equal(found["b"].lhs, np.abs(theory.g_hat(Z, X, y, X_adv)))
+    np.testing.assert_array_equal(found["a"].lhs, np.abs(theory.f_hat(Z, X=X, y=y)))
+    np.testing.assert_array_equal(found["b"].lhs, np.abs(theory.g_hat(Z, X=X, y=y, X_adv=X_adv)))
     assert set(found["a"].rhs) == {thresholds.a.value}
     assert set(found["b"].rhs) == {thresholds.b.value}
-    same = np.sign(theory.f_hat(Z, X, y)) == np.sign(theory.g_hat(Z, X, y, X_adv))
+    same = np.sign(theory.f_hat(Z, X=X, y=y)) == np.sign(theory.g_hat(Z, X=X, y=y, X_adv=X_adv))
     np.testing.assert_array_equal(found["c"].holds, same)
     assert found["width"].rhs[0] == theory.published_width(setting, constant=0.1)
 

@@ -123,7 +123,7 @@ def test_the_theory_stands_what_is_drawn(data, slope):
     K = phi(X, negative_slope=slope)
     assert K.min() >= slope - ROUNDING
     assert K.max() <= (1 + slope**2) / 2 + ROUNDING
-    assert np.isfinite(kappa(X, X)).all()
+    assert np.isfinite(kappa(X, X=X)).all()
     assert (preactivation_scale(X) >= 1).all()
 
 

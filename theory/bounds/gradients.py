@@ -221,9 +221,10 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
 def _direction(X: Array, y: Array, slope: float) -> Array:
     """Return ∇f_b at the samples; NaN, of which nothing is proved, where it overflows."""
     try:
-        return perturbation_direction(X, y, negative_slope=slope)
+        direction: Array = perturbation_direction(X=X, y=y, negative_slope=slope)
     except FloatingPointError:
-        return np.full(X.shape, np.nan)
+        direction = np.full(X.shape, np.nan)
+    return direction
 
 
 # Terms ---------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from theory.bounds.moments import (
 from theory.bounds.speeds import EPS, Speeds
 from theory.predictors import f_predict
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_choice, check_probability
+from theory.validation import Array, as_labels, as_points, check_choice, check_probability, data_by_keyword
 
 Dynamics = Literal["descent", "flow"]
 DYNAMICS = ("descent", "flow")
@@ -87,13 +87,14 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
 
 
 @QUIET
+@data_by_keyword
 def kernel_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
     """Return A₁(z), the fluctuation of the kernel at initialisation around its mean f_b(z).
@@ -133,13 +134,14 @@ def kernel_bound(
 
 
 @QUIET
+@data_by_keyword
 def flip_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
     """Return A₂(z): what neurons that change their activation add to f(z; T)/T, at most.
@@ -175,13 +177,14 @@ def flip_bound(
 
 
 @QUIET
+@data_by_keyword
 def drift_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
     """Return M(z) + F(z), which replaces A₂ for gradient flow: bias and fluctuation of flips.
@@ -216,13 +219,14 @@ def drift_bound(
 
 
 @QUIET
+@data_by_keyword
 def margin_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
     dynamics: Dynamics = "descent",
     sides: Literal[1, 2] = 2,
@@ -273,7 +277,7 @@ def margin_bound(
         raise ValueError(msg)
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
-    mean = f_predict(problem.at.Z, problem.at.X, problem.at.y, negative_slope=setting.negative_slope)
+    mean = f_predict(problem.at.Z, X=problem.at.X, y=problem.at.y, negative_slope=setting.negative_slope)
     terms: dict[str, Array] = {
         "initial network and kernel": _start(problem, mean, (1 - FLIPS_RISK) * risk, sides)
     }

@@ -21,7 +21,7 @@ from theory.certificates.lazy import AgreementCertificate, Certificate, certify
 from theory.geometry import scales
 from theory.kernel.rows import phi_of_angle
 from theory.setting import Setting
-from theory.validation import Array, as_labels, check_choice, check_probability
+from theory.validation import Array, as_labels, check_choice, check_probability, data_by_keyword
 
 # Every interval is widened by this part of the sizes in it: far above the roundings of its arithmetic.
 _WIDER = 1e-11
@@ -185,14 +185,15 @@ class _Inputs(NamedTuple):
         return pairs, squares
 
 
+@data_by_keyword
 def certify_agreement_a_priori(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     dynamics: Dynamics = "descent",
 ) -> AprioriCertificate:
     """Prove whether f and g have the same sign at query points, before either is initialised.
@@ -240,7 +241,7 @@ def certify_agreement_a_priori(
     X, y = checked(X, y, setting)
     t = as_labels("y_adv", y_adv, length=len(X))
     share = check_probability("delta", delta, parts=3)
-    f = certify(Z, X, y, setting, share, network="f", dynamics=dynamics)
+    f = certify(Z, X=X, y=y, setting=setting, delta=share, network="f", dynamics=dynamics)
     f = Certificate(np.where(np.isfinite(f.predictor), f.predictor, np.nan), f.bound)
     return _stages(f, np.asarray(Z, dtype=np.float64), X, y, t, setting, share, dynamics)
 

@@ -9,19 +9,20 @@ from numpy.typing import ArrayLike
 from theory.bounds.margin import Dynamics
 from theory.certificates.lazy import certify, certify_agreement
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, as_real, check_real
+from theory.validation import Array, as_labels, as_points, as_real, check_real, data_by_keyword
 
 WIDEST = 10**15
 _PER_DECADE = 12  # values of T or ε that are tried in a decade
 
 
+@data_by_keyword
 def certified_share(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     widths: ArrayLike,
     X_adv: ArrayLike | None = None,
     y_adv: ArrayLike | None = None,
@@ -64,13 +65,14 @@ def certified_share(
     )
 
 
+@data_by_keyword
 def required_width(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     share: float = 0.9,
     X_adv: ArrayLike | None = None,
     y_adv: ArrayLike | None = None,
@@ -114,13 +116,14 @@ def required_width(
     return float(high)
 
 
+@data_by_keyword
 def required_time(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     share: float = 0.9,
     X_adv: ArrayLike | None = None,
     y_adv: ArrayLike | None = None,
@@ -156,15 +159,16 @@ def required_time(
     return _interval(got, _check_share(share), between)
 
 
+@data_by_keyword
 def required_epsilon(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     directions: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     share: float = 0.9,
     dynamics: Dynamics = "descent",
     between: tuple[float, float] = (1e-3, 1e4),
@@ -226,8 +230,10 @@ def _share(
         msg = "X_adv and y_adv must be given together, got only one of them"
         raise ValueError(msg)
     if X_adv is None or y_adv is None:
-        return certify(Z, X, y, setting, delta, dynamics=dynamics).share
-    return certify_agreement(Z, X, y, X_adv, y_adv, setting, delta, dynamics=dynamics).share
+        return certify(Z, X=X, y=y, setting=setting, delta=delta, dynamics=dynamics).share
+    return certify_agreement(
+        Z, X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=setting, delta=delta, dynamics=dynamics
+    ).share
 
 
 def _interval(

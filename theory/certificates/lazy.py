@@ -26,6 +26,7 @@ from theory.validation import (
     check_probability,
     check_real,
     check_slope,
+    data_by_keyword,
 )
 
 _BLOCK = 1 << 18  # entries of temporary arrays: what caches hold
@@ -133,13 +134,14 @@ class AgreementCertificate(AgreementProof):
     g: Certificate
 
 
+@data_by_keyword
 def certify(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
     dynamics: Dynamics = "descent",
     simultaneous: bool = False,
@@ -182,19 +184,22 @@ def certify(
     """
     Z = as_points("Z", Z)
     risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
-    bound = margin_bound(Z, X, y, setting, risk, network=network, dynamics=dynamics, sides=1)
-    return Certificate(f_predict(Z, X, y, negative_slope=setting.negative_slope), bound)
+    bound = margin_bound(
+        Z, X=X, y=y, setting=setting, delta=risk, network=network, dynamics=dynamics, sides=1
+    )
+    return Certificate(f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope), bound)
 
 
+@data_by_keyword
 def certify_agreement(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     dynamics: Dynamics = "descent",
     simultaneous: bool = False,
 ) -> AgreementCertificate:
@@ -236,16 +241,17 @@ def certify_agreement(
     risk = check_probability("delta", delta, parts=2)
     options = {"dynamics": dynamics, "simultaneous": simultaneous}
     return AgreementCertificate(
-        certify(Z, X, y, setting, risk, network="f", **options),  # type: ignore[arg-type]
-        certify(Z, X_adv, y_adv, setting, risk, network="g", **options),  # type: ignore[arg-type]
+        certify(Z, X=X, y=y, setting=setting, delta=risk, network="f", **options),  # type: ignore[arg-type]
+        certify(Z, X=X_adv, y=y_adv, setting=setting, delta=risk, network="g", **options),  # type: ignore[arg-type]
     )
 
 
+@data_by_keyword
 def certify_network(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
     weights: ArrayLike,
     biases: ArrayLike,
     readout: ArrayLike,

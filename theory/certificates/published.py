@@ -13,7 +13,7 @@ from theory.bounds.published import LabelNoise, MarginThresholds, margin_thresho
 from theory.certificates.inverse import required_width
 from theory.predictors import f_hat, f_predict, g_hat, g_predict
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_probability, check_real
+from theory.validation import Array, as_labels, as_points, check_probability, check_real, data_by_keyword
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,15 +76,16 @@ class PublishedComparison:
         )
 
 
+@data_by_keyword
 def compare_published(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     constant: float = 1.0,
     log_power: float = 0.0,
     label_noise: LabelNoise = "published",
@@ -150,15 +151,19 @@ def compare_published(
     if certifying_widths is None:
         options = {"X_adv": X_adv, "y_adv": y_adv, "dynamics": dynamics}
         certifying_widths = {
-            share: required_width(Z, X, y, setting, risk, share=share, **options)  # type: ignore[arg-type]
+            share: required_width(Z, X=X, y=y, setting=setting, delta=risk, share=share, **options)  # type: ignore[arg-type]
             for share in shares
         }
-    bound_f = margin_bound(Z, X, y, setting, half, network="f", dynamics=dynamics, sides=1).value
-    bound_g = margin_bound(Z, X_adv, y_adv, setting, half, network="g", dynamics=dynamics, sides=1).value
-    published_f = f_hat(Z, X, y, negative_slope=slope)
-    published_g = g_hat(Z, X, y, X_adv, negative_slope=slope)
-    f_b = f_predict(Z, X, y, negative_slope=slope)
-    g_b = g_predict(Z, X_adv, y_adv, negative_slope=slope)
+    bound_f = margin_bound(
+        Z, X=X, y=y, setting=setting, delta=half, network="f", dynamics=dynamics, sides=1
+    ).value
+    bound_g = margin_bound(
+        Z, X=X_adv, y=y_adv, setting=setting, delta=half, network="g", dynamics=dynamics, sides=1
+    ).value
+    published_f = f_hat(Z, X=X, y=y, negative_slope=slope)
+    published_g = g_hat(Z, X=X, y=y, X_adv=X_adv, negative_slope=slope)
+    f_b = f_predict(Z, X=X, y=y, negative_slope=slope)
+    g_b = g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope)
     return PublishedComparison(
         published=thresholds,
         published_width=published_width(setting, **hidden),

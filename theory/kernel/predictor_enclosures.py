@@ -25,14 +25,15 @@ from theory.kernel.balls import (
     working_precision,
 )
 from theory.kernel.enclosure import Enclosure, Sign
-from theory.validation import as_labels
+from theory.validation import as_labels, data_by_keyword
 
 
+@data_by_keyword
 def f_hat_enclosure(
     z: Point,
+    *,
     X: Points,
     y: ArrayLike,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -70,11 +71,12 @@ def f_hat_enclosure(
     return _kernel_sum(("z", z), ("X", X), ("y", y), negative_slope, precision, shift=0)
 
 
+@data_by_keyword
 def f_predict_enclosure(
     z: Point,
+    *,
     X: Points,
     y: ArrayLike,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -102,11 +104,12 @@ def f_predict_enclosure(
     return _kernel_sum(("z", z), ("X", X), ("y", y), negative_slope, precision, shift=1)
 
 
+@data_by_keyword
 def g_predict_enclosure(
     z: Point,
+    *,
     X_adv: Points,
     y_adv: ArrayLike,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -140,12 +143,13 @@ def g_predict_enclosure(
     return _kernel_sum(("z", z), ("X_adv", X_adv), ("y_adv", y_adv), negative_slope, precision, shift=1)
 
 
+@data_by_keyword
 def g_hat_enclosure(
     z: Point,
+    *,
     X: Points,
     y: ArrayLike,
     X_adv: Points,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:

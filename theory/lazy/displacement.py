@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from theory.geometry import augmented_inner
 from theory.lazy.arguments import initial_outputs_of
 from theory.lazy.losses import LAZY_LOSSES, VALUE, LazyLoss
-from theory.validation import Array, as_labels, as_nonnegative, check_choice, check_real
+from theory.validation import Array, as_labels, as_nonnegative, check_choice, check_real, data_by_keyword
 
 
 def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
@@ -38,7 +38,8 @@ def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
         return float(np.mean(VALUE[loss](-y * outputs)))
 
 
-def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
+@data_by_keyword
+def weighted_kappa(Z: ArrayLike, *, X: ArrayLike, weights: ArrayLike) -> Array:
     """Return κ_β(z) = (1/N) Σ_n β_n |k(x_n, z)|: a pre-activation moves by at most |a_i| κ_β(z).
 
     **Statement.**  |u_i(z; T) − u_i(z; 0)| ≤ |a_i| κ_β(z) for every neuron i of a network of any width,
@@ -78,10 +79,11 @@ def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
     return np.where(np.isnan(kappa), np.inf, kappa)
 
 
+@data_by_keyword
 def displacement_bound(
     Z: ArrayLike,
-    X: ArrayLike,
     *,
+    X: ArrayLike,
     T: float,
     loss: LazyLoss,
     largest_loss: float | None = None,

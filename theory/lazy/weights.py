@@ -17,7 +17,7 @@ from theory.lazy.arguments import (
 )
 from theory.lazy.losses import SLOPE, LazyLoss
 from theory.lazy.solvers import ROUNDING, SMALLEST_TOLERANCE, descent, enclose_weights, flow, squared
-from theory.validation import Array, as_points, check_choice, check_integer, check_real
+from theory.validation import Array, as_points, check_choice, check_integer, check_real, data_by_keyword
 
 
 def lazy_weights(
@@ -102,12 +102,13 @@ def lazy_weights(
     return beta.reshape(outputs.shape)
 
 
+@data_by_keyword
 def lazy_predict(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: LazyLoss,
     negative_slope: float = 0.0,
     initial_outputs: ArrayLike | None = None,
@@ -178,12 +179,13 @@ def lazy_predict(
     return np.asarray(result)
 
 
+@data_by_keyword
 def lazy_range(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: Literal["logistic", "exponential"],
     negative_slope: float = 0.0,
     initial_outputs: ArrayLike | None = None,
@@ -251,12 +253,13 @@ def lazy_range(
     return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
 
 
+@data_by_keyword
 def lazy_sign(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: Literal["logistic", "exponential"],
     negative_slope: float = 0.0,
     initial_outputs: ArrayLike | None = None,
@@ -285,9 +288,9 @@ def lazy_sign(
     """
     lower, upper = lazy_range(
         Z,
-        X,
-        y,
-        T,
+        X=X,
+        y=y,
+        T=T,
         loss=loss,
         negative_slope=negative_slope,
         initial_outputs=initial_outputs,

@@ -13,15 +13,16 @@ from theory.bounds.moments import QUIET
 from theory.geometry import finite
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.multipliers import Multipliers, multipliers as solve_multipliers
-from theory.validation import Array, as_labels, as_points, as_real, check_integer
+from theory.validation import Array, as_labels, as_points, as_real, check_integer, data_by_keyword
 
 
 @QUIET
+@data_by_keyword
 def limit_output(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
     negative_slope: float,
     multipliers: Multipliers | None = None,
 ) -> Array:

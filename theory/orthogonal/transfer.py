@@ -18,7 +18,7 @@ from theory.geometry import finite
 from theory.orthogonal.boundary import data_and_multipliers, output_error
 from theory.orthogonal.gram import EPS, TINY, check_open_slope
 from theory.orthogonal.multipliers import Multipliers, multipliers as solve_multipliers
-from theory.validation import Array, as_labels, as_points
+from theory.validation import Array, as_labels, as_points, data_by_keyword
 from theory.verdicts import Verdict
 
 
@@ -90,13 +90,14 @@ class Transfer:
         )
 
 
+@data_by_keyword
 def transfer(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
-    *,
     negative_slope: float,
     base: ArrayLike | None = None,
     slack: bool = False,
