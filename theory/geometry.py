@@ -100,10 +100,8 @@ def preactivation_scale(Z: ArrayLike) -> AnyArray:
     -----
     Source: `expressions.SCALE`; Derivation 1.
     """
-    (points,) = libraries.same_library(Z=Z)
-    if isinstance(points, np.ndarray):
-        return scales(as_points("Z", points))
-    return libraries.scales(libraries.floating("Z", points, points))
+    points, _, result = libraries.query(Z=Z)
+    return result(scales(points) if isinstance(points, np.ndarray) else libraries.scales(points))
 
 
 def finite(values: _T) -> _T:

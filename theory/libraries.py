@@ -7,11 +7,12 @@ imports those libraries: who passes an array has.  Values are checked where ther
 
 import contextlib
 import sys
+from collections.abc import Callable
 
 import array_api_compat
 import numpy as np
 
-from theory.validation import AnyArray, as_labels, as_real, check_slope
+from theory.validation import AnyArray, as_labels, as_points, as_real, check_slope
 
 
 def same_library(**named: AnyArray) -> list[AnyArray]:
@@ -72,11 +73,40 @@ def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
     if points.shape[1] != first.shape[-1]:
         msg = f"{name} must have the columns of X, {first.shape[-1]}, got {points.shape[1]}"
         raise ValueError(msg)
+    return real_floating(points)
+
+
+def real_floating(points: AnyArray) -> AnyArray:
+    """Return integers as the widest floats that their library has enabled, floats as they are."""
+    xp = array_api_compat.array_namespace(points)
     if not xp.isdtype(points.dtype, "integral"):
         return points
     # jax has no float64 unless x64 is enabled, and warns where it is asked for.
     wide = xp.asarray(0.0).dtype if array_api_compat.is_jax_array(points) else xp.float64
     return xp.astype(points, wide)
+
+
+def query(**named: AnyArray) -> tuple[AnyArray, AnyArray, Callable[[AnyArray], AnyArray]]:
+    """Return query points and, if given, others of their library, checked, and what turns results back.
+
+    Results are computed in float64 for numpy; they get the dtype that came in, and one point its number.
+    """
+    first, *others = named
+    Z, *rest = same_library(**named)
+    X = rest[0] if rest else None
+    one = Z.ndim == 1
+    Z = Z[None, ...] if one else Z
+    if not isinstance(Z, np.ndarray):
+        X = None if X is None else floating(others[0], X, X)
+        return floating(first, Z, Z if X is None else X), X, lambda values: values[0, ...] if one else values
+    kept = all(points.dtype == np.float32 for points in (Z, X) if points is not None)
+    X = None if X is None else as_points(others[0], X)
+    Z = as_points(first, Z, dim=None if X is None else X.shape[1])
+
+    def result(values: AnyArray) -> AnyArray:
+        return (values[0] if one else values).astype(np.float32 if kept else np.float64, copy=False)
+
+    return Z, X, result
 
 
 def labels(name: str, y: AnyArray, X: AnyArray) -> AnyArray:
@@ -88,6 +118,11 @@ def labels(name: str, y: AnyArray, X: AnyArray) -> AnyArray:
     with contextlib.suppress(RuntimeError, TypeError):
         as_labels(name, [float(label) for label in constant(y)], length=X.shape[0])
     return xp.astype(y, X.dtype)
+
+
+def row_sums(values: AnyArray) -> AnyArray:
+    """Return the sum of each row."""
+    return array_api_compat.array_namespace(values).sum(values, axis=1)
 
 
 def normal_cdf(values: AnyArray) -> AnyArray:

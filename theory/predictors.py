@@ -29,7 +29,6 @@ from theory.validation import (
     Slope,
     as_labels,
     as_nonnegative,
-    as_points,
     as_real,
     check_choice,
     check_real,
@@ -210,13 +209,13 @@ def g_hat(
     """
     data = _checked(Z, X, y, negative_slope, memory_budget)
     at_adv = _checked(X_adv, X, y, negative_slope, memory_budget, query_name="X_adv")
-    if len(at_adv.Z) != len(data.X):
-        msg = f"X_adv must have one row for each of the {len(data.X)} rows of X, got {len(at_adv.Z)}"
+    if at_adv.Z.shape[0] != data.X.shape[0]:
+        msg = f"X_adv must have one row for each of the {data.X.shape[0]} rows of X, got {at_adv.Z.shape[0]}"
         raise ValueError(msg)
     u = replace(data, Z=data.X).mean(None, data.y[:, None] * data.X)
     directions = replace(data, X=at_adv.Z).mean(None, u)
     with np.errstate(over="ignore", invalid="ignore"):
-        return data.result(finite((directions * data.Z).sum(1)))
+        return data.result(finite(libraries.row_sums(directions * data.Z)))
 
 
 @data_by_keyword
@@ -300,13 +299,15 @@ class _Data:
         multiply: Callable[..., AnyArray] = products.product if on_numpy else arrays.product
         v = self.y if v is None else v
         with np.errstate(over="ignore", invalid="ignore"):
-            return finite(multiply(self.Z, self.X, v, self.slope, added, self.memory_budget) / len(self.X))
+            return finite(
+                multiply(self.Z, self.X, v, self.slope, added, self.memory_budget) / self.X.shape[0]
+            )
 
     def kink_term(self) -> AnyArray:
         """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z."""
         Z, X, y = self.Z, self.X, self.y
         if not isinstance(Z, np.ndarray):
-            return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / len(X)), self.slope)
+            return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / X.shape[0]), self.slope)
         V = unit_rows(X)
 
         def work(part: slice) -> Array:
@@ -405,25 +406,11 @@ def _checked(
     query_name: str = "Z",
     names: tuple[str, str] = ("X", "y"),
 ) -> _Data:
-    Zs, Xs, ys = libraries.same_library(**{query_name: Z, names[0]: X, names[1]: y})
-    one = Zs.ndim == 1
-    Zs = Zs[None] if one else Zs
-    slope = libraries.as_slope(negative_slope, Xs)
-    dtype = Xs.dtype if Xs.dtype == Zs.dtype == np.float32 else np.float64
-    if isinstance(Xs, np.ndarray):
-        Xs = as_points(names[0], Xs)
-        ys = as_labels(names[1], ys, length=len(Xs))
-        Zs = as_points(query_name, Zs, dim=Xs.shape[1])
-    else:
-        Xs = libraries.floating(names[0], Xs, Xs)
-        Zs = libraries.floating(query_name, Zs, Xs)
-        ys = libraries.labels(names[1], ys, Xs)
-
-    def result(values: AnyArray) -> AnyArray:
-        values = values[0] if one else values
-        return values.astype(dtype, copy=False) if isinstance(values, (np.ndarray, np.generic)) else values
-
-    return _Data(Zs, Xs, ys, slope, memory_budget, result)
+    Zs, Xs, result = libraries.query(**{query_name: Z, names[0]: X})
+    _, ys = libraries.same_library(**{query_name: Zs, names[1]: y})
+    as_given = as_labels(names[1], ys, length=len(Xs)) if isinstance(Xs, np.ndarray) else None
+    ys = libraries.labels(names[1], ys, Xs) if as_given is None else as_given
+    return _Data(Zs, Xs, ys, libraries.as_slope(negative_slope, Xs), memory_budget, result)
 
 
 def _parts(queries: int, samples: int) -> Iterator[slice]:

@@ -25,7 +25,8 @@ _R = TypeVar("_R")
 def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Refuse training data by position, whose order could be mistaken, and other names of the slope."""
     signature = inspect.signature(function)
-    query, *names = (name for name, one in signature.parameters.items() if one.default is one.empty)
+    query, *others = signature.parameters
+    names = [name for name in others if signature.parameters[name].default is inspect.Parameter.empty]
     call = f"{function.__name__}({', '.join([query, *(f'{name}={name}' for name in names)])})"
 
     @wraps(function)
@@ -161,6 +162,9 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: 
         raise ValueError(msg) from error
     if array.dtype.kind not in "iuf":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.dtype == np.float16:
+        msg = f"{name} must be of float32, float64 or integers, got float16"
         raise TypeError(msg)
     kept = keep_float32 and array.dtype.newbyteorder("=") == np.float32
     with np.errstate(over="ignore"):  # of extended precision

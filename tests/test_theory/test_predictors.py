@@ -172,7 +172,7 @@ def test_agreement_probability_by_simulation():
         ),
         (lambda X, y, Z: theory.g_predict(Z, X_adv=X, y_adv=y[None]), r"y_adv must have shape \(5,\)"),
         (lambda X, y, Z: theory.perturbation_direction(X=X, y=y, kind="ours"), "kind must be one of paper"),
-        (lambda X, y, Z: theory.perturbation_direction(Z[0], X=X, y=y), r"at must have shape \(n, d\)"),
+        (lambda X, y, Z: theory.perturbation_direction(Z[None], X=X, y=y), r"Z must have shape \(n, d\)"),
         (lambda X, y, Z: theory.f_hat(Z, X=X, y=y, negative_slope=1), r"negative_slope must lie in \[0, 1\)"),
     ],
 )

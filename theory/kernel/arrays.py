@@ -41,7 +41,7 @@ def phi(
     X : array, shape (N, d)
         Points: numpy, torch, jax or cupy array, or nested lists.  float32 and float64 are kept; integers
         and lists become float64 (in jax: float32 unless x64 is enabled); complex numbers are refused, and
-        so are half precision and sparse arrays (numpy's float16 becomes float64).
+        so are half precision and sparse arrays.
     Z : array, shape (Q, d), optional
         Other points, of the same library, dtype and device; `X` itself if absent, and then the result
         is symmetric (under `jax.jit`: to a rounding) with an exact diagonal.
@@ -83,13 +83,13 @@ def phi(
     vectors = [points is not None and points.ndim == 1 for points in (X, Z)]
     if any(vectors):
         K = phi(
-            X[None] if vectors[0] else X,
-            Z[None] if vectors[1] else Z,
+            X[None, ...] if vectors[0] else X,
+            Z[None, ...] if vectors[1] else Z,
             negative_slope=negative_slope,
             weight_variance=weight_variance,
             bias_variance=bias_variance,
         )
-        K = K[0] if vectors[0] else K
+        K = K[0, ...] if vectors[0] else K
         return K[..., 0] if vectors[1] or Z is None else K
     slope = libraries.as_slope(negative_slope, X)
     if not isinstance(slope, float):  # Φ is (π − θ)/(2π) for ReLU, and of second degree in γ
@@ -126,7 +126,7 @@ def reference(
     step = max(1, _BLOCK // (V.shape[0] * V.shape[1]))
     blocks = []
     for start in range(0, U.shape[0], step):
-        u = U[start : start + step, None, :]
+        u = U[start : min(start + step, U.shape[0]), None, :]
         blocks.append(phi_of_angle(_angle(xp, u - V[None, :, :], u + V[None, :, :]), negative_slope))
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
@@ -201,7 +201,7 @@ def product(
     step = max(1, memory_budget // (_COPIES * 8 * X.shape[0]))
     parts = []
     for start in range(0, Z.shape[0], step):
-        z = Z[start : start + step, :]
+        z = Z[start : min(start + step, Z.shape[0]), :]
         K = phi(z, X, negative_slope=slope)
         parts.append((K if added is None else K * (z @ X.T + added)) @ v)
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
@@ -225,7 +225,7 @@ def _inverse_sine(xp: AnyArray, U: AnyArray, V: AnyArray) -> AnyArray:
         return autograd.inverse_sine(U, V)
     step, parts = max(1, _BLOCK // (V.shape[0] * V.shape[1])), []
     for start in range(0, U.shape[0], step):
-        u = U[start : start + step, None, :]
+        u = U[start : min(start + step, U.shape[0]), None, :]
         a, b = (xp.sum(w * w, axis=-1) for w in (u - V[None, :, :], u + V[None, :, :]))
         flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
         parts.append(xp.where(flat, 0 * a, 2 / xp.sqrt(xp.where(flat, xp.ones_like(a), a * b))))

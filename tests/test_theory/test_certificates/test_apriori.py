@@ -79,11 +79,11 @@ def test_nearly_equal_samples_have_the_gradient_of_equal_ones(X):
     y, slope, T, width = np.ones(2), 0.3, 8.0, 10_000
     bound = gradient_bound(X, y, setting(X, width, T, slope), 0.01)
     measured, _ = input_gradients(X, y, slope, T, width=width, count=20, seed=1)
-    gaps = np.linalg.norm(measured - T * direction(X, y, negative_slope=slope), axis=2)
+    gaps = np.linalg.norm(measured - T * direction(X=X, y=y, negative_slope=slope), axis=2)
     assert (gaps <= bound.value).all()
     np.testing.assert_allclose(
-        direction(X, y, negative_slope=slope),
-        direction(np.repeat(X[:1], 2, axis=0), y, negative_slope=slope),
+        direction(X=X, y=y, negative_slope=slope),
+        direction(X=np.repeat(X[:1], 2, axis=0), y=y, negative_slope=slope),
         rtol=1e-12,
         atol=1e-20,
     )
@@ -99,7 +99,7 @@ def test_gradients_are_violated_at_most_with_delta(kind, slope, width, T, steps)
     end, _ = input_gradients(X, y, slope, T, width=width, count=count, seed=width, steps=steps)
     here = setting(X, width, T, slope)
     bound = gradient_bound(X, y, here, delta)
-    error = np.linalg.norm(end - T * direction(X, y, negative_slope=slope), axis=2)
+    error = np.linalg.norm(end - T * direction(X=X, y=y, negative_slope=slope), axis=2)
     rows = iter(error)
     check = check_bound(
         bound.value, lambda _: next(rows), delta=delta, num_samples=count, seed=0, simultaneous=True
@@ -201,8 +201,8 @@ def test_bias_is_below_kinks_and_drift(case):
         kinks += ((now["a"] * width / 2) * (after - before))[:, :, None] * now["W"]
         drift += (now["a"] * width / 2 * after)[:, :, None] * (W - now["W"])
         drift -= (now["a"] ** 2 * T * width / 2 * before)[:, :, None] * push
-    both = direction(X, y, negative_slope=slope)
-    moving = T * (both - direction(X, y, kind="paper", negative_slope=slope))
+    both = direction(X=X, y=y, negative_slope=slope)
+    moving = T * (both - direction(X=X, y=y, kind="paper", negative_slope=slope))
     bias = gradients(X, y, setting(X, width, T, slope)).bias
     for measured, expected, bound in (
         (kinks, moving, bias["kinks"] + bias["own kink"]),
@@ -231,7 +231,7 @@ def test_the_moving_kinks_belong_to_the_prediction():
     assert (reach < half).all()  # the strip holds all that can flip
     measured, noise = each.mean(), each.std() / math.sqrt(count)
     parts = gradients(X, y, setting(X, width, T, slope))
-    moving = (parts.predicted - T * direction(X, y, kind="paper"))[0, 0]
+    moving = (parts.predicted - T * direction(X=X, y=y, kind="paper"))[0, 0]
     bound = (parts.bias["kinks"] + parts.bias["own kink"])[0]
     assert abs(measured - moving) < bound + 5 * noise
     assert abs(measured) > bound + 5 * noise
@@ -385,7 +385,7 @@ def test_every_possible_set_stays_in_the_ranges(scenario, slope, epsilon, width)
     rng, delta = np.random.default_rng(7), 0.1
     X, y = data(rng, 12, 3, "clustered")
     Z = data(rng, 5, 3, "clustered")[0]
-    ahead = direction(X, y, negative_slope=slope).mean(axis=0)
+    ahead = direction(X=X, y=y, negative_slope=slope).mean(axis=0)
     Z[0] -= ahead * (Z[0] @ ahead) / (ahead @ ahead)  # there the error along z is all that counts
     Z[0] *= 2 / np.linalg.norm(Z[0])
     t = rng.choice([-1.0, 1.0], size=12)
@@ -554,7 +554,7 @@ def test_certified_agreement_is_right_on_pairs_of_networks(scenario, slope, dyna
             nets.append(np.where(u > 0, u, slope * u) @ neurons["a"])
             if inputs is X:
                 G = (neurons["a"] * slopes_at(X, W, b, slope)) @ W
-                error = np.linalg.norm(G - T * direction(X, y, negative_slope=slope), axis=1)
+                error = np.linalg.norm(G - T * direction(X=X, y=y, negative_slope=slope), axis=1)
                 outside += int((error > proof.perturbation.value).any())
                 r = here.epsilon * t[:, None] * G / np.linalg.norm(G, axis=1, keepdims=True)
                 inputs, labels = r + (X if scenario == "b" else 0), t
@@ -586,7 +586,7 @@ def test_width_that_certifies_half_of_the_reference_case(slope, dynamics, before
     X, y = data(rng, 200, 20)
     Z = data(rng, 300, 20)[0]
     t = np.where(rng.random(200) < 0.5, 1.0, -1.0)
-    U = direction(X, y, negative_slope=slope)
+    U = direction(X=X, y=y, negative_slope=slope)
     X_adv = math.sqrt(20) * t[:, None] * U / np.linalg.norm(U, axis=1, keepdims=True)
     here = setting(X, 1, 8.0, slope, epsilon=math.sqrt(20))
 
