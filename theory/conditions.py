@@ -3,6 +3,8 @@
 A verdict is *holds*, *fails* or *unknown*; whatever is not finite is unknown.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

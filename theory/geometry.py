@@ -4,6 +4,8 @@ The trained bias adds 1 to every inner product: k(x, z) = ⟨x, z⟩ + 1.  A pre
 variance s(z)² = ‖z‖²/d + 1 at initialisation.
 """
 
+from __future__ import annotations
+
 from typing import Any, TypeVar
 
 import array_api_compat
@@ -37,6 +39,12 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
     ------
     ValueError
         If shapes disagree or an entry is not finite.
+
+    Examples
+    --------
+    >>> from theory import augmented_inner
+    >>> augmented_inner([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]])
+    array([[2., 3.]])
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
@@ -68,6 +76,12 @@ def kappa(Z: ArrayLike, *, X: ArrayLike) -> Array:
     Notes
     -----
     Source: Derivation 5.
+
+    Examples
+    --------
+    >>> from theory import kappa
+    >>> kappa([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, -4.0]])
+    array([2.5])
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
@@ -99,6 +113,12 @@ def preactivation_scale(Z: ArrayLike) -> AnyArray:
     Notes
     -----
     Source: `expressions.SCALE`; Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import preactivation_scale
+    >>> preactivation_scale([[1.0, 1.0], [3.0, 4.0]]).round(4)
+    array([1.4142, 3.6742])
     """
     points, _, result = libraries.query(Z=Z)
     return result(scales(points) if isinstance(points, np.ndarray) else libraries.scales(points))

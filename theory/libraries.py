@@ -5,6 +5,8 @@ imports those libraries: who passes an array has.  Values are checked where ther
 `torch.func.vmap` there are none yet.
 """
 
+from __future__ import annotations
+
 import contextlib
 import sys
 from collections.abc import Callable

@@ -76,6 +76,15 @@ def f_hat(
     Notes
     -----
     Source: `expressions.F_HAT`; published (paper A); Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import f_hat
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> f_hat(Z, X=X, y=y, negative_slope=0.1).round(4)
+    array([-0.2069])
+    >>> f_hat([1.0, 1.0], X=X, y=y, negative_slope=0.1).round(4)  # one point
+    np.float64(-0.2069)
     """
     data = _checked(Z, X, y, negative_slope, memory_budget)
     return data.result(data.mean(0.0))
@@ -120,6 +129,13 @@ def f_predict(
     Notes
     -----
     Source: `expressions.F_B`; Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import f_predict
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> f_predict(Z, X=X, y=y).round(4)
+    array([-0.1864])
     """
     data = _checked(Z, X, y, negative_slope, memory_budget)
     return data.result(data.mean(1.0))
@@ -162,6 +178,12 @@ def g_predict(
     Notes
     -----
     Source: `expressions.G_B`; Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import g_predict
+    >>> g_predict([[1.0, 1.0]], X_adv=[[0.5, 0.0], [0.0, -0.5]], y_adv=[1, -1]).round(4)
+    array([0.2218])
     """
     data = _checked(Z, X_adv, y_adv, negative_slope, memory_budget, names=("X_adv", "y_adv"))
     return data.result(data.mean(1.0))
@@ -206,6 +228,13 @@ def g_hat(
     -----
     Source: `expressions.G_HAT`; published (paper A); Derivation 3.  The factor 1/‖u_n‖ of the normalised
     perturbation is dropped, as published.
+
+    Examples
+    --------
+    >>> from theory import g_hat
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> g_hat(Z, X=X, y=y, X_adv=[[0.5, 0.0], [0.0, -0.5]]).round(4)
+    array([-0.0719])
     """
     data = _checked(Z, X, y, negative_slope, memory_budget)
     at_adv = _checked(X_adv, X, y, negative_slope, memory_budget, query_name="X_adv")
@@ -266,6 +295,15 @@ def perturbation_direction(
     -----
     Source: Derivations 3 ("paper", published) and 4 ("gradient", derived).  At a training point the
     gradient of that point's own Φ is 0 by symmetry.
+
+    Examples
+    --------
+    >>> from theory import perturbation_direction
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> perturbation_direction(Z, X=X, y=y).round(4)
+    array([[ 0.3157, -0.5554]])
+    >>> perturbation_direction(Z, X=X, y=y, kind="paper").round(4)
+    array([[ 0.2083, -0.402 ]])
     """
     check_choice("kind", kind, ("paper", "gradient", "kink"))
     data = _checked(X if Z is None else Z, X, y, negative_slope, memory_budget)
@@ -342,6 +380,12 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
     Notes
     -----
     Source: `expressions.INITIAL_VARIANCE`; Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import initial_deviation
+    >>> initial_deviation([[1.0, 1.0], [3.0, 4.0]]).round(4)
+    array([1.    , 2.5981])
     """
     s = preactivation_scale(Z)
     slope = libraries.as_slope(negative_slope, s)
@@ -380,6 +424,12 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     -----
     Source: `expressions.AGREEMENT`; Derivation 3.  Not a product of two independent chances: the
     perturbations carry the initial gradient of f, so g_b(z) and f(z; 0) are correlated.
+
+    Examples
+    --------
+    >>> from theory import agreement_probability
+    >>> agreement_probability([1.0, -1.0], [0.5, 0.5], [1.0, 1.0], T_g=2.0).round(4)
+    array([0.8413, 0.1587])
     """
     given = libraries.same_library(f=f, g_b=g_b, deviation=deviation)
     T_g = check_real("T_g", T_g, minimum=0)

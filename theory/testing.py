@@ -7,6 +7,8 @@ promises, and says *unknown* when the sample is too small to tell.
 Needs hypothesis, which `theory` itself never imports: pip install 'perturblearn[testing]'.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.util import find_spec

@@ -4,6 +4,8 @@ Each check returns the value in the form the caller computes with, or raises one
 argument, the rule and the value.  Private functions trust what they are given.
 """
 
+from __future__ import annotations
+
 import inspect
 import math
 import sys

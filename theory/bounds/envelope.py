@@ -3,6 +3,8 @@
 Derivation 10.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass

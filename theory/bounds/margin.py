@@ -7,6 +7,8 @@ activation.  Flips are bounded in two ways: every neuron that could flip (gradie
 flow, by what is left after a neuron and the one with the opposite readout have cancelled.  Derivations 8, 9.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Literal, NamedTuple
 
@@ -78,6 +80,13 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
     ------
     ValueError
         If an entry is not finite or δ is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, initial_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> initial_bound([[2.0, 1.0]], setting, 0.01).value.round(3)
+    array([4.496])
     """
     Z = as_points("Z", Z, dim=setting.dim)
     risk = check_probability("delta", delta)
@@ -126,6 +135,14 @@ def kernel_bound(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or δ is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, kernel_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> kernel_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
+    array([0.006])
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
@@ -170,6 +187,14 @@ def flip_bound(
     ------
     ValueError
         As `kernel_bound`.
+
+    Examples
+    --------
+    >>> from theory import Setting, flip_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> flip_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
+    array([0.109])
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
@@ -212,6 +237,14 @@ def drift_bound(
     ------
     ValueError
         As `kernel_bound`.
+
+    Examples
+    --------
+    >>> from theory import Setting, drift_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> drift_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
+    array([0.0034])
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
@@ -270,6 +303,14 @@ def margin_bound(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, margin_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> margin_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(3)
+    array([0.619])
     """
     check_choice("dynamics", dynamics, DYNAMICS)
     if sides not in (1, 2):

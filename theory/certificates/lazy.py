@@ -4,6 +4,8 @@ A certificate says *positive*, *negative* or *unknown* (for two networks *agree*
 The probability that it says something and is wrong is at most δ over the initialisations.  Derivations 8, 9.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
@@ -181,6 +183,14 @@ def certify(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, certify
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> certify([[2.0, 1.0], [0.1, 5.0]], **data, setting=setting, delta=0.01).verdicts
+    (<Sign.POSITIVE: 'positive'>, <Sign.UNKNOWN: 'unknown'>)
     """
     Z = as_points("Z", Z)
     risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
@@ -235,6 +245,15 @@ def certify_agreement(
     ------
     ValueError
         As `certify`.
+
+    Examples
+    --------
+    >>> from theory import Setting, certify_agreement
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> adv = {"X_adv": [[1.0, 0.0], [1.0, 0.0]], "y_adv": [1, 1]}
+    >>> certify_agreement([[9.0, 1.0]], **data, **adv, setting=setting, delta=0.01).verdicts
+    (<Agreement.AGREE: 'agree'>,)
     """
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
@@ -292,6 +311,16 @@ def certify_network(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from theory import certify_network
+    >>> d = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> rng, m = np.random.default_rng(0), 10**5
+    >>> weights = {"weights": rng.normal(0, 0.5**0.5, (m, 2)), "biases": rng.normal(size=m)}
+    >>> certify_network([[2.0, 1.0]], **d, **weights, readout=rng.normal(0, m**-0.5, m), T=9.0).verdicts
+    (<Sign.POSITIVE: 'positive'>,)
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))

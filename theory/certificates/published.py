@@ -1,5 +1,7 @@
 """The conditions of the published theorem beside ours, at the points of one data set.  Derivation 7."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -139,6 +141,16 @@ def compare_published(
     Notes
     -----
     Source: Derivations 7, 8, 9, 12.
+
+    Examples
+    --------
+    >>> from theory import Setting, compare_published
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> adv = {"X_adv": [[1.0, 0.0], [1.0, 0.0]], "y_adv": [1, 1]}
+    >>> beside = compare_published([[9.0, 1.0]], **data, **adv, setting=setting, delta=0.01, shares=())
+    >>> beside.ratio_f.round(2)
+    array([2.08])
     """
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))

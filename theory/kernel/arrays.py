@@ -8,6 +8,8 @@ transformations of `torch.func` (`autograd`).  Everything else, jax under `jit`,
 goes through `reference`, which is the definition of all of them.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 
@@ -72,6 +74,15 @@ def phi(
     and so they are up to a sine of 8 machine epsilons, where the direction between the points is rounding.
     Values of jax arrays are not checked, since under `jit` there are none yet: NaN gives NaN, and so does a
     zero row without bias.
+
+    Examples
+    --------
+    >>> from theory import phi
+    >>> phi([[1.0, 0.0], [0.0, 2.0]]).round(4)
+    array([[0.5   , 0.3281],
+           [0.3281, 0.5   ]])
+    >>> phi([1.0, 0.0], [0.0, 2.0], negative_slope=0.1).round(4)  # two points: a number
+    np.float64(0.3658)
     """
     check_real("weight_variance", weight_variance, minimum=0)
     check_real("bias_variance", bias_variance, minimum=0)

@@ -8,6 +8,8 @@ symmetric.  A unit row u = p/‖p‖ moves by P dp/‖p‖, P the projection acr
 torch is not imported here: who passes a tensor has imported it.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from functools import lru_cache

@@ -4,6 +4,8 @@
 summed over blocks of samples and queries, large enough for the BLAS and small enough for a memory budget.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -69,6 +71,12 @@ def phi_product(
     Notes
     -----
     Source: `expressions.PHI`; Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import phi_product
+    >>> phi_product([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]).round(4)
+    array([0.0146])
     """
     check_real("weight_variance", weight_variance, minimum=0)
     check_real("bias_variance", bias_variance, minimum=0)
@@ -105,6 +113,13 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyA
     Notes
     -----
     f_b(z) = (1/N) Σ_n Θ(x_n, z) y_n.  Source: Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import ntk
+    >>> ntk([[1.0, 0.0], [0.0, 2.0]]).round(4)
+    array([[1.    , 0.3281],
+           [0.3281, 2.5   ]])
     """
     points, other = libraries.same_library(X=X, Z=Z)
     K = phi(points, other, negative_slope=negative_slope)
@@ -145,6 +160,12 @@ def ntk_product(
     Notes
     -----
     Source: Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import ntk_product
+    >>> ntk_product([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]).round(4)
+    array([-0.3728])
     """
     return product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget)
 

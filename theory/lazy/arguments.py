@@ -1,5 +1,7 @@
 """Checks of the arguments that the functions of lazy training share."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 

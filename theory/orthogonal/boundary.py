@@ -4,6 +4,8 @@ v − u = (1 + γ) s/√m and φ increases, so the network (√m/2)(φ(v·z) −
 Derivation 15, step 1.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

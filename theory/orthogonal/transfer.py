@@ -9,6 +9,8 @@ L0 it is a positive multiple of ⟨sgn s, z⟩ (over the changed coordinates), w
 Derivation 15, step 6.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
