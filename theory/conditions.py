@@ -16,7 +16,7 @@ from theory.bounds.published import LabelNoise, margin_thresholds, published_wid
 from theory.predictors import f_hat, g_hat
 from theory.setting import Setting
 from theory.validation import Array, as_points, data_by_keyword
-from theory.verdicts import Verdict
+from theory.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,9 @@ class Condition:
         return np.isfinite(self.lhs) & np.isfinite(self.rhs) & (self.lhs <= self.rhs)
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> Verdicts:
         """One verdict a point."""
-        return tuple(
-            Verdict.HOLDS if yes else Verdict.FAILS if no else Verdict.UNKNOWN
-            for yes, no in zip(self.holds, self.fails, strict=True)
-        )
+        return Verdicts.decided(self.holds, self.fails)
 
 
 @data_by_keyword

@@ -43,7 +43,7 @@ def test_whatever_is_not_finite_is_unknown():
     values = np.array([np.nan, np.inf, 1.0, 1.0, 1.0])
     limits = np.array([0.0, 0.0, np.nan, np.inf, 1.0])
     condition = Condition("a", "", values, limits)
-    assert condition.verdicts == (Verdict.UNKNOWN,) * 4 + (Verdict.FAILS,)
+    assert tuple(condition.verdicts) == (Verdict.UNKNOWN,) * 4 + (Verdict.FAILS,)
 
 
 def test_untrained_f_leaves_the_margins_unknown(problem):

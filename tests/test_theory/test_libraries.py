@@ -1,5 +1,7 @@
 """Predictors on arrays of every library: the kind that comes in goes out, with its derivatives."""
 
+import importlib.metadata
+
 import array_api_strict
 import jax
 import jax.numpy as jnp
@@ -194,3 +196,35 @@ def test_jax_maps_over_points_and_torch_over_samples():
 def test_bad_input_is_one_error(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# Answers ------------------------------------------------------------------------------------------------
+
+
+def test_verdicts_are_an_array_that_counts():
+    proof = theory.certify(
+        [[2.0, 1.0], [0.1, 5.0], [-2.0, 0.0]],
+        X=[[3.0, 0.0], [-3.0, 0.0]],
+        y=[1, -1],
+        setting=theory.Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3),
+        delta=0.01,
+    )
+    verdicts = proof.verdicts
+    assert repr(verdicts) == "<3 verdicts: 1 positive, 1 unknown, 1 negative>"
+    assert repr(proof) == f"Certificate({verdicts!r})"
+    assert (verdicts == "unknown").tolist() == [False, True, False]
+    assert type(verdicts == "unknown") is np.ndarray
+    assert verdicts[proof.certified].tolist() == ["positive", "negative"]
+
+
+def test_printed_derivation_is_the_derivation():
+    derivation = theory.derive_phi("polar")
+    assert str(derivation) == derivation.to_text()
+    assert repr(derivation) == f"Derivation('polar', 10 steps, result {derivation.result})"
+    assert derivation._repr_latex_().startswith("\\begin{enumerate}")
+
+
+def test_version_is_that_of_the_distribution():
+    assert theory.__version__ == importlib.metadata.version("perturblearn")
+    with pytest.raises(AttributeError, match="phy"):
+        theory.phy  # noqa: B018

@@ -246,7 +246,7 @@ def certify_agreement_a_priori(
     >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
     >>> proof = certify_agreement_a_priori([[9.0, 1.0]], **data, y_adv=[1, 1], setting=setting, delta=0.01)
     >>> proof.verdicts
-    (<Agreement.AGREE: 'agree'>,)
+    <1 verdict: 1 agree>
     """
     check_choice("dynamics", dynamics, DYNAMICS)
     X, y = checked(X, y, setting)

@@ -30,6 +30,7 @@ from theory.validation import (
     check_slope,
     data_by_keyword,
 )
+from theory.verdicts import Verdicts
 
 _BLOCK = 1 << 18  # entries of temporary arrays: what caches hold
 _LEAST_NEURONS = 256  # in a block, each of which makes an array of points × samples as well
@@ -63,13 +64,16 @@ class Proof(ABC):
         return float(np.mean(self.certified))
 
     @property
-    def verdicts(self) -> tuple[Sign, ...]:
-        """One verdict a point."""
+    def verdicts(self) -> Verdicts:
+        """One `Sign` a point, shape (Q,)."""
         names = {1: Sign.POSITIVE, -1: Sign.NEGATIVE, 0: Sign.UNKNOWN}
-        return tuple(names[sign] for sign in self.signs.tolist())
+        return Verdicts.of(names[sign] for sign in self.signs.tolist())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.verdicts!r})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AgreementProof:
     """What is proved about the signs of f and g together, each with half of δ."""
 
@@ -87,13 +91,16 @@ class AgreementProof:
         return float(np.mean(self.certified))
 
     @property
-    def verdicts(self) -> tuple[Agreement, ...]:
-        """One verdict a point."""
+    def verdicts(self) -> Verdicts:
+        """One `Agreement` a point, shape (Q,)."""
         names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
-        return tuple(names[product] for product in (self.f.signs * self.g.signs).tolist())
+        return Verdicts.of(names[product] for product in (self.f.signs * self.g.signs).tolist())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.verdicts!r}, f={self.f!r}, g={self.g!r})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate(Proof):
     """What is proved about the sign of one network at query points.
 
@@ -122,7 +129,7 @@ class Certificate(Proof):
         return np.where(proved, np.sign(self.predictor), 0).astype(int)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AgreementCertificate(AgreementProof):
     """What is proved about the signs of f and g together.
 
@@ -190,7 +197,7 @@ def certify(
     >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
     >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
     >>> certify([[2.0, 1.0], [0.1, 5.0]], **data, setting=setting, delta=0.01).verdicts
-    (<Sign.POSITIVE: 'positive'>, <Sign.UNKNOWN: 'unknown'>)
+    <2 verdicts: 1 positive, 1 unknown>
     """
     Z = as_points("Z", Z)
     risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
@@ -253,7 +260,7 @@ def certify_agreement(
     >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
     >>> adv = {"X_adv": [[1.0, 0.0], [1.0, 0.0]], "y_adv": [1, 1]}
     >>> certify_agreement([[9.0, 1.0]], **data, **adv, setting=setting, delta=0.01).verdicts
-    (<Agreement.AGREE: 'agree'>,)
+    <1 verdict: 1 agree>
     """
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
@@ -320,7 +327,7 @@ def certify_network(
     >>> rng, m = np.random.default_rng(0), 10**5
     >>> weights = {"weights": rng.normal(0, 0.5**0.5, (m, 2)), "biases": rng.normal(size=m)}
     >>> certify_network([[2.0, 1.0]], **d, **weights, readout=rng.normal(0, m**-0.5, m), T=9.0).verdicts
-    (<Sign.POSITIVE: 'positive'>,)
+    <1 verdict: 1 positive>
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))

@@ -667,7 +667,7 @@ def test_zero_gradients_zero_points_and_one_sample():
     here = setting(X, 10**10, 40.0, 0.0, epsilon=0.5)
     proof = certify_agreement_a_priori(np.zeros((2, 3)), X=X, y=y, y_adv=t, setting=here, delta=0.01)
     assert proof.angles[0] == np.pi
-    assert proof.verdicts == (Agreement.AGREE, Agreement.AGREE)  # both are Φ(x, 0) > 0, whatever r is
+    assert tuple(proof.verdicts) == (Agreement.AGREE, Agreement.AGREE)  # both are Φ(x, 0) > 0, whatever r is
     (minus,) = certify_agreement_a_priori(
         np.zeros((1, 3)), X=X, y=y, y_adv=-t, setting=here, delta=0.01
     ).verdicts

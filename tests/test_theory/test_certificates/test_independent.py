@@ -186,7 +186,7 @@ def test_parts_of_delta_add_up_and_are_named():
         *strong_sample(rng, 4000, points=points), envelope, delta=delta, simultaneous=True
     )
     assert result.certified.all()
-    assert result.verdicts == (Sign.POSITIVE,) * points
+    assert tuple(result.verdicts) == (Sign.POSITIVE,) * points
     terms = result.failure.terms
     assert set(terms) == {"neurons out of limits", "Chernoff", "simulation"}
     assert result.delta == pytest.approx(delta / points)
@@ -371,7 +371,7 @@ def test_what_is_not_finite_is_unknown(bad):
     X, u, alpha, norms = strong_sample(np.random.default_rng(8), 1000, points=2)
     X[3, 1] = bad
     result = certify_independent(X, u, alpha, norms, envelope_of(points=2), delta=0.1)
-    assert result.verdicts == (Sign.POSITIVE, Sign.UNKNOWN)
+    assert tuple(result.verdicts) == (Sign.POSITIVE, Sign.UNKNOWN)
     assert np.isnan(result.mean[1])
     alpha[0] = bad
     assert not certify_independent(X, u, alpha, norms, envelope_of(points=2), delta=0.1).certified.any()

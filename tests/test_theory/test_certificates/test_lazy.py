@@ -150,7 +150,7 @@ def test_margin_that_proves_is_that_of_the_bound():
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_unknown(bad):
     certificate = Certificate(np.array([bad, 1.0, 1.0]), Bound({"a": np.array([0.1, bad, 0.1])}))
-    assert certificate.verdicts[:2] == (Sign.UNKNOWN, Sign.UNKNOWN)
+    assert set(certificate.verdicts[:2]) == {Sign.UNKNOWN}
     assert certificate.verdicts[2] is Sign.POSITIVE
 
 
@@ -178,7 +178,7 @@ def test_overflowing_data_are_unknown(factor):
 def test_sample_of_one_and_zero_vectors():
     X, y = np.zeros((1, 3)), np.ones(1)
     certificate = certify(X, X=X, y=y, setting=setting(X, 10**9, 40.0, 0.0), delta=0.01)
-    assert certificate.verdicts == (Sign.POSITIVE,)  # f_b = Φ k = 1/2
+    assert tuple(certificate.verdicts) == (Sign.POSITIVE,)  # f_b = Φ k = 1/2
 
 
 def exact_output(z, x, y, w, b, a, T, slope):
@@ -207,7 +207,7 @@ def test_cancelling_weights_and_tiny_readouts_in_exact_arithmetic():
 
 def test_readouts_whose_square_underflows_are_unknown():
     one = {"weights": [[0.0]], "biases": [5e-154], "readout": [1e-163], "T": 1.0, "negative_slope": 0.5}
-    assert certify_network([[1e5]], X=[[1e5]], y=[-1.0], **one).verdicts == (Sign.UNKNOWN,)
+    assert tuple(certify_network([[1e5]], X=[[1e5]], y=[-1.0], **one).verdicts) == (Sign.UNKNOWN,)
 
 
 @pytest.mark.parametrize(
