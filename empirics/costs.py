@@ -122,26 +122,25 @@ def measure(
         for x in sizes
         for problem in [replace(start, solver=solver, **{axis: x})]
     ]
-    costs = dict.fromkeys(problem for *_, problem in wanted)  # the base lies on every axis
-    for finished, problem in enumerate(costs, start=1):
+    problems = list(dict.fromkeys(problem for *_, problem in wanted))  # the base lies on every axis
+    costs = {}
+    for finished, problem in enumerate(problems, start=1):
         costs[problem] = run_alone(problem, repeats=repeats)
-        progress(finished, len(costs))
-    rows = [_row(axis, x, problem, costs[problem]) for axis, x, problem in wanted]
+        progress(finished, len(problems))
+    rows = [
+        {
+            "axis": axis,
+            "solver": problem.solver,
+            "x": x,
+            "seconds": list(costs[problem].seconds),
+            "median": statistics.median(costs[problem].seconds),
+            "peak_bytes": costs[problem].peak_bytes,
+        }
+        for axis, x, problem in wanted
+    ]
     sizes = asdict(start)
     del sizes["solver"]
     return {"base": sizes, "repeats": repeats, "rows": rows, "slopes": slopes(rows)}
-
-
-def _row(axis: str, x: int, problem: Problem, cost: Cost | None) -> dict[str, Any]:
-    assert cost is not None
-    return {
-        "axis": axis,
-        "solver": problem.solver,
-        "x": x,
-        "seconds": list(cost.seconds),
-        "median": statistics.median(cost.seconds),
-        "peak_bytes": cost.peak_bytes,
-    }
 
 
 _CHILD = """
@@ -237,8 +236,6 @@ def slopes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for (axis, solver, quantity), pairs in groups.items():
         slope = None
         if len({x for x, _ in pairs}) > 1:
-            logs = np.log(np.array(pairs))
-            centred = logs[:, 0] - logs[:, 0].mean()
-            slope = float(centred @ logs[:, 1] / (centred @ centred))
+            slope = statistics.linear_regression(*np.log(pairs).T.tolist()).slope
         made.append({"axis": axis, "solver": solver, "quantity": quantity, "slope": slope, "n": len(pairs)})
     return made

@@ -13,11 +13,10 @@ import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.descent import Trained
-from empirics.measure import accuracy, agreement, agrees, cosines, count_neurons, evaluate
+from empirics.measure import accuracy, agreement, agrees, cosines, evaluate
 from empirics.model import TwoLayerNet, as_tensor
-from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
+from empirics.pairs import Network, Perturbed, pairs
 from empirics.seeds import seeds_of
-from empirics.solvers import Stop, stop_f, stop_g, train_to
 from theory import Setting
 from theory.validation import Array
 
@@ -150,57 +149,43 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     FloatingPointError
         If training diverges or a gradient is not finite.
     """
-    data_seed, f_seed, g_seed, target_seed, untrained_seed = seeds_of(config.seed)
-    dataset = config.data.load(data_seed)
-    setting = config.setting(dataset)
-    slope, N = setting.negative_slope, setting.N
-
-    trained_f = _trained(stop_f(config), dataset.X, dataset.y, config, seed=f_seed, device=device)
-    y_adv = draw_targets(N, kind=config.targets, rng=np.random.default_rng(target_seed))
-    perturbations = perturb(trained_f.final, dataset.X, y_adv, epsilon=setting.epsilon)
-    X_adv = adversarial_inputs(dataset.X, perturbations.R, scenario=setting.scenario)
-    if np.abs(X_adv).max() > np.finfo(config.precision).max:
-        msg = f"epsilon must keep the inputs of g within {config.precision}, got {setting.epsilon:g}"
-        raise FloatingPointError(msg)
-    trained_g = _trained(stop_g(config), X_adv, y_adv, config, seed=g_seed, device=device)
-
-    Z = dataset.X_test
+    ((_, pair),) = pairs([config], device=device)
+    if isinstance(pair, Exception):
+        raise pair
+    on, f, g = pair.perturbed, pair.perturbed.f, pair.g
+    family, dataset, X_adv, y_adv = on.family, on.family.dataset, on.X_adv, on.y_adv
+    setting, slope, Z = config.setting(dataset), config.negative_slope, dataset.X_test
     points_f = Points(
-        initial=evaluate(trained_f.initial, Z),
-        final=evaluate(trained_f.final, Z),
-        predicted=theory.f_predict(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
-        published=theory.f_hat(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
+        initial=evaluate(f.trained.initial, Z),
+        final=f.on_test,
+        predicted=theory.f_predict(Z, *family.clean, negative_slope=slope),
+        published=theory.f_hat(Z, *family.clean, negative_slope=slope),
     )
     points_g = Points(
-        initial=evaluate(trained_g.initial, Z),
-        final=evaluate(trained_g.final, Z),
-        predicted=theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope),
-        published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),
+        initial=evaluate(g.trained.initial, Z),
+        final=g.on_test,
+        predicted=theory.g_predict(Z, X_adv, y_adv, negative_slope=slope),
+        published=theory.g_hat(Z, *family.clean, X_adv, negative_slope=slope),
     )
-    for name, points in (("f", points_f), ("g", points_g)):
-        if not np.isfinite([points.initial, points.final]).all():
-            msg = f"outputs of {name} must be finite, got some that are not in {config.precision}"
-            raise FloatingPointError(msg)
-    gradient = theory.perturbation_direction(X=dataset.X, y=dataset.y, kind="gradient", negative_slope=slope)
     return ExperimentResult(
         config=config,
         setting=setting,
         dataset=dataset,
         X_adv=X_adv,
         y_adv=y_adv,
-        trained_f=trained_f,
-        trained_g=trained_g,
-        f=_measure(trained_f, points_f, dataset, dataset.X, setting),
-        g=_measure(trained_g, points_g, dataset, X_adv, setting),
+        trained_f=f.trained,
+        trained_g=g.trained,
+        f=_measure(f, points_f),
+        g=_measure(g, points_g),
         points_f=points_f,
         points_g=points_g,
-        cosines=_cosines(trained_f, dataset, perturbations.gradients, gradient),
+        cosines=_cosines(on),
         conditions=tuple(
             _count_conditions(setting, dataset, X_adv, points_f, points_g, label_noise)
             for label_noise in ("published", "scenario")
         ),
-        agreement=_agreement(dataset, gradient, y_adv, points_f, points_g, setting, seed=untrained_seed),
-        zero_gradients=perturbations.num_zero,
+        agreement=_agreement(on, points_f, points_g, setting),
+        zero_gradients=int((~on.gradients.any(axis=1)).sum()),
     )
 
 
@@ -215,30 +200,15 @@ def load_data(config: ExperimentConfig) -> Dataset:
     return config.data.load(seeds_of(config.seed)[0])
 
 
-def _trained(stop: Stop, X: Array, y: Array, config: ExperimentConfig, *, seed: int, device: str) -> Trained:
-    return train_to([stop], X, y, config, seed=seed, device=device)[stop]
-
-
-def _measure(
-    trained: Trained, points: Points, dataset: Dataset, inputs: Array, setting: Setting
-) -> NetworkMeasurement:
-    Z, T, width = dataset.X_test, trained.T, setting.width
-    kappa = theory.kappa(Z, X=inputs)
-    s = theory.preactivation_scale(Z)
-    bounded = np.isfinite(setting.lipschitz)
-    free = tau = np.full(len(Z), np.nan)  # no law where ℓ' is not bounded
-    if bounded:
-        free = theory.free_fraction(T=T, kappa=kappa, s=s, width=width, lipschitz=setting.lipschitz)
-        tau = setting.lipschitz * T * kappa / (s * np.sqrt(width))
-        counts = count_neurons(trained, Z, kappa)
-    else:
-        weights = np.asarray(trained.sample_weights)
-        counts = count_neurons(trained, Z, reach=theory.weighted_kappa(Z, X=inputs, weights=weights))
-    error = np.full(len(Z), np.nan)
+def _measure(network: Network, points: Points) -> NetworkMeasurement:
+    dataset, T, width = network.family.dataset, network.trained.T, network.trained.final.width
+    bounded = bool(np.isfinite(network.lipschitz))
+    tau, free = (network.tau, network.free) if bounded else (np.array(np.nan), np.array(np.nan))  # no law
+    error = np.array(np.nan)
     if T > 0:
         error = (points.final - points.initial) / T - points.predicted
     return NetworkMeasurement(
-        accuracy_train=accuracy(evaluate(trained.final, dataset.X), dataset.y),
+        accuracy_train=accuracy(network.on_train, dataset.y),
         accuracy_test=accuracy(points.final, dataset.y_test),
         error=_root_mean_square(error),
         scale=_root_mean_square(points.predicted),
@@ -246,10 +216,10 @@ def _measure(
         published_sign_match=agreement(points.final, points.published),
         mean_tau=float(np.mean(tau)),
         free_predicted=float(free.mean()),
-        free_measured=float(counts.free.mean() / width),
-        free_pvalue=_smallest_pvalue(counts.free, width, free) if bounded else float("nan"),
-        flipped=float(counts.flipped.mean() / width),
-        flipped_not_free=int(counts.flipped_not_free.sum()),
+        free_measured=float(network.counts.free.mean() / width),
+        free_pvalue=_smallest_pvalue(network.counts.free, width, free) if bounded else float("nan"),
+        flipped=float(network.counts.flipped.mean() / width),
+        flipped_not_free=int(network.counts.flipped_not_free.sum()),
     )
 
 
@@ -261,13 +231,8 @@ def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> flo
     return float(np.minimum(1.0, smallest * len(counts)))
 
 
-def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) -> Cosines:
-    network = trained.initial
-    points = as_tensor(dataset.X, dtype=network.weight.dtype, device=network.weight.device)
-    initial = network.input_gradients(points).cpu().numpy()
-    paper = theory.perturbation_direction(
-        X=dataset.X, y=dataset.y, kind="paper", negative_slope=network.negative_slope
-    )
+def _cosines(on: Perturbed) -> Cosines:
+    gradient, paper, final = on.family.gradient, on.family.published_direction, on.gradients
 
     def mean(A: Array, B: Array) -> float:
         values = cosines(A, B)
@@ -277,9 +242,9 @@ def _cosines(trained: Trained, dataset: Dataset, final: Array, gradient: Array) 
     return Cosines(
         perturbation_paper=mean(final, paper),
         perturbation_gradient=mean(final, gradient),
-        perturbation_given_initial=mean(final, initial + trained.T * gradient),
-        trained_paper=mean(final - initial, paper),
-        trained_gradient=mean(final - initial, gradient),
+        perturbation_given_initial=mean(final, on.lazy_directions),
+        trained_paper=mean(final - on.initial_gradients, paper),
+        trained_gradient=mean(final - on.initial_gradients, gradient),
         between=mean(paper, gradient),
     )
 
@@ -293,21 +258,17 @@ def _count_conditions(
     label_noise: theory.LabelNoise,
 ) -> ConditionCounts:
     conditions = theory.conditions.evaluate(
-        dataset.X_test, X=dataset.X, y=dataset.y, X_adv=X_adv, setting=setting, label_noise=label_noise
+        dataset.X_test, dataset.X, dataset.y, X_adv, setting, label_noise=label_noise
     )
-    a, b, c = (conditions[name].holds for name in "abc")
-    met, agree = a & b & c, agrees(f.final, g.final)
+    holds = {name: conditions[name].holds for name in "abc"}
+    met, agree = holds["a"] & holds["b"] & holds["c"], agrees(f.final, g.final)
     return ConditionCounts(
         label_noise=label_noise,
         width=conditions["width"].verdicts[0].value,
         threshold_a=float(conditions["a"].rhs[0]),
         threshold_b=float(conditions["b"].rhs[0]),
-        a=int(a.sum()),
-        b=int(b.sum()),
-        c=int(c.sum()),
-        a_agree=int((a & agree).sum()),
-        b_agree=int((b & agree).sum()),
-        c_agree=int((c & agree).sum()),
+        **{name: int(one.sum()) for name, one in holds.items()},
+        **{f"{name}_agree": int((one & agree).sum()) for name, one in holds.items()},
         met_agree=int((met & agree).sum()),
         met_differ=int((met & ~agree).sum()),
         unmet_agree=int((~met & agree).sum()),
@@ -315,10 +276,9 @@ def _count_conditions(
     )
 
 
-def _agreement(
-    dataset: Dataset, gradient: Array, y_adv: Array, f: Points, g: Points, setting: Setting, seed: int
-) -> Agreement:
-    Z, slope = dataset.X_test, setting.negative_slope
+def _agreement(on: Perturbed, f: Points, g: Points, setting: Setting) -> Agreement:
+    dataset, slope = on.family.dataset, setting.negative_slope
+    Z = dataset.X_test
     deviation = theory.initial_deviation(Z, negative_slope=slope)
 
     def expected(outputs: Array, g_b: Array) -> float:
@@ -326,12 +286,11 @@ def _agreement(
 
     untrained = []
     width = min(setting.width, _UNTRAINED_WIDTH)
-    for word in np.random.SeedSequence(seed).generate_state(_UNTRAINED_NETWORKS):
+    for word in np.random.SeedSequence(on.family.untrained_seed).generate_state(_UNTRAINED_NETWORKS):
         network = TwoLayerNet.initialise(setting.dim, width, negative_slope=slope, seed=int(word))
         directions = network.input_gradients(as_tensor(dataset.X, dtype=torch.float32)).numpy()
-        R = normalised(directions + setting.T_f * gradient, y_adv, epsilon=setting.epsilon)
-        inputs = adversarial_inputs(dataset.X, R, scenario=setting.scenario)
-        g_b = theory.g_predict(Z, X_adv=inputs, y_adv=y_adv, negative_slope=slope)
+        inputs = on.inputs(directions + setting.T_f * on.family.gradient)
+        g_b = theory.g_predict(Z, inputs, on.y_adv, negative_slope=slope)
         untrained.append(expected(evaluate(network, Z) + setting.T_f * f.predicted, g_b))
     return Agreement(
         measured=agreement(f.final, g.final),

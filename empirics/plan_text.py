@@ -44,7 +44,7 @@ def plan_of_toml(text: str) -> Plan:
     if not isinstance(sweeps, list) or not all(isinstance(sweep, dict) for sweep in sweeps):
         msg = "sweep must be an array of tables, each under [[sweep]]"
         raise TypeError(msg)
-    return Plan(blocks=tuple(_block(_flat(base), sweep, tables.get("seeds")) for sweep in sweeps))
+    return Plan(blocks=tuple(block_of(base, sweep, tables.get("seeds")) for sweep in sweeps))
 
 
 def axis_of_text(text: str) -> Axis:
@@ -84,16 +84,30 @@ def value_of_text(text: str, name: str) -> Any:  # noqa: ANN401
         return None if text == "none" and NoneType in kinds else text
     if text in {"none", "true", "false"}:
         return {"none": None, "true": True, "false": False}[text]
+    return number_or_text(text)
+
+
+def number_or_text(text: str) -> int | float | str:
+    """Return the number that a word stands for, or the word."""
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    return text
+    return text.strip()
 
 
-def _block(base: Mapping[str, Any], sweep: Mapping[str, Any], seeds: int | list[int] | None) -> Block:
-    entries = _flat(sweep)
+def block_of(
+    base: Mapping[str, Any], sweep: Mapping[str, Any], seeds: int | list[int] | None = None
+) -> Block:
+    """Return the block of a base and a [[sweep]] table: its lists are axes in their order, then the seeds.
+
+    Raises
+    ------
+    ValueError
+        If the sweep has both seed and seeds, or its axes have no value or one field twice.
+    """
+    base, entries = _flat(base), _flat(sweep)
     own = {part.strip() for name in entries for part in name.split(",")}
     if {"seed", "seeds"} <= own:
         msg = f"sweep must have seed or seeds, got both: {entries['seeds']!r} seeds"

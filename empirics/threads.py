@@ -38,10 +38,10 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def threads_in_children(number: int) -> Iterator[None]:
-    """Let processes that start meanwhile have so many threads each: they inherit variables that say so."""
+def one_thread_in_children() -> Iterator[None]:
+    """Let processes that start meanwhile have one thread each: they inherit variables that say so."""
     before = {name: os.environ.get(name) for name in _VARIABLES}
-    os.environ.update(dict.fromkeys(_VARIABLES, str(number)))
+    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
     try:
         yield
     finally:

@@ -11,8 +11,8 @@ from empirics.data import DataSource
 from empirics.data.dataset import class_name
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Outcome
+from empirics.sweep.plain import plain_numbers
 from empirics.sweep.plan import Block, Plan, axis_of, seeds_axis, typed
-from empirics.sweep.store import plain_numbers
 
 # Part of the identity of every result.  Raise it when a record means something else than before: results of
 # older versions are then not used again.

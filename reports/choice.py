@@ -234,9 +234,14 @@ def _row(hypothesis: str, asked: str, here: str, met: bool | None, remedy: str, 
     }
 
 
-def _norm_row(data: Dataset) -> Json:
+def largest_norm(data: Dataset) -> float:
+    """Return the largest ‖x‖/√d over training and test points; the theory assumes at most 1."""
     norms = [np.linalg.norm(points, axis=1).max() for points in (data.X, data.X_test)]
-    largest = float(max(norms) / math.sqrt(data.X.shape[1]))
+    return float(max(norms) / math.sqrt(data.X.shape[1]))
+
+
+def _norm_row(data: Dataset) -> Json:
+    largest = largest_norm(data)
     return _row(
         "norms of the samples",
         "‖x‖ ≤ √d",

@@ -4,17 +4,19 @@ Times are those of the machine and of what else it does; nothing here judges the
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
-from empirics.sweep.store import to_json, write_together
+from empirics.sweep.disk import write_together
+from empirics.sweep.plain import to_json
 from reports import text
 from reports._matplotlib import Axes, FuncFormatter, NullFormatter
-from reports.page import Block, Figure, Page, Prose, Section, Table
+from reports.inline import rich
+from reports.numbers import records
+from reports.page import Block, Page, Section, figure as page_figure, note, table
 from reports.svg import INK, THIRD, F, G, drawing, power
 
 Json = Mapping[str, Any]
@@ -94,66 +96,53 @@ def render(results: Json) -> str:
         From `empirics.costs.measure`, with ``schema_version`` and ``provenance``.
     """
     axes = dict.fromkeys(row["axis"] for row in results["rows"])
-    sections = [Section(f"Against {LABELS[axis]}", _against(results, axis)) for axis in axes]
     made, origin = results["base"], results["provenance"]
-    lead = Markup(
-        "Exact gradient flow to T = {} and {} steps of descent to the same flow time, identity loss, "
-        "shifted\n"
-        "Gaussian data. One size is varied at a time from N = {}, d = {}, m = {}. Each run has a process of "
-        "its "
-        "own;\ntimes are medians of {} repetitions after a small run that is not counted, memory is the "
-        "peak of "
-        "the first repetition above what\nthe process held before it. Slopes are least squares over all "
-        "sizes on "
-        "log–log axes: fixed costs flatten them, so they are no\nasymptotic orders. Descent has one number "
-        "of "
-        "steps throughout, the flow as many events as it needs."
-    ).format(
-        *(text.number(made["T"]), made["num_steps"], made["N"], made["dim"], made["width"]),
-        results["repeats"],
-    )
-    said = Markup(
-        "{}, {} threads of the BLAS; revision {};\n{}. Made by <code>{}</code>.\n"
-        "Numbers: <code>costs.json</code>, schema version {}."
-    ).format(
+    lead = rich(f"""Exact gradient flow to T = {text.number(made["T"])} and {made["num_steps"]} steps of
+        descent to the same flow time, identity loss, shifted Gaussian data. One size is varied at a time from
+        N = {made["N"]}, d = {made["dim"]}, m = {made["width"]}. Each run has a process of its own; times are
+        medians of {results["repeats"]} repetitions after a small run that is not counted, memory is the peak
+        of the first repetition above what the process held before it. Slopes are least squares over all sizes
+        on log–log axes: fixed costs flatten them, so they are no asymptotic orders. Descent has one number of
+        steps throughout, the flow as many events as it needs.""")
+    said = note(
+        "{}, {} threads of the BLAS; revision {}; {}. Made by `{}`. Numbers: `costs.json`, schema {}.",
         origin["machine"]["system"],
-        origin["blas_threads"],
+        str(origin["blas_threads"]),
         "not known" if origin["revision"] is None else origin["revision"],
         ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
         origin["command"],
-        results["schema_version"],
+        str(results["schema_version"]),
     )
-    sections.append(Section("Provenance", (Prose(said),)))
-    return Page("Costs of training: time and memory", lead, tuple(sections)).html()
+    sections = [
+        Section(f"Against {LABELS[axis]}", tuple(_against(results, axis)), file=axis) for axis in axes
+    ]
+    provenance = Section("Provenance", (said,))
+    return Page("Costs of training: time and memory", lead, (*sections, provenance)).html()
 
 
-def _against(results: Json, axis: str) -> tuple[Block, ...]:
-    drawn = [figure(results, axis, quantity) for quantity in QUANTITIES]
+def _against(results: Json, axis: str) -> Iterator[Block]:
     names = {name: label for name, label, *_ in SOLVERS}
-    rows = [
-        (
-            str(row["x"]),
-            names[row["solver"]],
-            text.number(row["median"]),
-            f"{text.number(min(row['seconds']))}, {text.number(max(row['seconds']))}",
-            text.number(None if row["peak_bytes"] is None else row["peak_bytes"] / 2**20),
-        )
-        for row in results["rows"]
-        if row["axis"] == axis
-    ]
-    kinds = {"seconds": "time", "bytes": "memory"}
-    slopes = [
-        (names[row["solver"]], kinds[row["quantity"]], text.number(row["slope"]), str(row["n"]))
-        for row in results["slopes"]
-        if row["axis"] == axis
-    ]
-    columns = LABELS[axis], "solver", "median seconds", "smallest, largest", "peak MiB"
+    rows = [row for row in results["rows"] if row["axis"] == axis]
+    slopes = [row for row in results["slopes"] if row["axis"] == axis]
+    for quantity in QUANTITIES:
+        drawn = figure(results, axis, quantity)
+        yield from page_figure(drawn, "Medians with fitted power laws.", quantity, records(rows))
     summary = f"Numbers against {LABELS[axis]}"
-    return (
-        *(Figure(Markup(svg), "Medians with fitted power laws.") for svg in drawn if svg is not None),
-        Table(columns, tuple(rows), summary=summary),
-        Table(("solver", "quantity", "slope", "sizes"), tuple(slopes), summary=summary),
-    )
+    columns = {
+        LABELS[axis]: lambda row: str(row["x"]),
+        "solver": lambda row: names[row["solver"]],
+        "median seconds": lambda row: text.number(row["median"]),
+        "smallest, largest": lambda row: ", ".join(text.number(f(row["seconds"])) for f in (min, max)),
+        "peak MiB": lambda row: text.number(None if row["peak_bytes"] is None else row["peak_bytes"] / 2**20),
+    }
+    yield table(rows, columns, name="runs", summary=summary)
+    columns = {
+        "solver": lambda row: names[row["solver"]],
+        "quantity": lambda row: {"seconds": "time", "bytes": "memory"}[row["quantity"]],
+        "slope": lambda row: text.number(row["slope"]),
+        "sizes": lambda row: str(row["n"]),
+    }
+    yield table(slopes, columns, name="slopes", summary=summary)
 
 
 def write(folder: Path, results: Json) -> Path:

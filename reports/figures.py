@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from reports import figures_bounds, pictures
 from reports._matplotlib import Axes
 from reports.svg import (
     COLORS,
@@ -40,9 +39,8 @@ def phi_figure(phi: dict[str, Any]) -> str:
         axes.set(xlabel="correlation ρ", ylabel="Φ", xticks=[-1, -0.5, 0, 0.5, 1])
         axes.legend(loc="center left", bbox_to_anchor=(0.02, 0.74), ncols=3)
 
-    return drawing(
-        draw, "phi", "Closed form of Φ against the correlation for three slopes, with quadrature values"
-    )
+    alt = "Closed form of Φ against the correlation for three slopes, with quadrature values"
+    return drawing(draw, "phi", alt)
 
 
 def monte_carlo_figure(phi: dict[str, Any]) -> str:
@@ -56,11 +54,8 @@ def monte_carlo_figure(phi: dict[str, Any]) -> str:
         axes.set(xlabel="Φ, closed form", ylabel="Monte Carlo − closed form")
         axes.ticklabel_format(axis="y", style="plain")
 
-    return drawing(
-        draw,
-        "monte-carlo",
-        "Monte Carlo estimates of Φ minus the closed form, with their standard errors",
-    )
+    alt = "Monte Carlo estimates of Φ minus the closed form, with their standard errors"
+    return drawing(draw, "monte-carlo", alt)
 
 
 def free_figure(section: Section, key: str) -> str:
@@ -68,15 +63,13 @@ def free_figure(section: Section, key: str) -> str:
 
     def draw(axes: Axes) -> None:
         for network in ("f", "g"):
-            color, marker = COLORS[network], MARKERS[network]
+            style: Any = {"color": COLORS[network], "marker": MARKERS[network]}
             widths, law = _series(section, network, "free_predicted")
-            axes.plot(widths, law["mean"], color=color, label=f"{network}: arctan law")
-            widths, free = _series(section, network, "free_measured")
-            with_spread(axes, widths, free, color=color, marker=marker, label=f"{network}: free, measured")
-            widths, flipped = _series(section, network, "flipped")
-            with_spread(
-                axes, widths, flipped, color=color, marker=marker, hollow=True, label=f"{network}: flipped"
-            )
+            axes.plot(widths, law["mean"], color=COLORS[network], label=f"{network}: arctan law")
+            for name, label in (("free_measured", "free, measured"), ("flipped", "flipped")):
+                _, values = _series(section, network, name)
+                hollow = name == "flipped"
+                with_spread(axes, widths, values, label=f"{network}: {label}", hollow=hollow, **style)
         log_log(axes)
         axes.set(xlabel="width m", ylabel="share of neurons")
         axes.legend(ncols=2, fontsize=9)
@@ -110,25 +103,19 @@ def error_figure(section: Section, key: str) -> str:
 def scatter_figure(section: Section, key: str, network: str) -> str:
     """Measured against predicted velocity at every test point of one run."""
     data = section["scatter"][network]
-    pairs = [
-        (p, q)
-        for p, q in zip(data["predicted"], data["measured"], strict=True)
-        if p is not None and q is not None
-    ]
+    pairs = [pair for pair in zip(data["predicted"], data["measured"], strict=True) if None not in pair]
 
     def draw(axes: Axes) -> None:
         if pairs:
-            predicted, measured = np.array(pairs).T
-            ends = [min(predicted.min(), measured.min()), max(predicted.max(), measured.max())]
+            points = np.array(pairs)
+            ends = [points.min(), points.max()]
             axes.plot(ends, ends, "--", color=INK, linewidth=0.9, label="measured = predicted")
-            axes.plot(predicted, measured, MARKERS[network], color=COLORS[network], markersize=3, alpha=0.6)
+            axes.plot(*points.T, MARKERS[network], color=COLORS[network], markersize=3, alpha=0.6)
         axes.axhline(0, color=GRID)
         axes.axvline(0, color=GRID)
         time = f"T_{network}"
-        axes.set(
-            xlabel=f"predicted {_limit(section, network)}(z)",
-            ylabel=f"measured ({network}(z; {time}) − {network}(z; 0))/{time}",
-        )
+        measured = f"measured ({network}(z; {time}) − {network}(z; 0))/{time}"
+        axes.set(xlabel=f"predicted {_limit(section, network)}(z)", ylabel=measured)
         if pairs:
             axes.legend(loc="upper left")
 
@@ -140,11 +127,8 @@ def cosine_figure(section: Section, key: str) -> str:
     """1 − cosine of the trained part of the gradient with both predicted directions."""
 
     def draw(axes: Axes) -> None:
-        rows = (
-            ("trained_paper", G, "s", "with u (published)"),
-            ("trained_gradient", F, "o", "with ∇f_b (derived)"),
-        )
-        for name, color, marker, label in rows:
+        paper, gradient = (G, "s", "with u (published)"), (F, "o", "with ∇f_b (derived)")
+        for name, (color, marker, label) in (("trained_paper", paper), ("trained_gradient", gradient)):
             widths, values = _series(section, "cosines", name)
             values = values | {"mean": 1 - values["mean"]}
             with_spread(axes, widths, values, color=color, marker=marker, label=label, line=True)
@@ -209,9 +193,8 @@ def map_figure(section: Section, key: str) -> str | None:
             axes.contourf(ticks, ticks, proved, levels=[0.5, 1.5], colors=[THIRD], alpha=0.18)
         for sign, marker in ((1, "+"), (-1, "x")):
             chosen = points[labels == sign]
-            axes.plot(
-                chosen[:, 0], chosen[:, 1], marker, color=INK, markersize=3.5, alpha=0.55, linestyle="none"
-            )
+            drawn: Any = {"color": INK, "markersize": 3.5, "alpha": 0.55, "linestyle": "none"}
+            axes.plot(*chosen.T, marker, **drawn)
         axes.set(xlabel="along the class-mean difference", ylabel="main orthogonal direction", aspect="equal")
         axes.grid(visible=False)
         axes.legend(ncols=4, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=1.4)
@@ -237,15 +220,10 @@ def predictors_figure(section: Section, key: str) -> str | None:
                 if (network, name) != ("g", "published")  # on another scale
             ]
             known = [(x, row) for x, row in shown if row["mean"] is not None]
-            axes.errorbar(
-                [x for x, _ in known],
-                [row["mean"] for _, row in known],
-                yerr=[min(row["sd"] or 0.0, 0.999 * abs(row["mean"])) for _, row in known],
-                fmt=MARKERS[network],
-                color=COLORS[network],
-                label=f"trained part of {network}",
-                capsize=2,
-            )
+            places, means = [x for x, _ in known], [row["mean"] for _, row in known]
+            bars = [min(row["sd"] or 0.0, 0.999 * abs(row["mean"])) for _, row in known]
+            style: Any = {"fmt": MARKERS[network], "color": COLORS[network], "capsize": 2}
+            axes.errorbar(places, means, yerr=bars, label=f"trained part of {network}", **style)
         axes.set(ylabel="relative error", xlim=(-0.5, 2.5))
         axes.set_ylim(bottom=0)
         axes.set_xticks(range(len(kinds)), [label for _, label in kinds])
@@ -283,26 +261,6 @@ def causes_figure(section: Section, key: str) -> str | None:
 
     alt = "Share of test points where the signs of f and g differ, against width, stacked by cause"
     return drawing(draw, f"{key}-causes", alt)
-
-
-def section_figures(section: Section, key: str) -> dict[str, str | None]:
-    """Return every figure of a data set by name; None where the results have nothing to draw."""
-    return {
-        "free": free_figure(section, key),
-        "drift_f": figures_bounds.drift_figure(section, key, "f"),
-        "drift_g": figures_bounds.drift_figure(section, key, "g"),
-        "error": error_figure(section, key),
-        "scatter_f": scatter_figure(section, key, "f"),
-        "scatter_g": scatter_figure(section, key, "g"),
-        "cosine": cosine_figure(section, key),
-        "agreement": agreement_figure(section, key),
-        "certified": figures_bounds.certified_figure(section, key),
-        "terms": figures_bounds.terms_figure(section, key),
-        "map": map_figure(section, key),
-        "predictors": predictors_figure(section, key),
-        "causes": causes_figure(section, key),
-        "images": pictures.images_figure(section, key),
-    }
 
 
 # Helpers -------------------------------------------------------------------------------------------

@@ -17,18 +17,12 @@ def certified_figure(section: Section, key: str) -> str:
     def draw(axes: Axes) -> None:
         for name, color, label in (("f", F, "sign of f"), ("both", G, "agreement of f and g")):
             for dynamics, style in (("descent", "--"), ("flow", "-")):
-                axes.plot(
-                    data["widths"],
-                    data["shares"][name][dynamics],
-                    style,
-                    color=color,
-                    label=f"{label}, {dynamics}",
-                )
+                shares, named = data["shares"][name][dynamics], f"{label}, {dynamics}"
+                axes.plot(data["widths"], shares, style, color=color, label=named)
         axes.plot([data["published_width"]] * 2, [0, 1], ":", color=THIRD, label="published form, constant 1")
         log_x(axes)
-        axes.set(
-            xlabel="width m", ylabel="certified share", ylim=(-0.02, 1.5), yticks=[0, 0.25, 0.5, 0.75, 1]
-        )
+        axes.set(xlabel="width m", ylabel="certified share", ylim=(-0.02, 1.5))
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.legend(fontsize=9, loc="upper left")
 
     alt = "Share of test points with a certified sign of f and certified agreement, against width"
@@ -38,23 +32,13 @@ def certified_figure(section: Section, key: str) -> str:
 def terms_figure(section: Section, key: str) -> str:
     """Median terms of the flow bound, stacked, against width, beside the median prediction."""
     data = section["certificates"]
-    colors = {
-        "initial network and kernel": F,
-        "drift": G,
-        "flip fluctuation": THIRD,
-        "flips": SHADE,
-    }
+    colors = {"initial network and kernel": F, "drift": G, "flip fluctuation": THIRD, "flips": SHADE}
     values = {name: np.array([np.nan if v is None else v for v in data["terms"][name]]) for name in colors}
 
     def draw(axes: Axes) -> None:
         if all(np.isfinite(row).all() for row in values.values()):
-            axes.stackplot(
-                data["widths"],
-                list(values.values()),
-                colors=list(colors.values()),
-                labels=list(values),
-                alpha=0.75,
-            )
+            stacked: Any = {"colors": list(colors.values()), "labels": list(values), "alpha": 0.75}
+            axes.stackplot(data["widths"], list(values.values()), **stacked)
         prediction = data["median_prediction"]
         axes.axhline(prediction, color=INK, linestyle="--", label="median |f_b|")
         log_x(axes)
@@ -85,37 +69,20 @@ def drift_figure(section: Section, key: str, network: str) -> str | None:
         widest, color = rows[-1], COLORS[network]
         floor = float(np.nanmin([*share(widest, "measured"), *share(widest, "crossed"), 0.1])) / 3
         name = f"m = {widest['width']:,}"
-        axes.stairs(share(widest, "measured"), edges, baseline=floor, color=color, fill=True, alpha=0.35)
-        axes.stairs(share(widest, "measured"), edges, baseline=None, color=color, label=f"moved, {name}")
+
+        def stairs(row: Section, what: str, **style: Any) -> None:  # noqa: ANN401
+            axes.stairs(share(row, what), edges, **({"baseline": None} | style))
+
+        stairs(widest, "measured", baseline=floor, color=color, fill=True, alpha=0.35)
+        stairs(widest, "measured", color=color, label=f"moved, {name}")
         if np.isfinite(share(widest, "crossed")).any():
-            axes.stairs(
-                share(widest, "crossed"),
-                edges,
-                baseline=floor,
-                color=INK,
-                hatch="////",
-                linewidth=0.8,
-                label="of these, crossed 0",
-            )
+            hatched: Any = {"hatch": "////", "linewidth": 0.8, "label": "of these, crossed 0"}
+            stairs(widest, "crossed", baseline=floor, color=INK, **hatched)
         if widest[network]["predicted"] is not None:
-            axes.stairs(
-                share(widest, "predicted"),
-                edges,
-                baseline=None,
-                color=INK,
-                linestyle="--",
-                label=f"predicted, {name}",
-            )
+            stairs(widest, "predicted", color=INK, linestyle="--", label=f"predicted, {name}")
         if len(rows) > 1:
-            axes.stairs(
-                share(rows[0], "measured"),
-                edges,
-                baseline=None,
-                color=THIRD,
-                linestyle=":",
-                linewidth=1.6,
-                label=f"moved, m = {rows[0]['width']:,}",
-            )
+            narrow = f"moved, m = {rows[0]['width']:,}"
+            stairs(rows[0], "measured", color=THIRD, linestyle=":", linewidth=1.6, label=narrow)
         axes.set_yscale("log")
         powers(axes.yaxis)
         axes.set(xlabel="(u(z; T) − u(z; 0)) / (|a| L T κ(z))", ylabel="share of neurons, a bin")

@@ -16,7 +16,7 @@ from scipy import special
 from reports import text
 from reports.statistics import mean_tail, spread_of
 from reports.text import many
-from reports.verdicts import FALSE_ALARM, MISSED, all_finite, verdict, within
+from reports.verdicts import FALSE_ALARM, MISSED, all_finite, within
 
 CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
 # Share of seeds far from all others that a t interval, which takes values for normal, must be able to see.
@@ -32,11 +32,6 @@ class Judgement:
 
     holds: bool | None
     decision: str
-
-
-def outcome(judged: Judgement) -> dict[str, str]:
-    """Return verdict and decision of a judgement whose hypothesis is met, for a row of a table."""
-    return {"verdict": verdict(True, judged.holds), "decision": judged.decision}
 
 
 def unmeasured(what: str = "a value is missing or not finite") -> Judgement:

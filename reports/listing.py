@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
-
-from empirics.sweep.store import check_apart
-from reports import schema
-from reports.render import environment
-from reports.text import legible
+from empirics.sweep.disk import check_apart
+from reports import schema, text
+from reports.inline import Content, Part, lines, link
+from reports.page import Page, Section, Table
+from reports.text import count, legible, many, number
 
 # The numbers of a sweep, or of `perturblearn orthogonal`; those of a report are `schema.RESULTS`.
 NUMBERS = "report.json"
 _PAGES = ("report.html", "report.pdf", "report.md")
 _COUNTS = ("configurations", "done", "failed", "missing")
+
+_BADGES: tuple[Content, ...] = tuple(Part("badge", verdict) for verdict in schema.VERDICTS)
+_REPORTS = ("Report", *_BADGES, "Data", "Preset", "Setting")
+_SWEEPS = ("Folder", "Kind", "Contents", "Runs done", "failed", "missing", "Statements")
 
 Json = dict[str, Any]
 
@@ -46,8 +49,16 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
     places = list(dict.fromkeys(place for folder in folders for place in _places_in(folder)))
     reports = [_report(place, out) for place in places if (place / schema.RESULTS).is_file()]
     sweeps = [_sweep(place, out) for place in places if not (place / schema.RESULTS).is_file()]
-    template: jinja2.Template = environment().get_template("index.html")
-    return template.render(rows=legible(reports), sweeps=legible(sweeps), verdicts=schema.VERDICTS)
+    of_sweeps = f", and {many(len(sweeps), 'sweep or study', 'sweeps and studies')}" if sweeps else ""
+    sections = []
+    if reports:
+        sections.append(Section("", (Table(_REPORTS, tuple(reports), name="reports"),)))
+    if sweeps:
+        sections.append(Section("Sweeps and studies", (Table(_SWEEPS, tuple(sweeps), name="sweeps"),)))
+    lead = (
+        f"{many(len(reports), 'report')} of theory against experiment, with the number of claims by verdict"
+    )
+    return Page("Reports", f"{lead}{of_sweeps}.", tuple(sections)).html()
 
 
 def _places_in(folder: Path) -> list[Path]:
@@ -66,38 +77,34 @@ def _places_in(folder: Path) -> list[Path]:
     return below
 
 
-def _linked(folder: Path, out: Path, numbers: str) -> dict[str, str]:
+def _linked(folder: Path, out: Path, numbers: str) -> Content:
     check_apart(out, [folder / name for name in (*_PAGES, numbers)])
     page = next((folder / name for name in _PAGES if (folder / name).is_file()), folder / numbers)
     relative = Path(os.path.relpath(page.absolute(), out.absolute().parent)).as_posix()
-    return {
-        "title": folder.absolute().name or str(folder),
-        # A first part with a colon would be read as a protocol.
-        "link": quote(os.fsencode(f"./{relative}" if ":" in relative.partition("/")[0] else relative)),
-    }
+    # A first part with a colon would be read as a protocol.
+    target = quote(os.fsencode(f"./{relative}" if ":" in relative.partition("/")[0] else relative))
+    return link(Part("bdi", legible(folder.absolute().name or str(folder))), target)
 
 
-def _report(folder: Path, out: Path) -> Json:
+def _report(folder: Path, out: Path) -> tuple[Content, ...]:
     results = schema.read(folder)
     verdicts = [claim["verdict"] for claim in results["claims"]]
-    return _linked(folder, out, schema.RESULTS) | {
-        "partial": "partial" in results,
-        "preset": _preset(results["provenance"]["command"]),
-        "sections": [
-            {
-                "name": section["name"],
-                "classes": section["classes"],
-                "width": section["widths"][-1],
-                "seeds": len(section["seeds"]),
-            }
-            | {
-                name: section["setting"][name]
-                for name in ("loss", "negative_slope", "scenario", "T_f", "T_g")
-            }
-            for section in results["sections"]
-        ],
-        "counts": {verdict: verdicts.count(verdict) for verdict in schema.VERDICTS},
-    }
+    preset = _preset(results["provenance"]["command"])
+    data: list[Content] = []
+    settings: list[Content] = []
+    for section in results["sections"]:
+        s = section["setting"]
+        slope, T_f, T_g = (number(s[name]) for name in ("negative_slope", "T_f", "T_g"))
+        grid = f"m to {count(section['widths'][-1])}, {len(section['seeds'])} seeds"
+        data.append((Part("bdi", legible(section["name"])), f": {', '.join(legible(section['classes']))}"))
+        settings.append(legible(f"{s['loss']}, γ {slope}, ({s['scenario']}), T {T_f}, {T_g}, {grid}"))
+    return (
+        (_linked(folder, out, schema.RESULTS), " (partial)" if "partial" in results else ""),
+        *(str(verdicts.count(verdict)) for verdict in schema.VERDICTS),
+        lines(*data),
+        text.DASH if preset is None else legible(preset),
+        lines(*settings),
+    )
 
 
 def _preset(command: str) -> str | None:
@@ -119,7 +126,7 @@ def _preset(command: str) -> str | None:
 # Sweeps -----------------------------------------------------------------------------------------------
 
 
-def _sweep(folder: Path, out: Path) -> Json:
+def _sweep(folder: Path, out: Path) -> tuple[Content, ...]:
     """Return the row of a folder whose numbers are those of a sweep or of orthogonal samples."""
     file = folder / NUMBERS
     try:
@@ -143,13 +150,13 @@ def _sweep(folder: Path, out: Path) -> Json:
     if not all(isinstance(value, int) for value in totals.values()):
         msg = f"{file} must count its runs in integers, got {totals}"
         raise schema.SchemaError(msg)
-    return _linked(folder, out, NUMBERS) | {
-        "kind": kind,
-        "contents": titles,
-        "totals": totals,
-        "statements": len(claims),
-        "verdicts": dict(sorted(found.items())),
-    }
+    verdicts = lines(*(f"{count(n)} {legible(verdict)}" for verdict, n in sorted(found.items())))
+    return (
+        *(_linked(folder, out, NUMBERS), kind or ""),
+        lines(*(Part("bdi", legible(title)) for title in titles)),
+        f"{count(totals['done'])} of {count(totals['configurations'])}",
+        *(count(totals["failed"]), count(totals["missing"]), (count(len(claims)), verdicts)),
+    )
 
 
 _TITLES: Mapping[str, Callable[[Json], list[str]]] = {

@@ -4,9 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
 from empirics.sweep import executors
-from empirics.threads import cores
+from empirics.sweep.executors import Pool
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.runner import FailedError, stored
 from reports import formats, schema, terminal
 from reports.build import build
-from reports.partial import Recorder, build_partial
+from reports.measured import Run, experiment, runs_of
 from reports.presets import DEFAULT_DATA, Series, series, source
 from reports.provenance import check_device, provenance
 from reports.render import partial_note
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from reports.commands.report import Data, Report, Setting
 
 _LARGEST = 2**63 - 1  # what arrays can count
-_PARTIAL = "making a report of what is done (Ctrl-C: stop, nothing written)"
+RUNS = "runs"  # the folder in that of a report where the results of its runs are
+_PARTIAL = "making a report of what is done (Ctrl-C: stop)"
 # Neuron updates from which starting processes (seconds each) pays.
 _WORK_OF_A_PROCESS = 1 << 22
 
@@ -40,7 +41,7 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
     ValueError, TypeError, OSError
         On bad input or a disk that takes no more; nothing is written then.
     RuntimeError, KeyboardInterrupt
-        If a worker process ended, or if interrupted; the message says what was written.
+        If a run failed, or if interrupted; the message says what was written.
     """
     check_device(options.device)
     names = DEFAULT_DATA if options.data is None else options.data
@@ -51,8 +52,9 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
     if options.format == "pdf":
         formats.find_browser()
     formats.check_output(options.out, options.format, sections=len(all_series))
+    pool = _pool(options, all_series)
     _check_data(all_series)
-    results = _trained(options, all_series, provenance(command=command, device=options.device), show)
+    results = _trained(options, all_series, pool, provenance(command=command, device=options.device), show)
     try:
         contents = formats.files(results, options.format)
     except (Exception, KeyboardInterrupt) as error:  # what was trained is kept, whatever a page lacks
@@ -68,26 +70,24 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
 
 
 def _trained(
-    options: "Report", all_series: list[Series], origin: dict[str, Any], show: terminal.Show
+    options: "Report", all_series: list[Series], pool: Pool, origin: dict[str, Any], show: terminal.Show
 ) -> dict[str, Any]:
     """Return the results; if that is interrupted, write a report of what is done and raise."""
-    recorder = Recorder()
+    folder = options.out / RUNS
     try:
-        with _workers(options, all_series) as executor:
-            recorder.inner = executor
-            return build(
-                all_series, provenance=origin, device=options.device, progress=show, executor=recorder
-            )
-    except KeyboardInterrupt:
-        if not recorder.started:
+        return build(
+            all_series, provenance=origin, device=options.device, progress=show, pool=pool, folder=folder
+        )
+    except (KeyboardInterrupt, FailedError) as error:
+        asked = [run for series in all_series for run in runs_of(series)]
+        known = stored(experiment(options.device), asked, folder)
+        if not known:
             raise
-        terminal.complain(f"interrupted; {_PARTIAL}")
-        raise KeyboardInterrupt(_write_partial(options, all_series, recorder, origin, show)) from None
-    except BrokenExecutor as error:
-        what = "a process of --jobs ended before its task did, as for want of memory"
-        terminal.complain(f"{what}; {_PARTIAL}")
-        msg = f"{what}; {_write_partial(options, all_series, recorder, origin, show)}"
-        raise RuntimeError(msg) from error
+        failed = isinstance(error, FailedError)
+        terminal.complain(f"{'a run failed' if failed else 'interrupted'}; {_PARTIAL}")
+        said = _write_partial(options, all_series, known, origin, show)
+        said = "; ".join(filter(None, [str(error), said]))
+        raise (FailedError if failed else KeyboardInterrupt)(said) from None
 
 
 def _check_data(all_series: list[Series]) -> None:
@@ -118,26 +118,46 @@ def _explained(error: ValueError, data: DataSource) -> str:
 def _write_partial(
     options: "Report",
     all_series: list[Series],
-    recorder: Recorder,
+    known: Mapping[Run, Outcome],
     origin: dict[str, Any],
     show: terminal.Show,
 ) -> str:
     """Write the report of what is done; return what was written.
 
-    Beside a report that is there already, not over it.
+    As if no more had been asked for: what a report draws of its widest networks, and these were not the
+    widest, is run again.  Beside a report that is there already, not over it.
     """
+    done = {run.config for run in known}
     try:
-        results = build_partial(all_series, recorder, provenance=origin, device=options.device, progress=show)
-        contents = None if results is None else formats.files(results, options.format)
-    except (ValueError, TypeError, OSError, ArithmeticError, MemoryError, RuntimeError) as error:
-        return f"nothing written: no report can be made of what is done ({error})"
-    if results is None or contents is None:
-        return "nothing written: fewer than two seeds are done"
+        parts = [(series, series.part_of(done)) for series in all_series]
+        kept = [(series, part) for series, part in parts if part is not None]
+        if not kept:
+            return "no partial report: fewer than two seeds are done"
+        results = build(
+            [part for _, part in kept], provenance=origin, device=options.device, progress=show, known=known
+        )
+        results["partial"] = {
+            "done": len(done),
+            "planned": sum(len(series.configs()) for series in all_series),
+            "sections": [
+                {
+                    "name": section["name"],
+                    "widths": list(part.widths),
+                    "planned_widths": list(series.widths),
+                    "seeds": list(part.seeds),
+                    "planned_seeds": list(series.seeds),
+                }
+                for section, (series, part) in zip(results["sections"], kept, strict=True)
+            ],
+            "missing": [series.base.data.name for series, part in parts if part is None],
+        }
+        contents = formats.files(results, options.format)
+    except (Exception, KeyboardInterrupt) as error:
+        return f"no partial report: {str(error) or 'interrupted again'}"
     folder = options.out / "partial" if (options.out / schema.RESULTS).exists() else options.out
     formats.write(folder, contents)
     terminal.show(f"{verdicts(results)}\n{places(folder, contents)}")
-    partial = results["partial"]
-    return f"partial report of {partial['done']} of {partial['planned']} runs: {folder}"
+    return f"partial report: {folder}"
 
 
 def places(folder: Path, contents: Mapping[str, bytes]) -> str:
@@ -178,19 +198,12 @@ def _widths(text: str) -> tuple[int, ...]:
     return widths
 
 
-@contextmanager
-def _workers(options: "Report", all_series: list[Series]) -> Iterator[Executor | None]:
-    """One process a core, each on one thread: threads that wait for each other are slow on busy machines."""
-    if options.jobs is not None and options.jobs < 1:
-        msg = f"jobs must be >= 1, got {options.jobs}"
-        raise ValueError(msg)
-    jobs = options.jobs or (cores() if options.device == "cpu" else 1)
+def _pool(options: "Report", all_series: list[Series]) -> Pool:
     work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
-    if jobs == 1 or (options.jobs is None and work < _WORK_OF_A_PROCESS):
-        yield None
-        return
-    with executors.started(jobs, threads=max(1, cores() // jobs)) as executor:
-        yield executor
+    small = work < _WORK_OF_A_PROCESS or options.device != "cpu"
+    if options.executor is None and (small if options.jobs is None else options.jobs == 1):
+        return executors.serial()
+    return executors.parse(options.executor or "processes", jobs=options.jobs)
 
 
 def verdicts(results: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """What a report runs: series of experiments over widths and seeds, by data set and preset."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,20 @@ class Series:
         """Return one configuration for each width and seed, small widths first."""
         return [replace(self.base, width=w, seed=s) for w in self.widths for s in self.seeds]
 
+    def part_of(self, done: Collection[ExperimentConfig]) -> "Series | None":
+        """Return the largest first part that is done: whole widths, else seeds of the first one.
+
+        None if that is not two seeds of the first width.
+        """
+        grid = {
+            w: [s for s in self.seeds if replace(self.base, width=w, seed=s) in done] for w in self.widths
+        }
+        whole = tuple(takewhile(lambda width: len(grid[width]) == len(self.seeds), self.widths))
+        if whole:
+            return replace(self, widths=whole)
+        seeds = tuple(grid[self.widths[0]])
+        return replace(self, widths=self.widths[:1], seeds=seeds) if len(seeds) > 1 else None
+
 
 PRESETS = ("quick", "lazy", "published")
 DEFAULT_DATA = ("digits", "shifted-gaussian")
@@ -67,6 +82,17 @@ _PUBLISHED_WIDTHS = (30, 100, 300)
 # Flow times at which the quick widths reach the lazy regime (expected free share of a few percent at the
 # largest one), while both networks learn.  Other bundled data get 1; for others see `reports.choice`.
 _QUICK_TIMES = {"digits": (1.0, 2.0), "shifted-gaussian": (2.0, 2.0)}
+_NAMED: dict[str, type[Any]] = {
+    kind.name: kind
+    for kind in (
+        DigitsData,
+        ShiftedGaussianData,
+        GaussianData,
+        BreastCancerData,
+        MnistData,
+        FashionMnistData,
+    )
+}
 _BUNDLED = (BreastCancerData, DigitsData, GaussianData, ShiftedGaussianData)
 
 
@@ -117,45 +143,32 @@ def source(
         "header": header,
     }
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    defaults: dict[str, Any]
-    sizes: dict[str, Any] = (
-        {"dim": 100, "num_train": 1000} if preset == "published" else {"dim": 40, "num_train": 200}
-    )
-    small: dict[str, Any] = (
-        {} if preset == "published" else {"num_train": 200, "num_test": 300, "standardise": "center"}
-    )
-    real = {"standardise", "test_fraction"}
-    images = {"classes", "num_train", "num_test", "standardise"}
-    build: Callable[..., DataSource]
-    if name in {"gaussian", "shifted-gaussian"}:
-        shifted = name == "shifted-gaussian"
-        build = ShiftedGaussianData if shifted else GaussianData
-        allowed = {"dim", "num_train", "num_test"} | ({"shift"} if shifted else set())
-        defaults = sizes | ({"shift": 0.3 if preset == "published" else 0.5} if shifted else {})
-    elif name == "digits":
-        build, allowed, defaults = DigitsData, real | {"classes"}, {}
-    elif name == "breast-cancer":
-        build, allowed, defaults = BreastCancerData, real, {}
+    where: dict[str, Any] = {}
+    if name in _NAMED:
+        build = _NAMED[name]
     elif name.endswith((".npz", ".csv")):
-        build, allowed, defaults = FileData, real | {"classes"}, {"path": name}
-        allowed = allowed | ({"header"} if name.endswith(".csv") else set())
-    elif name in {"mnist", "fashion-mnist"}:
-        build = MnistData if name == "mnist" else FashionMnistData
-        allowed, defaults = images, small
+        build, where = FileData, {"path": name}
     elif (folder := _idx_folder(name)) is not None:
-        build, allowed, defaults = IdxData, images, {"folder": folder} | small
+        build, where = IdxData, {"folder": folder}
     else:
-        known = (
-            "digits, shifted-gaussian, gaussian, breast-cancer, mnist, fashion-mnist, a .npz or .csv file, "
-            "or a folder of IDX files"
-        )
-        msg = f"data must be {known}, got {name!r}"
+        msg = f"data must be {', '.join(_NAMED)}, a .npz or .csv file, or a folder of IDX files, got {name!r}"
         raise ValueError(msg)
+    possible = {field.name for field in fields(build)} - where.keys()
+    if not name.endswith(".csv"):
+        possible -= {"header"}
     for key, value in options.items():
-        if key not in allowed:
+        if key not in possible:
             msg = f"{key.replace('_', '-')} does not apply to data {name!r}, got {value}"
             raise ValueError(msg)
-    return build(**(defaults | options))
+    defaults: dict[str, Any] = {}
+    published = preset == "published"
+    if build in {GaussianData, ShiftedGaussianData}:
+        defaults = {"dim": 100, "num_train": 1000} if published else {"dim": 40, "num_train": 200}
+        defaults |= {"shift": 0.3 if published else 0.5} if build is ShiftedGaussianData else {}
+    elif build in {MnistData, FashionMnistData, IdxData} and not published:
+        defaults = {"num_train": 200, "num_test": 300, "standardise": "center"}
+    made: DataSource = build(**(where | defaults | options))
+    return made
 
 
 def _idx_folder(name: str) -> str | None:

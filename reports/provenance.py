@@ -29,7 +29,7 @@ def provenance(*, command: str, device: str) -> dict[str, Any]:
     """
     return {
         "command": command,
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": versions(),
         "revision": _revision(),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
@@ -37,6 +37,11 @@ def provenance(*, command: str, device: str) -> dict[str, Any]:
             "device": device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})",
         },
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
 
 
 def check_device(device: str) -> None:

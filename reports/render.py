@@ -1,37 +1,56 @@
-"""The page of a report: one self-contained HTML file made from results alone."""
+"""The page of a report, made from results alone."""
 
 import re
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
-from importlib import resources
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
-import jinja2
-from latex2mathml.converter import convert
-from markupsafe import Markup
+from reports import text
+from reports.claims import OF_SECTIONS
+from reports.inline import rich
+from reports.page import Block, Page, Section
+from reports.pages import hypotheses, opening, outcome, proofs, regime
+from reports.verdicts import Claim
 
-from reports import figures, numbers, text
-from reports.claim_text import spread
+Show = Callable[[dict[str, Any], str], Iterable[Block]]
+_TITLE = "Learning from adversarial perturbations: theory against experiment"
+_LEAD = rich("""A network *f* is trained on clean data; perturbations of *f* with random labels train a second
+    network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs agree. Each row
+    below puts one of its claims beside what trained networks did.""")
+_FOOTER = rich("""Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
+    perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/DERIVATIONS.md` of
+    perturblearn.""")
+# What is said, drawn and tabulated of a data set, in the order of the page, by the anchor that it has there:
+# the `evidence` of claims.
+EVIDENCE: Mapping[str, Show] = {
+    "feasible": hypotheses.feasible,
+    "prior": hypotheses.prior,
+    "free": regime.free,
+    "drift": regime.drift,
+    "certificates": proofs.certificates,
+    "simulated": proofs.simulated,
+    "outputs": regime.outputs,
+    "directions": regime.directions,
+    "agreement": outcome.agreement,
+    "conditions": hypotheses.conditions,
+    "diagnosis": outcome.diagnosis,
+    "means": outcome.means,
+}
 
-_MATHML = "{http://www.w3.org/1998/Math/MathML}"
-# What formulas are made of.  Links, styles and HTML within text are refused: results may come from anyone.
-_ELEMENTS = set(
-    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mstyle "  # noqa: SIM905
-    "mtable mtr mtd mpadded mphantom menclose".split()
-)
-_ATTRIBUTES = set(
-    "display stretchy mathvariant fence form separator accent accentunder linethickness width height depth "  # noqa: SIM905
-    "lspace rspace minsize maxsize columnalign rowspacing columnspacing displaystyle scriptlevel largeop "
-    "movablelimits symmetric notation align".split()
-)
+
+@runtime_checkable
+class Shown(Protocol):
+    """What judges a claim and brings the blocks that show it."""
+
+    def shown(self, section: dict[str, Any], key: str) -> Iterable[Block]:
+        """Return blocks from the results of a data set; anchors and drawings are named after its key."""
 
 
-def render(results: dict[str, Any]) -> str:
+def render(results: Mapping[str, Any]) -> str:
     """Return the HTML page of a report.
 
     Parameters
     ----------
-    results : dict
+    results : mapping
         From `reports.build`, or read by `reports.schema.read`.
 
     Returns
@@ -40,76 +59,43 @@ def render(results: dict[str, Any]) -> str:
         Works offline: no script, font, image or style from elsewhere.  The same results give the same
         text; nothing is computed here beyond formatting.
     """
-    return filled(results, environment(), Markup)
+    return page(results).html()
 
 
-def filled(results: Mapping[str, Any], templates: jinja2.Environment, place: Callable[[str], Markup]) -> str:
-    """Return the page with each figure as `place` puts it there."""
+def page(results: Mapping[str, Any]) -> Page:
+    """Return the page of a report as blocks, from its results."""
     shown = text.legible(results)
-    sections = [
-        _drawn(section, shown["claims"], f"s{index}", place)
-        for index, section in enumerate(shown["sections"], start=1)
-    ]
-    phi_figures = [
-        place(figures.phi_figure(shown["phi"])),
-        place(figures.monte_carlo_figure(shown["phi"])),
-    ]
-    page = templates.get_template("page.html").render(
-        results=shown,
-        sections=sections,
-        phi_figures=phi_figures,
-        phi_numbers=numbers.of_phi(shown["phi"]),
+    claims = [Claim(**claim) for claim in shown["claims"]]
+    return Page(
+        _TITLE,
+        _LEAD,
+        (
+            Section("Verdicts at a glance", tuple(opening.verdicts(shown, claims)), "verdicts"),
+            Section("Setting and provenance", tuple(opening.setting(shown)), "setting"),
+            Section("The kernel Φ", tuple(opening.kernel(shown["phi"], claims)), "phi"),
+            *(
+                _of_data(section, claims, f"s{place}")
+                for place, section in enumerate(shown["sections"], start=1)
+            ),
+        ),
+        note=partial_note(shown) or "",
+        footer=_FOOTER,
     )
-    return _with_partial_note(page, shown)
 
 
-def environment(
-    math: Callable[[str], Markup] | None = None, csv: Callable[..., str] = numbers.Numbers.link
-) -> jinja2.Environment:
-    """Return the templates with their filters; text is escaped, a name that is missing is an error.
+def _of_data(section: dict[str, Any], claims: Sequence[Claim], key: str) -> Section:
+    """Return the part about a data set: its claims, then what shows them."""
 
-    `math` shows a formula, `csv` the link to `numbers.Numbers`.
-    """
-    made = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(_template),
-    )
-    made.filters |= {
-        "math": math or mathml,
-        "csv": csv,
-        "number": text.number,
-        "spread": spread,
-        "count": text.count,
-    }
-    return made
+    def blocks() -> Iterator[Block]:
+        yield from (claim for claim in claims if claim.section == section["name"])
+        for show in EVIDENCE.values():
+            yield from show(section, key)
+        for judge in OF_SECTIONS:
+            if isinstance(judge, Shown):
+                yield from judge.shown(section, key)
 
-
-def mathml(tex: str, *, display: bool = False) -> Markup:
-    """Return TeX as MathML.
-
-    Raises
-    ------
-    ValueError
-        If a command is not understood (it would be printed as it is), or makes more than a formula.
-    """
-    converted = convert(tex, display="block" if display else "inline")
-    if "\\" in re.sub(r"<[^>]*>", "", converted):
-        msg = f"TeX must be convertible to MathML, got {tex!r}"
-        raise ValueError(msg)
-    try:
-        elements = list(ET.fromstring(converted).iter())
-    except ET.ParseError as error:
-        msg = f"TeX must be convertible to MathML, got {tex!r}"
-        raise ValueError(msg) from error
-    names = {element.tag.removeprefix(_MATHML) for element in elements} - _ELEMENTS
-    names |= {name for element in elements for name in element.attrib} - _ATTRIBUTES
-    if names:
-        msg = f"TeX must be a plain formula, got {', '.join(sorted(names))} in {tex!r}"
-        raise ValueError(msg)
-    return Markup(converted)
+    file = re.sub(r"[^a-z0-9]+", "-", section["name"].lower()).strip("-") or key  # of files to save
+    return Section(section["name"], tuple(blocks()), key, anchors=f"{key}-", file=file)
 
 
 def partial_note(results: Mapping[str, Any]) -> str | None:
@@ -134,37 +120,5 @@ def partial_note(results: Mapping[str, Any]) -> str | None:
     )
 
 
-def _with_partial_note(page: str, results: Mapping[str, Any]) -> str:
-    """Return a page with the note of a partial report before its first part."""
-    note = partial_note(results)
-    if note is None:
-        return page
-    if page.count("<main>") != 1:
-        raise AssertionError
-    banner = Markup(
-        '<aside class="partial" style="margin:1rem 0;padding:.3rem 1rem;'
-        'border:2px solid var(--bad);border-radius:6px"><p><strong>{}</strong></p></aside>\n'
-    ).format(note)
-    page = page.replace("<title>", "<title>Partial: ", 1)
-    return page.replace("<main>", f"<main>\n{banner}", 1)
-
-
 def _listed(numbers: list[int]) -> str:
     return ", ".join(map(text.count, numbers))
-
-
-def _drawn(
-    section: dict[str, Any], claims: list[dict[str, Any]], key: str, place: Callable[[str], Markup]
-) -> dict[str, Any]:
-    drawn = figures.section_figures(section, key)
-    placed = {name: None if svg is None else place(svg) for name, svg in drawn.items()}
-    return section | {
-        "key": key,
-        "slug": re.sub(r"[^a-z0-9]+", "-", section["name"].lower()).strip("-") or key,  # of files to save
-        "figures": placed,
-        "numbers": numbers.of_section(section, claims),
-    }
-
-
-def _template(name: str) -> str:
-    return (resources.files("reports") / "templates" / name).read_text(encoding="utf-8")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reports import figures, formats, schema, svg
+from empirics.sweep import executors
+from reports import formats, schema, svg
 from reports.build import build as run_series
 from reports.presets import Series
 from reports.provenance import provenance
-from reports.render import render
+from reports.render import page, render
 from reports.text import legible
 
 
@@ -62,15 +63,7 @@ class Report:
     @property
     def figures(self) -> dict[str, str]:
         """SVG texts that need no page, by name: "phi", "monte-carlo", and "DATA: NAME" for each data set."""
-        phi = self.results["phi"]
-        drawn: dict[str, str | None] = {
-            "phi": figures.phi_figure(phi),
-            "monte-carlo": figures.monte_carlo_figure(phi),
-        }
-        for index, section in enumerate(self.results["sections"], start=1):
-            parts = figures.section_figures(legible(section), f"s{index}")
-            drawn |= {f"{section['name']}: {name}": one for name, one in parts.items()}
-        return {name: svg.standalone(one) for name, one in drawn.items() if one is not None}
+        return {name: svg.standalone(drawn) for name, drawn in page(self.results).figures.items()}
 
     def write(self, folder: Path | str, format: formats.Format = "html") -> list[Path]:
         """Write results.json and, except for "json", the report in this format; return the paths.
@@ -84,9 +77,9 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Return the page in a frame of its own, which a notebook's styles do not reach, nor it theirs."""
-        page = html.escape(render(dict(self.results)))
+        text = html.escape(render(self.results))
         style = "width:100%;height:800px;border:0"
-        return f'<iframe sandbox="allow-downloads" srcdoc="{page}" title="report" style="{style}"></iframe>'
+        return f'<iframe sandbox="allow-downloads" srcdoc="{text}" title="report" style="{style}"></iframe>'
 
     def __repr__(self) -> str:
         verdicts = [claim["verdict"] for claim in self.results["claims"]]
@@ -121,14 +114,19 @@ def build(
 
     Raises
     ------
-    ValueError, FileNotFoundError, FloatingPointError
-        From the experiments.
+    ValueError, FileNotFoundError
+        If there is no series, or data cannot be loaded.
+    RuntimeError
+        If an experiment failed.
     """
     chosen = [all_series] if isinstance(all_series, Series) else list(all_series)
     if not chosen:
         msg = "all_series must be at least one, got none"
         raise ValueError(msg)
     results = run_series(
-        chosen, provenance=provenance(command=command, device=device), device=device, executor=executor
+        chosen,
+        provenance=provenance(command=command, device=device),
+        device=device,
+        pool=None if executor is None else executors.given(executor),
     )
     return Report(results=results)

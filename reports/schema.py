@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from empirics.sweep.store import digest, to_json
+from empirics.sweep.plain import digest, to_json
 from reports.results import SCHEMA_VERSION, Results
 from reports.verdicts import Outcome
 

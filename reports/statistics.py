@@ -2,15 +2,19 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
 from reports.verdicts import MISSED
+
+if TYPE_CHECKING:
+    from empirics.campaigns import Reading
 
 CONFIDENCE = 1 - MISSED  # of every interval in a report
 _ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ by rounding alone
@@ -139,7 +143,69 @@ def spread_of(values: Sequence[float]) -> float:
     return 0.0 if sd <= _ROUNDING * max(1.0, *map(abs, values)) else sd
 
 
-def like_one_more_seed(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def mean(values: Sequence[float]) -> float | None:
+    """Return the mean, None of nothing."""
+    return sum(values) / len(values) if values else None
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """One value a seed with its spread, beside a published value.
+
+    Attributes
+    ----------
+    values : dict from seed to float
+    sd : float or None
+        Of a sample, None for one value.
+    published, error : float or None
+        A value that was read off, and its reading error, which is known also where the value is not.
+    inside : bool or None
+        Whether [published − error, published + error] meets [min, max]; None where one of them is not known,
+        or the published value is about other data.
+    """
+
+    values: dict[int, float]
+    n: int
+    mean: float | None = None
+    sd: float | None = None
+    min: float | None = None
+    max: float | None = None
+    published: float | None = None
+    error: float | None = None
+    inside: bool | None = None
+
+    @classmethod
+    def of(
+        cls, values: dict[int, float], reading: "Reading | None" = None, *, foreign: bool = False
+    ) -> "Spread":
+        """Return the spread of values by seed; a reading is not compared where it is of `foreign` data."""
+        array, inside = np.array(list(values.values())), None
+        low, high = (float(array.min()), float(array.max())) if array.size else (None, None)
+        if reading is not None and reading.value is not None and low is not None and high is not None:
+            inside = reading.value - reading.error <= high and reading.value + reading.error >= low
+        return cls(
+            values=values,
+            n=len(array),
+            mean=float(array.mean()) if array.size else None,
+            sd=float(array.std(ddof=1)) if array.size > 1 else None,
+            min=low,
+            max=high,
+            published=None if reading is None else reading.value,
+            error=None if reading is None else reading.error,
+            inside=None if foreign else inside,
+        )
+
+
+class Within(msgspec.Struct, frozen=True, kw_only=True):
+    """How many published values lie within the ranges of our seeds, see `like_one_more_seed`."""
+
+    count: int  # of values that can be compared
+    inside: int
+    expected: float  # at least
+    p_value: float | None  # None without a value
+    not_compared: int  # published points without a value of one of the two
+
+
+def like_one_more_seed(cells: Iterable[Spread]) -> Within:
     """Compare published values with the ranges of our seeds as if each were one more seed.
 
     One more independent value of the same distribution lies within the range of n with probability at least
@@ -147,32 +213,17 @@ def like_one_more_seed(cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     independent such events: small where published values leave our ranges more often than one more seed
     would.  Points share seeds, so they are not independent, and the p-value is a guide,
     no test of known size.
-
-    Parameters
-    ----------
-    cells : iterable of mapping
-        From `summary`.
-
-    Returns
-    -------
-    dict
-        ``count`` of values that can be compared, ``inside``, ``expected`` (at least), ``p_value`` (None
-        without a value) and ``not_compared``: published points without a value of one of the two.
     """
-    chances, inside, not_compared = [], 0, 0
-    for cell in cells:
-        if cell["inside"] is None:
-            not_compared += cell["error"] is not None
-            continue
-        chances.append((cell["n"] - 1) / (cell["n"] + 1))
-        inside += cell["inside"]
-    return {
-        "count": len(chances),
-        "inside": inside,
-        "expected": sum(chances),
-        "p_value": float(stats.poisson_binom.cdf(inside, chances)) if chances else None,
-        "not_compared": not_compared,
-    }
+    read = [cell for cell in cells if cell.error is not None]
+    chances = [(cell.n - 1) / (cell.n + 1) for cell in read if cell.inside is not None]
+    inside = sum(cell.inside is True for cell in read)
+    return Within(
+        count=len(chances),
+        inside=inside,
+        expected=sum(chances),
+        p_value=float(stats.poisson_binom.cdf(inside, chances)) if chances else None,
+        not_compared=len(read) - len(chances),
+    )
 
 
 def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
@@ -187,34 +238,28 @@ def rank_correlation(xs: Sequence[float], values: Sequence[float]) -> float:
     return float(stats.spearmanr(xs, values).statistic)
 
 
-def comparison(predicted: NDArray[np.float64], measured: NDArray[np.float64]) -> dict[str, Any]:
-    """Return Pearson's correlation, the mean absolute difference, and the pairs to 1/100 with their numbers.
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """How well numbers are predicted, see `comparison`."""
 
-    Parameters
-    ----------
-    predicted, measured : array, shape (n,)
-        Finite.
+    n: int = 0
+    correlation: float | None = None  # Pearson's; None for fewer than three pairs or a constant column
+    mean_error: float | None = None  # absolute; None without a pair
+    scatter: tuple[tuple[float, float, int], ...] = ()  # pairs to 1/100 and their numbers
 
-    Returns
-    -------
-    dict
-        ``n``; ``correlation``, None for fewer than three pairs or a constant column; ``mean_error``, None
-        without a pair; ``scatter``: rows of predicted, measured, number.
-    """
+
+def comparison(pairs: Sequence[tuple[float, float]]) -> Comparison:
+    """Compare predicted with measured numbers, all finite."""
+    predicted, measured = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     n = len(predicted)
     varies = n > 2 and np.ptp(predicted) > 0 and np.ptp(measured) > 0
-    # Clipped, as rounding can leave [−1, 1] by an ulp.
-    correlation = float(np.clip(np.corrcoef(predicted, measured)[0, 1], -1, 1)) if varies else None
-    cells = Counter(
-        (round(p * _CELLS) / _CELLS, round(q * _CELLS) / _CELLS)
-        for p, q in zip(predicted, measured, strict=True)
+    cells = Counter((round(p * _CELLS) / _CELLS, round(q * _CELLS) / _CELLS) for p, q in pairs)
+    return Comparison(
+        n=n,
+        # Clipped, as rounding can leave [−1, 1] by an ulp.
+        correlation=float(np.clip(np.corrcoef(predicted, measured)[0, 1], -1, 1)) if varies else None,
+        mean_error=float(np.abs(predicted - measured).mean()) if n else None,
+        scatter=tuple((p, q, count) for (p, q), count in sorted(cells.items())),
     )
-    return {
-        "n": n,
-        "correlation": correlation,
-        "mean_error": float(np.abs(predicted - measured).mean()) if n else None,
-        "scatter": [[p, q, count] for (p, q), count in sorted(cells.items())],
-    }
 
 
 def wilson(share: float, count: int, z: float) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from reports._matplotlib import (
     rcParamsDefault,
 )
 
-# Drawn colour → CSS variable of the page (templates/page.html).  Okabe–Ito, safe for colour blindness.
+# Drawn colour → CSS variable of the page (templates/page.css).  Okabe–Ito, safe for colour blindness.
 INK, GRID, F, G, THIRD, SHADE = "#101011", "#d0d0d1", "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 _VARIABLES = {
     INK: "var(--ink)",

@@ -4,32 +4,6 @@ Each source is a frozen configuration with `load(seed) -> Dataset`.  Those that 
 `content_hash()`, the identity of what they read: it belongs into the hash of a configuration.
 """
 
-from empirics.data.bundled import BreastCancerData, DigitsData
-from empirics.data.dataset import Dataset
-from empirics.data.file import FileData
-from empirics.data.gaussian import GaussianData, ShiftedGaussianData
-from empirics.data.images import FashionMnistData, IdxData, MnistData
+import lazy_loader
 
-DataSource = (
-    GaussianData
-    | ShiftedGaussianData
-    | DigitsData
-    | BreastCancerData
-    | FileData
-    | MnistData
-    | FashionMnistData
-    | IdxData
-)
-
-__all__ = [
-    "BreastCancerData",
-    "DataSource",
-    "Dataset",
-    "DigitsData",
-    "FashionMnistData",
-    "FileData",
-    "GaussianData",
-    "IdxData",
-    "MnistData",
-    "ShiftedGaussianData",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -31,16 +31,8 @@ class DigitsData:
 
         data = load_digits()
         title = f"{self.name} {self.classes[0]} vs {self.classes[1]}"
-        X, y, classes = two_classes(data.data, data.target, self.classes, source=self.name)
-        return split(
-            X,
-            y,
-            test_fraction=self.test_fraction,
-            standardise=self.standardise,
-            seed=seed,
-            name=title,
-            classes=classes,
-        )
+        found = two_classes(data.data, data.target, self.classes, source=self.name)
+        return split(*found, self.test_fraction, self.standardise, seed=seed, name=title)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +59,5 @@ class BreastCancerData:
 
         data = load_breast_cancer()
         labels = data.target_names[data.target]
-        X, y, classes = two_classes(data.data, labels, ("benign", "malignant"), source=self.name)
-        return split(
-            X,
-            y,
-            test_fraction=self.test_fraction,
-            standardise=self.standardise,
-            seed=seed,
-            name=self.name,
-            classes=classes,
-        )
+        found = two_classes(data.data, labels, ("benign", "malignant"), source=self.name)
+        return split(*found, self.test_fraction, self.standardise, seed=seed, name=self.name)

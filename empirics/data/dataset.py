@@ -15,6 +15,10 @@ from theory.validation import Array, as_labels, as_points, check_choice, check_r
 #   "zscore": each feature minus its mean and divided by its standard deviation, then rows as above.
 # The theory assumes ‖x‖ ≤ √d, which the row scaling makes an equality.
 STANDARDISATIONS = ("none", "center", "zscore")
+PREPARED = {
+    "center": "centred (training means), rows scaled to norm √d",
+    "zscore": "centred and divided by their deviation (training part), rows scaled to norm √d",
+}
 # Numbers with more different values than these are hardly names of classes.
 _MANY_CLASSES = 20
 _SIGN = re.compile(r"([+-]?)1(\.0*)?([eE][+-]?0+)?")
@@ -139,25 +143,26 @@ def two_classes(
 def split(
     X: Array,
     y: Array,
-    *,
+    classes: tuple[str, str],
     test_fraction: float,
     standardise: str,
+    *,
     seed: int,
     name: str,
-    classes: tuple[str, str],
 ) -> Dataset:
     """Shuffle, split and standardise real data.
 
     Parameters
     ----------
-    X, y : arrays, shapes (N, d) and (N,)
+    X, y, classes
+        From `two_classes`.
     test_fraction : float in (0, 1)
         Share of the rows held out, rounded down, at least one.
     standardise : {"none", "center", "zscore"}
         See `STANDARDISATIONS`.
     seed : int
         Of the shuffle.
-    name, classes
+    name : str
         Passed on.
 
     Returns
@@ -172,9 +177,7 @@ def split(
     if len(X) < 4:
         msg = f"data must have at least 4 rows of the two classes, got {len(X)} in {name}"
         raise ValueError(msg)
-    if (X[0] == X).all():
-        msg = f"data must not be constant, got {len(X)} equal rows in {name}"
-        raise ValueError(msg)
+    check_varies(X, name)
     order = np.random.default_rng(seed).permutation(len(X))
     num_test = max(1, int(test_fraction * len(X)))
     test, train = order[:num_test], order[num_test:]
@@ -182,12 +185,15 @@ def split(
         msg = f"data must have both classes in its training part, got one in {name}"
         raise ValueError(msg)
     X_train, X_test = standardised(X[train], X[test], standardise, name)
-    preparation = {
-        "none": "features as they are",
-        "center": "features centred (training means), rows scaled to norm √d",
-        "zscore": "features centred and divided by their deviation (training part), rows scaled to norm √d",
-    }[standardise]
-    return Dataset(name, X_train, y[train], X_test, y[test], classes, preparation)
+    prepared = f"features {PREPARED.get(standardise, 'as they are')}"
+    return Dataset(name, X_train, y[train], X_test, y[test], classes, prepared)
+
+
+def check_varies(X: Array, name: str) -> None:
+    """Check that not all rows are equal."""
+    if (X[0] == X).all():
+        msg = f"data must not be constant, got {len(X)} equal rows in {name}"
+        raise ValueError(msg)
 
 
 def standardised(train: Array, test: Array, how: str, name: str) -> tuple[Array, Array]:

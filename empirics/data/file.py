@@ -72,16 +72,8 @@ class FileData:
     def load(self, seed: int) -> Dataset:
         """Read, map the classes and split with `seed`."""
         X, names = self.read()
-        X, y, classes = two_classes(X, np.array(names), self.classes, source=Path(self.path).name)
-        return split(
-            X,
-            y,
-            test_fraction=self.test_fraction,
-            standardise=self.standardise,
-            seed=seed,
-            name=self.name,
-            classes=classes,
-        )
+        found = two_classes(X, np.array(names), self.classes, source=Path(self.path).name)
+        return split(*found, self.test_fraction, self.standardise, seed=seed, name=self.name)
 
     def read(self) -> tuple[Array, list[str]]:
         """Return the points, shape (N, d), and the names of their classes, as they are in the file."""

@@ -9,7 +9,18 @@ from theory.validation import check_integer, check_real
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianData:
+class _Sizes:
+    dim: int  # d
+    num_train: int  # N
+    num_test: int = 300
+
+    def __post_init__(self) -> None:
+        for size in ("dim", "num_train", "num_test"):
+            check_integer(size, getattr(self, size), minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianData(_Sizes):
     """x ~ N(0, I), labels uniform on {−1, +1} and independent of x: nothing to generalise.
 
     Raises
@@ -18,14 +29,7 @@ class GaussianData:
         On construction, if a size is not positive.
     """
 
-    dim: int  # d
-    num_train: int  # N
-    num_test: int = 300
-
     name = "gaussian"
-
-    def __post_init__(self) -> None:
-        _check_sizes(self.dim, self.num_train, self.num_test)
 
     def load(self, seed: int) -> Dataset:
         """Draw training and test points."""
@@ -39,7 +43,7 @@ class GaussianData:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShiftedGaussianData:
+class ShiftedGaussianData(_Sizes):
     """Half of the points from N(+shift·1, I) labelled +1, half from N(−shift·1, I) labelled −1.
 
     An odd number of points has one more of class +1.
@@ -50,15 +54,12 @@ class ShiftedGaussianData:
         On construction, if a size is not positive or the shift is not finite.
     """
 
-    dim: int  # d
-    num_train: int  # N
-    num_test: int = 300
     shift: float = 0.5  # each coordinate of the class means, in standard deviations
 
     name = "shifted-gaussian"
 
     def __post_init__(self) -> None:
-        _check_sizes(self.dim, self.num_train, self.num_test)
+        super().__post_init__()
         check_real("shift", self.shift)
 
     def load(self, seed: int) -> Dataset:
@@ -72,9 +73,3 @@ class ShiftedGaussianData:
     def _draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         y = np.where(np.arange(count) < (count + 1) // 2, 1.0, -1.0)
         return rng.normal(size=(count, self.dim)) + self.shift * y[:, None], y
-
-
-def _check_sizes(dim: int, num_train: int, num_test: int) -> None:
-    check_integer("dim", dim, minimum=1)
-    check_integer("num_train", num_train, minimum=1)
-    check_integer("num_test", num_test, minimum=1)

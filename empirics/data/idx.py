@@ -134,10 +134,7 @@ def read_images(images: Path, labels: Path) -> tuple[IdxFile, IdxFile]:
 
 def find_file(folder: Path, file: str) -> Path | None:
     """Return where one of `FILES` lies in a folder, packed or not; the packed one if both are there."""
-    for path in (folder / f"{file}.gz", folder / file):
-        if path.is_file():
-            return path
-    return None
+    return next((path for path in (folder / f"{file}.gz", folder / file) if path.is_file()), None)
 
 
 def read_split(paths: list[Path], *, size: tuple[int, int] | None = None) -> list[IdxFile]:

@@ -7,12 +7,22 @@ import logging
 import os
 import shlex
 import time
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, convert
 
-from empirics.data.dataset import Dataset, check_classes, standardised, two_classes
+from empirics.data.dataset import (
+    PREPARED,
+    Dataset,
+    check_classes,
+    check_varies,
+    standardised,
+    two_classes,
+)
 from empirics.data.idx import FILES, IdxFile, checksum_of, content_hash, find_file, read_split
 from theory.validation import Array, check_choice, check_integer
 
@@ -26,11 +36,9 @@ _PATIENCE = 900.0  # seconds for one file
 _MAX_DOWNLOAD = 1 << 26  # bytes; the largest of the files has 26,421,880
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Published:
+class Published(Struct, frozen=True, kw_only=True):
     """Where a public data set lies, and how to know it; one entry for each of `FILES`."""
 
-    name: str
     mean: float  # of the training pixels in [0, 1], as the published experiments round it
     class_names: tuple[str, ...]  # of the labels 0, 1, ...
     mirrors: tuple[str, ...]
@@ -38,67 +46,57 @@ class _Published:
     unpacked: tuple[str, ...]  # SHA-256 of what they hold
 
 
-# Checksums of the .gz files: TensorFlow Datasets, the same in torchvision's port to Ruby and in TensorFlow's
-# to Haskell.  Of the unpacked files: the same in several public projects, among them sstt and kettle.
-_MNIST = _Published(
-    name="mnist",
-    mean=0.1307,
-    class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
-    mirrors=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    packed=(
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
-    unpacked=(
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    ),
-)
-# Checksums of the .gz files: TensorFlow Datasets, the same in Flux.jl and batchup.  Of the unpacked files:
-# sstt, the same in the Rust crate dataset-ml.
-_FASHION_MNIST = _Published(
-    name="fashion-mnist",
-    mean=0.2860,
-    class_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
-    mirrors=(
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-    ),
-    packed=(
-        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-    ),
-    unpacked=(
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    ),
+PUBLISHED = convert(
+    tomllib.loads(resources.files("empirics.data").joinpath("images.toml").read_text(encoding="utf-8")),
+    dict[str, Published],
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class MnistData:
+class _ImageData:
+    """Two classes of images, in four files."""
+
+    classes: tuple[str, str] | None = None  # the first becomes +1
+    num_train: int | None = None  # points of the two classes, drawn with the seed; None: all
+    num_test: int | None = None
+    standardise: str = "scalar-mean"  # see IMAGE_PREPARATIONS
+    folder: str | None = None
+
+    name = ""
+
+    def __post_init__(self) -> None:
+        for option in ("num_train", "num_test"):
+            value = getattr(self, option)
+            if value is not None:
+                check_integer(option, value, minimum=1)
+        check_choice("standardise", self.standardise, IMAGE_PREPARATIONS)
+        check_classes(self.classes)
+        published = self.published
+        if published is not None and self.classes is not None:
+            positive, negative = (_label(name, published) for name in self.classes)
+            if positive == negative:
+                msg = f"classes must be two different ones, got {' and '.join(self.classes)}"
+                raise ValueError(msg)
+
+    @property
+    def published(self) -> Published | None:
+        """What is known of the published files; None where there are none."""
+        return PUBLISHED[self.name]
+
+    def load(self, seed: int) -> Dataset:
+        """Read the split of the files; `seed` only draws the subsamples."""
+        return _load(self, self._read(), seed)
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 (hex) of the files used, packed or not; downloads them if need be."""
+        return content_hash(self._read())
+
+    def _read(self) -> list[IdxFile]:
+        return read_split(_locate(self.folder, self.name), size=(28, 28))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MnistData(_ImageData):
     """Two classes of the 28×28 handwritten digits of MNIST (Y. LeCun et al., 1998); d = 784.
 
     The defaults are the published experiment's: digits 1 (+1) and 2 (−1), all 12,700 training and 2,167
@@ -120,29 +118,14 @@ class MnistData:
         On loading, if the files can be downloaded from nowhere; says how to fetch them by hand.
     """
 
-    classes: tuple[str, str] = ("1", "2")  # the first becomes +1
-    num_train: int | None = None  # points of the two classes, drawn with the seed; None: all
-    num_test: int | None = None
-    standardise: str = "scalar-mean"  # see IMAGE_PREPARATIONS
-    folder: str | None = None
+    classes: tuple[str, str] | None = ("1", "2")
 
     name = "mnist"
     dim = 784
 
-    def __post_init__(self) -> None:
-        _check(self, _MNIST)
-
-    def load(self, seed: int) -> Dataset:
-        """Read the official split; `seed` only draws the subsamples."""
-        return _load(self, _read(_MNIST, self.folder), _MNIST, seed)
-
-    def content_hash(self) -> str:
-        """Return the SHA-256 (hex) of the files used, packed or not; downloads them if need be."""
-        return content_hash(_read(_MNIST, self.folder))
-
 
 @dataclass(frozen=True, kw_only=True)
-class FashionMnistData:
+class FashionMnistData(_ImageData):
     """Two classes of the 28×28 images of Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, 2017); d = 784.
 
     The defaults are the published experiment's: T-shirts (+1) and ankle boots (−1), all 12,000 training and
@@ -151,59 +134,33 @@ class FashionMnistData:
     ``$PERTURBLEARN_DATA/fashion-mnist``.
     """
 
-    classes: tuple[str, str] = ("0", "9")  # the first becomes +1
-    num_train: int | None = None  # points of the two classes, drawn with the seed; None: all
-    num_test: int | None = None
-    standardise: str = "scalar-mean"  # see IMAGE_PREPARATIONS
-    folder: str | None = None
+    classes: tuple[str, str] | None = ("0", "9")
 
     name = "fashion-mnist"
     dim = 784
 
-    def __post_init__(self) -> None:
-        _check(self, _FASHION_MNIST)
-
-    def load(self, seed: int) -> Dataset:
-        """Read the official split; `seed` only draws the subsamples."""
-        return _load(self, _read(_FASHION_MNIST, self.folder), _FASHION_MNIST, seed)
-
-    def content_hash(self) -> str:
-        """Return the SHA-256 (hex) of the files used, packed or not; downloads them if need be."""
-        return content_hash(_read(_FASHION_MNIST, self.folder))
-
 
 @dataclass(frozen=True, kw_only=True)
-class IdxData:
+class IdxData(_ImageData):
     """Two classes of images of any size in a folder of four IDX files, named as those of MNIST.
 
     "scalar-mean" subtracts the mean of all training pixels, those of other classes included.  Errors are as
     for `MnistData`; nothing is downloaded.
     """
 
-    folder: str
-    classes: tuple[str, str] | None = None  # the first becomes +1; must be named before loading
-    num_train: int | None = None  # points of the two classes, drawn with the seed; None: all
-    num_test: int | None = None
-    standardise: str = "scalar-mean"  # see IMAGE_PREPARATIONS
+    folder: str = field()  # of the base's, without its default
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         """The last part of the folder's path."""
         return Path(self.folder).absolute().name
 
-    def __post_init__(self) -> None:
-        _check(self, None)
+    @property
+    def published(self) -> None:
+        """None, whatever the folder is called."""
 
-    def load(self, seed: int) -> Dataset:
-        """Read the split of the files; `seed` only draws the subsamples."""
-        return _load(self, read_split(_complete(Path(self.folder).expanduser(), None)), None, seed)
-
-    def content_hash(self) -> str:
-        """Return the SHA-256 (hex) of the files used, packed or not."""
-        return content_hash(read_split(_complete(Path(self.folder).expanduser(), None)))
-
-
-ImageData = MnistData | FashionMnistData | IdxData
+    def _read(self) -> list[IdxFile]:
+        return read_split(_complete(Path(self.folder).expanduser(), None))
 
 
 def published_content(data: object) -> str | None:
@@ -219,25 +176,11 @@ def published_content(data: object) -> str | None:
     str or None
         SHA-256 in hexadecimal; None for a source of which no files were published.
     """
-    published = {MnistData: _MNIST, FashionMnistData: _FASHION_MNIST}.get(type(data))
+    published = data.published if isinstance(data, _ImageData) else None
     return None if published is None else checksum_of(published.unpacked)
 
 
-def _check(config: ImageData, published: _Published | None) -> None:
-    for name in ("num_train", "num_test"):
-        value = getattr(config, name)
-        if value is not None:
-            check_integer(name, value, minimum=1)
-    check_choice("standardise", config.standardise, IMAGE_PREPARATIONS)
-    check_classes(config.classes)
-    if published is not None and config.classes is not None:
-        positive, negative = (_label(name, published) for name in config.classes)
-        if positive == negative:
-            msg = f"classes must be two different ones, got {' and '.join(config.classes)}"
-            raise ValueError(msg)
-
-
-def _label(name: str, published: _Published) -> str:
+def _label(name: str, published: Published) -> str:
     """Return the label, "0" to "9", of a class that is given by it or by its name."""
     for label, known in enumerate(published.class_names):
         if str(name).casefold() in {str(label), known.casefold()}:
@@ -249,44 +192,39 @@ def _label(name: str, published: _Published) -> str:
 # Files ----------------------------------------------------------------------------------------------
 
 
-def _read(published: _Published, folder: str | None) -> list[IdxFile]:
-    return read_split(_locate(folder, published), size=(28, 28))
-
-
-def _locate(folder: str | None, published: _Published) -> list[Path]:
+def _locate(folder: str | None, name: str) -> list[Path]:
     """Return where the four files lie, after downloading them if nobody has."""
     if folder is not None:
-        return _complete(Path(folder).expanduser(), published)
+        return _complete(Path(folder).expanduser(), name)
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
         if not Path(chosen).expanduser().is_dir():
             msg = f"{FOLDER_VARIABLE} must name a folder that exists, got {chosen!r}"
             raise FileNotFoundError(msg)
         # One folder a data set, as the files of all of them have the same names.
-        place = Path(chosen).expanduser() / published.name
+        place = Path(chosen).expanduser() / name
         if any(find_file(place, file) for file in FILES):
-            return _complete(place, published)
-    return _download_all(published)
+            return _complete(place, name)
+    return _download_all(name)
 
 
-def _complete(folder: Path, published: _Published | None) -> list[Path]:
+def _complete(folder: Path, name: str | None) -> list[Path]:
     found = [find_file(folder, file) for file in FILES]
     missing = [f"{file}.gz" for file, path in zip(FILES, found, strict=True) if path is None]
     if missing:
         msg = f"folder must hold {', '.join(missing)} (or unpacked, without .gz), got {str(folder)!r}"
-        if published is not None:
-            msg += f"; to fetch them:\n{_commands(published, folder)}"
+        if name is not None:
+            msg += f"; to fetch them:\n{_commands(name, folder)}"
         raise FileNotFoundError(msg)
     return [path for path in found if path is not None]
 
 
-def _commands(published: _Published, folder: Path) -> str:
+def _commands(name: str, folder: Path) -> str:
     """Return the shell commands that fetch the files by hand."""
-    lines = []
-    for file in FILES:
-        path = shlex.quote(str(folder / f"{file}.gz"))
-        lines.append(f"  curl -fL --create-dirs -o {path} {published.mirrors[0]}{file}.gz")
-    return "\n".join(lines)
+    return "\n".join(
+        f"  curl -fL --create-dirs -o {shlex.quote(str(folder / file))} {PUBLISHED[name].mirrors[0]}{file}"
+        for file in (f"{file}.gz" for file in FILES)
+    )
 
 
 def _cache_folder(name: str) -> Path:
@@ -295,24 +233,24 @@ def _cache_folder(name: str) -> Path:
     return Path(pooch.os_cache("perturblearn")) / name
 
 
-def _download_all(published: _Published) -> list[Path]:
+def _download_all(name: str) -> list[Path]:
     """Return the files in the user's cache, after fetching those that are missing or damaged there."""
     import pooch  # noqa: PLC0415
 
-    folder = _cache_folder(published.name)
+    folder = _cache_folder(name)
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)  # it would report each download on the terminal
     try:
         return [
-            _download(f"{file}.gz", checksum, folder, published)
-            for file, checksum in zip(FILES, published.packed, strict=True)
+            _download(f"{file}.gz", checksum, folder, name)
+            for file, checksum in zip(FILES, PUBLISHED[name].packed, strict=True)
         ]
     finally:
         logger.setLevel(level)
 
 
-def _download(file: str, checksum: str, folder: Path, published: _Published) -> Path:
+def _download(file: str, checksum: str, folder: Path, name: str) -> Path:
     """Return the file in the cache, from the first mirror that has it with the right checksum.
 
     It takes its name only after its checksum was compared, so half a file is never taken for the file.
@@ -321,7 +259,7 @@ def _download(file: str, checksum: str, folder: Path, published: _Published) -> 
     from requests.exceptions import RequestException  # noqa: PLC0415
 
     reasons = []
-    for mirror in published.mirrors:
+    for mirror in PUBLISHED[name].mirrors:
         url = f"{mirror}{file}"
         try:
             path = pooch.retrieve(
@@ -332,10 +270,10 @@ def _download(file: str, checksum: str, folder: Path, published: _Published) -> 
             reasons.append(f"  {url}: {type(error).__name__}: {error!s:.400}")
     tried = "\n".join(reasons)
     msg = (
-        f"{published.name} must be downloaded, but no mirror delivered {file}:\n{tried}\n"
+        f"{name} must be downloaded, but no mirror delivered {file}:\n{tried}\n"
         f"Fetch the files later or elsewhere, and put them where these commands do:\n"
-        f"{_commands(published, folder)}\n"
-        f"or into any folder F/{published.name}, with F in the environment variable {FOLDER_VARIABLE}."
+        f"{_commands(name, folder)}\n"
+        f"or into any folder F/{name}, with F in the environment variable {FOLDER_VARIABLE}."
     )
     raise ConnectionError(msg)
 
@@ -368,28 +306,23 @@ def _fetch(url: str, output_file: str, _pooch: object) -> None:
 # Content --------------------------------------------------------------------------------------------
 
 
-def _load(config: ImageData, files: list[IdxFile], published: _Published | None, seed: int) -> Dataset:
+def _load(config: _ImageData, files: list[IdxFile], seed: int) -> Dataset:
+    published = config.published
     # Two streams, so that one subsample does not depend on the size of the other.
     train_rng, test_rng = np.random.default_rng(seed).spawn(2)
-    X, y, classes, total = _part(config, "num_train", files[:2], published, train_rng)
-    X_test, y_test, _, total_test = _part(config, "num_test", files[2:], published, test_rng)
+    X, y, classes, total = _part(config, "num_train", files[:2], train_rng)
+    X_test, y_test, _, total_test = _part(config, "num_test", files[2:], test_rng)
     if len(set(y)) < 2:
         msg = f"num_train must be large enough for both classes, got {len(X)} of one class in {config.name}"
         raise ValueError(msg)
-    if (X[0] == X).all():
-        msg = f"data must not be constant, got {len(X)} equal rows in {config.name}"
-        raise ValueError(msg)
+    check_varies(X, config.name)
     if config.standardise == "scalar-mean":
         mean = float(files[0].array.mean()) / 255 if published is None else published.mean
         X, X_test = X - mean, X_test - mean
         prepared = f"pixels in [0, 1] minus {mean:.4g}"
     else:
         X, X_test = standardised(X, X_test, config.standardise, config.name)
-        prepared = {
-            "none": "pixels in [0, 1]",
-            "center": "pixels centred (training means), rows scaled to norm √d",
-            "zscore": "pixels centred and divided by their deviation (training part), rows scaled to norm √d",
-        }[config.standardise]
+        prepared = f"pixels {PREPARED.get(config.standardise, 'in [0, 1]')}"
     split = "official split" if published is not None else "split of the files"
     prepared += f"; {split}, {len(X)} of {total} training and {len(X_test)} of {total_test} test points"
     if published is not None:
@@ -402,15 +335,11 @@ def _load(config: ImageData, files: list[IdxFile], published: _Published | None,
 
 
 def _part(
-    config: ImageData,
-    option: str,
-    files: list[IdxFile],
-    published: _Published | None,
-    rng: np.random.Generator,
+    config: _ImageData, option: str, files: list[IdxFile], rng: np.random.Generator
 ) -> tuple[Array, Array, tuple[str, str], int]:
     """Return the rows drawn with pixels in [0, 1], labels, class names (−1, +1), and how many there were."""
     images, labels = (file.array for file in files)
-    wanted = config.classes
+    wanted, published = config.classes, config.published
     if published is not None and wanted is not None:
         wanted = (_label(wanted[0], published), _label(wanted[1], published))
     where = f"{config.name} ({'training' if option == 'num_train' else 'test'} part)"

@@ -62,43 +62,14 @@ def moved(instance: Instance, rng: np.random.Generator, budget: Budget) -> Insta
     return _MOVES[rng.integers(len(_MOVES))](instance, rng, budget)
 
 
-def _shake_samples(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
-    return replace(instance, X=instance.X + _noise(instance, rng, instance.X.shape))
-
-
-def _shake_point(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
-    return replace(instance, z=instance.z + _noise(instance, rng, instance.z.shape))
-
-
-def _point_to_sample(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
-    return replace(instance, z=_sample(instance.X, rng))
-
-
-def _flip_label(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
-    flipped = np.arange(instance.N) == rng.integers(instance.N)
-    return replace(instance, y=np.where(flipped, -instance.y, instance.y))
-
-
 def _scale(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
     factor = rng.choice([0.5, 2.0])
     return replace(instance, X=factor * instance.X, z=factor * instance.z)
 
 
-def _change_time(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
-    return replace(instance, T=instance.T * float(np.exp(rng.normal(0, 0.5))))
-
-
 def _change_network(instance: Instance, rng: np.random.Generator, budget: Budget) -> Instance:
     width = min(budget.max_width, max(1, round(instance.width * float(np.exp(rng.normal(0, 0.7))))))
     return replace(instance, width=width, num_steps=_steps(rng))
-
-
-def _change_slope(instance: Instance, rng: np.random.Generator, _: Budget) -> Instance:
-    return replace(instance, negative_slope=_slope(rng))
-
-
-def _change_dim(instance: Instance, rng: np.random.Generator, budget: Budget) -> Instance:
-    return _resized(instance, int(rng.integers(1, budget.max_dim + 1)))
 
 
 def _change_samples(instance: Instance, rng: np.random.Generator, budget: Budget) -> Instance:
@@ -114,15 +85,15 @@ def _change_samples(instance: Instance, rng: np.random.Generator, budget: Budget
 
 
 _MOVES: tuple[Callable[[Instance, np.random.Generator, Budget], Instance], ...] = (
-    _shake_samples,
-    _shake_point,
-    _point_to_sample,
-    _flip_label,
+    lambda one, rng, _: replace(one, X=one.X + _noise(one, rng, one.X.shape)),
+    lambda one, rng, _: replace(one, z=one.z + _noise(one, rng, one.z.shape)),
+    lambda one, rng, _: replace(one, z=_sample(one.X, rng)),
+    lambda one, rng, _: replace(one, y=np.where(np.arange(one.N) == rng.integers(one.N), -one.y, one.y)),
     _scale,
-    _change_time,
+    lambda one, rng, _: replace(one, T=one.T * float(np.exp(rng.normal(0, 0.5)))),
     _change_network,
-    _change_slope,
-    _change_dim,
+    lambda one, rng, _: replace(one, negative_slope=_slope(rng)),
+    lambda one, rng, budget: _resized(one, int(rng.integers(1, budget.max_dim + 1))),
     _change_samples,
 )
 

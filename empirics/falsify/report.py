@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from empirics.falsify.search import Falsification
-from empirics.sweep import store
+from empirics.sweep import disk
 
 _TEMPLATE = '''\
 """A counter-example found by `empirics.falsify`; run it with perturblearn[empirics] installed.
@@ -58,14 +58,7 @@ def counter_example(falsification: Falsification) -> str:
         factory=recipe.partition("(")[0],
         statement=repr(falsification.inequality.statement),
         recipe=recipe,
-        X=instance.X.tolist(),
-        y=instance.y.tolist(),
-        z=instance.z.tolist(),
-        T=instance.T,
-        width=instance.width,
-        negative_slope=instance.negative_slope,
-        num_steps=instance.num_steps,
-        momentum=instance.momentum,
+        **vars(instance) | {name: getattr(instance, name).tolist() for name in ("X", "y", "z")},
         search_seed=falsification.seed,
         evaluations=falsification.evaluations,
         n=result.n,
@@ -91,4 +84,4 @@ def write_counter_example(falsification: Falsification, path: Path) -> None:
     ValueError
         If nothing was found, or the inequality has no recipe.
     """
-    store.write_text(path, counter_example(falsification))
+    disk.write_text(path, counter_example(falsification))

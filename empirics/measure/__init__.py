@@ -4,14 +4,6 @@ Counts of signs and neurons are here; accounts of whole experiments are in modul
 `simulated`, `drift` and `diagnosis`.
 """
 
-from empirics.measure.counts import (
-    NeuronCounts,
-    accuracy,
-    agreement,
-    agrees,
-    cosines,
-    count_neurons,
-    evaluate,
-)
+import lazy_loader
 
-__all__ = ["NeuronCounts", "accuracy", "agreement", "agrees", "cosines", "count_neurons", "evaluate"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -25,7 +25,7 @@ _NETWORKS: tuple[Literal["f", "g"], ...] = ("f", "g")
 # By simulation: networks as wide as their neurons are many, or less, so narrower than the lazy ones.
 _SIMULATED_WIDTH = 1_000  # the largest width of the series up to this one is taken
 _SIMULATED_POINTS = 60  # test points, at most
-_SCANNED_WIDTHS = (30, 100, 300, 1_000)
+SCANNED_WIDTHS = (30, 100, 300, 1_000)
 _NEURONS, _FEWER_NEURONS = 3_000, 1_000
 _WORK = 1_000_000  # neurons × steps of the simulations of one section, about
 
@@ -37,7 +37,7 @@ class Plan:
     width: int
     seeds: tuple[int, ...]
     num_neurons: int  # n of each simulation
-    scan: bool  # also other widths, on the data of the first seed
+    scanned: tuple[int, ...] = ()  # other widths, on the data of the first seed
 
 
 def plan(base: ExperimentConfig, widths: Sequence[int], seeds: Sequence[int]) -> Plan | None:
@@ -55,18 +55,20 @@ def plan(base: ExperimentConfig, widths: Sequence[int], seeds: Sequence[int]) ->
         width=narrow[-1] if narrow else widths[0],
         seeds=tuple(seeds[:count]),
         num_neurons=num_neurons,
-        scan=len(_SCANNED_WIDTHS) * num_neurons * steps <= _WORK,
+        scanned=SCANNED_WIDTHS if len(SCANNED_WIDTHS) * num_neurons * steps <= _WORK else (),
     )
 
 
-def simulate(result: "ExperimentResult", plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+def simulate(
+    result: "ExperimentResult", num_neurons: int, scanned: Sequence[int] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Simulate the neurons of f and g; count what that certifies, and what the lazy theory does there.
 
-    E f(z; T), T f_b(z) and T f̂(z) are also compared with the trained networks.  The second value, of the
-    first seed only, has the shares that are certified at other widths.
+    E f(z; T), T f_b(z) and T f̂(z) are also compared with the trained networks.  The second value has the
+    shares that are certified at other widths.
     """
     chosen = _some(len(result.dataset.X_test))
-    f, g = (_by_simulation(result, name, result.setting.width, plan.num_neurons) for name in _NETWORKS)
+    f, g = (_by_simulation(result, name, result.setting.width, num_neurons) for name in _NETWORKS)
     measured = {"f": result.points_f, "g": result.points_g}
     times = {"f": result.setting.T_f, "g": result.setting.T_g}
     final = {name: points.final[chosen] for name, points in measured.items()}
@@ -94,14 +96,12 @@ def simulate(result: "ExperimentResult", plan: Plan) -> tuple[dict[str, Any], di
         "failure": {name: _largest_failure(one.proof) for name, one in (("f", f), ("g", g))},
         "misled": float(np.max(f.proof.failure.terms["simulation"])),
     }
-    if result.config.seed != plan.seeds[0]:
-        return record, {}
-    scanned = []
-    for width in _SCANNED_WIDTHS if plan.scan else ():
-        pair = [_by_simulation(result, name, width, plan.num_neurons).proof for name in _NETWORKS]
+    scan = []
+    for width in scanned:
+        pair = [_by_simulation(result, name, width, num_neurons).proof for name in _NETWORKS]
         both = SimulatedAgreement(f=pair[0], g=pair[1])
-        scanned.append({"width": width, "f": both.f.share, "g": both.g.share, "both": both.share})
-    return record, {"num_points": len(chosen), "scan": scanned}
+        scan.append({"width": width, "f": both.f.share, "g": both.g.share, "both": both.share})
+    return record, {"num_points": len(chosen), "scan": scan}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,46 +3,6 @@
 The prior work's regime: any width, infinite time.  `theory.orthogonal` has its conditions and limits.
 """
 
-from empirics.orthogonal.attacks import Attack, attack
-from empirics.orthogonal.config import OrthogonalConfig, draw
-from empirics.orthogonal.experiment import run_orthogonal
-from empirics.orthogonal.given import MOST_SAMPLES, amplitude_for, epsilon_for, examine, load_given
-from empirics.orthogonal.published import SweepPoint, published_sweep, readings
-from empirics.orthogonal.runs import data_digest, orthogonal, records
-from empirics.orthogonal.studies import StudyPoint, orthogonality_study, turning_study
-from empirics.orthogonal.training import (
-    Convergence,
-    LimitTraining,
-    alignment,
-    boundary_direction,
-    initialise,
-    train_to_limit,
-)
+import lazy_loader
 
-__all__ = [
-    "MOST_SAMPLES",
-    "Attack",
-    "Convergence",
-    "LimitTraining",
-    "OrthogonalConfig",
-    "StudyPoint",
-    "SweepPoint",
-    "alignment",
-    "amplitude_for",
-    "attack",
-    "boundary_direction",
-    "data_digest",
-    "draw",
-    "epsilon_for",
-    "examine",
-    "initialise",
-    "load_given",
-    "orthogonal",
-    "orthogonality_study",
-    "published_sweep",
-    "readings",
-    "records",
-    "run_orthogonal",
-    "train_to_limit",
-    "turning_study",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -92,9 +92,6 @@ def attack(
     check_real("amplitude", amplitude, minimum=0, exclusive=True)
     check_integer("num_steps", num_steps, minimum=1)
     if norm == "L0":
-        if epsilon > 1:
-            msg = f"epsilon must be <= 1 for L0, a share of coordinates, got {epsilon}"
-            raise ValueError(msg)
         path = _coordinates(network, base, targets, num_changed(epsilon, network.dim), amplitude)
     else:
         path = _projected(network, base, targets, norm, epsilon, num_steps)

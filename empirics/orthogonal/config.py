@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from empirics.orthogonal.training import LIMIT_LOSSES, LimitLoss
+from empirics.orthogonal.training import LIMIT_LOSSES, LimitLoss, check_even
 from theory.orthogonal.gram import check_open_slope
-from theory.orthogonal.perturbations import NORMS, Norm
+from theory.orthogonal.perturbations import NORMS, Norm, num_changed
 from theory.validation import Array, check_choice, check_integer, check_real
 
 Distribution = Literal["uniform", "gaussian"]  # uniform on [−1, 1]^d, N(0, I)
@@ -54,15 +54,12 @@ class OrthogonalConfig:
     def __post_init__(self) -> None:
         for name in ("dim", "num_train", "num_adv", "max_steps", "num_test"):
             check_integer(name, getattr(self, name), minimum=1)
-        if check_integer("width", self.width, minimum=2) % 2:
-            msg = f"width must be even, half of the readouts are negative, got {self.width}"
-            raise ValueError(msg)
+        check_even(self.width)
         for name in ("epsilon", "amplitude", "init_scale", "tolerance"):
             check_real(name, getattr(self, name), minimum=0, exclusive=True)
         check_choice("norm", self.norm, NORMS)
-        if self.norm == "L0" and self.epsilon > 1:
-            msg = f"epsilon must be <= 1 for L0, a share of coordinates, got {self.epsilon}"
-            raise ValueError(msg)
+        if self.norm == "L0":
+            num_changed(self.epsilon, self.dim)  # refuses a share above 1
         check_choice("attack", self.attack, ATTACKS)
         check_choice("base", self.base, BASES)
         check_choice("distribution", self.distribution, DISTRIBUTIONS)
@@ -77,6 +74,11 @@ class OrthogonalConfig:
         if self.f == "limit" and self.attack == "gradient":
             msg = "attack must be 'limit' or 'none' with f 'limit', which has no network, got 'gradient'"
             raise ValueError(msg)
+
+    @property
+    def perturbation(self) -> dict[str, Any]:
+        """Norm, radius and amplitude, as functions of perturbations take them."""
+        return {"norm": self.norm, "epsilon": self.epsilon, "amplitude": self.amplitude}
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -103,6 +103,16 @@ class _Learner:
     record: dict[str, Cell]
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The slope and the λ system, as functions of the limit take them."""
+        return {"negative_slope": self.solved.negative_slope, "multipliers": self.solved}
+
+    @property
+    def standard(self) -> Array:
+        """The limit s; where there is none, the direction of the network."""
+        return self.direction if self.limit is None else self.limit
+
+    @property
     def network(self) -> TwoLayerNet | None:
         return None if self.trained is None else self.trained.network
 
@@ -131,10 +141,10 @@ class _Learner:
 
     def depth(self, Z: Array) -> Array:
         """Return |f(z)|/(‖W̄‖‖z‖) of the limit network: what part of W̄ may change without a change of sign."""
-        slope = self.solved.negative_slope
-        v, u = limit_network(self.X, self.y, negative_slope=slope, width=2, multipliers=self.solved)
+        v, u = limit_network(self.X, self.y, width=2, **self.given)
         with np.errstate(all="ignore"):
             size = math.hypot(*np.linalg.norm([v, u], axis=1))
+            slope = self.solved.negative_slope
             outputs = network_output(Z, v / size, u / size, width=2, negative_slope=slope)
             return np.asarray(np.abs(outputs) / row_norms(Z))
 
@@ -143,13 +153,7 @@ class _Learner:
         if self.network is None or self.limit is None:
             return math.nan
         W = self.network.weight.detach().double().numpy()
-        v, u = limit_network(
-            self.X,
-            self.y,
-            negative_slope=self.network.negative_slope,
-            width=len(W),
-            multipliers=self.solved,
-        )
+        v, u = limit_network(self.X, self.y, width=len(W), **self.given)
         limit = np.where(self.network.readout.numpy()[:, None] > 0, v, u)
         with np.errstate(all="ignore"):
             W, limit = W / np.linalg.norm(W), limit / np.linalg.norm(limit)
@@ -164,12 +168,11 @@ class _Learner:
         spread = self.spread()
         if not math.isfinite(spread):
             return math.nan, math.nan
-        given: dict[str, Any] = {"negative_slope": self.solved.negative_slope, "multipliers": self.solved}
         assert self.network is not None
         blur = 8 * (sum(self.network.weight.shape) + 16) * EPS
-        kinks = gradient_cosine(self.X, self.y, **given)
+        kinks = gradient_cosine(self.X, self.y, **self.given)
         # Relative to ‖W‖, gradients are computed to `blur` / 8.
-        whole = gradient_cosine(self.X, self.y, deviation=spread * (1 + blur) + blur, **given)
+        whole = gradient_cosine(self.X, self.y, deviation=spread * (1 + blur) + blur, **self.given)
         return kinks, whole if whole > 0 else math.nan
 
 
@@ -207,7 +210,6 @@ class _Experiment:
             return record
         X_adv, of_attack = self.perturbed(f)
         g = self.learn(X_adv, self.y_adv, trained=config.g == "trained", seed=self.g_seed, name="g")
-        standard = f.direction if f.limit is None else f.limit
         return {
             **record,
             **of_attack,
@@ -218,8 +220,8 @@ class _Experiment:
             "agreement": _share(
                 agrees(f.outputs(self.Z), g.outputs(self.Z)), f.predicts(self.Z) & g.predicts(self.Z)
             ),
-            "turning": _cosine(g.direction, standard),
-            "turning_limit": float("nan") if g.limit is None else _cosine(g.limit, standard),
+            "turning": _cosine(g.direction, f.standard),
+            "turning_limit": float("nan") if g.limit is None else _cosine(g.limit, f.standard),
         }
 
     def learn(self, X: Array, y: Array, *, trained: bool, seed: int, name: str) -> _Learner:
@@ -279,27 +281,13 @@ class _Experiment:
         closed: Array | None = None
         more: dict[str, Cell] = {}
         if f.limit is not None or config.attack == "limit":
-            closed = limit_perturbations(
-                self.base,
-                f.direction if f.limit is None else f.limit,
-                self.y_adv,
-                norm=config.norm,
-                epsilon=config.epsilon,
-                amplitude=config.amplitude,
-            )
+            closed = limit_perturbations(self.base, f.standard, self.y_adv, **config.perturbation)
         if config.attack == "limit":
             assert closed is not None
             X_adv, cosine = closed, 1.0
         else:
             assert f.network is not None
-            X_adv = attack(
-                f.network,
-                self.base,
-                self.y_adv,
-                norm=config.norm,
-                epsilon=config.epsilon,
-                amplitude=config.amplitude,
-            ).X_adv
+            X_adv = attack(f.network, self.base, self.y_adv, **config.perturbation).X_adv
             cosine = float("nan") if closed is None else _mean_cosine(X_adv - self.base, closed - self.base)
             if closed is not None and f.limit is not None:
                 more = self.kinks(f, X_adv - self.base)

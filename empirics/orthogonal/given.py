@@ -1,24 +1,27 @@
 """Data in hand: which condition holds for it, with numbers, and what its limit would be.
 
-Nothing here trains a network; `records` with ``data`` does, for the same configuration.
+Nothing here trains a network; a sweep of `orthogonal` with ``data`` does, for the same configuration.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from empirics.data import Dataset, DataSource, FileData
 from empirics.data.dataset import signs, standardised
 from empirics.measure import accuracy
 from empirics.orthogonal.config import OrthogonalConfig
+from empirics.orthogonal.examination import Examination
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from theory.orthogonal import (
+    Hypothesis,
     Multipliers,
     Norm,
     Orthogonality,
@@ -123,7 +126,7 @@ def amplitude_for(X: Array, epsilon: float) -> float:
     return max(float(f"{size:.6g}"), _TINY)
 
 
-def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
+def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Examination:
     """Return the conditions on data in hand with their numbers, and the limit with its perturbations.
 
     Parameters
@@ -136,8 +139,8 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
 
     Returns
     -------
-    dict
-        Plain JSON values, None for what is not known or not finite: ``data``; ``sizes`` R_min, R_max, p_max,
+    Examination
+        None for what is not known or not finite: ``data``; ``sizes`` R_min, R_max, p_max,
         κ, and ``N_allowed``, the largest N at which the published condition would hold with these norms and
         p_max ("any" or "none" where there is no such number); ``conditions`` (lhs, rhs, verdict) "published"
         and "derived", also for the perturbed set, whatever the targets (not without an attack);
@@ -175,11 +178,8 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
             "row_sum": found.row_sum,
             "N_allowed": _allowed(found),
         },
-        "conditions": {
-            "published": [found.lhs, found.rhs, found.verdict.value],
-            "derived": [found.row_lhs, found.row_rhs, found.row_verdict.value],
-        },
-        "multipliers": _multipliers(known) | {"slack_verdict": slack.verdict.value},
+        "conditions": _conditions(found),
+        "multipliers": _multipliers(known) | {"slack_verdict": slack.verdict},
         "hypotheses": _hypotheses(data, config),
         "limit": None
         if limit is None
@@ -191,15 +191,19 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Json:
     }
     if limit is not None and config.base == "natural" and config.attack != "none":
         perturbed = perturbed_orthogonality(
-            data.X, direction=limit, negative_slope=slope, **_perturbation(config)
+            data.X, direction=limit, negative_slope=slope, **config.perturbation
         )
-        made["conditions"] |= {
-            "published, perturbed": [perturbed.lhs, perturbed.rhs, perturbed.verdict.value],
-            "derived, perturbed": [perturbed.row_lhs, perturbed.row_rhs, perturbed.row_verdict.value],
-        }
+        made["conditions"] |= _conditions(perturbed, ", perturbed")
         made["signs"] = _signs(data, config, known, limit, num_seeds)
-    plain: Json = _finite(made)
-    return plain
+    # JSON has no numbers that are not finite: they are read as None.
+    return msgspec.json.decode(msgspec.json.encode(made), type=Examination)
+
+
+def _conditions(found: Orthogonality, where: str = "") -> Json:
+    return {
+        f"published{where}": [found.lhs, found.rhs, found.verdict],
+        f"derived{where}": [found.row_lhs, found.row_rhs, found.row_verdict],
+    }
 
 
 def _allowed(found: Orthogonality) -> int | str | None:
@@ -229,7 +233,7 @@ def _multipliers(known: Multipliers) -> Json:
     proved = bool(np.isfinite(known.radius).all())
     least, largest = (float(known.values.min()), float(known.values.max())) if proved else (math.nan,) * 2
     return {
-        "verdict": known.verdict.value,
+        "verdict": known.verdict,
         "reasons": list(known.reasons),
         "least": least,
         "largest": largest,
@@ -238,13 +242,11 @@ def _multipliers(known: Multipliers) -> Json:
         "num_not_positive": int((known.upper <= 0).sum()) if proved else None,
         "num_unproved": int(((known.lower <= 0) & (known.upper > 0)).sum()) if proved else None,
         "interval": list(known.interval),
-        "interval_verdict": known.interval_verdict.value,
-        "contraction": known.contraction,
-        "residual": known.residual,
+        "interval_verdict": known.interval_verdict,
     }
 
 
-def _hypotheses(data: Dataset, config: OrthogonalConfig) -> list[Json]:
+def _hypotheses(data: Dataset, config: OrthogonalConfig) -> tuple[Hypothesis, ...]:
     setting = Setting(
         dim=config.dim,
         N=config.num_train,
@@ -256,62 +258,27 @@ def _hypotheses(data: Dataset, config: OrthogonalConfig) -> list[Json]:
         scenario="b",
         loss=config.loss,
     )
-    rows = hypotheses(data.X, data.y, setting, norm=config.norm, biases=False)
-    return [
-        {key: value.value if isinstance(value, Verdict) else value for key, value in asdict(row).items()}
-        for row in rows
-    ]
-
-
-def _perturbation(config: OrthogonalConfig) -> dict[str, Any]:
-    return {"norm": config.norm, "epsilon": config.epsilon, "amplitude": config.amplitude}
+    return hypotheses(data.X, data.y, setting, norm=config.norm, biases=False)
 
 
 def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: Array, num_seeds: int) -> Json:
     """Return how many test points keep their sign after learning from perturbations of the limit."""
-    seeds = []
+    slope, asked, seeds = config.negative_slope, config.perturbation, []
     for seed in range(num_seeds):
         targets = draw_targets(config.num_adv, rng=np.random.default_rng(seeds_of(seed)[3]))
-        X_adv = limit_perturbations(data.X, limit, targets, **_perturbation(config))
-        found = transfer(
-            data.X_test,
-            X=data.X,
-            y=data.y,
-            X_adv=X_adv,
-            y_adv=targets,
-            negative_slope=config.negative_slope,
-            multipliers=known,
-        )
+        X_adv = limit_perturbations(data.X, limit, targets, **asked)
+        found = transfer(data.X_test, data.X, data.y, X_adv, targets, negative_slope=slope, multipliers=known)
         seeds.append(
             {
-                "seed": seed,
                 "condition": _counted(found.condition),
                 "kept": _counted(found.kept),
-                "perturbed_multipliers": found.perturbed.verdict.value,
+                "perturbed_multipliers": found.perturbed.verdict,
             }
         )
-    before = sign_condition(
-        data.X_test,
-        data.X,
-        limit,
-        negative_slope=config.negative_slope,
-        delta=DELTA,
-        **_perturbation(config),
-    )
+    before = sign_condition(data.X_test, data.X, limit, negative_slope=slope, delta=DELTA, **asked)
     return {"n": len(data.X_test), "delta": DELTA, "seeds": seeds, "before": _counted(before.verdicts)}
 
 
-def _counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
-    counts = Counter(verdict.value for verdict in verdicts)
-    return {verdict.value: counts[verdict.value] for verdict in Verdict}
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401
-    """Return JSON values with None for numbers that are not finite."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _counted(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
+    counts = Counter(verdicts)
+    return {verdict: counts[verdict] for verdict in Verdict}

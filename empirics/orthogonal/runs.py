@@ -5,20 +5,18 @@ their digest belongs to it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any, get_type_hints
 
 import numpy as np
 
-from empirics import sweep
 from empirics.data import Dataset
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.experiment import run_orthogonal
-from empirics.sweep.executors import Pool
 from empirics.sweep.experiment import Experiment
-from empirics.sweep.outcome import Cell, Outcome
+from empirics.sweep.outcome import Outcome
 from empirics.sweep.plan import typed
 
 # Part of the identity of every result: raise it when a record means something else than before.
@@ -55,30 +53,6 @@ def orthogonal(data: Dataset | None = None, *, content: str | None = None) -> Ex
         work=_work,
         content=partial(_content, content),
     )
-
-
-def records(
-    configs: Sequence[OrthogonalConfig],
-    *,
-    pool: Pool | None = None,
-    data: Dataset | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, Cell]]:
-    """Return a row for each configuration: ``hash``, ``status``, its fields and its record.
-
-    Parameters
-    ----------
-    configs, pool, progress
-        As in `empirics.sweep.records`.
-    data : Dataset, optional
-        What all of them run on, see `run_orthogonal`.
-
-    Returns
-    -------
-    list of dict
-        A field of the record is absent where it was not asked for, and None where it is not known.
-    """
-    return sweep.records(orthogonal(data), configs, pool=pool, progress=progress)
 
 
 def _make(named: Mapping[str, Any]) -> OrthogonalConfig:

@@ -95,6 +95,13 @@ class LimitTraining:
         return self.history[-1]
 
 
+def check_even(width: int) -> None:
+    """Check that a width is an even integer, at least 2."""
+    if check_integer("width", width, minimum=2) % 2:
+        msg = f"width must be even, half of the readouts are negative, got {width}"
+        raise ValueError(msg)
+
+
 def initialise(dim: int, width: int, *, negative_slope: float, scale: float = 1.0, seed: int) -> TwoLayerNet:
     """Draw weights uniform on ± scale/√d; biases 0, readout 1/√m (first half) and −1/√m.
 
@@ -120,9 +127,7 @@ def initialise(dim: int, width: int, *, negative_slope: float, scale: float = 1.
         If an argument is out of range.
     """
     check_integer("dim", dim, minimum=1)
-    if check_integer("width", width, minimum=2) % 2:
-        msg = f"width must be even, half of the readouts are negative, got {width}"
-        raise ValueError(msg)
+    check_even(width)
     check_real("scale", scale, minimum=0, exclusive=True)
     rng = np.random.default_rng(check_integer("seed", seed, minimum=0))
     weight = rng.uniform(-1.0, 1.0, size=(width, dim)) * (scale / math.sqrt(dim))

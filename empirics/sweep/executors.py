@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 from empirics.sweep import cluster
 from empirics.sweep.cluster import NoWorkersError
 from empirics.sweep.interrupts import held_back, undisturbed
-from empirics.threads import cores, one_thread, set_threads, threads_in_children
+from empirics.threads import cores, one_thread, one_thread_in_children, set_threads
 from theory.validation import check_integer
 
 _Task = TypeVar("_Task")
@@ -92,22 +92,22 @@ def processes(number: int | None = None) -> Pool:
     workers = cores() if number is None else check_integer("jobs", number, minimum=1)
 
     def open_(limit: int | None) -> AbstractContextManager[Executor]:
-        return started(min(workers, limit or workers), threads=1)
+        return _started(min(workers, limit or workers))
 
     # No more than can run: those that wait would be lost with a worker that dies, and run alone.
     return Pool(name="processes", open=open_, window=workers)
 
 
 @contextmanager
-def started(number: int, *, threads: int) -> Iterator[Executor]:
-    """Start so many processes with so many threads each; they end with the block, or with this process.
+def _started(number: int) -> Iterator[Executor]:
+    """Start so many processes with one thread each; they end with the block, or with this process.
 
     Raises
     ------
     RuntimeError
         If no process can start.
     """
-    with threads_in_children(threads):
+    with one_thread_in_children():
         executor = _Processes(number)
         try:
             try:

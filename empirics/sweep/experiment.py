@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.store import digest, plain_numbers
+from empirics.sweep.plain import digest, plain_numbers
 
 Config = TypeVar("Config")
 ContentOf = Callable[[Config, dict[Any, str]], str | None]
@@ -24,7 +24,7 @@ class Experiment(Generic[Config]):
     """A kind of experiment.  In other processes, `run` and `content` must be picklable."""
 
     name: str  # of the kind: results of two kinds do not share a folder
-    version: int  # raised when a record means something else: older results are then done again
+    version: int | str  # another one when a record means something else: older results are then done again
     make: Callable[[Mapping[str, Any]], Config]  # of fields under the names that axes use
     to_json: Callable[[Config], Mapping[str, Any]]  # all fields, at most one mapping deep
     run: RunFamily[Config]
@@ -33,6 +33,9 @@ class Experiment(Generic[Config]):
     # Digest of the data that a configuration reads, None if its fields say all; takes and adds to what is
     # known of other configurations.
     content: ContentOf[Config]
+    # Whether all results are parts of one: there is no table of them, one that fails ends the run, and
+    # another plan takes the place of the folder's, whose results stay as far as they are of the new plan.
+    joint: bool = False
 
     def fields(self, config: Config) -> dict[str, Any]:
         """Return the fields under the names that axes use: "data.dim" for one of `data`."""

@@ -1,30 +1,25 @@
-"""What one configuration of a sweep came to: a row of numbers, or the reason why there is none."""
+"""What one configuration of a sweep came to: a record, or the reason why there is none."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A record or an error, and arrays that go with the record.
+    """A record or an error.
 
     Raises
     ------
     ValueError, TypeError
-        On construction, unless there is exactly one of `record` and `error`, every value of the record is
-        plain, and every array is of numbers, truth values or text.
+        On construction, unless there is exactly one of them, and every value of the record is one of JSON's.
     """
 
-    record: Mapping[str, Cell] | None = None  # name to value; NaN means unknown
+    record: Mapping[str, Any] | None = None  # name to value, at any depth; NaN means unknown
     error: str | None = None  # one line, the same whenever the same thing goes wrong
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.record is None) == (self.error is None):
@@ -32,23 +27,7 @@ class Outcome:
                 f"outcome must have a record or an error, got {'neither' if self.record is None else 'both'}"
             )
             raise ValueError(msg)
-        for name, value in (self.record or {}).items():
-            if not isinstance(name, str):
-                msg = f"record must have names that are text, got {name!r}"
-                raise TypeError(msg)
-            if value is not None and not isinstance(value, (str, int, float, bool)):
-                msg = f"record must hold plain values, got {type(value).__name__} for {name!r}"
-                raise TypeError(msg)
-        if self.error is not None and self.arrays:
-            msg = f"outcome with an error must have no arrays, got {', '.join(self.arrays)}"
-            raise ValueError(msg)
-        for name, array in self.arrays.items():
-            if not name.isidentifier():
-                msg = f"arrays must have names that are identifiers, got {name!r}"
-                raise ValueError(msg)
-            if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-                msg = f"arrays must be numpy arrays of plain values, got {type(array).__name__} for {name!r}"
-                raise TypeError(msg)
+        _plain(self.record, "record")
 
     @classmethod
     def failed(cls, error: BaseException) -> "Outcome":
@@ -61,18 +40,26 @@ class Outcome:
 
         NaN is unknown, so null; JSON has no infinity, but text that every language reads as one.
         """
-        record = self.record
-        if record is not None:
-            record = {name: _plain(value) for name, value in record.items()}
-        return {"record": record, "error": self.error}
+        return {"record": _plain(self.record, "record"), "error": self.error}
 
     @classmethod
     def from_json(cls, made: Mapping[str, Any]) -> "Outcome":
-        """Return what `to_json` wrote, with null and text for what is not finite, and without arrays."""
+        """Return what `to_json` wrote, with null and text for what is not finite."""
         return cls(record=made["record"], error=made["error"])
 
 
-def _plain(value: Cell) -> Cell:
+def _plain(value: Any, name: str) -> Any:  # noqa: ANN401  (whatever a record holds)
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, name) for item in value]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                msg = f"record must have names that are text, got {key!r}"
+                raise TypeError(msg)
+        return {key: _plain(item, key) for key, item in value.items()}
+    if value is not None and not isinstance(value, (str, int, float, bool)):
+        msg = f"record must hold plain values, got {type(value).__name__} for {name!r}"
+        raise TypeError(msg)
     return value

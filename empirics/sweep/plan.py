@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args
 
+import msgspec
+
 from empirics.sweep.experiment import Config, Experiment
-from empirics.sweep.store import plain_numbers
+from empirics.sweep.plain import plain_numbers
 from theory.validation import check_integer
 
 
@@ -100,14 +102,7 @@ class Plan:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the blocks as plain JSON values, equal numbers in one form."""
-        blocks = [
-            {
-                "base": dict(block.base),
-                "axes": [{"fields": axis.fields, "values": axis.values} for axis in block.axes],
-            }
-            for block in self.blocks
-        ]
-        plain: list[dict[str, Any]] = plain_numbers(blocks)
+        plain: list[dict[str, Any]] = plain_numbers(msgspec.to_builtins(self.blocks))
         return plain
 
     @classmethod
@@ -120,20 +115,9 @@ class Plan:
             If it is none.
         """
         try:
-            return cls(
-                blocks=tuple(
-                    Block(
-                        base=dict(block["base"]),
-                        axes=tuple(
-                            Axis(fields=tuple(axis["fields"]), values=tuple(map(tuple, axis["values"])))
-                            for axis in block["axes"]
-                        ),
-                    )
-                    for block in blocks
-                )
-            )
-        except (KeyError, TypeError) as error:
-            msg = f"plan must be blocks of base and axes, got others: {error!r}"
+            return cls(blocks=msgspec.convert(blocks, tuple[Block, ...]))
+        except msgspec.ValidationError as error:
+            msg = f"plan must be blocks of base and axes, got others: {error}"
             raise ValueError(msg) from error
 
 

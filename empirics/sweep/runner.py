@@ -14,15 +14,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from empirics.sweep.disk import shown
 from empirics.sweep.executors import Pool, run_tasks, serial
 from empirics.sweep.experiment import Config, ContentOf, Experiment, RunFamily
 from empirics.sweep.outcome import Cell, Outcome
+from empirics.sweep.plain import plain_numbers
 from empirics.sweep.plan import Plan
-from empirics.sweep.store import DamagedError, ResultFolder, plain_numbers, shown
+from empirics.sweep.store import DamagedError, ResultFolder
 
 Row = dict[str, Cell]
 _Identities = Mapping[str, Mapping[str, Any]]
-_UNNAMED = "wide"  # the kind of folders from before plans said theirs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,10 @@ class Summary:
     failed: int  # without a record, now or before
     damaged: tuple[str, ...]  # what was wrong with results that were there; they were done again
     strangers: int  # files of results that belong to no configuration of the plan
+
+
+class FailedError(RuntimeError):
+    """A configuration failed whose result is a part of one with all others."""
 
 
 def run_sweep(
@@ -58,7 +63,7 @@ def run_sweep(
     experiment : Experiment
     wanted : Plan, optional
         The plan of the folder, if absent.  A plan that contains all configurations of the folder's (more
-        seeds, more values) takes its place; any other needs `merge`.
+        seeds, more values) takes its place; any other needs `merge`, or results that are parts of one.
     folder : Path
     pool : Pool, optional
         `executors.serial()` if absent.
@@ -85,6 +90,8 @@ def run_sweep(
         If there is no plan, it is another than the folder's, or is impossible.
     OSError
         If the folder cannot be written to, or another process writes there.  What is there stays valid.
+    FailedError
+        If results are parts of one, and a configuration failed.
     KeyboardInterrupt
         If interrupted; the message says how much is done.
 
@@ -122,20 +129,23 @@ def run_sweep(
         try:
             with closing(_computed(experiment, missing, identities, pool, device)) as results:
                 for name, outcome, seconds in results:
-                    content = store.write(name, {**identities[name], **outcome.to_json()}, outcome.arrays)
+                    content = store.write(name, {**identities[name], **outcome.to_json()})
                     found[name] = Outcome.from_json(content)
                     store.log_time(name, seconds)
                     done += 1
                     report(done, len(configs))
-            store.write_tables(*_tables(experiment, configs, identities, found))
+            if experiment.joint:
+                store.keep(configs)
+            else:
+                store.write_tables(*_tables(experiment, configs, identities, found))
             if finish is not None:
                 finish(folder)
         except KeyboardInterrupt:
             msg = f"{done} of {len(configs)} results are in {folder}; the same command does the others"
             raise KeyboardInterrupt(msg) from None
-        except OSError as error:
+        except (OSError, FailedError) as error:
             msg = f"{error}; {done} of {len(configs)} results are in {folder} and stay valid"
-            raise OSError(msg) from error
+            raise (FailedError if isinstance(error, FailedError) else OSError)(msg) from error
         failed = sum(outcome.error is not None for outcome in found.values())
         return Summary(
             folder=folder,
@@ -172,26 +182,66 @@ def records(
     list of dict
         The rows that the table of a folder would have, in the order of `configs`.
     """
-    known: dict[Any, str] = {}
-    names = [(experiment.hash(config, known), config) for config in configs]
-    wanted = dict(names)
-    identities, found = _identities(experiment, wanted), {}
+    configs = list(configs)
+    found = outcomes(experiment, configs, pool=pool, progress=progress)
+    names = _named(experiment, configs)
+    by_name = {name: found[config] for name, config in names.items()}
+    rows = _tables(experiment, names, _identities(experiment, names), by_name)[0]
+    by_config = dict(zip(names.values(), rows, strict=True))
+    return [by_config[config] for config in configs]
+
+
+def outcomes(
+    experiment: Experiment[Config],
+    configs: Iterable[Config],
+    *,
+    known: Mapping[Config, Outcome] | None = None,
+    pool: Pool | None = None,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[Config, Outcome]:
+    """Return what configurations come to, as it would be read from a folder; see `records`.
+
+    Parameters
+    ----------
+    experiment, configs, pool, device, progress
+        As in `run_sweep`.
+    known : mapping, optional
+        Outcomes that are there: these configurations are not run.
+
+    Raises
+    ------
+    FailedError
+        As `run_sweep`.
+    """
+    wanted = dict.fromkeys(configs)
+    found = {config: known[config] for config in wanted if known and config in known}
+    missing = _named(experiment, (config for config in wanted if config not in found))
     report = progress or (lambda _finished, _total: None)
-    report(0, len(wanted))
-    with closing(_computed(experiment, wanted, identities, pool, "cpu")) as results:
+    report(len(found), len(wanted))
+    with closing(_computed(experiment, missing, _identities(experiment, missing), pool, device)) as results:
         for name, outcome, _ in results:
-            found[name] = Outcome.from_json(outcome.to_json())
+            found[missing[name]] = Outcome.from_json(outcome.to_json())
             report(len(found), len(wanted))
-    rows = {row["hash"]: row for row in _tables(experiment, wanted, identities, found)[0]}
-    return [rows[name] for name, _ in names]
+    return found
+
+
+def stored(experiment: Experiment[Config], configs: Iterable[Config], folder: Path) -> dict[Config, Outcome]:
+    """Return the sound records that a folder holds of these; what failed is none."""
+    names = _named(experiment, configs)
+    found = _present(ResultFolder(folder), _identities(experiment, names), [])
+    return {names[name]: outcome for name, outcome in found.items() if outcome.error is None}
 
 
 def finished(experiment: Experiment[Config], configs: Iterable[Config], folder: Path) -> bool:
-    """Return whether a folder holds sound records of all these; what failed is not finished."""
+    """Return whether a folder holds sound records of all these."""
+    configs = set(configs)
+    return configs <= stored(experiment, configs, folder).keys()
+
+
+def _named(experiment: Experiment[Config], configs: Iterable[Config]) -> dict[str, Config]:
     known: dict[Any, str] = {}
-    names = {experiment.hash(config, known): config for config in configs}
-    found = _present(ResultFolder(folder), _identities(experiment, names), [])
-    return all(name in found and found[name].error is None for name in names)
+    return {experiment.hash(config, known): config for config in configs}
 
 
 def made_by(experiment: Experiment[Config]) -> dict[str, Any]:
@@ -224,12 +274,14 @@ def _settle(
         msg = f"plan must be given, as there is none in {store.path}"
         raise ValueError(msg)
     if before is not None:
-        if before.get("kind", _UNNAMED) != experiment.name or "blocks" not in before:
+        if before.get("kind") != experiment.name or "blocks" not in before:
             msg = (
                 f"result folder must be one of a sweep of {experiment.name} experiments, got "
                 f"{shown(store.path)}, which holds something else or an older format"
             )
             raise ValueError(msg)
+        if experiment.joint and wanted is not None:
+            return wanted, before, damaged
         if before["device"] != device.partition(":")[0]:
             msg = f"device must be {before['device']}, as for the results in {store.path}, got {device}"
             raise ValueError(msg)
@@ -318,12 +370,14 @@ def _computed(
         for index, result in results:
             # A task that is repeated, as its process died, goes on after what it has sent.
             if isinstance(result, BaseException):
-                failed = Outcome.failed(result)
-                yield from ((name, failed, 0.0) for name, *_ in tasks[index])
-                tasks[index] = []
+                made = [(name, Outcome.failed(result), 0.0) for name, *_ in tasks[index]]
             else:
-                tasks[index] = [entry for entry in tasks[index] if entry[0] != result[0]]
-                yield result
+                made = [result]
+            for name, outcome, seconds in made:
+                if experiment.joint and outcome.error is not None:
+                    raise FailedError(outcome.error)
+                tasks[index] = [entry for entry in tasks[index] if entry[0] != name]
+                yield name, outcome, seconds
 
 
 def _run_family(

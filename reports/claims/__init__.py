@@ -5,20 +5,36 @@ A claim has a statement, a source, a hypothesis, a prediction, a measurement and
 finite makes a claim unknown, never true.  Pure functions of results.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from reports.claims.agreement import agreement, width_trend
 from reports.claims.certificates import certificates
 from reports.claims.directions import gradient_direction, kink_term, paper_direction, perturbation
 from reports.claims.drift import drift
 from reports.claims.free_neurons import free_share, only_free_flip
-from reports.claims.orthogonal import attack, converged, decay, examined, published_sweep, signs, turning
+from reports.claims.orthogonal import (
+    attack,
+    converged,
+    decay,
+    examined,
+    published_sweep,
+    rows as of_orthogonal,
+    signs,
+    turning,
+)
 from reports.claims.phi import closed_form
 from reports.claims.rates import rate
 from reports.claims.simulated import simulated
-from reports.claims.sweeps import criterion, explained, failures, published_values, reached, trends
+from reports.claims.sweeps import (
+    criterion,
+    explained,
+    failures,
+    published_values,
+    reached,
+    rows as of_sweeps,
+    trends,
+)
 from reports.claims.theorem import theorem
 from reports.judging import seeds_without_violation, unmeasured
 from reports.results import Results, Section
@@ -37,7 +53,8 @@ __all__ = [
 # Share of points that may differ from all others, which the points of a data set must be able to show.
 DIFFERENT = 0.2
 
-Several = Callable[[Mapping[str, Any]], list[Claim]]
+OfSweeps = Callable[[of_sweeps.Section], list[Claim]]
+OfOrthogonal = Callable[[of_orthogonal.Results, Sequence[of_orthogonal.Run]], list[Claim]]
 
 # Of each data set, in the order of the page.
 OF_SECTIONS: tuple[Callable[[Section], Claim], ...] = (
@@ -58,7 +75,7 @@ OF_SECTIONS: tuple[Callable[[Section], Claim], ...] = (
     lambda section: theorem(section, "scenario"),
 )
 # Of a page of nearly orthogonal samples; none where a page is about something else.
-OF_ORTHOGONAL: tuple[Several, ...] = (
+OF_ORTHOGONAL: tuple[OfOrthogonal, ...] = (
     published_sweep,
     examined,
     turning,
@@ -68,7 +85,7 @@ OF_ORTHOGONAL: tuple[Several, ...] = (
     attack,
 )
 # Of each section of the page of a sweep.
-OF_SWEEPS: tuple[Several, ...] = (published_values, trends, reached, explained, criterion, failures)
+OF_SWEEPS: tuple[OfSweeps, ...] = (published_values, trends, reached, explained, criterion, failures)
 
 
 def claims(results: Results) -> list[Claim]:
@@ -100,16 +117,18 @@ def _seen(claim: Claim, section: Section) -> Claim:
     return replace(claim, verdict="unknown", decision=few.decision)
 
 
-def claims_of_orthogonal(results: Mapping[str, Any]) -> list[Claim]:
-    """Return the claims of a page of nearly orthogonal samples, from `reports.orthogonal.build`."""
-    return [claim for family in OF_ORTHOGONAL for claim in family(results)]
+def claims_of_orthogonal(
+    results: of_orthogonal.Results, runs: Sequence[of_orthogonal.Run]
+) -> tuple[Claim, ...]:
+    """Return the claims of a page of nearly orthogonal samples; those of `results` are not there yet."""
+    return tuple(claim for family in OF_ORTHOGONAL for claim in family(results, runs))
 
 
-def claims_of_sweeps(results: Mapping[str, Any]) -> list[Claim]:
-    """Return the claims of the page of a sweep, from `reports.sweeps.build`."""
-    return [
-        replace(claim, section=section["title"])
-        for section in results["sections"]
+def claims_of_sweeps(sections: Sequence[of_sweeps.Section]) -> tuple[Claim, ...]:
+    """Return the claims of the sections of a sweep."""
+    return tuple(
+        replace(claim, section=section.title)
+        for section in sections
         for family in OF_SWEEPS
         for claim in family(section)
-    ]
+    )

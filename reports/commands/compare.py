@@ -39,20 +39,21 @@ def compare(a: Path, b: Path, /, *, options: Compare = Compare()) -> Run:
     b
         Another.
     """
-    from empirics.sweep import store
+    from empirics.sweep import disk, plain
     from reports import compare as compared_by, formats, schema
+    from reports.pages import comparison
 
     page, numbers = (options.out / f"compare.{ending}" for ending in ("html", "json"))
 
     def run(_show: Show) -> str:
-        store.check_output(page, numbers)
+        disk.check_output(page, numbers)
         one, other = (schema.read(path) for path in (a, b))
         compared = formats.plain(
             compared_by.compare(
                 one, other, names=(str(a), str(b)), error_probability=options.error_probability
             )
         )
-        contents = {page: formats.compare_page(compared), numbers: store.to_json(compared)}
+        contents = {page: comparison.page(compared).html(), numbers: plain.to_json(compared)}
         formats.write(options.out, {path.name: content.encode() for path, content in contents.items()})
         return f"{shown(compared)}\n\npage:    {page}\nnumbers: {numbers}"
 
@@ -61,7 +62,7 @@ def compare(a: Path, b: Path, /, *, options: Compare = Compare()) -> Run:
 
 def shown(compared: Mapping[str, Any]) -> str:
     """Return what changed between two reports: verdicts, settings, then numbers beyond their spread."""
-    from reports.formats import setting_text
+    from reports.pages.comparison import setting_text
 
     c = text.legible(compared)
     lines = [f"A: {c['names'][0]}", f"B: {c['names'][1]}"]

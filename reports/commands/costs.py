@@ -32,13 +32,13 @@ def costs(*, options: Costs = Costs()) -> Run:
     Times are those of the machine and of what else it does; nothing here judges them.
     """
     from empirics import costs as measured_by
-    from empirics.sweep import store
+    from empirics.sweep import disk
     from reports import costs as page
     from reports.provenance import provenance
     from theory.kernel import threads
 
     def run(show: Show) -> str:
-        store.check_output(options.out / page.NUMBERS, options.out / page.PAGE, room=page.ROOM)
+        disk.check_output(options.out / page.NUMBERS, options.out / page.PAGE, room=page.ROOM)
         measured = measured_by.measure(
             repeats=options.repeats,
             progress=lambda done, total: show(done / total, f"{done} of {total} runs"),

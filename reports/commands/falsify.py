@@ -64,7 +64,7 @@ def falsify(
         published: an O(1) error at the published width; the others are derived here.
     """
     from empirics import falsify as search
-    from empirics.sweep import store
+    from empirics.sweep import disk
 
     makers = {
         "displacement": search.displacement_bound,
@@ -76,7 +76,7 @@ def falsify(
         if options.out.suffix != ".py":
             msg = f"out must end in .py, got {str(options.out)!r}"
             raise ValueError(msg)
-        store.check_output(options.out)
+        disk.check_output(options.out)
         found = search.falsify(
             search.published_form(constant=options.constant, margin=options.margin)
             if inequality == "published"

@@ -31,14 +31,14 @@ def index(folders: Folders, /, *, options: Index = Index()) -> Run:
     folders
         Folders of reports, sweeps or orthogonal studies, or folders of such folders.
     """
-    from empirics.sweep import store
+    from empirics.sweep import disk
     from reports import formats, listing
 
     def run(_show: Show) -> str:
         if options.out.suffix != ".html":
             msg = f"out must end in .html, got {str(options.out)!r}"
             raise ValueError(msg)
-        store.check_output(options.out)
+        disk.check_output(options.out)
         page = listing.index_page(folders, options.out)
         formats.write(options.out.parent, {options.out.name: page.encode()})
         return f"page:    {options.out}"

@@ -13,6 +13,7 @@ Run = Callable[[Show], str]
 
 Format = Literal["html", "json", "md", "pdf"]
 Header = Literal["yes", "no"]
+Standardise = Literal["scalar-mean", "none", "center", "zscore"]
 # An option with one or more values, which may be given again for more.
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=(1, None), allow_repeating=True)]
 Folders = Annotated[tuple[Path, ...], Parameter(consume_multiple=(1, None))]

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import Parameter
 
-from reports.commands.options import Classes, Header, Names, Run
+from reports.commands.options import Classes, Header, Names, Run, Standardise
 
 
 @Parameter(name="*")
@@ -17,9 +18,9 @@ class Orthogonal:
     Parameters
     ----------
     published
-        Published sweeps: L2, Linf, L0.
+        Published sweeps of a norm.
     study
-        A study: turning, orthogonality.
+        A study.
     data
         Data in hand: a source of `report`, or a .npz or .csv file.
     header
@@ -29,15 +30,15 @@ class Orthogonal:
     scale
         With --published: 1 for the published sizes (20).
     rule
-        With --published: signal or per-root (signal).
+        With --published: what a smaller size keeps (signal).
     classes
         With --data: two classes A,B: A becomes +1, B becomes -1.
     standardise
-        With --data: none, center or zscore (of a file: none).
+        With --data: how features are prepared; scalar-mean: images only (of a file: none).
     num_train
         With --data: keep N training samples.
     loss
-        exponential or logistic (exponential).
+        Loss that both networks are trained with (exponential).
     set
         FIELD=VALUE: a field of all experiments, such as width=20 or max_steps=2000; negative_slope is 0.01
         with --published; lists of a study: counts=2:5:10, ratios=0.1:0.5, slopes=0.3:0.8.
@@ -53,17 +54,17 @@ class Orthogonal:
         Check the options and count, run nothing.
     """
 
-    published: str | None = None
-    study: str | None = None
+    published: Literal["L2", "Linf", "L0"] | None = None
+    study: Literal["turning", "orthogonality"] | None = None
     data: str | None = None
     header: Header | None = None
     sweeps: str | None = None
     scale: int | None = None
-    rule: str | None = None
+    rule: Literal["signal", "per-root"] | None = None
     classes: Classes | None = None
-    standardise: str | None = None
+    standardise: Standardise | None = None
     num_train: int | None = None
-    loss: str | None = None
+    loss: Literal["exponential", "logistic"] | None = None
     set: Names | None = None
     seeds: int | None = None
     out: Path = Path("perturblearn-orthogonal")

@@ -51,7 +51,7 @@ def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) ->
     """
     import theory
     from empirics.data.file import read_points
-    from empirics.sweep import store
+    from empirics.sweep import disk
 
     def run(_show: Show) -> str:
         out = options.out
@@ -60,8 +60,8 @@ def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) ->
             raise ValueError(msg)
         files = [path for path in (points, others) if path is not None]
         if out is not None:
-            store.check_output(out)
-            store.check_apart(out, files)
+            disk.check_output(out)
+            disk.check_apart(out, files)
         asked = {name: value for name in ("header", "label") if (value := getattr(options, name)) is not None}
         if asked and not any(path.suffix == ".csv" for path in files):
             msg = f"--{' and --'.join(asked)} must come with a .csv file"
@@ -77,9 +77,9 @@ def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) ->
         if out is None:
             return table
         if out.suffix == ".npy":
-            store.write_array(out, K)
+            disk.write_array(out, K)
         else:
-            store.write_text(out, table + "\n")
+            disk.write_text(out, table + "\n")
         return f"Φ, {K.shape[0]} × {K.shape[1]}: {out}"
 
     return run

@@ -36,7 +36,7 @@ def render(results: Path, /, *, options: Render = Render()) -> Run:
     """
     import jinja2
 
-    from empirics.sweep import store
+    from empirics.sweep import disk
     from reports import formats, schema
     from reports.making import places
 
@@ -47,7 +47,7 @@ def render(results: Path, /, *, options: Render = Render()) -> Run:
         formats.check_output(folder, options.format)
         own = folder / schema.RESULTS
         if options.out is None and own.exists() and not own.samefile(file):
-            held = f"{store.shown(folder)} holds the results of another report"
+            held = f"{disk.shown(folder)} holds the results of another report"
             msg = f"out must be given: {held} than {file.name}"
             raise ValueError(msg)
         try:

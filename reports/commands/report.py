@@ -26,13 +26,15 @@ class Report:
     seeds
         Number of seeds, at least 2 (default: the preset's).
     out
-        Output folder.
+        Output folder; what is trained is kept in its folder runs, and the same command does what is missing.
     format
         Format of the report; results.json is written beside it; pdf: printed by Chromium.
     device
         cpu, cuda or cuda:N.
+    executor
+        serial, processes or dask://host:port (default: processes for much work on the CPU).
     jobs
-        Processes, at least 1 (default: one a core for much work on the CPU).
+        Number of processes (default: one a core).
     """
 
     data: Names | None = None
@@ -41,6 +43,7 @@ class Report:
     out: Path = Path("perturblearn-report")
     format: Format = "html"
     device: str = "cpu"
+    executor: str | None = None
     jobs: int | None = None
 
 

@@ -18,16 +18,17 @@ class Sweep:
     Parameters
     ----------
     published
-        A block of the published grid: msg-a, msg-b, g-a, g-b, mnist-a, mnist-b, fmnist-a, fmnist-b.
+        A block of the published grid.
     study
-        A study: dimension, perturbation-size, width, lazy, training-time.
+        A study.
     sweeps
         Some sweeps of a block (d, N, eps, m, ...) or study, separated by commas.
     solver
-        flow, gd or gd-momentum (.9); of a published block, whose optimiser has momentum: flow or gd.
+        Gradient flow, descent, or descent with momentum .9; of a published block, whose optimiser has
+        momentum: flow or gd.
     size
-        Size of a published block: full or small (smaller data, same ratios; of images bundled digits (8x8)
-        in place of MNIST and Fashion-MNIST) (default: full).
+        Size of a published block; small: smaller data, same ratios, of images bundled digits (8x8) in place
+        of MNIST and Fashion-MNIST (default: full).
     balanced
         In a published block, as many target labels +1 as −1.
     data
@@ -58,10 +59,12 @@ class Sweep:
         Check the plan and count, run nothing.
     """
 
-    published: str | None = None
-    study: str | None = None
+    published: (
+        Literal["msg-a", "msg-b", "g-a", "g-b", "mnist-a", "mnist-b", "fmnist-a", "fmnist-b"] | None
+    ) = None
+    study: Literal["dimension", "perturbation-size", "width", "lazy", "training-time"] | None = None
     sweeps: str | None = None
-    solver: str | None = None
+    solver: Literal["flow", "gd", "gd-momentum"] | None = None
     size: Literal["full", "small"] | None = None
     balanced: bool = False
     data: str | None = None

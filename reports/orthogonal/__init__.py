@@ -1,7 +1,8 @@
 """The pages of `perturblearn orthogonal`: nearly orthogonal samples beside networks trained there."""
 
+from empirics.campaigns import Point
+from empirics.campaigns.orthogonal import Part
 from reports.orthogonal.build import build
-from reports.orthogonal.page import NUMBERS, PAGE, render, write_page
-from reports.orthogonal.parts import Part, Point
+from reports.orthogonal.page import page_of, write_page
 
-__all__ = ["NUMBERS", "PAGE", "Part", "Point", "build", "render", "write_page"]
+__all__ = ["Part", "Point", "build", "page_of", "write_page"]

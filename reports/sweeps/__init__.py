@@ -1,7 +1,7 @@
-"""The page of a sweep: its results as one JSON value, what they say of the theory, and how they are drawn."""
+"""The page of a sweep: its results, what they say of the theory, and how they are drawn."""
 
-from reports.sweeps.page import PAGE, read_parts, render, write_page, write_parts
-from reports.sweeps.parts import Part
+from empirics.campaigns.wide import Part
+from reports.sweeps.page import PAGE, page_of, read_parts, write_page
 from reports.sweeps.reproduction import build
 
-__all__ = ["PAGE", "Part", "build", "read_parts", "render", "write_page", "write_parts"]
+__all__ = ["PAGE", "Part", "build", "page_of", "read_parts", "write_page"]

@@ -68,7 +68,7 @@ def test_f_is_trained_once_for_each_learning_rate(monkeypatch):
     faster = replace(DESCENT, T_f=flow_time(0.2, 10, momentum=0.9), num_steps=10, num_steps_g=80)
     trained = []
     monkeypatch.setattr(
-        "empirics.families.train_to",
+        "empirics.pairs.train_to",
         lambda stops, *given, **options: trained.append(stops) or train_to(stops, *given, **options),
     )
     _outcomes([ten, seven, faster])
@@ -81,7 +81,7 @@ def test_f_is_trained_once_for_each_learning_rate(monkeypatch):
 def test_an_outcome_comes_before_the_next_g_is_trained(monkeypatch):
     trained = []
     monkeypatch.setattr(
-        "empirics.families.train_to",
+        "empirics.pairs.train_to",
         lambda stops, *given, **options: trained.append(stops) or train_to(stops, *given, **options),
     )
     sizes = [0.5, 1.0, 2.0]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
-from reports import Series, figures, provenance, render
+from reports import Series, figures, figures_bounds, provenance, render, svg
 from reports.build import build
+from tests.test_reports.parsed import parse
 
 Results = dict[str, Any]
 
@@ -64,23 +65,41 @@ def fresh_results(tiny_results: Results) -> Results:
 
 
 @pytest.fixture(scope="session")
-def tiny_drawings(tiny_results: Results) -> dict[str, dict[str, str | None]]:
-    """Return what there is to draw of each section."""
-    sections = enumerate(tiny_results["sections"], start=1)
-    return {f"s{index}": figures.section_figures(section, f"s{index}") for index, section in sections}
+def tiny_drawings(tiny_results: Results) -> dict[str, str]:
+    """Return what is drawn on axes by its name, which is unique on the page."""
+    drawn: dict[str, str] = {}
+
+    def draw(paint: Callable[..., None], name: str, *args: Any, **options: Any) -> str:
+        return drawn.setdefault(name, svg.drawing(paint, name, *args, **options))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (figures, figures_bounds):
+            patch.setattr(module, "drawing", draw)
+        render(tiny_results)
+    return drawn
 
 
 @pytest.fixture(scope="session")
-def tiny_page(tiny_results: Results, tiny_drawings: dict[str, dict[str, str | None]]) -> str:
+def tiny_page(tiny_results: Results, tiny_drawings: dict[str, str]) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "section_figures", lambda _, key: tiny_drawings[key])
+        _draw_once(patch, tiny_drawings)
         return render(tiny_results)
 
 
+@pytest.fixture(scope="session")
+def document(tiny_page: str) -> Any:
+    return parse(tiny_page)
+
+
 @pytest.fixture
-def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, dict[str, str | None]]) -> None:
+def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, str]) -> None:
     """Show the drawings of the tiny results whatever the results: for tests of the rest of the page.
 
     Drawing takes nearly all the time of a page.
     """
-    monkeypatch.setattr(figures, "section_figures", lambda _, key: tiny_drawings[key])
+    _draw_once(monkeypatch, tiny_drawings)
+
+
+def _draw_once(patch: pytest.MonkeyPatch, drawings: dict[str, str]) -> None:
+    for module in (figures, figures_bounds):
+        patch.setattr(module, "drawing", lambda _paint, name, *_, **__: drawings[name])

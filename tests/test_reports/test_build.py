@@ -14,8 +14,12 @@ import theory
 from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
 from empirics.data import FileData
 from empirics.measure import cosines
+from empirics.sweep.outcome import Outcome
+from empirics.sweep.plain import finite, to_json
+from empirics.sweep.plan import plan_of_configs
 from reports import SCHEMA_VERSION, Series, claims, provenance
 from reports.build import build
+from reports.measured import _opened, _sealed, experiment, runs_of
 from reports.schema import check
 
 # A few roundings in means over three seeds.
@@ -99,9 +103,8 @@ def test_progress_rises_from_zero_to_one(tiny_results, tiny_series, progress_cal
     assert shares[0] == 0
     assert shares[-1] == 1
     assert shares == sorted(shares)
-    assert len(set(shares[1:])) == len(shares) - 1  # each experiment adds to it
-    assert len(shares) == 2 + sum(len(series.configs()) for series in tiny_series)
-    assert progress_calls[-2][1] == "digits: width 256, seed 1"
+    total = sum(len(series.configs()) for series in tiny_series)
+    assert [text for _, text in progress_calls[1:-1]] == [f"{k} of {total} runs" for k in range(total + 1)]
 
 
 def test_failing_data_reach_the_caller(tmp_path):
@@ -110,6 +113,36 @@ def test_failing_data_reach_the_caller(tmp_path):
         build(
             [Series(base=base, widths=(4,), seeds=(0,))], provenance=provenance(command="test", device="cpu")
         )
+
+
+def test_numbers_that_json_does_not_know_are_kept():
+    """Medians and means are taken of what was measured, wherever it was stored meanwhile."""
+    record = {"a": [math.inf, -math.inf, {"b": math.nan}], "c": (1.0, 2, None, True, "inf")}
+    outcome = Outcome.from_json(json.loads(to_json(Outcome(record=finite(record, _sealed)).to_json())))
+    assert repr(_opened(outcome.record)) == repr({**record, "c": list(record["c"])})
+
+
+def test_what_is_asked_of_a_run_comes_back_from_a_plan(tiny_series):
+    for series in tiny_series:
+        asked = runs_of(series)
+        made = plan_of_configs(experiment(), asked).configs(experiment())
+        assert list(made.values()) == asked
+        assert [run.drawn for run in asked] == [
+            (run.config.width, run.config.seed) == (256, 0) for run in asked
+        ]
+
+
+def test_results_of_other_code_versions_or_devices_are_not_used(tiny_series, monkeypatch):
+    (run, *_) = runs_of(tiny_series[0])
+    hashes = {experiment().hash(run), experiment("cuda:1").hash(run)}
+    assert len(hashes) == 2
+    assert experiment("cuda:0").hash(run) in hashes
+    monkeypatch.setattr("reports.measured.versions", lambda: {"numpy": "other"})
+    hashes.add(experiment().hash(run))
+    monkeypatch.undo()
+    monkeypatch.setattr("reports.measured._code", lambda: "other")
+    hashes.add(experiment().hash(run))
+    assert len(hashes) == 4
 
 
 # Aggregates -------------------------------------------------------------------------------------------

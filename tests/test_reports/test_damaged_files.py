@@ -68,11 +68,11 @@ def of_idx(path):
 
 
 def of_folder(path):
-    """Read what is named so in a folder of results: a plan, a result, or arrays, whose result is sound."""
+    """Read what is named so in a folder of results: a plan or a result."""
     folder = ResultFolder(path.parent if path.name == "plan.json" else path.parent.parent)
     if path.name == "plan.json":
         return folder.read_plan()
-    return [folder.read("one"), {key: array.tolist() for key, array in folder.read_arrays("one").items()}]
+    return folder.read("one")
 
 
 # Name of the file, its bytes, its reader, and whether a checksum is over its values.
@@ -93,7 +93,7 @@ KINDS = {
 def stored(tmp_path):
     folder = ResultFolder(tmp_path / "sweep")
     folder.write_plan({"blocks": [{"base": {"width": 3}, "axes": []}], "device": "cpu", "versions": []})
-    folder.write("one", {"config": {"T_f": 0.1}, "record": {"gap": 1 / 3}, "error": None}, {"f": X})
+    folder.write("one", {"config": {"T_f": 0.1}, "record": {"gap": 1 / 3, "f": X.tolist()}, "error": None})
     return folder.path
 
 
@@ -143,7 +143,7 @@ def test_damaged_data_are_read_or_one_error(tmp_path, kind):
     survives(tmp_path / name, content, reader, checked=checked, count=180, errors=errors)
 
 
-@pytest.mark.parametrize("name", ["plan.json", "results/one.json", "arrays/one.npz"])
+@pytest.mark.parametrize("name", ["plan.json", "results/one.json"])
 def test_damaged_store_is_read_as_written_or_one_error(stored, name):
     path = stored / name
     survives(path, path.read_bytes(), of_folder, checked=True, count=100, errors=(DamagedError,))

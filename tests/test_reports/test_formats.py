@@ -5,31 +5,32 @@ import html
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
-import html5lib
+import msgspec
 import numpy as np
 import pytest
 
 import reports
-from empirics.published import plan_of
-from reports import compare, formats, listing, schema
+from empirics.campaigns.wide import Part
+from empirics.sweep.plan import plan_of_configs
+from empirics.wide import WIDE
+from reports import compare, formats, inline, listing, schema
+from reports.pages import comparison
 from reports.report import Report
 from reports.sweeps import reproduction
-from reports.sweeps.parts import Part
+from tests.test_reports.parsed import HTML, parse
 
-HTML = "{http://www.w3.org/1999/xhtml}"
+made = import_module("reports.render")  # the package has the function of that name
 HOSTILE = "<script>alert(1)</script> | [x](y) `c` \"'> \u202e \x00 *b* _i_"
-
-
-def _parse(page):
-    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
 
 
 @pytest.fixture
 def markdown(tiny_results, drawn_once):
-    return formats.markdown(tiny_results)
+    return made.page(tiny_results).markdown()
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_names_of_files_that_are_no_text_can_be_written(fresh_results):
 
 def test_markdown_has_every_table_of_the_page(markdown, tiny_page):
     tables = re.findall(r"(?:^\|.*\|\n)+", markdown + "\n", flags=re.MULTILINE)
-    rows = [len(list(table.iter(f"{HTML}tr"))) for table in _parse(tiny_page).iter(f"{HTML}table")]
+    rows = [len(list(table.iter(f"{HTML}tr"))) for table in parse(tiny_page).iter(f"{HTML}table")]
     assert [len(table.splitlines()) - 1 for table in tables] == [count for count in rows if count]
     for table in tables:  # one number of cells in each row
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
@@ -77,7 +78,7 @@ def test_markdown_has_every_table_of_the_page(markdown, tiny_page):
 def test_markdown_says_what_the_results_say(markdown, tiny_results):
     for claim in tiny_results["claims"]:
         assert claim["verdict"] in markdown
-        assert formats._escaped(claim["measured"]).strip() in markdown
+        assert inline.markdown(claim["measured"]) in markdown
         formula = claim["formula"].replace(r"\|", r"\Vert ").replace("|", r"\vert ")
         assert f"`{' '.join(formula.split())}`" in markdown
     assert not re.search(r"\b(NaN|nan|None|undefined)\b", markdown)
@@ -89,7 +90,7 @@ def test_markdown_says_what_the_results_say(markdown, tiny_results):
 
 @pytest.mark.usefixtures("drawn_once")
 def test_markdown_escapes_text_of_the_data(hostile):
-    shown = formats.markdown(hostile)
+    shown = made.page(hostile).markdown()
     assert r"\<script\>alert(1)\</script\> \| \[x\](y) \`c\`" in shown
     assert r"⟨U+202E⟩ ⟨U+0000⟩ \*b\* \_i\_" in shown
     assert "\u202e" not in shown
@@ -127,9 +128,9 @@ def test_comparison_page_is_valid_and_escapes(tiny_results, hostile):
     for run in hostile["sections"][0]["runs"]:
         run["f"]["mean_tau"] += 10 + 1e-4 * run["seed"]
     compared = compare.compare(one, hostile, names=("one", HOSTILE))
-    page = formats.compare_page(json.loads(json.dumps(compared)))
-    assert page == formats.compare_page(compared)
-    document = _parse(page)
+    page = comparison.page(json.loads(json.dumps(compared))).html()
+    assert page == comparison.page(compared).html()
+    document = parse(page)
     assert not list(document.iter(f"{HTML}script"))
     shown = "".join(document.itertext())
     assert "<script>alert(1)</script>" in shown
@@ -147,7 +148,7 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
     formats.write(tmp_path / '<b> "%":', formats.files(hostile, "json"))
     folders = [tmp_path / "a", tmp_path / '<b> "%":']
     page = listing.index_page([*folders, folders[0]], tmp_path / "index.html")
-    document = _parse(page)
+    document = parse(page)
     rows = [
         [" ".join("".join(cell.itertext()).split()) for cell in row] for row in document.iter(f"{HTML}tr")
     ][1:]
@@ -155,15 +156,15 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
     verdicts = [claim["verdict"] for claim in tiny_results["claims"]]
     assert rows[0][1:5] == [str(verdicts.count(verdict)) for verdict in schema.VERDICTS]
     assert [row[6] for row in rows] == ["quick", "published"]
-    links = [element.get("href") for element in document.iter(f"{HTML}a")]
+    links = [element.get("href") for element in document.iter(f"{HTML}a") if not element.get("download")]
     assert links == ["a/results.json", "./%3Cb%3E%20%22%25%22%3A/results.json"]
     assert page == listing.index_page(folders, tmp_path / "index.html")
 
 
 def _numbers_of_a_sweep():
     part = Part(kind="study", name="lazy", seeds=2)
-    results = reproduction.build(plan_of(part.points()), [], (part,), provenance={})
-    return results | {"claims": []}
+    results = reproduction.build(plan_of_configs(WIDE, part.configs()), {}, (part,))
+    return msgspec.to_builtins(results, str_keys=True) | {"claims": []}
 
 
 ORTHOGONAL = {
@@ -186,7 +187,7 @@ def test_index_lists_sweeps_and_orthogonal_samples(tiny_results, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "report.json").write_text(json.dumps(numbers), encoding="utf-8")
     (tmp_path / "sweep" / "report.html").write_text("page", encoding="utf-8")
-    document = _parse(listing.index_page([tmp_path], tmp_path / "index.html"))
+    document = parse(listing.index_page([tmp_path], tmp_path / "index.html"))
     _, table = document.iter(f"{HTML}table")
     rows = [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in table.iter(f"{HTML}tr")][
         1:
@@ -199,7 +200,7 @@ def test_index_lists_sweeps_and_orthogonal_samples(tiny_results, tmp_path):
     links = [element.get("href") for element in table.iter(f"{HTML}a")]
     assert links == ["sweep/report.html", "turning/report.json"]
     alone = listing.index_page([tmp_path / "turning"], tmp_path / "index.html")
-    assert len(list(_parse(alone).iter(f"{HTML}table"))) == 1
+    assert len(list(parse(alone).iter(f"{HTML}table"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -259,15 +260,16 @@ def test_a_report_is_built_from_series(tiny_series, tiny_results, monkeypatch):
     """The results are those of the command; what differs is provenance."""
     seen = []
 
-    def run(all_series, *, provenance, device, executor):
-        seen.append((list(all_series), device, executor))
+    def run(all_series, *, provenance, device, pool):
+        seen.append((list(all_series), device, pool and pool.name))
         return tiny_results | {"provenance": provenance | {"seconds": 0.0}}
 
     monkeypatch.setattr("reports.report.run_series", run)
     report = reports.build(tiny_series[0], command="my notebook")
     assert report.results["claims"] == tiny_results["claims"]
     assert report.results["provenance"]["command"] == "my notebook"
-    reports.build(tiny_series)
-    assert seen == [([tiny_series[0]], "cpu", None), (list(tiny_series), "cpu", None)]
+    with ThreadPoolExecutor(1) as executor:
+        reports.build(tiny_series, executor=executor)
+    assert seen == [([tiny_series[0]], "cpu", None), (list(tiny_series), "cpu", "ThreadPoolExecutor")]
     with pytest.raises(ValueError, match="all_series must be at least one, got none"):
         reports.build([])

@@ -11,18 +11,13 @@ import numpy as np
 import pytest
 
 from reports import numbers, text
+from tests.test_reports.parsed import HTML
 
-HTML = "{http://www.w3.org/1999/xhtml}"
 # Of every section with pixels, a plane and simulated neurons.
 NAMES = {
     "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified",
     "terms", "map", "predictors", "causes", "images",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def document(tiny_page):
-    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(tiny_page)
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +93,11 @@ def test_csv_of_a_figure_holds_all_that_it_draws(linked, tiny_results):
             assert [float(row[columns.index(f"{name} {number}")]) for row in rows] == values
 
 
-def test_points_of_the_map_have_columns_of_their_own(tiny_results):
-    section = tiny_results["sections"][1]
-    points = numbers.of_section(section, [])["map-points"]
-    assert points.columns == ("label", "first axis", "second axis")
-    drawn = section["map"]
-    assert points.rows == tuple(
-        (label, *at) for label, at in zip(drawn["labels"], drawn["data"], strict=True)
-    )
+def test_points_of_the_map_have_columns_of_their_own(linked, tiny_results):
+    columns, *rows = linked["digits-1-vs-2-map-points"]
+    assert columns == ["label", "first axis", "second axis"]
+    drawn = tiny_results["sections"][1]["map"]
+    assert rows == [[repr(v) for v in (n, *at)] for n, at in zip(drawn["labels"], drawn["data"], strict=True)]
 
 
 def test_csv_of_runs_is_every_run(linked, tiny_results):

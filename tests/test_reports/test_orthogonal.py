@@ -1,19 +1,22 @@
 """Pages of nearly orthogonal samples: what is counted, what a verdict rests on, and that each can fail."""
 
-import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from matplotlib.figure import Figure
+from msgspec import structs
 
-from empirics.orthogonal import OrthogonalConfig, published_sweep, run_orthogonal
-from empirics.published import Reading
-from reports.claims import claims_of_orthogonal as claims
-from reports.orthogonal import Part, build, figures, page, render, tables
-from reports.orthogonal.build import networks
+from empirics.campaigns import Reading
+from empirics.orthogonal import OrthogonalConfig, run_orthogonal
+from reports.claims.orthogonal.rows import OrthogonalRow, Run
+from reports.claims.orthogonal.signs import networks, trained
+from reports.orthogonal import Part, build, figures, page, page_of, tables
+from reports.runs import Provenance, rows_of
+from reports.statistics import Spread
 from reports.text import many
+from tests.test_reports.made_up_orthogonal import examined
 
 SMALL = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=10)
 ORTHOGONALITY = Part(
@@ -49,11 +52,16 @@ def _row(part, config, **changes):
 
 def _built(part, change=lambda point, config: {}):
     rows = [_row(part, c, **change(p, c)) for p in part.points() for c in p.configs]
-    return build(part, rows, provenance={"versions": [{"record": 1}, {"record": 1, "numpy": "later"}]})
+    versions = {"record": 1}, {"record": 1, "numpy": "later"}
+    return _of_rows(part, rows, provenance=Provenance(versions=versions))
+
+
+def _of_rows(part, rows, **more):
+    return build(part, rows_of(rows, OrthogonalRow), **more)
 
 
 def _claim(results, words):
-    (found,) = [claim for claim in claims(results) if words in claim.statement]
+    (found,) = [claim for claim in results.claims if words in claim.statement]
     return found
 
 
@@ -62,7 +70,9 @@ def _as_published(point, config):
     if point.series == "control":
         return {}
     step = (config.seed % 3 - 1) / config.num_train
-    return {"accuracy_g": min(1.0, round(point.reading.value * config.num_train) / config.num_train + step)}
+    return {
+        "accuracy_g": min(1.0, round(SMALL.reading(point).value * config.num_train) / config.num_train + step)
+    }
 
 
 def test_published_values_are_beside_our_ranges_without_a_verdict():
@@ -73,12 +83,12 @@ def test_published_values_are_beside_our_ranges_without_a_verdict():
     assert within.measured.startswith("6 of 6 (0 published values are above our range); one more seed: 4.91")
     assert beyond.measured.startswith("0 of 6 (6 published values are above our range)")
     assert _claim(far, "Means over our seeds").verdict == "fails"
-    assert [p["metrics"]["accuracy_g"]["inside"] for p in far["panels"][0]["points"]][-1] is True  # control
+    assert [p.metrics["accuracy_g"].inside for p in far.panels[0].points][-1] is True  # control
 
 
 @pytest.mark.parametrize(("scale", "seeds", "expected"), [(20, 10, "holds"), (20, 2, "unknown")])
 def test_means_hold_only_if_a_difference_would_have_been_seen(scale, seeds, expected):
-    part = replace(SMALL, scale=scale, seeds=seeds)
+    part = structs.replace(SMALL, scale=scale, seeds=seeds)
     found = _claim(_built(part, _as_published), "Means over our seeds")
     assert found.verdict == expected
     assert found.measured.startswith("0 of 6 beyond")
@@ -87,16 +97,16 @@ def test_means_hold_only_if_a_difference_would_have_been_seen(scale, seeds, expe
 
 
 def test_without_a_published_value_nothing_is_compared():
-    results = _built(replace(SMALL, name="Linf"))
+    results = _built(structs.replace(SMALL, name="Linf"))
     assert _claim(results, "Means over our seeds").verdict == "hypothesis not met"
-    assert not [claim for claim in claims(results) if "within the range" in claim.statement]
+    assert not [claim for claim in results.claims if "within the range" in claim.statement]
 
 
 def test_a_control_that_knows_labels_fails():
-    assert _claim(_built(replace(SMALL, scale=20)), "Without an attack").verdict == "holds"
+    assert _claim(_built(structs.replace(SMALL, scale=20)), "Without an attack").verdict == "holds"
     # Half of 60 samples a seed are right: nothing against chance; eight seeds say nothing of outliers.
     assert _claim(_built(SMALL), "Without an attack").verdict == "holds"
-    few = _claim(_built(replace(SMALL, seeds=8)), "Without an attack")
+    few = _claim(_built(structs.replace(SMALL, seeds=8)), "Without an attack")
     assert few.verdict == "unknown"
     assert "0.5 of 480 right over all points; 0.5 ± 0 over 8 seeds" in few.measured
     assert few.decision == "not decided: 8 seeds; 9 are asked for"
@@ -132,7 +142,7 @@ def test_predictions_of_accuracy_can_fail(column, words, shift, expected):
 )
 def test_predictions_of_accuracy_are_judged_over_seeds(seeds, errors, expected):
     results = _built(
-        replace(SMALL, seeds=seeds),
+        structs.replace(SMALL, seeds=seeds),
         lambda p, c: {"accuracy_limit_g": 0.5 + errors[c.seed % len(errors)], "accuracy_g": 0.5},
     )
     assert _claim(results, "is that of the limit").verdict == expected
@@ -143,12 +153,9 @@ def test_points_of_one_seed_are_one_error():
     def change(point, config):
         return {"accuracy_limit_g": 0.5 + 0.2 * (config.seed == 0), "accuracy_g": 0.5}
 
-    found = build(SMALL, [_row(SMALL, c, **change(p, c)) for p in SMALL.points() for c in p.configs],
-                  provenance={"versions": []})  # fmt: skip
-    row = found["map"]["accuracy_limit_g"]
-    assert row["n"] == 60
-    assert [error for error, _ in row["seeds"].values()] == pytest.approx([0.2] + [0.0] * 9)
-    assert [step for _, step in row["seeds"].values()] == pytest.approx([1 / 60] * 10)
+    found = _of_rows(SMALL, [_row(SMALL, c, **change(p, c)) for p in SMALL.points() for c in p.configs])
+    assert "error 0.02 ± 0.06 over 10 seeds" in _claim(found, "is that of the limit").measured
+    assert _claim(found, "is that of the limit").numbers["mean_error"] == pytest.approx(0.02)
     assert _claim(found, "is that of the limit").verdict == "unknown"
 
 
@@ -194,10 +201,10 @@ def test_no_predicted_sign_is_no_evidence():
 def test_networks_of_the_three_verdicts_add_up():
     words = ("holds", "fails", "unknown")
     results = _built(ORTHOGONALITY, lambda p, c: {"multipliers_f": words[c.seed % 3]})
-    counts = [row["trained"] for row in results["networks"] if row["condition"] == "multipliers"]
+    counts = [row.trained for row in results.networks if row.condition == "multipliers"]
     assert len(counts) == 3
     assert min(counts) > 0
-    assert sum(counts) == results["convergence"]["trained"]
+    assert f" of {sum(counts)} networks; " in _claim(results, "Training was long enough").measured
 
 
 def test_the_median_residual_is_the_average_of_two():
@@ -207,8 +214,8 @@ def test_the_median_residual_is_the_average_of_two():
         )
         for config in ORTHOGONALITY.points()[0].configs[:2]
     ]
-    results = build(ORTHOGONALITY, rows, provenance={"versions": []})
-    assert results["convergence"]["median_residual"] == pytest.approx(0.015)
+    results = _of_rows(ORTHOGONALITY, rows)
+    assert "; median residual 0.015" in _claim(results, "Training was long enough").measured
 
 
 def test_the_base_of_several_sweeps_and_controls_of_epsilon_count_once():
@@ -217,48 +224,40 @@ def test_the_base_of_several_sweeps_and_controls_of_epsilon_count_once():
     # 6 + 5 + 6 + 6 points, of which the base is one in all four; without an attack ε does not act.
     assert " of 20 (" in _claim(results, "Published accuracies of g within").measured
     assert "× 15 points" in _claim(results, "Without an attack").rule
-    learned = [c for c in claims(results) if "g learns natural labels" in c.statement]
+    learned = [c for c in results.claims if "g learns natural labels" in c.statement]
     assert len(learned) == 2  # at the base and at the end of the sweep over N
-    (epsilon,) = [panel for panel in results["panels"] if panel["name"] == "eps"]
-    assert epsilon["published"]["control"]["count"] == 1
-    assert epsilon["published"]["adversarial"]["count"] == 6
+    (epsilon,) = [panel for panel in results.panels if panel.sweep == "eps"]
+    assert epsilon.published["control"].count == 1
+    assert epsilon.published["adversarial"].count == 6
 
 
 @pytest.mark.parametrize(("ours", "expected"), [(1.0, "holds"), (0.8, "fails")])
 def test_a_share_without_a_deviation_has_an_error_too(monkeypatch, ours, expected):
     # All seeds alike have no deviation.  200 of 200 and a published 980 of 1000: four binomial deviations of
     # the latter are less than .02, but the Wilson intervals of both meet; that of 160 of 200 is apart.
-    def made(*args, **options):
-        return [_One(point) for point in published_sweep(*args, **options)]
-
-    monkeypatch.setattr("reports.orthogonal.parts.published_sweep", made)
-    results = _built(replace(SMALL, scale=50), lambda p, c: {"accuracy_g": ours})
+    monkeypatch.setattr(Part, "reading", lambda _, point: Reading(0.98, 0.0))
+    results = _built(structs.replace(SMALL, scale=50), lambda p, c: {"accuracy_g": ours})
     assert _claim(results, "Means over our seeds").verdict == expected
-
-
-class _One:
-    """A published point whose accuracy is .98, read without an error."""
-
-    def __init__(self, point):
-        self.x, self.adversarial, self.control = point.x, point.adversarial, point.control
-
-    def published(self, series):
-        return Reading(0.98, 0.0)
 
 
 def test_signs_count_each_converged_network_once():
     config = OrthogonalConfig(dim=5, num_train=2, num_adv=2, epsilon=1.0)
-    part = ORTHOGONALITY
-    same = [_row(part, replace(config, num_adv=count)) for count in (2, 3)]  # one f, two g
-    other = _row(part, replace(config, seed=1), signs_g=0.5, converged_f=False, multipliers_f="fails")
-    rows = networks([*same, other])
-    found = {(row["condition"], row["verdict"]): row for row in rows}
+    configs = [replace(config, num_adv=count) for count in (2, 3)]  # one f, two g
+    configs += [replace(config, g="limit"), replace(config, seed=1)]  # the same f again; another, and its g
+    others = {
+        "limit": {"converged_g": None},
+        1: {"signs_g": 0.5, "converged_f": False, "multipliers_f": "fails"},
+    }
+    lines = [_row(ORTHOGONALITY, c, **others.get(c.g, others.get(c.seed, {}))) for c in configs]
+    runs = [Run(*pair) for pair in zip(configs, rows_of(lines, OrthogonalRow).values(), strict=True)]
+    assert len(trained(runs)) == 5
+    found = {(row.condition, row.verdict): row for row in networks(runs)}
     system = found["multipliers", "holds"]
-    assert (system["trained"], system["converged"], system["n"], system["agree"]) == (4, 4, 4, 3)
-    assert (system["elsewhere"], system["least"]) == (1, 0.5)
-    assert found["multipliers", "fails"]["trained"] == 1
-    assert found["multipliers", "fails"]["converged"] == 0
-    assert found["orthogonal", "holds"]["trained"] == 0
+    assert (system.trained, system.converged, len(system.shares), system.agree) == (4, 4, 4, 3)
+    assert (system.elsewhere, min(system.shares)) == (1, 0.5)
+    assert found["multipliers", "fails"].trained == 1
+    assert found["multipliers", "fails"].converged == 0
+    assert found["orthogonal", "holds"].trained == 0
 
 
 def test_one_network_that_ends_elsewhere_fails_the_claim():
@@ -274,7 +273,7 @@ def test_one_network_that_ends_elsewhere_fails_the_claim():
         "unknown",
         "not decided: a share of networks with wrong signs of 0.889 in 9 seeds may be chance",
     )
-    less = _claim(_built(replace(ORTHOGONALITY, seeds=8)), words)
+    less = _claim(_built(structs.replace(ORTHOGONALITY, seeds=8)), words)
     assert (less.verdict, less.decision) == (
         "unknown",
         "not decided: a share of networks with wrong signs of 0 in 8 seeds; 9 would be enough",
@@ -292,7 +291,7 @@ def test_one_network_that_did_not_converge_is_told_as_our_training():
     def one(point, config):
         return residual | ({"converged_f": False} if config.seed == 3 and point.x == 1 else {})
 
-    part = replace(ORTHOGONALITY, options={**ORTHOGONALITY.options, "max_steps": 70})
+    part = structs.replace(ORTHOGONALITY, options={**ORTHOGONALITY.options, "max_steps": 70})
     found = _claim(_built(part, one), words)
     # A short training refutes no paper.
     assert (found.verdict, found.source) == ("hypothesis not met", "our training")
@@ -301,7 +300,7 @@ def test_one_network_that_did_not_converge_is_told_as_our_training():
         "106 of 108 networks; median residual 0.009; max_steps is 70, raise it by --set max_steps=..."
     )
     assert _claim(_built(ORTHOGONALITY), words).measured.endswith("residual —")  # unknown residuals
-    assert _claim(build(ORTHOGONALITY, [], provenance={"versions": []}), words).verdict == "unknown"
+    assert _claim(_of_rows(ORTHOGONALITY, []), words).verdict == "unknown"
 
 
 def test_the_decay_is_judged_slope_by_slope():
@@ -353,7 +352,7 @@ def _turned(sign, point, config):
 def test_turning_needs_a_trend_in_all_seeds(sign, expected):
     results = _built(TURNING, lambda p, c: _turned(sign, p, c))
     assert _claim(results, "(trained)").verdict == expected
-    fewer = _built(replace(TURNING, seeds=4), lambda p, c: {"turning": 0.5 + sign * p.x / 200})
+    fewer = _built(structs.replace(TURNING, seeds=4), lambda p, c: {"turning": 0.5 + sign * p.x / 200})
     assert _claim(fewer, "(trained)").verdict == "unknown"
     few = {
         1: "a share of falling seeds of 0 in 4 seeds; 5 would be enough",
@@ -363,7 +362,7 @@ def test_turning_needs_a_trend_in_all_seeds(sign, expected):
     assert _claim(fewer, "(trained)").decision == f"not decided: {few[sign]}"
     # The limit stays near .5: up to .2 away, .087 in the mean.
     assert _claim(results, "turns as the limit").verdict == ("holds" if sign == 0 else "fails")
-    one = _built(replace(TURNING, seeds=1), lambda p, c: {"turning": 0.5, "turning_limit": 0.5})
+    one = _built(structs.replace(TURNING, seeds=1), lambda p, c: {"turning": 0.5, "turning_limit": 0.5})
     assert _claim(one, "turns as the limit").verdict == "unknown"
 
 
@@ -378,7 +377,7 @@ def test_runs_without_a_result_are_no_survivors():
             for p in part.points()
             for c in p.configs
         ]
-        return _claim(build(part, rows, provenance={"versions": []}), words).verdict
+        return _claim(_of_rows(part, rows), words).verdict
 
     for failed, expected in ((0, "holds"), (1, "unknown")):
         for words in ("turns as the limit", "Training was long enough"):
@@ -420,9 +419,9 @@ def test_kinks_are_judged_by_the_bound_of_each_run(change, expected):
 
 @PARTS
 def test_without_any_result_all_is_unknown_and_drawn_all_the_same(part):
-    results = build(part, [], provenance={"versions": []})
-    assert {claim.verdict for claim in claims(results)} <= {"unknown", "hypothesis not met"}
-    assert results["totals"]["missing"] == results["totals"]["configurations"]
+    results = _of_rows(part, [])
+    assert {claim.verdict for claim in results.claims} <= {"unknown", "hypothesis not met"}
+    assert results.totals.missing == results.totals.configurations
     _page(results)
 
 
@@ -437,13 +436,13 @@ class _Reader(HTMLParser):
         found = dict(attrs)
         self.tags.append(tag)
         self.ids += [found["id"]] if "id" in found else []
-        self.links += [found[name] for name in ("href", "src", "xlink:href") if name in found]
+        if found.get("class") != "csv":
+            self.links += [found[name] for name in ("href", "src", "xlink:href") if name in found]
         self.alts += [found.get("aria-label")] if tag == "svg" else []
 
 
 def _page(results):
-    shown = json.loads(json.dumps({**results, "claims": list(map(asdict, claims(results)))}, allow_nan=False))
-    page = render(shown)
+    page = page_of(results).html()
     reader = _Reader()
     reader.feed(page)
     return page, reader
@@ -462,42 +461,17 @@ def test_the_page_is_whole_and_fetches_nothing(part):
     assert reader.tags.count("svg") == 1
     assert all(alt and len(alt) > 20 for alt in reader.alts)
     assert reader.tags.count("figcaption") == reader.tags.count("figure") == 1
-    for decision in {claim.decision for claim in claims(results)}:
+    for decision in {claim.decision for claim in results.claims}:
         assert decision.split("<")[0].split(">")[0] in page
-    for verdict in {claim.verdict for claim in claims(results)}:
+    for verdict in {claim.verdict for claim in results.claims}:
         badge = f'class="badge {verdict.replace(" ", "-")}"' if verdict else "no verdict: a guide only"
         assert badge in page
     assert "nan" not in page.lower().split()
 
 
 def test_markup_in_a_name_stays_text():
-    results = build(ORTHOGONALITY, [], provenance={"versions": []}) | {"title": "<b>name</b>"}
+    results = structs.replace(_of_rows(ORTHOGONALITY, []), title="<b>name</b>")
     assert "<b>name" not in _page(results)[0]
-
-
-def test_a_part_survives_its_json_and_refuses_what_is_fixed():
-    for part in (SMALL, ORTHOGONALITY, TURNING):
-        again = Part.from_json(json.loads(json.dumps(part.to_json())))
-        assert again.hashes() == part.hashes()
-    for options, message in (
-        ({"dim": 3}, "'dim' is set by what is run"),
-        ({"breadth": 3}, "'breadth' is no field"),
-        ({"width": 3}, "width must be even"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            Part(kind="published", name="L2", options=options)
-    with pytest.raises(ValueError, match="study must be one of turning, orthogonality"):
-        Part(kind="study", name="width")
-    with pytest.raises(ValueError, match="sweeps must be one of"):
-        Part(kind="published", name="L2", sweeps=("m",))
-    with pytest.raises(ValueError, match="sweeps must name at least one, each once, got N,N"):
-        Part(kind="published", name="L2", sweeps=("N", "N"))
-    with pytest.raises(ValueError, match="sizes must be those of the data, dim, num_train"):
-        Part(kind="data", name="x")
-    with pytest.raises(ValueError, match="counts must have at least one number, got none"):
-        Part(kind="study", name="turning", options={"counts": []})
-    with pytest.raises(ValueError, match="scale must leave at least one sample"):
-        Part(kind="published", name="L2", sweeps=("N",), scale=20_000)
 
 
 def test_the_published_size_and_the_logistic_loss_are_accepted():
@@ -522,27 +496,12 @@ DATA = Part(
 )
 
 
-def _found(kept, condition="holds", perturbed="holds", least=0.5):
-    seeds = [
-        {
-            "condition": {"holds": 0, "fails": 0, "unknown": 10},
-            "kept": dict(zip(("holds", "fails", "unknown"), counts, strict=True)),
-        }
-        for counts in kept
-    ]
-    conditions = {name: [2.0, 1.0, condition] for name in ("published", "derived")}
-    return {
-        "conditions": conditions | {f"{name}, perturbed": [2.0, 1.0, perturbed] for name in conditions},
-        "multipliers": {
-            "verdict": "holds", "reasons": [], "least": least, "least_over_low": least,
-            "num_not_positive": 0, "num_unproved": 0,
-        },
-        "signs": {"n": 10, "delta": 0.01, "seeds": seeds, "before": {"holds": 3, "fails": 0, "unknown": 7}},
-    }  # fmt: skip
+def _found(kept, condition="holds", perturbed="holds", **multipliers):
+    return examined(DATA.configs()[0], kept, (condition, condition, perturbed, perturbed), **multipliers)
 
 
 def _data_claims(found):
-    return claims(build(DATA, [], examination=found, provenance={"versions": []}))
+    return _of_rows(DATA, [], examination=found).claims
 
 
 @pytest.mark.parametrize(
@@ -571,9 +530,8 @@ def test_every_kkt_point_is_named_only_where_both_derived_conditions_hold():
 
 
 def test_unproved_multipliers_leave_the_reason_alone():
-    found = _found([(0, 0, 10)], least=None)
-    found["multipliers"] |= {"num_not_positive": None, "num_unproved": None, "verdict": "unknown"}
-    found["multipliers"]["reasons"] = ["the samples are linearly dependent"]
+    unknown = {"num_not_positive": None, "num_unproved": None, "verdict": "unknown"}
+    found = _found([(0, 0, 10)], least=None, **unknown, reasons=["the samples are linearly dependent"])
     (claim,) = [c for c in _data_claims(found) if "is a KKT point" in c.statement]
     assert claim.measured == "the samples are linearly dependent"
 
@@ -600,7 +558,7 @@ def test_the_hypothesis_of_long_training_is_about_every_seed(counts, expected):
 )
 def test_agreement_says_which_points_it_counts(f, g, words):
     results = _built(DATA, lambda p, c: {"multipliers_f": f, "multipliers_g": g})
-    rows = tables.trained(results["panels"][0]["points"][0]).rows
+    rows = tables.trained(results.panels[0].points[0]).rows
     assert [
         label.split(", ", 1)[1] for label, _ in rows if label.startswith("test points where f and g")
     ] == [words]
@@ -618,7 +576,7 @@ def test_agreement_says_which_points_it_counts(f, g, words):
     ],
 )
 def test_a_mean_lies_in_the_range_printed_beside_it(cell, shown):
-    found = tables._ranged(cell)
+    found = tables.ranged(Spread(values={}, **cell))
     assert found.startswith(shown)
     low, high = found[found.index("[") + 1 : -1].split(", ")
     mean = found.split(" ")[0]
@@ -640,7 +598,7 @@ def test_the_axis_of_accuracies_shows_all_that_is_drawn(monkeypatch):
         results = _built(
             SMALL, lambda p, c, low=low: {"accuracy_g": low if p.series == "control" and c.seed == 1 else 0.5}
         )
-        figures.accuracy_figure(results["panels"][0], key)
+        figures.accuracy_figure(results.panels[0], key)
     assert shown["low"][0] < 0.1
     assert shown["usual"][0] == pytest.approx(0.28)
     assert shown["usual"][1] >= 1.03

@@ -121,6 +121,14 @@ def test_folder_of_a_report_takes_no_sweep(command, tmp_path, given, nothing_run
     assert "with results.json; choose another one" in error
 
 
+@pytest.mark.parametrize("command", ["sweep", "orthogonal"])
+def test_folder_of_a_report_that_is_not_done_takes_no_sweep(command, tmp_path, nothing_runs, capsys):
+    ResultFolder(tmp_path / "begun" / "runs").write_plan({"kind": "report"})
+    error = refused(command, tmp_path / "begun", tmp_path, {}, capsys)
+    assert "must be new or hold a plan.json" in error
+    assert "with runs/plan.json; choose another one" in error
+
+
 def test_points_are_not_written_over_by_their_kernel(tmp_path, given, nothing_runs, capsys):
     (tmp_path / "link.npy").symlink_to("points.npy")
     for name in ("points.npy", "link.npy"):

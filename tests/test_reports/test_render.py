@@ -9,36 +9,24 @@ import shutil
 import subprocess
 from itertools import cycle, pairwise
 
-import html5lib
 import pytest
 
 from empirics import ExperimentConfig, FileData
-from reports import Series, figures, render, text
+from reports import Series, render, text
 from reports.build import build
-from reports.render import mathml, partial_note
+from reports.inline import mathml
+from reports.render import page, partial_note
 from reports.text import legible
+from tests.test_reports.parsed import HTML, content, parse, rows_of
 
-HTML = "{http://www.w3.org/1999/xhtml}"
 SVG = "{http://www.w3.org/2000/svg}"
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 NOT_TEXT = {f"{HTML}{name}" for name in ("head", "script", "style", "code")}
 
 
-def _parse(page):
-    """Parse as browsers do; any error in the HTML raises."""
-    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
-
-
 def _drawings(results):
-    """Count what there is to draw: two figures of Φ, and those of each data set."""
-    sections = enumerate(results["sections"], start=1)
-    drawn = [figures.section_figures(section, f"s{index}") for index, section in sections]
-    return 2 + sum(svg is not None for section in drawn for svg in section.values())
-
-
-@pytest.fixture(scope="module")
-def document(tiny_page):
-    return _parse(tiny_page)
+    """Count the drawings: two of Φ, and of each data set as many as it has data for."""
+    return len(page(results).figures)
 
 
 @pytest.fixture
@@ -58,10 +46,6 @@ def _visible(element):
     for child in element:
         yield from _visible(child)
         yield child.tail or ""
-
-
-def _content(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +108,7 @@ def test_every_drawing_is_described(document, tiny_results):
     drawings = list(document.iter(f"{SVG}svg"))
     assert len(drawings) == _drawings(tiny_results)
     assert all(drawing.get("aria-label") and drawing.get("role") == "img" for drawing in drawings)
-    assert all(_content(figure) for figure in document.iter(f"{HTML}figcaption"))
+    assert all(content(figure) for figure in document.iter(f"{HTML}figcaption"))
 
 
 # What it says -----------------------------------------------------------------------------------------
@@ -133,6 +117,7 @@ def test_every_drawing_is_described(document, tiny_results):
 def test_no_missing_number_and_no_tex_is_shown(visible):
     assert not re.search(r"\b(NaN|nan|None|inf|undefined|True|False)\b", visible)
     assert not re.search(r"[\\{}$]|\d{12}", visible)  # nor a number nobody rounded
+    assert "racT" not in visible  # \frac with its backslash lost in a string
 
 
 def test_missing_numbers_are_shown_as_a_dash(one_section):
@@ -142,10 +127,10 @@ def test_missing_numbers_are_shown_as_a_dash(one_section):
             summary.update(mean=None, sd=None, low=None, high=None)
     for row in section["condition_totals"]:
         row["threshold_a"] = None
-    document = _parse(render(one_section))
+    document = parse(render(one_section))
     visible = "".join(_visible(document))
     assert not re.search(r"\b(NaN|nan|None|inf)\b", visible)
-    cells = [_content(cell) for cell in document.iter(f"{HTML}td")]
+    cells = [content(cell) for cell in document.iter(f"{HTML}td")]
     assert cells.count("—") >= 5 + len(section["by_width"]) + len(section["condition_totals"])
 
 
@@ -154,27 +139,33 @@ def test_every_claim_is_shown_with_its_numbers_and_verdict(document, tiny_result
     rows = [row for table in tables for row in table.iter(f"{HTML}tr") if row.find(f"{HTML}td") is not None]
     assert len(rows) == len(tiny_results["claims"])
     for row, claim in zip(rows, tiny_results["claims"], strict=True):
-        cells = dict(zip(("claim", "hypothesis", "predicted", "measured", "verdict"), row, strict=True))
-        contents = {name: _content(cell) for name, cell in cells.items()}
-        assert contents["claim"].startswith(claim["statement"])
-        assert contents["claim"].endswith(claim["source"])
-        assert cells["claim"].find(f".//{MATHML}math") is not None
-        assert contents["hypothesis"].startswith("met:" if claim["met"] else "not met:")
-        assert contents["hypothesis"].endswith(claim["hypothesis"])
-        assert contents["predicted"] == claim["predicted"]
-        assert contents["measured"] == f"{claim['measured']}{claim['samples']}"
-        assert contents["verdict"].startswith(claim["verdict"])
-        assert contents["verdict"].endswith(claim["rule"])
-        badge = cells["verdict"].find(f"{HTML}span")
+        said, *cells = row
+        assert content(said).startswith(claim["statement"])
+        assert said.find(f".//{MATHML}math") is not None
+        (folded,) = said.iter(f"{HTML}details")
+        met = "met" if claim["met"] else "not met"
+        assert [content(line) for line in folded] == [
+            "rule",
+            f"Hypothesis {met}: {claim['hypothesis']}",
+            f"Rule: {claim['rule']}",
+            f"Sample: {claim['samples']}",
+        ]
+        assert claim["source"] in [content(span) for span in said.iter(f"{HTML}span")]
+        assert [content(cell) for cell in cells] == [
+            claim["predicted"],
+            claim["measured"],
+            f"{claim['verdict']} {claim['decision']}".strip(),
+        ]
+        badge = cells[-1].find(f"{HTML}span")
         assert badge.get("class") == f"badge {claim['verdict'].replace(' ', '-')}"
 
 
 def test_summary_table_has_every_verdict_once(document, tiny_results):
     (table,) = [table for table in document.iter(f"{HTML}table") if table.get("class") == "glance"]
     badges = [span for span in table.iter(f"{HTML}span") if span.get("class").startswith("badge")]
-    shown = sorted(_content(badge) for badge in badges)
+    shown = sorted(content(badge) for badge in badges)
     assert shown == sorted(claim["verdict"] for claim in tiny_results["claims"])
-    text = _content(table)
+    text = content(table)
     for claim in tiny_results["claims"]:
         assert claim["statement"] in text
         assert claim["measured"] in text
@@ -189,15 +180,15 @@ def test_every_verdict_can_be_shown(one_section):
         for claim, verdict in zip(one_section["claims"], cycle(verdicts), strict=False)
     ]
     page = render(one_section)
-    document = _parse(page)
+    document = parse(page)
     badges = {
-        (_content(span), span.get("class"))
+        (content(span), span.get("class"))
         for span in document.iter(f"{HTML}span")
         if span.get("class", "").startswith("badge")
     }
     assert badges == {(verdict, f"badge {verdict.replace(' ', '-')}") for verdict in verdicts}
     assert all(f".badge.{verdict.replace(' ', '-')} {{" in page for verdict in verdicts)  # styled
-    assert "not known:" in "".join(_visible(document))
+    assert "Hypothesis not known:" in "".join(_visible(document))
 
 
 def test_provenance_and_setting_are_shown(visible, document, tiny_results):
@@ -205,7 +196,7 @@ def test_provenance_and_setting_are_shown(visible, document, tiny_results):
     for name, version in provenance["versions"].items():
         assert f"{name} {version}" in visible
     assert provenance["machine"]["system"] in visible
-    assert provenance["command"] in {_content(code) for code in document.iter(f"{HTML}code")}
+    assert provenance["command"] in {content(code) for code in document.iter(f"{HTML}code")}
     for section in tiny_results["sections"]:
         setting = section["setting"]
         assert f"{setting['dim']}, {setting['N']}, {section['num_test']}" in visible
@@ -213,22 +204,12 @@ def test_provenance_and_setting_are_shown(visible, document, tiny_results):
         assert section["preparation"] in visible
 
 
-def _rows(document, name):
-    """Cells of the rows of all tables of a class, table by table, header cells of rows included."""
-    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == name]
-    return [
-        [[_content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:]  # without the head
-        for table in tables
-    ]
-
-
 def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_results):
     def times(factor):
         return "" if factor is None else f" (× {text.number(factor)})"
 
-    tables = _rows(document, "beside")
-    assert len(tables) == 2 * len(tiny_results["sections"])
-    for section, thresholds, widths in zip(tiny_results["sections"], tables[::2], tables[1::2], strict=True):
+    tables = (rows_of(document, name) for name in ("thresholds", "required-beside"))
+    for section, thresholds, widths in zip(tiny_results["sections"], *tables, strict=True):
         beside = section["beside"]
         expected = []
         for name, label in (("f", "(a) |f̂(z)|"), ("g", "(b) |ĝ(z)|")):
@@ -255,10 +236,8 @@ def test_published_form_beside_ours_is_shown_as_in_the_results(document, tiny_re
 
 
 def test_simulated_neurons_are_shown_as_in_the_results(document, visible, tiny_results):
-    tables = _rows(document, "far")
-    assert len(tables) == 3 * len(tiny_results["sections"])
-    for index, section in enumerate(tiny_results["sections"]):
-        predictors, certified, scanned = tables[3 * index : 3 * index + 3]
+    tables = (rows_of(document, name) for name in ("predictors", "simulated", "simulated-widths"))
+    for section, predictors, certified, scanned in zip(tiny_results["sections"], *tables, strict=True):
         far = section["simulated"]
 
         def spread(group, network, name, far=far):
@@ -314,16 +293,16 @@ def test_page_shows_results_and_computes_nothing(one_section):
     marked = {"predicted": "0.123 ± 0.456", "measured": "0.789 ± 0.012"}
     one_section["claims"][1].update(marked)
     one_section["sections"][0]["condition_rows"][0]["holds_agree"] = 987_654
-    text = "".join(_visible(_parse(render(one_section))))
+    text = "".join(_visible(parse(render(one_section))))
     for shown in (*marked.values(), "987,654"):
         assert shown in text
 
 
 def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
-    page = render(one_section)
-    assert "No decision map: the data do not span a plane." in page
-    assert len(list(_parse(page).iter(f"{SVG}svg"))) == _drawings(one_section)
+    shown = render(one_section)
+    assert "No decision map: the data do not span a plane." in shown
+    assert len(list(parse(shown).iter(f"{SVG}svg"))) == _drawings(one_section)
 
 
 # Hostile text -----------------------------------------------------------------------------------------
@@ -342,8 +321,7 @@ def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
     plan = Series(base=ExperimentConfig(data=data, width=1), widths=(4, 16), seeds=(0, 1))
     hostile = tiny_results["provenance"] | {"command": f"perturblearn {SCRIPT}", "revision": SCRIPT}
     results = build([plan], provenance=hostile)
-    page = render(results)
-    document = _parse(page)
+    document = parse(render(results))
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
     assert not [name for element in document.iter() for name in element.attrib if name.startswith("on")]
     assert len(list(document.iter(f"{SVG}svg"))) == _drawings(results)
@@ -368,7 +346,7 @@ def test_hostile_names_stay_text_that_can_be_seen(one_section, name):
         claim["section"] = claim["section"] and name
     section["name"], section["classes"], section["preparation"] = name, [name, SCRIPT], f"{name}\"'>"
     page = render(one_section)
-    document = _parse(page)  # strict: no control character, no noncharacter
+    document = parse(page)  # strict: no control character, no noncharacter
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}b"))
     assert not re.search(
         "[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\u200f\ufeff\u2028\ud800-\udfff]", page
@@ -414,12 +392,12 @@ def test_partial_report_says_so_first(one_section):
         "planned_seeds": [0, 1, 2],
     }
     one_section["partial"] = {"done": 2, "planned": 6, "sections": [part], "missing": [SCRIPT]}
-    document = _parse(render(one_section))
+    document = parse(render(one_section))
     (note,) = document.iter(f"{HTML}aside")
     (main,) = document.iter(f"{HTML}main")
     assert next(iter(main)) is note
-    assert _content(note) == " ".join(partial_note(one_section).split())
-    assert f"{name}: widths 16 of 16, 64, 2 of 3 seeds; {SCRIPT}: nothing." in _content(note)
+    assert content(note) == " ".join(partial_note(one_section).split())
+    assert f"{name}: widths 16 of 16, 64, 2 of 3 seeds; {SCRIPT}: nothing." in content(note)
     assert next(document.iter(f"{HTML}title")).text.startswith("Partial: ")
 
 
@@ -469,7 +447,7 @@ def page_file(tiny_page, tmp_path):
     return path
 
 
-def test_browser_shows_the_table_of_verdicts(browser, page_file, tiny_results, tmp_path):
+def test_browser_shows_all_of_the_page(browser, page_file, tiny_page, tiny_results, tmp_path):
     done = subprocess.run(
         [
             browser,
@@ -487,7 +465,8 @@ def test_browser_shows_the_table_of_verdicts(browser, page_file, tiny_results, t
     badges = re.findall(r'<span class="badge [a-z-]*">([a-z ]*)</span>', shown)
     # Twice each: at a glance, and with its numbers.
     assert sorted(badges) == sorted(2 * [claim["verdict"] for claim in tiny_results["claims"]])
-    assert shown.count("<svg") == _drawings(tiny_results)
+    for tag in ("<svg", "<table", "<tr", "<math", "<details"):
+        assert shown.count(tag) == tiny_page.count(tag), tag
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])

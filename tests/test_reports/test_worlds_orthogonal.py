@@ -5,20 +5,21 @@ that its rule states it holds with probability `MISSED` at most; far off it most
 unknown.  Counts of verdicts are compared with binomial quantiles at 1e-6.
 """
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
-from empirics.published import Reading
-from reports.claims import claims_of_orthogonal as claims
+from empirics.campaigns import Reading
 from reports.claims.orthogonal.published import CHANCE_WIDTH, MAP_ERROR, MEANS_ROOM
-from reports.claims.orthogonal.rows import VIOLATION
+from reports.claims.orthogonal.rows import VIOLATION, OrthogonalRow
 from reports.claims.orthogonal.turning import TURN_ERROR
 from reports.orthogonal import Part, build
+from reports.runs import rows_of
 from reports.verdicts import FALSE_ALARM, MISSED
+from tests.test_reports.made_up_orthogonal import examined
 
 WORLDS, MOSTLY, RARE = 150, 0.8, 1e-6
 SEEDS, FEW = 10, 4
@@ -60,7 +61,7 @@ class _Fixed:
     """A part whose points and hashes are computed once; readings can be changed."""
 
     def __init__(self, part):
-        self._part, self._names = part, {}
+        self._part, self._names, self._readings = part, {}, {}
         self._points = [p for p in part.points() if part.kind != "published" or p.x >= 1000]  # four values
         self.base = {c: self._row(c) for p in self._points for c in p.configs}
 
@@ -88,11 +89,11 @@ class _Fixed:
     def read(self, values):
         """Give the points with an attack these published values."""
         if self._part.kind == "published":
-            known = iter(values)
-            self._points = [
-                replace(p, reading=Reading(next(known), 0.0) if p.series == "adversarial" else None)
-                for p in self._points
-            ]
+            points = [p for p in self._points if p.series == "adversarial"]
+            self._readings = {p: Reading(value, 0.0) for p, value in zip(points, values, strict=False)}
+
+    def reading(self, point):
+        return self._readings.get(point)
 
 
 @cache
@@ -130,7 +131,7 @@ def _world(page, kind, seeds, rng):
     off most seeds have converged networks that end elsewhere, and perturbations beyond all bounds.
     """
     part, sizes = _fixed(page, seeds), WORLD[kind]
-    errors = {name: rng.normal(sizes[name], 0.2 * sizes[name], seeds) for name in ("map", "turn")}
+    errors = {name: rng.normal(sizes[name], 0.2 * sizes[name], seeds).tolist() for name in ("map", "turn")}
     bad = rng.random(seeds) < {"true": 0, "violated": VIOLATION, "far": 0.7}[kind]
     count = len({p.x for p in part.points()})
     means = [*np.linspace(0.6, 0.9, count - 1), sizes["g"]]
@@ -154,7 +155,7 @@ def _world(page, kind, seeds, rng):
             row |= {f"accuracy_{name}_g": right + errors["map"][seed] for name in ("mean", "limit")}
             row |= {"attack_cosine": 0.9 if lost else 0.995, "attack_least": 0.9 if lost else 0.994}
             rows.append(row | {"kink_bound": 0.993, "attack_bound": 0.99})
-    return claims(build(part, rows, provenance={"versions": []}))
+    return build(part, rows_of(rows, OrthogonalRow)).claims
 
 
 def _verdicts(page, kind, *, seeds=SEEDS, worlds=WORLDS):
@@ -204,20 +205,12 @@ def test_few_seeds_decide_nothing(page):
 
 def _examination(outcome):
     kept = {"holds": (10, 0, 0), "fails": (9, 1, 0), "unknown": (9, 0, 1)}[outcome]
-    counts = {"condition": {"holds": 0, "fails": 0, "unknown": 10}}
-    counts["kept"] = dict(zip(("holds", "fails", "unknown"), kept, strict=True))
-    names = ("published", "derived", "published, perturbed", "derived, perturbed")
-    known = {"verdict": outcome, "reasons": [], "least": 0.5, "least_over_low": 1, "num_not_positive": 0}
-    return {
-        "conditions": {name: [2.0, 1.0, outcome] for name in names},
-        "multipliers": known | {"num_unproved": 0},
-        "signs": {"n": 10, "delta": 0.01, "seeds": [counts], "before": {"holds": 3}},
-    }
+    return examined(DATA.configs()[0], [kept], [outcome] * 4, verdict=outcome)
 
 
 @pytest.mark.parametrize("outcome", ["holds", "fails", "unknown"])
 def test_what_is_proved_is_said_as_it_is(outcome):
-    found = claims(build(DATA, [], examination=_examination(outcome), provenance={"versions": []}))
+    found = build(DATA, {}, examination=_examination(outcome)).claims
     for words in PROVED:
         verdicts = {claim.verdict for claim in found if words in claim.statement}
         assert verdicts == {outcome}, words
@@ -225,20 +218,26 @@ def test_what_is_proved_is_said_as_it_is(outcome):
 
 @pytest.mark.parametrize(
     ("lost", "converged", "expected"),
-    [(0, 90, "holds"), (0, 89, "hypothesis not met"), (1, 90, "unknown"), (0, 0, "unknown")],
+    [(0, 20, "holds"), (0, 19, "hypothesis not met"), (1, 18, "unknown"), (10, 0, "unknown")],
 )
 def test_convergence_is_counted(lost, converged, expected):
-    row = {"trained": 90 * (converged > 0), "converged": converged, "lost": lost, "median_residual": 0.01}
-    results = build(DATA, [], provenance={"versions": []}) | {"convergence": row}
-    (verdict,) = {c.verdict for c in claims(results) if COUNTED[0] in c.statement}
-    assert verdict == expected
+    """Ten seeds, two networks each; a seed that is lost has neither."""
+    lines = []
+    for config in DATA.configs()[lost:]:
+        left = converged - 2 * len(lines)
+        flags = {"converged_f": left > 0, "converged_g": left > 1}
+        lines.append({"hash": DATA.hash_of(config), "status": "done", **flags})
+    made = build(DATA, rows_of(lines, OrthogonalRow)).claims
+    (found,) = [claim for claim in made if COUNTED[0] in claim.statement]
+    assert found.verdict == expected
+    assert found.measured.startswith(f"{converged} of {20 - 2 * lost} network")
 
 
 @pytest.mark.parametrize("page", list(PAGES))
 def test_every_claim_has_a_world(page):
     examined = _examination("holds") if page == "data" else None
-    made = claims(build(PAGES[page][0], [], examination=examined, provenance={"versions": []}))
+    made = build(PAGES[page][0], {}, examination=examined).claims
     rows = (*PAGES[page][1], *GUIDES, *COUNTED, *PROVED)
-    for claim in made + _world(page, "true", SEEDS, np.random.default_rng(0)):
+    for claim in (*made, *_world(page, "true", SEEDS, np.random.default_rng(0))):
         assert sum(words in claim.statement for words in rows) == 1, claim.statement
         assert claim.decision or (claim.verdict is None and GUIDES[0] in claim.statement)

@@ -88,9 +88,6 @@ def unit_step(
         return s / np.linalg.norm(s), size
     signs = np.sign(s)
     if norm == "L0":
-        if size > 1:
-            msg = f"epsilon must be <= 1 for L0, a share of coordinates, got {epsilon}"
-            raise ValueError(msg)
         size, count = check_real("amplitude", amplitude, minimum=0), num_changed(size, dim)
         signs[np.argsort(-np.abs(s), kind="stable")[count:]] = 0.0
     number = math.sqrt(np.count_nonzero(signs))
@@ -98,5 +95,14 @@ def unit_step(
 
 
 def num_changed(share: float, dim: int) -> int:
-    """Return k = ⌈share · d⌉, forgiving the rounding of the product: 0.07 of 100 coordinates are 7."""
+    """Return k = ⌈share · d⌉, forgiving the rounding of the product: 0.07 of 100 coordinates are 7.
+
+    Raises
+    ------
+    ValueError
+        If the share, which is ε for L0, is above 1.
+    """
+    if share > 1:
+        msg = f"epsilon must be <= 1 for L0, a share of coordinates, got {share}"
+        raise ValueError(msg)
     return min(dim, math.ceil(share * dim * (1 - 1e-12)))

@@ -1,33 +1,52 @@
 """Perturbations by gradient steps are those of the closed form, or as near as kinks allow."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from reports import text
-from reports.claims.orthogonal.rows import LEVEL, Json, claim, judge_runs, runs_rule
+from reports.claims.orthogonal.rows import (
+    LEVEL,
+    OrthogonalRow,
+    Results,
+    Run,
+    claim,
+    judge_runs,
+    runs_rule,
+)
+from reports.statistics import mean
 from reports.text import many
 from reports.verdicts import Claim
 
 
-def attack(results: Json) -> list[Claim]:
+def attack(results: Results, runs: Sequence[Run]) -> list[Claim]:
     """Return the claims where there are natural networks to attack: not along the ratio N/d."""
-    part = results["part"]
-    if part["kind"] in {"published", "data"} or part["name"] == "turning":
-        return [_attack(results), _wedge(results)]
-    return []
+    if results.part.kind == "study" and results.part.name != "turning":
+        return []
+    attacked = [run for run in runs if run.config.attack == "gradient"]
+    return [_attack(attacked), _wedge(attacked)]
 
 
-def _attack(results: Json) -> Claim:
-    row = results["attack"]["converged"]
-    other = results["attack"]["not converged"]
+def _attack(attacked: Sequence[Run]) -> Claim:
+    """Count perturbations along the closed form, where f converged and its λ system holds."""
+    done = [(config.seed, row) for config, row in attacked if row is not None]
+    solved = [(seed, row) for seed, row in done if row.f.multipliers == "holds"]
+    known = [row.attack_cosine for _, row in solved if row.f.converged]
+    values = [value for value in known if value is not None]
+    others = [v for _, row in done if row.f.converged is False and (v := row.attack_cosine) is not None]
+    outcomes = [
+        (seed, row.attack_cosine >= LEVEL if row.f.converged and row.attack_cosine is not None else None)
+        for seed, row in solved
+    ]
     said = (
-        f"{row['at_least_level']} of {many(row['n'], 'run')} with cosine ≥ {LEVEL:g}; mean "
-        f"{text.number(row['mean'])}, "
-        f"least {text.number(row['least'])}"
+        f"{sum(value >= LEVEL for value in values)} of {many(len(values), 'run')} with cosine ≥ {LEVEL:g}; "
+        f"mean {text.number(mean(values))}, least {text.number(min(values, default=None))}"
     )
-    if other["n"]:
+    if others:
         said += (
-            f"; where f did not converge: mean {text.number(other['mean'])} over {many(other['n'], 'run')}"
+            f"; where f did not converge: mean {text.number(mean(others))} over {many(len(others), 'run')}"
         )
-    if row["unknown"]:
-        said += f"; of {many(row['unknown'], 'run')} more no cosine is known"
+    if len(known) > len(values):
+        said += f"; of {many(len(known) - len(values), 'run')} more no cosine is known"
     return claim(
         "Perturbations by gradient steps are those of the closed form",
         "derived here",
@@ -35,15 +54,37 @@ def _attack(results: Json) -> Claim:
         f"holds: fails with one below; {runs_rule('runs below')}",
         "cosine 1",
         said,
-        row["n"] + row["unknown"] > 0,
-        judge_runs(row["seeds"], f"share of runs with a cosine below {LEVEL:g}"),
+        bool(known),
+        judge_runs([*_lost(attacked), *outcomes], f"share of runs with a cosine below {LEVEL:g}"),
+        mean=mean(values),
+        least=min(values, default=None),
     )
 
 
-def _wedge(results: Json) -> Claim:
-    """Compare cosines of L2 perturbations with s with the bound of `gradient_cosine`, run by run."""
-    row = results["attack"]["kinks"]
-    low, high = (text.number(limit, 4) for limit in row["bounds"])
+def _lost(attacked: Sequence[Run]) -> list[tuple[int, None]]:
+    return [(config.seed, None) for config, row in attacked if row is None]
+
+
+def _wedge(attacked: Sequence[Run]) -> Claim:
+    """Compare the least cosine of L2 perturbations of each run with what kinks of its limit allow.
+
+    Runs count where f converged, its λ system holds, and f is near that limit: the derived condition holds,
+    or the signs are those of the limit.
+    """
+    rows = [
+        (config.seed, row, _place(row))
+        for config, row in attacked
+        if row is not None
+        and (config.norm, row.f.multipliers) == ("L2", "holds")
+        and (row.f.orthogonal_rows == "holds" or row.f.ends == "agree")
+    ]
+    meets = {"above": True, "explained": True, "broken": False}
+    places = Counter(place for *_, place in rows)
+    known = [row.numbers for _, row, place in rows if place not in {"unknown", "not converged"}]
+    kinks = [numbers["kink_bound"] for numbers in known]
+    least = min((numbers["attack_least"] for numbers in known), default=None)
+    over = min((numbers["attack_least"] - numbers["kink_bound"] for numbers in known), default=None)
+    low, high = (text.number(limit, 4) for limit in (min(kinks, default=None), max(kinks, default=None)))
     return claim(
         "Perturbations by gradient steps are as near to the closed form as kinks of the limit network, and "
         "the distance of f from it, allow",
@@ -53,10 +94,28 @@ def _wedge(results: Json) -> Claim:
         "for a network as far from its limit as f is: fails with one run below both; "
         f"{runs_rule('runs below both')}, as runs below cos θ where nothing is proved",
         f"cos θ from {low} to {high}, for orthogonal classes 2√(2γ(1 + γ²))/(1 + γ)²",
-        f"{many(row['n'], 'run')}: {row['above']} above cos θ, {row['explained']} below it by what the "
-        f"distance explains, {row['broken']} by more, {row['unexplained']} unexplained, {row['unknown']} "
-        f"more not known; least cosine "
-        f"{text.number(row['least'], 4)}, least minus cos θ {text.number(row['least_over'], 2)}",
-        row["n"] + row["unknown"] > 0,
-        judge_runs(row["seeds"], "share of runs with a cosine below both bounds"),
+        f"{many(len(known), 'run')}: {places['above']} above cos θ, {places['explained']} below it by what "
+        f"the distance explains, {places['broken']} by more, {places['unexplained']} unexplained, "
+        f"{places['unknown']} more not known; least cosine {text.number(least, 4)}, least minus cos θ "
+        f"{text.number(over, 2)}",
+        len(known) + places["unknown"] > 0,
+        judge_runs(
+            [*_lost(attacked), *((seed, meets.get(place)) for seed, _, place in rows)],
+            "share of runs with a cosine below both bounds",
+        ),
+        least=least,
+        least_over=over,
     )
+
+
+def _place(row: OrthogonalRow) -> str:
+    """Say where the least cosine is, below what the limit allows also by the measured distance of f."""
+    if not row.f.converged:
+        return "not converged"
+    if row.attack_least is None or row.kink_bound is None:
+        return "unknown"
+    if row.attack_least >= row.kink_bound:
+        return "above"
+    if row.attack_bound is None:
+        return "unexplained"
+    return "explained" if row.attack_least >= row.attack_bound else "broken"

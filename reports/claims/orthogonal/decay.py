@@ -1,28 +1,36 @@
 """Where the conditions end and where the prediction does, along the ratio N/d."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
-from reports.claims.orthogonal.rows import ENOUGH_SEEDS, LEVEL, PERCENT, VIOLATION, Json, claim
+from reports.claims.orthogonal.rows import (
+    ENOUGH_SEEDS,
+    LEVEL,
+    PERCENT,
+    VIOLATION,
+    OrthogonalPoint,
+    Results,
+    Run,
+    claim,
+)
 from reports.claims.orthogonal.signs import CONDITIONS
 from reports.judging import CONFIDENCE, judge_share, together
 from reports.verdicts import FALSE_ALARM, Claim
 
 
-def decay(results: Json) -> list[Claim]:
+def decay(results: Results, _runs: Sequence[Run]) -> list[Claim]:
     """Say where the conditions end and where the prediction does, slope by slope, for that study."""
-    if (results["part"]["kind"], results["part"]["name"]) != ("study", "orthogonality"):
+    if results.part.name != "orthogonality" or results.part.kind != "study":
         return []
     said, inside = [], []
-    for series in results["panels"][0]["series"]:
-        points = sorted(
-            (p for p in results["panels"][0]["points"] if p["series"] == series), key=lambda p: float(p["x"])
-        )
+    for series in results.panels[0].series:
+        points = results.panels[0].of(series)
         held = [_last(points, f"{c}_f") for c in CONDITIONS]
         below = _first_below(points)
         places = ", ".join("none" if x is None else f"{x:g}" for x in held)
         said.append(f"{series}: {places}; {'not seen' if below is None else f'{below:g}'}")
         reach = held[2]
-        inside += [point for point in points if reach is not None and float(point["x"]) <= reach]
+        inside += [point for point in points if reach is not None and point.x <= reach]
     wrong = [_wrong(point) for point in inside]
     made = claim(
         f"The prediction fails only beyond where the λ system holds: the mean share of equal signs is at "
@@ -55,27 +63,25 @@ def decay(results: Json) -> list[Claim]:
     return [made]
 
 
-def _wrong(point: Json) -> tuple[list[float], list[float]]:
+def _wrong(point: OrthogonalPoint) -> tuple[list[float], list[float]]:
     """Return the shares of wrong signs by seed, what is not known as none and as all."""
-    known = [1 - share for share in point["metrics"]["signs_f"]["values"].values()]
-    lacking = point["runs"] - len(known)
+    known = [1 - share for share in point.metrics["signs_f"].values.values()]
+    lacking = point.totals.configurations - len(known)
     return known + [0.0] * lacking, known + [1.0] * lacking
 
 
-def _last(points: Sequence[Json], column: str) -> float | None:
+def _last(points: Sequence[OrthogonalPoint], column: str) -> float | None:
     """Return the largest x up to which a verdict holds for all runs."""
-    last = None
-    for point in points:
-        if not point["runs"] or point["verdicts"][column]["holds"] < point["runs"]:
-            break
-        last = float(point["x"])
-    return last
+    held = takewhile(lambda point: point.verdicts[column]["holds"] == point.totals.configurations, points)
+    return max((point.x for point in held), default=None)
 
 
-def _first_below(points: Sequence[Json]) -> float | None:
+def _first_below(points: Sequence[OrthogonalPoint]) -> float | None:
     """Return the first x whose mean share of equal signs is below the level."""
-    for point in points:
-        metric = point["metrics"]["signs_f"]
-        if metric["n"] == point["runs"] and metric["mean"] < LEVEL:
-            return float(point["x"])
-    return None
+    cells = [(point, point.metrics["signs_f"]) for point in points]
+    below = (
+        point.x
+        for point, cell in cells
+        if cell.n == point.totals.configurations and cell.mean is not None and cell.mean < LEVEL
+    )
+    return next(below, None)

@@ -1,14 +1,15 @@
 """What is claimed of a published sweep: accuracies of g beside published, chance and predicted ones."""
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+
+from scipy.stats import binomtest
 
 from reports import text
-from reports.claims.orthogonal.rows import Json, claim, over
+from reports.claims.orthogonal.rows import Results, Run, by_seed, claim, over
 from reports.claims.sweeps.published import within_ranges
 from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, excluded, judge_mean, refuted, unmeasured
-from reports.statistics import difference, like_one_more_seed
+from reports.statistics import comparison, difference, like_one_more_seed, mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, Claim
 
@@ -19,62 +20,48 @@ MAP_ERROR = 0.05  # mean absolute error of a predicted accuracy that counts as p
 CHANCE = 0.5
 
 
-def published_sweep(results: Json) -> list[Claim]:
+def published_sweep(results: Results, runs: Sequence[Run]) -> list[Claim]:
     """Return the claims of the page of a published sweep; none of others."""
-    if results["part"]["kind"] != "published":
+    if results.part.kind != "published":
         return []
     return [
         *_published(results),
         _means(results),
         _chance(results),
         *_learned(results),
-        *_predicted(results),
+        *_predicted(results, runs),
     ]
 
 
-def distinct(points: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return points with different experiments behind them: the base of several sweeps counts once."""
-    return list({point["key"]: point for point in list(points)[::-1]}.values())[::-1]
-
-
-def _series(results: Json, series: str) -> list[tuple[str, Json]]:
-    """Return the points of a series with the names of their panels; equal experiments once."""
-    points: Iterable[dict[str, Any]] = (
-        {**point, "panel": panel["name"]} for panel in results["panels"] for point in panel["points"]
-    )
-    return [(p["panel"], p) for p in distinct(p for p in points if p["series"] == series)]
-
-
-def _published(results: Json) -> list[Claim]:
-    cells = [point["metrics"]["accuracy_g"] for _, point in _series(results, "adversarial")]
+def _published(results: Results) -> list[Claim]:
+    cells = [point.metrics["accuracy_g"] for point in results.of("adversarial")]
     found = like_one_more_seed(cells)
-    above = sum(c["inside"] is False and c["published"] > c["max"] for c in cells)
+    above = sum(c.inside is False and (c.published or 0) > (c.max or 0) for c in cells)
     said = f"{many(above, 'published value is', 'published values are')} above our range"
-    return [within_ranges("Published accuracies of g", found, said)] if found["count"] else []
+    return [within_ranges("Published accuracies of g", found, said)] if found.count else []
 
 
-def _means(results: Json) -> Claim:
+def _means(results: Results) -> Claim:
     """Compare published values with means over seeds, each with the error of both."""
-    rows = [(name, point, point["metrics"]["accuracy_g"]) for name, point in _series(results, "adversarial")]
-    rows = [row for row in rows if row[2]["published"] is not None and row[2]["n"]]
-    complete = all(cell["n"] == point["runs"] for _, point, cell in rows)
-    seeds = min((cell["n"] for *_, cell in rows), default=0)
-    beyond, differences, rooms = 0, [], []
-    for name, point, cell in rows:
-        ours = list(cell["values"].values())
-        published_n = int(point["x"]) if name == "N" else PUBLISHED_N
-        counts = cell["n"] * point["sizes"]["num_train"], published_n
-        gap = cell["mean"] - cell["published"]
-        differences.append(gap)
+    cells = [(point, point.metrics["accuracy_g"]) for point in results.of("adversarial")]
+    rows = [
+        (point, cell, cell.published, cell.error, cell.mean - cell.published)
+        for point, cell in cells
+        if cell.published is not None and cell.error is not None and cell.mean is not None
+    ]
+    complete = all(cell.n == point.totals.configurations for point, cell, *_ in rows)
+    seeds = min((cell.n for _, cell, *_ in rows), default=0)
+    beyond, rooms = 0, []
+    for point, cell, read, error, gap in rows:
+        counts = cell.n * point.config.num_train, int(point.x) if point.sweep == "N" else PUBLISHED_N
         # False alarm over all points, both ways; a difference that is missed has one sign and one point.
         sure, usual = (
-            difference(ours, counts, cell["published"], tail) + cell["error"] if seeds > 1 else math.inf
+            difference(list(cell.values.values()), counts, read, tail) + error if seeds > 1 else math.inf
             for tail in (FALSE_ALARM / (2 * len(rows)), MISSED)
         )
         beyond += abs(gap) > sure
         rooms.append(abs(gap) + usual)
-    n = len(differences)
-    mean = sum(differences) / n if n else None
+    n, differences = len(rows), [gap for *_, gap in rows]
     return claim(
         "Means over our seeds are the published accuracies of g",
         "published",
@@ -83,7 +70,7 @@ def _means(results: Json) -> Claim:
         f"error, false alarm {FALSE_ALARM:g} over all points; holds if at each point a difference of "
         f"{MEANS_ROOM:g} or more is excluded at {CONFIDENCE}; at least {FEWEST_SEEDS} seeds",
         "difference 0",
-        f"{beyond} of {n} beyond; ours minus published: mean {text.number(mean)}, largest size "
+        f"{beyond} of {n} beyond; ours minus published: mean {text.number(mean(differences))}, largest size "
         f"{text.number(max(map(abs, differences), default=None))}; differences above "
         f"{text.number(max(rooms, default=None))} are excluded",
         n > 0,
@@ -101,15 +88,22 @@ def _judge_means(beyond: int, rooms: list[float], seeds: int) -> Judgement:
     return unmeasured(f"a difference of {text.number(max(rooms))} is not excluded at {CONFIDENCE}")
 
 
-def _chance(results: Json) -> Claim:
-    points = [p for _, p in _series(results, "control")]
-    found = [p["chance"] for p in points if p["chance"] is not None]
-    least = min((row["two_sided"] for row in found), default=None)
-    right, total = sum(r["right"] for r in found), sum(r["total"] for r in found)
+def _chance(results: Results) -> Claim:
+    """Count right signs of g on natural samples.
+
+    Without an attack the labels of the natural samples, fair and independent of g, make the number right
+    binomial with probability 1/2, exactly, for each seed and their sum.
+    """
+    points = results.of("control")
+    cells = [(point.metrics["accuracy_g"].values, point.config.num_train) for point in points]
+    rights = [({seed: round(share * N) for seed, share in values.items()}, N) for values, N in cells]
+    found = [(sum(right.values()), N * len(right)) for right, N in rights if right]
+    least = min((float(binomtest(*counts).pvalue) for counts in found), default=None)
+    right, total = (sum(counts[index] for counts in found) for index in (0, 1))
     shares: list[float | None] = []
     draws = []
-    for seed in map(str, range(results["part"]["seeds"])):
-        pairs = [row["seeds"][seed] for row in found if seed in row["seeds"]]
+    for seed in range(results.part.seeds):
+        pairs = [(of_seeds[seed], N) for of_seeds, N in rights if seed in of_seeds]
         if pairs:
             draws.append(sum(count for _, count in pairs))
         shares.append(sum(good for good, _ in pairs) / draws[-1] if len(pairs) == len(points) else None)
@@ -139,46 +133,59 @@ def _chance(results: Json) -> Claim:
     )
 
 
-def _learned(results: Json) -> list[Claim]:
-    made, seen = [], set()
-    for panel in results["panels"]:
-        point = [p for p in panel["points"] if p["series"] == "adversarial"][-1]
-        if point["key"] in seen:  # the base of another sweep
+def _learned(results: Results) -> list[Claim]:
+    labels = {panel.sweep: panel.x_label for panel in results.panels}
+    ends = [[p for p in panel.points if p.series == "adversarial"][-1] for panel in results.panels]
+    made = []
+    for index, point in enumerate(ends):
+        if point.config in [end.config for end in ends[:index]]:  # the base of another sweep
             continue
-        seen.add(point["key"])
-        measured = point["metrics"]["accuracy_g"]
-        shares = [measured["values"].get(str(seed)) for seed in range(results["part"]["seeds"])]
+        measured = point.metrics["accuracy_g"]
+        shares = by_seed(measured, results.part.seeds)
         made.append(
             claim(
-                f"g learns natural labels from perturbed noise, at {panel['x_label']} = {point['x']:g}",
+                f"g learns natural labels from perturbed noise, at {labels[point.sweep]} = {point.x:g}",
                 "published",
                 f"holds if the {CONFIDENCE} t interval of the accuracy over seeds excludes chance, 1/2 or "
                 f"less, fails if that at {FALSE_ALARM:g} lies below 1/2; the deviation of a seed is taken "
                 f"as that of its samples at least; at least {FEWEST_SEEDS} seeds, all complete",
-                f"above 1/2; published {text.number(measured['published'])}",
-                f"{over(shares)}; range {text.number(measured['min'])} to {text.number(measured['max'])}",
-                measured["n"] > 0,
+                f"above 1/2; published {text.number(measured.published)}",
+                f"{over(shares)}; range {text.number(measured.min)} to {text.number(measured.max)}",
+                measured.n > 0,
                 judge_mean(
-                    shares,
-                    low=CHANCE,
-                    what="accuracy",
-                    least_sd=CHANCE / math.sqrt(point["sizes"]["num_train"]),
+                    shares, low=CHANCE, what="accuracy", least_sd=CHANCE / math.sqrt(point.config.num_train)
                 ),
             )
         )
     return made
 
 
-def _predicted(results: Json) -> list[Claim]:
+def _predicted(results: Results, runs: Sequence[Run]) -> list[Claim]:
+    """Compare predicted with measured accuracies of g, run by run."""
+    attacked = [run for run in runs if run.config.attack == "gradient"]
+    lost = {config.seed for config, row in attacked if row is None}
     made = []
     for column, what in (
         ("accuracy_mean_g", "the linear mean map Σ y^adv x^adv"),
         ("accuracy_limit_g", "the limit Σ λ y^adv x^adv of g"),
     ):
-        row = results["map"][column]
-        errors = [row["seeds"].get(str(seed), (None,))[0] for seed in range(results["part"]["seeds"])]
-        # Seeds that happen to agree are still no finer than a sample.
-        least_sd = max((step for _, step in row["seeds"].values()), default=0.0)
+        known = [
+            (config, row.numbers[column], row.numbers["accuracy_g"])
+            for config, row in attacked
+            if row is not None and {column, "accuracy_g"} <= row.numbers.keys()
+        ]
+        seeds: dict[int, list[tuple[float, float]]] = {}
+        for config, predicted, measured in known:
+            seeds.setdefault(config.seed, []).append((abs(predicted - measured), 1 / config.num_train))
+        errors = [
+            math.fsum(error for error, _ in seeds[seed]) / len(seeds[seed])
+            if seed in seeds and seed not in lost
+            else None
+            for seed in range(results.part.seeds)
+        ]
+        # Seeds that happen to agree are still no finer than a sample of one of their runs.
+        least_sd = max((max(step for _, step in found) / len(found) for found in seeds.values()), default=0.0)
+        quality = comparison([(predicted, measured) for _, predicted, measured in known])
         made.append(
             claim(
                 f"The accuracy of g is that of {what}",
@@ -188,10 +195,12 @@ def _predicted(results: Json) -> list[Claim]:
                 f"if that at {FALSE_ALARM:g} excludes {MAP_ERROR:g} or less; at least {FEWEST_SEEDS} "
                 "seeds, all complete",
                 "error 0",
-                f"error {over(errors)}, correlation "
-                f"{text.number(row['correlation'])}, {many(row['n'], 'run')}",
-                bool(row["n"]),
+                f"error {over(errors)}, correlation {text.number(quality.correlation)}, "
+                f"{many(quality.n, 'run')}",
+                quality.n > 0,
                 judge_mean(errors, high=MAP_ERROR, what="mean absolute error", least_sd=least_sd),
+                correlation=quality.correlation,
+                mean_error=quality.mean_error,
             )
         )
     return made

@@ -1,7 +1,6 @@
-"""Claims about sweeps: each a function of a section of the JSON value of a page."""
+"""Claims about sweeps: each a function of a section of a page."""
 
-from reports.claims.sweeps.criterion import criterion
-from reports.claims.sweeps.explained import explained
+from reports.claims.sweeps.explained import criterion, explained
 from reports.claims.sweeps.failures import failures
 from reports.claims.sweeps.published import published_values
 from reports.claims.sweeps.reached import reached

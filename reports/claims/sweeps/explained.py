@@ -1,41 +1,224 @@
-"""How well what is predicted run by run is measured."""
+"""How well what is predicted run by run is measured, for several sets of runs, the widest honest one first.
 
-from collections.abc import Mapping
-from typing import Any
+A criterion names the predictors of the accuracy of g that do at least as well as the two-number rule did.
+"""
 
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from empirics.campaigns import Panel, Point, campaign
+from empirics.campaigns.wide import Part
+from empirics.config import ExperimentConfig
 from reports import text
-from reports.claims.sweeps.criterion import RULE_RUNS
+from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
+from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
+from reports.runs import Row
+from reports.statistics import comparison
 from reports.text import many
-from reports.verdicts import Claim
+from reports.verdicts import FALSE_ALARM, Claim, verdict
+from theory.setting import flow_time
 
-Json = Mapping[str, Any]
+# The runs that the two-number rule was measured on, and what it reached there: 77 runs of MSG(a).
+RULE_RUNS = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
+RULE_CORRELATION, RULE_ERROR = 0.997, 0.010
+# Name, predicted column, measured column, and whether a network is trained for the prediction: the name says
+# which.
+PREDICTIONS = tuple(
+    (f"{what}, {how}" + (f" ({trained})" if trained else ""), f"{column}_{measured}", measured, bool(trained))
+    for what, measured in (("accuracy of g", "accuracy_g_train"), ("agreement", "agreement_test"))
+    for how, column, trained in (
+        ("two samples", "two_point", "g trained on two points"),
+        ("initial weights", "lazy", ""),
+        ("wide limit", "predicted", ""),
+        ("wide limit given the perturbations of f", "given_f", "f trained"),
+        ("two-number rule", "rule", ""),
+    )
+    if (column, what) != ("rule", "agreement")
+)
+# Upper ends of intervals of τ, the larger of f and g: how far from lazy, a free share of (2/π) arctan τ.
+REGIMES = (0.1, 1.0, 10.0)
+_MOMENTUM = 0.9  # of the published optimiser
 
 
-def explained(section: Json) -> list[Claim]:
+def explained_sets(panels: Sequence[Panel], runs: Runs, *, published_block: bool) -> tuple[Explained, ...]:
+    """Return predicted against measured for several sets of runs, over the runs that have both values.
+
+    The first is the widest one that the theory is about: all runs with identity loss, where there are any.
+    Those runs follow once more by how lazy they are (`REGIMES`).
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    runs : Runs
+    published_block : bool
+        With the subset that the two-number rule was measured on (`RULE_RUNS`), and that of long training.
+    """
+    points = [(point, config) for panel in panels for point in panel.points for config in point.configs]
+    rows = {config: runs.row(config) for _, config in points}
+    sets = _sets_by_loss(list(rows)) | _sets_by_regime(rows)
+    if published_block:
+        simple = [(point, config) for point, config in points if _simple(config, point)]
+        sets[RULE_RUNS] = [config for _, config in simple]
+        # What is predicted is the sign after long training.
+        long = [config for point, config in simple if point.sweep not in {"T_f", "T_g"}]
+        sets[f"{RULE_RUNS}, all epochs of the base"] = long
+    made = []
+    for label, configs in sets.items():
+        chosen = {config: rows[config] for config in configs}
+        predictions = tuple(_prediction(chosen, *columns) for columns in PREDICTIONS)
+        made.append(Explained(runs=label, total=len(chosen), predictions=predictions))
+    return tuple(made)
+
+
+def _sets_by_loss(every: list[ExperimentConfig]) -> dict[str, list[ExperimentConfig]]:
+    losses = sorted({config.loss for config in every}, key=lambda loss: (loss != "identity", loss))
+    if len(losses) < 2:
+        return {"all runs": every}
+    first, *others = [(f"{loss} loss", [c for c in every if c.loss == loss]) for loss in losses]
+    return dict([first, ("all runs", every), *others])
+
+
+def _sets_by_regime(rows: Mapping[ExperimentConfig, Row | None]) -> dict[str, list[ExperimentConfig]]:
+    """Return the runs with identity loss by the larger τ of f and g."""
+    rates = {
+        config: max(row.numbers["tau_f"], row.numbers["tau_g"])
+        for config, row in rows.items()
+        if config.loss == "identity" and row is not None and {"tau_f", "tau_g"} <= row.numbers.keys()
+    }
+    sets = {}
+    for low, high in pairwise((-math.inf, *REGIMES, math.inf)):
+        label = (
+            f"τ ≤ {high:g}" if low < 0 else f"τ > {low:g}" if high == math.inf else f"{low:g} < τ ≤ {high:g}"
+        )
+        sets[f"identity loss, {label}"] = [config for config, tau in rates.items() if low < tau <= high]
+    return {label: inside for label, inside in sets.items() if inside}
+
+
+def _simple(config: ExperimentConfig, point: Point) -> bool:
+    """Tell whether both learning rates are 1, m ≥ 30 and N ≥ 100, with identity loss."""
+    N = getattr(config.data, "num_train", None)
+    if config.loss != "identity" or config.width < 30 or (N is not None and N < 100):
+        return False
+    epochs_f, epochs_g = _epochs(point)
+    times = (config.T_f, epochs_f), (config.T_g, epochs_g)
+    return all(math.isclose(T, flow_time(1.0, count, momentum=_MOMENTUM)) for T, count in times)
+
+
+def _epochs(point: Point) -> tuple[int, int]:
+    """Return the epochs of f and g, which are the same in all sizes."""
+    base = campaign(point.block).base
+    return (
+        int(point.x) if point.sweep == "T_f" else base["epochs_f"],
+        int(point.x) if point.sweep == "T_g" else base["epochs_g"],
+    )
+
+
+def _prediction(
+    rows: Mapping[ExperimentConfig, Row | None], name: str, predicted: str, measured: str, trained: bool
+) -> Prediction:
+    pairs: dict[int, list[tuple[float, float]]] = {}
+    for config, row in rows.items():
+        if row is not None and {predicted, measured} <= row.numbers.keys():
+            pairs.setdefault(config.seed, []).append((row.numbers[predicted], row.numbers[measured]))
+    of_seeds = {seed: comparison(pairs[seed]) for seed in sorted(pairs)}
+    return Prediction(
+        **msgspec.structs.asdict(comparison([pair for found in pairs.values() for pair in found])),
+        name=name,
+        trained=trained,
+        seeds={seed: (one.correlation, one.mean_error) for seed, one in of_seeds.items()},
+    )
+
+
+def criterion_of(part: Part, sets: Sequence[Explained]) -> Explained | None:
+    """Return which predictors of the accuracy of g do at least as well as the two-number rule did.
+
+    On MSG(a) over `RULE_RUNS`, where the rule was measured; elsewhere over the same runs of the block or,
+    where there are none (images), over its widest set.  Judged are the means over seeds of the correlation,
+    at least .997, and of the mean absolute error, at most .010, of the runs of a seed: "holds" if the t
+    intervals exclude less and more at `MISSED`, "fails" if one that shares `FALSE_ALARM` excludes the limit
+    itself, not rounded; "unknown" if the folder lacks a sweep of the block, or a run a value, or if a
+    correlation is not defined.
+
+    The criterion is about predictions without training; the others come after them, for comparison.  None
+    for a study; predictors that no run has are left out.
+    """
+    if part.kind != "published":
+        return None
+    of_rule = next(one for one in sets if one.runs == RULE_RUNS)
+    chosen = of_rule if of_rule.total or part.name == "msg-a" else sets[0]
+    rows = []
+    for row in sorted(chosen.predictions, key=lambda row: row.trained):
+        if row.n and row.name.startswith("accuracy of g"):
+            judged = _judge(row, chosen.total, whole=part.whole)
+            said = {"verdict": verdict(True, judged.holds), "decision": judged.decision}
+            rows.append(msgspec.structs.replace(row, scatter=(), **said))
+    return Explained(runs=chosen.runs, total=chosen.total, predictions=tuple(rows))
+
+
+def _judge(row: Prediction, total: int, *, whole: bool) -> Judgement:
+    """Judge a predictor by its correlation and mean error of each seed."""
+    if not whole:
+        return unmeasured("not all sweeps of the block are here")
+    if row.n < total:
+        return unmeasured(f"{total - row.n} of {many(total, 'run')} without a value")
+    correlations, errors = zip(*row.seeds.values(), strict=True)
+    return together(
+        judge_mean(correlations, low=RULE_CORRELATION, what="correlation of a seed", tests=2),
+        judge_mean(errors, high=RULE_ERROR, what="mean absolute error of a seed", tests=2),
+    )
+
+
+def explained(section: Section) -> list[Claim]:
     """Return a line a predictor: the widest set, and beside it the subset of the two-number rule."""
     made = []
-    chosen = section["explained"][section["explained_shown"]]
-    study = section["part"] is not None and section["part"]["kind"] == "study"
-    special = [one for one in section["explained"] if one["runs"] == RULE_RUNS]
-    for index, row in enumerate(chosen["predictions"]):
-        if row["n"] and (not study or row["name"].startswith("agreement")):  # what studies are about
-            subset = special[0]["predictions"][index] if special else {"n": 0}
-            of_subset = f"; of the subset {_quality(subset)}" if subset["n"] else ""
+    chosen = section.shown
+    special = [one.predictions for one in section.explained if one.runs == RULE_RUNS]
+    for index, row in enumerate(chosen.predictions):
+        if row.n and (not section.study or row.name.startswith("agreement")):  # what studies are about
+            subset = special[0][index] if special and special[0][index].n else None
             made.append(
-                Claim(
-                    source="derived here",
-                    verdict=None,
-                    statement=f"Predicted {row['name']}",
-                    measured=f"{_quality(row)}{of_subset}",
-                    rule=f"run by run; {chosen['runs']}" + (f"; subset: {RULE_RUNS}" if of_subset else ""),
+                stated(
+                    "derived here",
+                    f"Predicted {row.name}",
+                    _quality(row) + (f"; of the subset {_quality(subset)}" if subset else ""),
+                    f"run by run; {chosen.runs}" + (f"; subset: {RULE_RUNS}" if subset else ""),
                 )
             )
     return made
 
 
-def _quality(row: Json) -> str:
-    correlation = "not defined" if row["correlation"] is None else text.number(row["correlation"], 4)
-    return (
-        f"mean absolute error {text.number(row['mean_error'])}, correlation {correlation}, "
-        f"{many(row['n'], 'run')}"
+def _quality(row: Prediction) -> str:
+    correlation = "not defined" if row.correlation is None else text.number(row.correlation, 4)
+    error = f"mean absolute error {text.number(row.mean_error)}"
+    return f"{error}, correlation {correlation}, {many(row.n, 'run')}"
+
+
+def criterion(section: Section) -> list[Claim]:
+    """Name the predictors by verdict, those without training first."""
+    found = section.criterion
+    if found is None or not found.predictions:
+        return []
+    alone = _verdicts(row for row in found.predictions if not row.trained)
+    beside = _verdicts(row for row in found.predictions if row.trained)
+    made = stated(
+        "derived here",
+        f"Accuracy of g predicted with correlation ≥ {RULE_CORRELATION:g} and mean absolute error ≤ "
+        f"{RULE_ERROR:g}",
+        f"without training: {alone or 'no prediction'}"
+        + (f". Beside it, with training: {beside}" if beside else ""),
+        f"{many(found.total, 'run')}: {found.runs}; means over seeds, not rounded: "
+        f"holds if the t intervals at {CONFIDENCE} exclude less and more, fails if one excludes the "
+        f"limit itself, false alarm {FALSE_ALARM:g} a predictor",
     )
+    return [made]
+
+
+def _verdicts(rows: Iterable[Prediction]) -> str:
+    """Return the names of predictors by verdict, each with what decided it."""
+    names: dict[str, list[str]] = {"holds": [], "fails": [], "unknown": []}
+    for row in rows:
+        names[row.verdict or "unknown"].append(f"{row.name.partition(', ')[2]} ({row.decision})")
+    return "; ".join(f"{word}: {', '.join(some)}" for word, some in names.items() if some)

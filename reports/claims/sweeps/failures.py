@@ -1,25 +1,17 @@
 """Runs without a result, which are said and not left out."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from reports.claims.sweeps.rows import Section, stated
 from reports.verdicts import Claim
 
-Json = Mapping[str, Any]
 
-
-def failures(section: Json) -> list[Claim]:
+def failures(section: Section) -> list[Claim]:
     """Count runs that failed or are missing; nothing if all are done."""
-    points = [point for panel in section["panels"] for point in panel["points"]]
-    failed, missing = (sum(point[state] for point in points) for state in ("failed", "missing"))
+    totals = [point.totals for panel in section.panels for point in panel.points]
+    failed, missing = sum(one.failed for one in totals), sum(one.missing for one in totals)
     if not failed and not missing:
         return []
+    every = sum(one.configurations for one in totals)
+    said = f"{failed} failed, {missing} missing, of {every}"
     return [
-        Claim(
-            source="measured",
-            verdict=None,
-            statement="Runs without a result",
-            measured=f"{failed} failed, {missing} missing, of {sum(point['runs'] for point in points)}",
-            rule="a run that several points share counts for each",
-        )
+        stated("measured", "Runs without a result", said, "a run that several points share counts for each")
     ]

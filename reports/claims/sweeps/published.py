@@ -1,71 +1,84 @@
 """Published values and cosines within the ranges of our seeds, as one more seed would be."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from empirics.campaigns.wide import COSINES, METRICS
 from reports import text
+from reports.claims.sweeps.rows import Published, Section, WidePanel, stated
+from reports.statistics import Within, like_one_more_seed, mean
 from reports.verdicts import Claim
 
-Json = Mapping[str, Any]
 
-
-def published_values(section: Json) -> list[Claim]:
-    """Return how many published values are within our ranges; unknown beside other images."""
-    compared = section["published"]
-    if compared is None:
-        return []
-    if section["foreign"]:
-        return [
-            Claim(
-                source="published",
-                verdict=None,
-                statement="Published values within the range of our seeds, up to their reading errors",
-                measured=f"unknown: {_others(section)} not the published files",
-                rule="published values are beside another data set: shown, not compared",
-            )
+def compared(panels: Sequence[WidePanel]) -> Published:
+    """Return how many published values lie within the range of our seeds, by metric, by sweep and in all."""
+    points = [(panel.sweep, point) for panel in panels for point in panel.points]
+    cells = [(sweep, name, cell) for sweep, point in points for name, cell in point.metrics.items()]
+    cosines = {name: [point.cosines[name] for _, point in points] for name in COSINES}
+    gaps = {
+        name: [
+            c.mean - c.published
+            for c in of
+            if c.inside is not None and c.mean is not None and c.published is not None
         ]
-    made = []
-    parts = ", ".join(
-        f"{name.replace('_', ' ')} {row['inside']} of {row['count']}"
-        for name, row in compared["by_metric"].items()
+        for name, of in cosines.items()
+    }
+    return Published(
+        all=like_one_more_seed(cell for *_, cell in cells),
+        by_metric={m: like_one_more_seed(cell for _, name, cell in cells if name == m) for m in METRICS},
+        by_sweep={
+            panel.sweep: like_one_more_seed(cell for sweep, _, cell in cells if sweep == panel.sweep)
+            for panel in panels
+        },
+        cosines={name: like_one_more_seed(of) for name, of in cosines.items()},
+        cosine_difference={name: mean(of) for name, of in gaps.items()},
     )
-    if compared["all"]["count"]:
-        made.append(within_ranges("Published values", compared["all"], parts))
-    cosines = compared["cosines"]["cosine_published"]
-    if cosines["count"]:
-        difference = text.number(compared["cosine_difference"]["cosine_published"], 2)
+
+
+def published_values(section: Section) -> list[Claim]:
+    """Return how many published values are within our ranges; unknown beside other images."""
+    found = section.published
+    if found is None:
+        return []
+    if section.foreign:
+        others = f"the images of {' and '.join(section.foreign)} are not the published files"
+        statement = "Published values within the range of our seeds, up to their reading errors"
+        rule = "published values are beside another data set: shown, not compared"
+        return [stated("published", statement, f"unknown: {others}", rule)]
+    made = []
+    if found.all.count:
+        parts = (
+            f"{name.replace('_', ' ')} {row.inside} of {row.count}" for name, row in found.by_metric.items()
+        )
+        made.append(within_ranges("Published values", found.all, ", ".join(parts)))
+    cosines = found.cosines["cosine_published"]
+    if cosines.count:
+        difference = text.number(found.cosine_difference["cosine_published"], 2)
         made.append(within_ranges("Published cosines with u", cosines, f"mean difference {difference}"))
     return made
 
 
-def _others(section: Json) -> str:
-    """Return which images are not the published ones, with the verb that follows."""
-    names = [name for name, same in section["images"].items() if not same]
-    return f"the images of {' and '.join(names)} are"
-
-
-def within_ranges(what: str, row: Json, more: str) -> Claim:
+def within_ranges(what: str, row: Within, more: str) -> Claim:
     """State how many published values are as one more seed could be; their points share seeds: no verdict.
 
     Parameters
     ----------
     what : str
-    row : mapping
-        From `reports.statistics.like_one_more_seed`, of a value at least.
+    row : Within
+        Of a value at least.
     more : str
         Said of them in brackets.
     """
-    return Claim(
-        source="published",
-        verdict=None,
-        statement=f"{what} within the range of our seeds, up to their reading errors",
-        predicted=f"{text.number(row['expected'])} or more of {row['count']} within, as of one more seed",
-        measured=f"{row['inside']} of {row['count']} ({more}); one more seed: "
-        f"{text.number(row['expected'])} or more expected, P(so few) {_probability(row['p_value'])}",
-        rule="as if points were independent; they share seeds, so the probability is a guide only"
-        + (f"; {row['not_compared']} more could not be compared" if row["not_compared"] else ""),
+    expected = f"{text.number(row.expected)} or more"
+    return stated(
+        "published",
+        f"{what} within the range of our seeds, up to their reading errors",
+        f"{row.inside} of {row.count} ({more}); one more seed: {expected} expected, P(so few) "
+        f"{_probability(row.p_value)}",
+        "as if points were independent; they share seeds, so the probability is a guide only"
+        + (f"; {row.not_compared} more could not be compared" if row.not_compared else ""),
+        predicted=f"{expected} of {row.count} within, as of one more seed",
     )
 
 
-def _probability(value: float) -> str:
-    return text.number(value, 2) if value >= 1e-12 else "below 1e-12"
+def _probability(value: float | None) -> str:
+    return text.number(value, 2) if value is None or value >= 1e-12 else "below 1e-12"

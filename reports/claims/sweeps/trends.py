@@ -10,16 +10,22 @@ The theorem is about agreement; of the accuracy of g it says nothing.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
-from reports.judging import RISING_RULE, Judgement, judge_rising, unmeasured
+from empirics.data import FashionMnistData, MnistData
+from reports.claims.sweeps.rows import Section, Trend, WidePanel, stated
+from reports.judging import RISING_RULE, judge_rising, unmeasured
+from reports.runs import whole_seeds
+from reports.statistics import rank_correlation
 from reports.text import many
-from reports.verdicts import Claim
+from reports.verdicts import Claim, verdict
 from theory import Setting, published_width
 
-Json = Mapping[str, Any]
+SERIES = ("agreement", "acc_g")
 
 # Of the published width condition: its true constant is not known.
 WIDTH_CONSTANT = 1.0
@@ -79,37 +85,83 @@ def _wide(config: ExperimentConfig) -> bool:
     return config.width > published_width(setting, constant=WIDTH_CONSTANT)
 
 
-def judge_trend(row: Json, tested: int) -> Judgement:
-    """Judge a row of `reports.sweeps.trends`; the false alarm is shared by those that are tested."""
-    if row["basis"] is None:
-        return unmeasured("nothing expected")
-    if not row["n"]:
-        return unmeasured("no complete seed")
-    return judge_rising(list(row["correlations"].values()), incomplete=row["incomplete"], tests=tested)
+def trends_of(part: Part, panels: Sequence[WidePanel]) -> tuple[Trend, ...]:
+    """Return the trend of each sweep of a published block, by the seeds of its panels; none for a study.
 
-
-def trends(section: Json) -> list[Claim]:
-    """Count the sweeps about which something is expected by their verdicts."""
-    found = section["trends"]
-    rows = [] if found is None else [row for row in found["rows"] if row["basis"] is not None]
-    if not any(row["n"] for row in rows):
-        return []
-    counts = Counter(row["verdict"] for row in rows)
-    failing = ", ".join(row["sweep"] for row in rows if row["verdict"] == "fails")
-    reasons = Counter(row["decision"] for row in rows if row["verdict"] == "unknown")
-    unknown = ", ".join(f"{count} {why}" for why, count in reasons.items())
-    fixed = ", ".join(row["sweep"] for row in rows if row["fixed_data"])
-    return [
-        Claim(
-            source="published",
-            verdict=None,
-            statement="Agreement rises where the published conditions become easier to meet",
-            measured=f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
-            f"{counts['unknown']} of {many(len(rows), 'sweep')}"
-            + (f" ({unknown})" if unknown else "")
-            + (f"; fails: {failing}" if failing else ""),
-            rule=f"signs of rank correlations, one a seed: each sweep {RISING_RULE}; false alarm "
-            f"shared by {many(found['tested'], 'sweep')}"
-            + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
-        )
+    A seed gives one number, Spearman's rank correlation of its values with x; 0 if they are all equal.
+    Seeds are independent, points of a seed are not.  Judged are the signs of these numbers, the false alarm
+    shared by the rows about which something is expected.
+    """
+    if part.kind != "published":
+        return ()
+    configs: dict[str, list[ExperimentConfig]] = {}
+    for point in part.points():
+        configs.setdefault(point.sweep, []).extend(point.configs)
+    rows = [
+        _row(part, panel, series, configs.get(panel.sweep, []))
+        for panel in panels
+        for series in SERIES
+        if len(panel.points) > 2
     ]
+    tested = sum(row.basis is not None for row in rows)
+    return tuple(_judged(row, tested) for row in rows)
+
+
+def _row(part: Part, panel: WidePanel, series: str, configs: Sequence[ExperimentConfig]) -> Trend:
+    xs, cells = [point.x for point in panel.points], [point.metrics[series] for point in panel.points]
+    whole, some = whole_seeds(cells)
+    found = {seed: rank_correlation(xs, [cell.values[seed] for cell in cells]) for seed in whole}
+    read = [(x, c.published) for x, c in zip(xs, cells, strict=True) if c.published is not None]
+    return Trend(
+        sweep=panel.sweep,
+        series=series,
+        basis=expected(part.name, panel.sweep, configs) if series == "agreement" else None,
+        published_correlation=rank_correlation(*zip(*read, strict=True)) if len(read) > 2 else None,
+        published_n=len(read),
+        correlations=found,
+        incomplete=max(part.seeds, len(some)) - len(whole),
+        fixed_data=_fixed(configs),
+    )
+
+
+def _fixed(configs: Sequence[ExperimentConfig]) -> bool:
+    """Tell whether all seeds have the same data: all points of the official split of images."""
+    sources = [config.data for config in configs]
+    return bool(sources) and all(
+        isinstance(data, (MnistData, FashionMnistData)) and data.num_train is None and data.num_test is None
+        for data in sources
+    )
+
+
+def _judged(row: Trend, tested: int) -> Trend:
+    if row.basis is None:
+        found = unmeasured("nothing expected")
+    elif not row.correlations:
+        found = unmeasured("no complete seed")
+    else:
+        found = judge_rising(list(row.correlations.values()), incomplete=row.incomplete, tests=tested)
+    return replace(row, verdict=verdict(True, found.holds), decision=found.decision)
+
+
+def trends(section: Section) -> list[Claim]:
+    """Count the sweeps about which something is expected by their verdicts."""
+    rows = [row for row in section.trends if row.basis is not None]
+    if not any(row.correlations for row in rows):
+        return []
+    counts = Counter(row.verdict for row in rows)
+    failing = ", ".join(row.sweep for row in rows if row.verdict == "fails")
+    reasons = Counter(row.decision for row in rows if row.verdict == "unknown")
+    unknown = ", ".join(f"{count} {why}" for why, count in reasons.items())
+    fixed = ", ".join(row.sweep for row in rows if row.fixed_data)
+    made = stated(
+        "published",
+        "Agreement rises where the published conditions become easier to meet",
+        f"holds in {counts['holds']}, fails in {counts['fails']}, unknown in "
+        f"{counts['unknown']} of {many(len(rows), 'sweep')}"
+        + (f" ({unknown})" if unknown else "")
+        + (f"; fails: {failing}" if failing else ""),
+        f"signs of rank correlations, one a seed: each sweep {RISING_RULE}; false alarm shared by "
+        f"{many(len(rows), 'sweep')}"
+        + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
+    )
+    return [made]

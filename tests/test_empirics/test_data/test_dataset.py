@@ -19,15 +19,7 @@ def numbered(count, dim=3):
 
 
 def split_of(X, y, *, test_fraction=0.3, standardise="none", seed=0):
-    return split(
-        X,
-        y,
-        test_fraction=test_fraction,
-        standardise=standardise,
-        seed=seed,
-        name="numbers",
-        classes=("odd", "even"),
-    )
+    return split(X, y, ("odd", "even"), test_fraction, standardise, seed=seed, name="numbers")
 
 
 # Splits ---------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import numpy as np
 import pooch
 import pytest
 from hypothesis import given, strategies as st
+from msgspec import structs
 
 from empirics.data import FashionMnistData, FileData, IdxData, MnistData, images
 from empirics.data.idx import FILES
@@ -126,9 +127,9 @@ def publish(monkeypatch, *mirrors):
     """Replace the published files by those of `ARRAYS`, at some mirrors."""
     packed = tuple(hashlib.sha256(content).hexdigest() for content in PACKED.values())
     unpacked = tuple(hashlib.sha256(idx_bytes(array)).hexdigest() for array in ARRAYS)
-    for name in ("_MNIST", "_FASHION_MNIST"):
-        known = replace(getattr(images, name), mirrors=mirrors, packed=packed, unpacked=unpacked)
-        monkeypatch.setattr(images, name, known)
+    for name, known in images.PUBLISHED.items():
+        changed = structs.replace(known, mirrors=mirrors, packed=packed, unpacked=unpacked)
+        monkeypatch.setitem(images.PUBLISHED, name, changed)
 
 
 @pytest.fixture(scope="module")
@@ -577,7 +578,7 @@ def test_published_checksums_are_sixteen_different_ones():
     # Those of the module, not of the fixture: read from a fresh process.
     code = (
         "from empirics.data import images\n"
-        "sums = [s for p in (images._MNIST, images._FASHION_MNIST) for s in p.packed + p.unpacked]\n"
+        "sums = [s for p in images.PUBLISHED.values() for s in p.packed + p.unpacked]\n"
         "digits = {digit for s in sums for digit in s}\n"
         "print(len(set(sums)), {len(s) for s in sums}, digits <= set('0123456789abcdef'))"
     )

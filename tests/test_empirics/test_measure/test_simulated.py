@@ -15,7 +15,7 @@ from reports.presets import series, source
 DATA = ShiftedGaussianData(dim=5, num_train=30, num_test=25)
 STEPS = {"num_steps": 12, "momentum": 0.3}
 TIME = 20.0
-PLAN = simulated.Plan(width=200, seeds=(3, 4), num_neurons=2_000, scan=False)
+PLAN = simulated.Plan(width=200, seeds=(3, 4), num_neurons=2_000)
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,14 @@ def plan_of(planned):
 def test_plan_of_the_default_report_has_every_seed_and_other_widths():
     for name in ("digits", "shifted-gaussian"):
         plan = plan_of(series(source(name)))
-        assert plan == simulated.Plan(width=1_000, seeds=tuple(range(16)), num_neurons=3_000, scan=True)
+        assert plan == simulated.Plan(
+            width=1_000, seeds=tuple(range(16)), num_neurons=3_000, scanned=simulated.SCANNED_WIDTHS
+        )
 
 
 def test_plan_stays_within_its_work():
     published = plan_of(series(source("gaussian", preset="published"), preset="published"))
-    assert published == simulated.Plan(width=300, seeds=(0,), num_neurons=1_000, scan=False)
+    assert published == simulated.Plan(width=300, seeds=(0,), num_neurons=1_000)
     many = plan_of(series(source("digits"), num_seeds=200))
     assert len(many.seeds) * many.num_neurons * 2 * 10 <= 1_000_000
     assert len(many.seeds) >= 16
@@ -61,7 +63,7 @@ def test_neurons_that_interact_are_not_simulated():
 
 
 def test_counts_are_those_of_the_certificates(result):
-    record, details = simulated.simulate(result, PLAN)
+    record, details = simulated.simulate(result, PLAN.num_neurons)
     data = result.dataset
     schedules = {name: Schedule(T=TIME, **STEPS) for name in ("schedule_f", "schedule_g")}
     proof = certify_agreement_by_simulation(
@@ -113,11 +115,15 @@ def test_a_wrong_certificate_is_counted(result):
         points_f=replace(result.points_f, final=-result.points_f.final),
         points_g=replace(result.points_g, final=-result.points_g.final),
     )
-    right, wrong = (simulated.simulate(one, PLAN)[0]["counts"]["simulation"] for one in (result, turned))
+    right, wrong = (
+        simulated.simulate(one, PLAN.num_neurons)[0]["counts"]["simulation"] for one in (result, turned)
+    )
     for name in ("f", "g"):
         assert wrong[f"{name}_wrong"] == right[name] - right[f"{name}_wrong"]
     assert wrong["both_wrong"] == right["both_wrong"]  # they agree as before
-    f_alone = simulated.simulate(replace(turned, points_g=result.points_g), PLAN)[0]["counts"]["simulation"]
+    f_alone = simulated.simulate(replace(turned, points_g=result.points_g), PLAN.num_neurons)[0]["counts"][
+        "simulation"
+    ]
     assert f_alone["both_wrong"] == right["both"] - right["both_wrong"] > 0
     assert (f_alone["f_wrong"], f_alone["g_wrong"]) == (wrong["f_wrong"], right["g_wrong"])
 
@@ -141,7 +147,7 @@ def test_the_third_predictor_is_the_mean_over_networks(result, network):
 
 
 def test_errors_and_sign_matches_are_relative_to_the_trained_networks(result):
-    record, _ = simulated.simulate(result, PLAN)
+    record, _ = simulated.simulate(result, PLAN.num_neurons)
     for network in ("f", "g"):
         points = result.points_f if network == "f" else result.points_g
         change = points.final - points.initial
@@ -160,9 +166,8 @@ def test_errors_and_sign_matches_are_relative_to_the_trained_networks(result):
 
 
 def test_only_the_first_seed_is_asked_about_other_widths(result):
-    assert simulated.simulate(result, replace(PLAN, seeds=(4, 3)))[1] == {}
-    _, details = simulated.simulate(result, replace(PLAN, scan=True))
+    _, details = simulated.simulate(result, PLAN.num_neurons, simulated.SCANNED_WIDTHS)
     assert [row["width"] for row in details["scan"]] == [30, 100, 300, 1_000]
     for row in details["scan"]:
         assert 0 <= row["both"] <= min(row["f"], row["g"]) <= 1
-    assert simulated.simulate(result, PLAN)[1]["scan"] == []
+    assert simulated.simulate(result, PLAN.num_neurons)[1]["scan"] == []

@@ -1,6 +1,5 @@
 """Data in hand: verdicts with numbers, whatever the data; those of the theory, and no crash."""
 
-import json
 import sys
 from dataclasses import replace
 
@@ -32,23 +31,21 @@ def _examined(X, y, **fields):
     base = {"dim": X.shape[1], "num_train": len(X), "num_adv": len(X), "num_test": Q, "base": "natural"}
     fields = {"epsilon": epsilon_for(X, fields.get("norm", "L2")), "max_steps": 60, **fields}
     config = OrthogonalConfig(**base, **fields)
-    found = examine(data, config, num_seeds=2)
-    json.dumps(found, allow_nan=False)
-    return found, run_orthogonal(config, data)
+    return examine(data, config, num_seeds=2), run_orthogonal(config, data)
 
 
 def test_numbers_are_those_of_the_theory():
     X = _normal(N, D)
     found, outcome = _examined(X, LABELS)
     known, condition = multipliers(X, LABELS, negative_slope=0.5), orthogonality(X, negative_slope=0.5)
-    assert found["conditions"]["published"] == [condition.lhs, condition.rhs, "fails"]
-    assert found["conditions"]["derived"] == [condition.row_lhs, condition.row_rhs, "holds"]
-    assert found["multipliers"]["least"] == known.values.min()
-    assert found["multipliers"]["least_over_low"] == known.values.min() * 2 * condition.R_max**2
-    assert found["multipliers"]["verdict"] == "holds"
-    assert found["limit"]["accuracy"] == 1.0
-    assert found["data"]["counts"] == [3, 3]
-    assert found["sizes"]["N_allowed"] == "none"  # the left side is a third of the right one even at N = 1
+    assert found.conditions["published"] == (condition.lhs, condition.rhs, "fails")
+    assert found.conditions["derived"] == (condition.row_lhs, condition.row_rhs, "holds")
+    assert found.multipliers.least == known.values.min()
+    assert found.multipliers.least_over_low == known.values.min() * 2 * condition.R_max**2
+    assert found.multipliers.verdict == "holds"
+    assert found.limit["accuracy"] == 1.0
+    assert found.data.counts == (3, 3)
+    assert found.sizes["N_allowed"] == "none"  # the left side is a third of the right one even at N = 1
     assert outcome.record["signs_f"] >= 0.9
 
 
@@ -60,29 +57,29 @@ def test_the_largest_n_allowed_is_allowed_and_the_next_is_not():
         return X
 
     found, _ = _examined(rows(3), LABELS[:3], negative_slope=0.25)
-    assert found["sizes"]["N_allowed"] == 5
+    assert found.sizes["N_allowed"] == 5
     for count, expected in ((5, "holds"), (6, "fails")):
         assert orthogonality(rows(count), negative_slope=0.25).verdict.value == expected
-    assert _examined(np.eye(3, 50), LABELS[:3])[0]["sizes"]["N_allowed"] == "any"
-    assert _examined(np.zeros((3, 50)), LABELS[:3])[0]["sizes"]["N_allowed"] == "none"
+    assert _examined(np.eye(3, 50), LABELS[:3])[0].sizes["N_allowed"] == "any"
+    assert _examined(np.zeros((3, 50)), LABELS[:3])[0].sizes["N_allowed"] == "none"
 
 
 def test_what_is_not_proved_of_multipliers_is_not_counted():
     singular, _ = _examined(_normal(40, 5), np.tile([1.0, -1], 20))
     names = ("least", "largest", "least_over_low", "num_not_positive", "num_unproved")
-    assert [singular["multipliers"][name] for name in names] == [None] * 5
+    assert [getattr(singular.multipliers, name) for name in names] == [None] * 5
     # Close to parallel with unequal norms: the longer one is beyond its margin without help.
     X = np.array([[1.0, 0.0], [2.0, 0.5]])
     known = multipliers(X, np.ones(2), negative_slope=0.9)
     found, _ = _examined(X, np.ones(2), negative_slope=0.9)
-    assert found["multipliers"]["num_not_positive"] == (known.upper <= 0).sum() == 1
-    assert found["multipliers"]["num_unproved"] == 0
+    assert found.multipliers.num_not_positive == (known.upper <= 0).sum() == 1
+    assert found.multipliers.num_unproved == 0
 
 
 def test_without_an_attack_no_perturbed_set_is_judged():
     found, _ = _examined(_normal(N, D), LABELS, attack="none")
-    assert set(found["conditions"]) == {"published", "derived"}
-    assert found["signs"] is None
+    assert set(found.conditions) == {"published", "derived"}
+    assert found.signs is None
 
 
 def test_the_clean_system_is_solved_once(monkeypatch):
@@ -120,12 +117,13 @@ def test_an_array_without_rows_is_refused_in_one_line(tmp_path):
 
 def test_a_kept_sign_is_implied_by_the_sign_condition_and_no_lost_one_is():
     found, _ = _examined(_normal(N, D), LABELS)
-    for seed in found["signs"]["seeds"]:
-        assert seed["kept"]["holds"] >= seed["condition"]["holds"]
-        assert sum(seed["kept"].values()) == Q
+    for seed in found.signs.seeds:
+        assert seed.kept["holds"] >= seed.condition["holds"]
+        assert sum(seed.kept.values()) == Q
     # The condition suffices and is not necessary: more points keep their sign than meet it.
     totals = {
-        what: sum(seed[what]["holds"] for seed in found["signs"]["seeds"]) for what in ("condition", "kept")
+        what: sum(getattr(seed, what)["holds"] for seed in found.signs.seeds)
+        for what in ("condition", "kept")
     }
     assert 0 < totals["condition"] < totals["kept"]
 
@@ -136,7 +134,7 @@ def test_other_norms_have_their_own_radius(norm):
     expected = 0.1 if norm == "L0" else np.linalg.norm(X, axis=1).min() / 2 / np.sqrt(D)
     assert epsilon_for(X, norm) == pytest.approx(expected, rel=1e-5)
     found, _ = _examined(X, LABELS, norm=norm)
-    assert found["signs"]["n"] == Q
+    assert found.signs.n == Q
 
 
 def _zero_row():
@@ -167,15 +165,15 @@ def _duplicate():
 )
 def test_bad_data_gets_a_verdict_with_numbers(make, published, system, reason):
     found, outcome = _examined(*make())
-    assert found["conditions"]["published"][2] == published
-    assert found["multipliers"]["verdict"] == system
-    assert reason is None or any(reason in text for text in found["multipliers"]["reasons"])
+    assert found.conditions["published"][2] == published
+    assert found.multipliers.verdict == system
+    assert reason is None or any(reason in text for text in found.multipliers.reasons)
     assert outcome.error is None or outcome.error.startswith(
         ("ValueError", "FloatingPoint", "Overflow", "LinAlg")
     )
-    if system != "holds" and found["signs"] is not None:
-        for seed in found["signs"]["seeds"]:  # without two proved limits nothing is known
-            assert seed["kept"]["unknown"] == seed["condition"]["unknown"] == Q
+    if system != "holds" and found.signs is not None:
+        for seed in found.signs.seeds:  # without two proved limits nothing is known
+            assert seed.kept["unknown"] == seed.condition["unknown"] == Q
 
 
 def test_a_file_of_one_class_is_loaded(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 
 import empirics.orthogonal.runs as module
 from empirics.data import Dataset
-from empirics.orthogonal import OrthogonalConfig, data_digest, orthogonal, records
-from empirics.sweep import finished, plan_of_configs, run_sweep
+from empirics.orthogonal import OrthogonalConfig, data_digest, orthogonal
+from empirics.sweep import finished, plan_of_configs, records, run_sweep
 from empirics.sweep.executors import processes
 
 BASE = OrthogonalConfig(
@@ -41,7 +41,7 @@ def same(rows, others):
 def test_rows_come_in_the_order_asked_for_with_fields_and_errors():
     configs = [replace(BASE, seed=1), FAILING, UNKNOWN, BASE]
     told = []
-    rows = records(configs, progress=lambda *now: told.append(now))
+    rows = records(orthogonal(), configs, progress=lambda *now: told.append(now))
     assert [row["seed"] for row in rows] == [1, 0, 0, 0]
     assert rows[0]["accuracy_g"] >= 0
     assert [row["status"] for row in rows] == ["done", "failed", "done", "done"]
@@ -54,7 +54,7 @@ def test_equal_configurations_run_once(monkeypatch):
     ran = []
     real = module.run_orthogonal
     monkeypatch.setattr(module, "run_orthogonal", lambda config: ran.append(config) or real(config))
-    rows = records([BASE, BASE, replace(BASE, epsilon=1)])
+    rows = records(orthogonal(), [BASE, BASE, replace(BASE, epsilon=1)])
     assert ran == [BASE]
     assert rows[0] == rows[1] == rows[2]
 
@@ -63,7 +63,7 @@ def test_what_is_most_work_runs_first(monkeypatch):
     ran = []
     real = module.run_orthogonal
     monkeypatch.setattr(module, "run_orthogonal", lambda config: ran.append(config.num_adv) or real(config))
-    rows = records([replace(BASE, num_adv=count) for count in (3, 9, 5, 7, 4)])
+    rows = records(orthogonal(), [replace(BASE, num_adv=count) for count in (3, 9, 5, 7, 4)])
     assert ran == [9, 7, 5, 4, 3]
     assert [row["num_adv"] for row in rows] == [3, 9, 5, 7, 4]
 
@@ -71,7 +71,7 @@ def test_what_is_most_work_runs_first(monkeypatch):
 def test_a_folder_keeps_results_and_gives_the_same_rows(tmp_path, monkeypatch):
     configs = [BASE, UNKNOWN]
     first = kept(configs, tmp_path)
-    assert same(first, records(configs))
+    assert same(first, records(orthogonal(), configs))
     tables = (tmp_path / "results.csv").read_bytes()
 
     def refuse(_config):
@@ -113,7 +113,7 @@ def test_tasks_and_results_travel_between_processes():
 @pytest.mark.slow  # starting a process and importing torch there
 def test_processes_give_the_same_rows():
     configs = [BASE, replace(BASE, seed=1), FAILING]
-    assert records(configs, pool=processes(1)) == records(configs)
+    assert records(orthogonal(), configs, pool=processes(1)) == records(orthogonal(), configs)
 
 
 def test_what_is_raised_outside_a_task_is_not_hidden(tmp_path):
@@ -133,7 +133,7 @@ def test_results_on_given_data_are_kept_under_its_digest(tmp_path):
     config = replace(BASE, base="natural", num_adv=4, f="trained", attack="gradient")
     content = data_digest(_data(0))
     (row,) = kept([config], tmp_path, data=_data(0))
-    assert same(records([config], data=_data(0)), [row])
+    assert same(records(orthogonal(_data(0)), [config]), [row])
     assert finished(orthogonal(content=content), [config], tmp_path)
     assert not finished(orthogonal(content=data_digest(_data(1))), [config], tmp_path)
     assert not finished(orthogonal(), [config], tmp_path)

@@ -17,7 +17,7 @@ import pytest
 from empirics import ExperimentConfig, FileData, GaussianData, Plan, ShiftedGaussianData
 from empirics.sweep import executors
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.runner import run_sweep
+from empirics.sweep.runner import FailedError, outcomes, records, run_sweep, stored
 from empirics.sweep.store import DamagedError, ResultFolder
 from empirics.wide import WIDE, plan
 
@@ -26,7 +26,7 @@ AXES = {"width": [10, 20, 30], "T_f": [1.0, 2.0]}
 PLAN = plan(BASE, AXES, seeds=2)
 NOT_COMPARED = {".lock", "timings.csv"}  # differ from run to run, and are no results
 
-# A task that costs nothing: numbers from the fields, arrays for some, and failures for one family.
+# A task that costs nothing: numbers from the fields, a curve for some, and failures for one family.
 FAKE = """
 import os
 import signal
@@ -51,8 +51,8 @@ def outcome(config):
     record = {"value": rng.normal(), "count": int(rng.integers(9)), "flag": config.seed == 0}
     record["name"] = 'γ, "x"'
     record |= {"unknown": float("nan"), "huge": float("inf"), "none": None, "width": config.width / 2}
-    arrays = {"curve": rng.normal(size=3), "index": np.arange(2)} if config.T_f == 2 else {}
-    return Outcome(record=record, arrays=arrays)
+    record |= {"curve": [{"y": y} for y in rng.normal(size=3).tolist()]} if config.T_f == 2 else {}
+    return Outcome(record=record)
 
 
 def kind(run):
@@ -140,10 +140,10 @@ def counted(run):
     return counting, calls
 
 
-def result_of(folder, *, width, T_f, seed, kind="results", ending="json"):
+def result_of(folder, *, width, T_f, seed):
     for name, config in PLAN.configs(WIDE).items():
         if (config.width, config.T_f, config.seed) == (width, T_f, seed):
-            return folder / kind / f"{name}.{ending}"
+            return folder / "results" / f"{name}.json"
     raise AssertionError
 
 
@@ -168,6 +168,8 @@ def test_tables_have_a_row_for_each_configuration_in_the_order_of_the_plan(expec
     assert first["value"] == np.random.default_rng([10, 0, 1]).normal()
     failed = [row for row in rows if row["status"] == "failed"]
     assert [(row["width"], row["seed"], row["value"]) for row in failed] == [(30, 1, None)] * 2
+    assert first["curve"] is None
+    assert [list(point) for point in rows[2]["curve"]] == [["y"]] * 3
     table = expected["results.csv"].decode().splitlines()
     assert table[0].split(",") == list(first)
     assert len(table) == 13
@@ -334,6 +336,56 @@ def test_changed_data_file_is_other_data(fake, tmp_path, monkeypatch):
     assert "data must be those the sweep began with" in (folder / "failures.json").read_text("utf-8")
 
 
+def test_records_without_a_folder_are_the_rows_of_its_table(fake, expected):
+    configs = list(PLAN.configs(WIDE).values())
+    rows = records(fake.kind(fake.run), [*configs, configs[0]])
+    table = [json.loads(line) for line in expected["results.jsonl"].splitlines()]
+    columns = dict.fromkeys(table[0])
+    assert [json.loads(json.dumps(columns | row)) for row in rows] == [*table, table[0]]
+
+
+# Parts of one -------------------------------------------------------------------------------------------
+
+
+def nested(configs, *, device):
+    """Records of any depth, the same for equal configurations."""
+    for index, config in enumerate(configs):
+        yield index, Outcome(record={"at": [{"width": config.width, "none": (float("nan"), True)}]})
+
+
+def test_another_plan_takes_the_place_of_one_whose_results_are_parts_of_one(fake, tmp_path):
+    run, calls = counted(nested)
+    joint = replace(fake.kind(run), joint=True)
+    run_sweep(joint, plan(BASE, {"width": [10, 20]}, seeds=2), tmp_path)
+    other = plan(BASE, {"width": [20, 30]}, seeds=3)
+    summary = run_sweep(joint, other, tmp_path)
+    assert (summary.done, summary.kept, summary.strangers) == (4, 2, 0)
+    assert len(calls) == 4 + 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".lock",
+        "plan.json",
+        "results",
+        "timings.csv",
+    ]
+    configs = list(other.configs(joint).values())
+    found = stored(joint, configs, tmp_path)
+    assert found == outcomes(joint, configs) == outcomes(replace(joint, run=None), configs, known=found)
+    assert found[configs[0]].record == {"at": [{"width": 20, "none": [None, True]}]}
+
+
+@pytest.mark.parametrize(
+    ("run", "said", "kept"),
+    [("run", "ValueError: seed 1 of width 30 fails", 9), ("run_raising", "ArithmeticError: diverged", 4)],
+)
+def test_a_failed_part_ends_the_whole_and_is_tried_again(fake, tmp_path, run, said, kept):
+    joint = replace(fake.kind(getattr(fake, run)), joint=True, work=lambda config: -config.width)
+    with pytest.raises(FailedError, match=rf"^{said}; {kept} of 12 results are in .* and stay valid$"):
+        run_sweep(joint, PLAN, tmp_path)
+    counting, calls = counted(nested)
+    assert run_sweep(replace(joint, run=counting), PLAN, tmp_path).failed == 0
+    assert len(calls) == 12 - kept
+
+
 # Damage -----------------------------------------------------------------------------------------------
 
 
@@ -350,8 +402,8 @@ def other_result(folder):
     )
 
 
-def result(folder, **changes):
-    return result_of(folder, **{"width": 20, "T_f": 2.0, "seed": 0, **changes})
+def result(folder):
+    return result_of(folder, width=20, T_f=2.0, seed=0)
 
 
 DAMAGE = {
@@ -363,9 +415,6 @@ DAMAGE = {
     "deep": lambda folder: result(folder).write_bytes(b"[" * 100_000),
     "space added": lambda folder: result(folder).write_bytes(result(folder).read_bytes() + b" "),
     "another's": other_result,
-    "arrays flipped": lambda folder: flip(result(folder, kind="arrays", ending="npz"), 90),
-    "arrays truncated": lambda folder: os.truncate(result(folder, kind="arrays", ending="npz"), 50),
-    "arrays missing": lambda folder: result(folder, kind="arrays", ending="npz").unlink(),
     "plan": lambda folder: flip(folder / "plan.json", 100),
 }
 
@@ -398,15 +447,6 @@ def test_other_version_is_done_again(fake, tmp_path):
     run_sweep(fake.kind(fake.run), PLAN, tmp_path)
     summary = run_sweep(replace(fake.kind(fake.run), version=10**6), PLAN, tmp_path)
     assert (summary.done, summary.kept, summary.strangers) == (10, 0, 12)
-
-
-def test_folder_from_before_plans_had_a_kind_goes_on(fake, expected, tmp_path):
-    run_sweep(fake.kind(fake.run), PLAN, tmp_path)
-    store = ResultFolder(tmp_path)
-    written = store.read_plan()
-    store.write_plan({name: written[name] for name in ("blocks", "device", "versions")})
-    assert run_sweep(fake.kind(fake.run), None, tmp_path).kept == 10
-    assert tree(tmp_path) == expected
 
 
 def test_damaged_plan_must_be_given_again(fake, tmp_path):
@@ -448,7 +488,9 @@ def test_folder_that_cannot_be_written_to_is_known_before_anything_runs(fake, fu
     assert tree(full_disk) == before
 
 
-@pytest.mark.parametrize("written", [{"kind": "orthogonal", "blocks": []}, {"kind": "orthogonal"}, {"a": 1}])
+@pytest.mark.parametrize(
+    "written", [{"kind": "orthogonal", "blocks": []}, {"kind": "orthogonal"}, {"blocks": []}]
+)
 def test_folder_of_something_else_is_refused(fake, tmp_path, written):
     ResultFolder(tmp_path).write_plan(written)
     before = tree(tmp_path)
@@ -829,11 +871,8 @@ def alive(session):
         ({}, ValueError, "must have a record or an error, got neither"),
         ({"record": {}, "error": "x"}, ValueError, "must have a record or an error, got both"),
         ({"record": {1: 2}}, TypeError, "names that are text, got 1"),
-        ({"record": {"a": [1]}}, TypeError, "plain values, got list for 'a'"),
-        ({"record": {"a": np.int64(1)}}, TypeError, "plain values, got int64 for 'a'"),
-        ({"error": "x", "arrays": {"a": np.ones(1)}}, ValueError, "must have no arrays, got a"),
-        ({"record": {}, "arrays": {"../a": np.ones(1)}}, ValueError, "identifiers, got '../a'"),
-        ({"record": {}, "arrays": {"a": np.array([{}])}}, TypeError, "plain values, got ndarray for 'a'"),
+        ({"record": {"a": [{"b": {2: 1}}]}}, TypeError, "names that are text, got 2"),
+        ({"record": {"a": [{"b": np.int64(1)}]}}, TypeError, "plain values, got int64 for 'b'"),
     ],
 )
 def test_outcome_is_checked(arguments, error, message):

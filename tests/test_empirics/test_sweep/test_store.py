@@ -5,27 +5,23 @@ import hashlib
 import json
 import math
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.sweep.store import (
-    DamagedError,
-    ResultFolder,
-    canonical,
+from empirics.sweep.disk import (
     check_apart,
     check_output,
-    digest,
-    to_json,
     write_array,
     write_bytes,
     write_json,
     write_text,
     write_together,
 )
+from empirics.sweep.plain import canonical, digest, to_json
+from empirics.sweep.store import ResultFolder
 
 
 def tree(folder):
@@ -83,7 +79,7 @@ def test_any_legal_name_is_one_of_a_file_and_of_a_result_folder(tmp_path, name):
     assert (tmp_path / name / name).read_text() == "text"
     folder = ResultFolder(tmp_path / name / "sweep")
     with folder.locked():
-        written = folder.write("one", {"record": {"path": name}}, {})
+        written = folder.write("one", {"record": {"path": name}})
         folder.write_tables([{"path": name}], [])
     assert folder.read("one") == written
     assert written["record"] == {"path": name}
@@ -261,7 +257,7 @@ def test_disk_without_room_is_known_before_and_keeps_what_it_has(full_disk, plac
     with pytest.raises(OSError, match=f"must be writable, got '{path}': {full_disk.reason}"):
         write_bytes(path, bytes(full_disk.room))
     with pytest.raises(OSError, match=full_disk.reason):
-        ResultFolder(full_disk / "new").write("name", CONTENT, {"a": np.zeros(full_disk.room)})
+        ResultFolder(full_disk / "new").write("name", {"record": {"a": [0] * full_disk.room}})
     assert tree(full_disk) == before
 
 
@@ -338,67 +334,32 @@ def test_canonical_text_refuses_numbers_that_are_not_finite(number):
 
 # Result folders -------------------------------------------------------------------------------------------
 
-CONTENT = {"record": {"value": 0.1, "whole": 1.0, "text": "γ\n", "pair": ["1", "2"]}, "error": None}
-ARRAYS = {"b": np.array([[0.1, -0.0], [5e-324, np.nan]]), "a": np.arange(3), "t": np.array(["x", "γ"])}
+CONTENT = {
+    "record": {"value": 0.1, "whole": 1.0, "text": "γ\n", "deep": [{"a": -0.0}, 5e-324]},
+    "error": None,
+}
 
 
 def test_result_comes_back_as_writing_returned_it(tmp_path):
     folder = ResultFolder(tmp_path)
     assert folder.read("name") is None
-    written = folder.write("name", CONTENT, ARRAYS)
-    assert folder.read("name") == written
-    assert {key: written[key] for key in CONTENT} == CONTENT
+    assert folder.write("name", CONTENT) == folder.read("name") == CONTENT
     assert folder.names() == ["name"]
-    arrays = folder.read_arrays("name")
-    assert set(arrays) == set(ARRAYS)
-    for key, array in ARRAYS.items():
-        assert arrays[key].dtype == array.dtype
-        assert arrays[key].tobytes() == array.tobytes()
 
 
-def test_equal_results_are_equal_bytes(tmp_path):
-    for name, arrays in (("one", ARRAYS), ("two", dict(reversed(ARRAYS.items())))):
-        ResultFolder(tmp_path / name).write("name", CONTENT, arrays)
-    for path in ("results/name.json", "arrays/name.npz"):
-        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
-
-
-def test_result_replaces_one_that_was_there_and_its_arrays(tmp_path):
+def test_result_replaces_one_that_was_there(tmp_path):
     folder = ResultFolder(tmp_path)
-    folder.write("name", CONTENT, ARRAYS)
-    folder.write("name", {"record": None, "error": "failed"}, {})
+    folder.write("name", CONTENT)
+    folder.write("name", {"record": None, "error": "failed"})
     assert folder.read("name")["error"] == "failed"
-    assert folder.read_arrays("name") == {}
-    assert tree(tmp_path) == ["arrays", "results", "results/name.json"]
-
-
-def test_unknown_arrays_are_a_key_error(tmp_path):
-    with pytest.raises(KeyError, match="name"):
-        ResultFolder(tmp_path).read_arrays("name")
-
-
-def test_arrays_are_never_unpickled(tmp_path):
-    """Not even from a file whose checksum is right."""
-    folder = ResultFolder(tmp_path)
-    folder.write("name", CONTENT, ARRAYS)
-    with (tmp_path / "arrays" / "name.npz").open("wb") as stream:
-        np.savez(stream, a=np.array([{"an": "object"}]), allow_pickle=True)
-    path = tmp_path / "results" / "name.json"
-    content = json.loads(path.read_text("utf-8"))
-    content.pop("sha256")
-    content["arrays"] = hashlib.sha256((tmp_path / "arrays" / "name.npz").read_bytes()).hexdigest()
-    path.write_text(to_json({**content, "sha256": digest(content)}), "utf-8")
-    assert folder.read("name")["arrays"] == content["arrays"]
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        folder.read_arrays("name")
-    path.write_bytes(pickle.dumps(content))
-    with pytest.raises(DamagedError):
-        folder.read("name")
+    folder.write("other", CONTENT)
+    folder.keep(["name"])
+    assert tree(tmp_path) == ["results", "results/name.json"]
 
 
 def test_result_that_is_not_finite_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        ResultFolder(tmp_path).write("name", {"record": {"value": math.nan}}, {})
+        ResultFolder(tmp_path).write("name", {"record": {"value": math.nan}})
     assert tree(tmp_path) == []
 
 
@@ -415,12 +376,12 @@ def test_lock_holds_out_others_until_it_is_dropped(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_cleared_away_and_nothing_else(tmp_path):
-    folders = [tmp_path, tmp_path / "results", tmp_path / "arrays"]
+    folders = [tmp_path, tmp_path / "results"]
     kept = (".hidden", ".notes.tmp", "results/mine.tmp")
     for name in kept:
         write_text(tmp_path / name, "kept")
     with pytest.MonkeyPatch.context() as killed:
-        killed.setattr("empirics.sweep.store._remove", lambda _: None)
+        killed.setattr("empirics.sweep.disk.remove", lambda _: None)
         for folder in folders:
             check_output(folder / "out")
     assert all(len(list(folder.glob(".perturblearn-*"))) == 1 for folder in folders)
@@ -458,11 +419,10 @@ def test_folder_with_files_of_something_else_is_left_alone(tmp_path, name):
     assert tree(tmp_path) == [name]
 
 
-@pytest.mark.parametrize("name", ["results", "arrays"])
-def test_part_of_a_result_folder_is_none_itself(tmp_path, name):
+def test_part_of_a_result_folder_is_none_itself(tmp_path):
     ResultFolder(tmp_path).write_plan({"blocks": []})
     refused = pytest.raises(FileExistsError, match="must not be a part of another one")
-    with refused, ResultFolder(tmp_path / name).locked():
+    with refused, ResultFolder(tmp_path / "results").locked():
         pytest.fail("took the folder")
     assert tree(tmp_path) == ["plan.json"]
 
@@ -492,14 +452,20 @@ def test_line_of_timings_is_whole_or_absent(full_disk):
 
 
 def test_tables_have_every_column_of_any_row(tmp_path):
-    rows = [{"hash": "a", "x": 0.1, "pair": ["1", "2"]}, {"hash": "b", "flag": True, "text": 'a,"b"\nγ'}]
+    rows = [{"hash": "a", "x": 0.1, "pair": ["1", {"k": 2}]}, {"hash": "b", "flag": True, "text": 'a,"b"\nγ'}]
     ResultFolder(tmp_path).write_tables(rows, [{"hash": "b", "error": "bad"}])
     lines = (tmp_path / "results.jsonl").read_text("utf-8").splitlines()
     columns = ["hash", "x", "pair", "flag", "text"]
     assert [list(json.loads(line)) for line in lines] == [columns] * 2
-    assert json.loads(lines[0]) == {"hash": "a", "x": 0.1, "pair": ["1", "2"], "flag": None, "text": None}
+    assert json.loads(lines[0]) == {
+        "hash": "a",
+        "x": 0.1,
+        "pair": ["1", {"k": 2}],
+        "flag": None,
+        "text": None,
+    }
     table = (tmp_path / "results.csv").read_text("utf-8")
-    assert table == 'hash,x,pair,flag,text\na,0.1,"[""1"", ""2""]",,\nb,,,true,"a,""b""\nγ"\n'
+    assert table == 'hash,x,pair,flag,text\na,0.1,"[""1"", {""k"": 2}]",,\nb,,,true,"a,""b""\nγ"\n'
     assert json.loads((tmp_path / "failures.json").read_text("utf-8")) == [{"hash": "b", "error": "bad"}]
 
 

@@ -9,8 +9,7 @@ import shlex
 import pytest
 from scipy import stats
 
-from empirics.published import block
-from empirics.studies import STUDIES
+from empirics.campaigns import campaign
 from reports.claims import claims
 from reports.claims.directions import COSINE
 from reports.claims.laziness import LAZY_FREE_SHARE
@@ -660,10 +659,8 @@ def test_trends_name_commands_that_the_program_understands():
         assert words[0] == "perturblearn"
         _, bound, _ = APP.parse_args(words[1:], exit_on_error=False)
         options = bound.arguments["options"]
-        if options.study is not None:
-            assert options.study in STUDIES
-        else:
-            assert options.sweeps in block(options.published).sweeps
+        if options.study is None:
+            assert options.sweeps in campaign(options.published).sweeps()
 
 
 def test_claim_says_what_was_counted(make_holding):

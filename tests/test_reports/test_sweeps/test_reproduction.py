@@ -1,87 +1,106 @@
 """The numbers of a sweep's page: maxima, spreads, comparisons, and what is left unknown."""
 
 import itertools
-import json
 import math
 
 import numpy as np
 import pytest
+from msgspec import ValidationError, to_builtins
 from scipy import stats
 
 from empirics import ShiftedGaussianData
+from empirics.campaigns import Reading
+from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.config import ExperimentConfig
-from empirics.published import COSINES, METRICS, Reading, cosine_reading, plan_of, points
-from empirics.sweep.plan import Axis, Block, Plan
+from empirics.sweep.plan import Axis, Block, Plan, plan_of_configs
+from empirics.sweep.store import DamagedError, to_json
 from empirics.wide import WIDE, config_hash, fields_of, plan
-from reports.claims import claims_of_sweeps as claims
-from reports.statistics import comparison, like_one_more_seed
-from reports.sweeps.parts import MOST_PANELS, Part, rest_panels
-from reports.sweeps.reproduction import build, per_seed, summary
+from reports.claims.orthogonal.rows import OrthogonalRow
+from reports.runs import Row, Totals, per_seed, read_rows
+from reports.statistics import Spread, comparison, like_one_more_seed
+from reports.sweeps.panels import MOST_PANELS, rest_panels
+from reports.sweeps.reproduction import build
+from tests.test_reports.made_up_sweeps import built, row_of
 
-PROVENANCE = {"device": "cpu", "versions": [{"record": 1}]}
 BASE = ExperimentConfig(data=ShiftedGaussianData(dim=2, num_train=4, num_test=3), width=5, solver="flow")
 D_SWEEP = Part(kind="published", name="msg-a", seeds=2, sweeps=("d",), solver="flow")
-
-
-def row_of(config, **columns):
-    return {"hash": config_hash(config), "status": "done", **fields_of(config), **columns}
 
 
 def record(value, **more):
     return dict.fromkeys(METRICS.values(), value) | more
 
 
-def rows_of(part, value=lambda point, config: 0.5):
-    rows = {}
-    for point in part.points():
-        for config in point.configs:
-            columns = record(value(point, config)) if value(point, config) is not None else {}
-            made = row_of(config, **columns)
-            rows[made["hash"]] = made if columns else made | {"status": "failed"}
-    return list(rows.values())
-
-
-def built(part, rows):
-    return build(plan_of(part.points()), rows, [part], provenance=PROVENANCE)
+def lines_of(part, value=lambda point, config: 0.5):
+    values = {config: value(point, config) for point in part.points() for config in point.configs}
+    failed = {"status": "failed"}
+    return [row_of(c) | (failed if known is None else record(known)) for c, known in values.items()]
 
 
 # Seeds -------------------------------------------------------------------------------------------------
 
 
+def row(**columns):
+    return Row.read({"hash": "", "status": "done", **columns})
+
+
 def test_value_of_a_seed_is_the_largest_over_its_runs():
-    rows = [(0, {"a": 0.2}), (1, {"a": 0.9}), (0, {"a": 0.7}), (1, None), (2, {"a": None}), (3, {"b": 1.0})]
+    rows = [(0, row(a=0.2)), (1, row(a=0.9)), (0, row(a=0.7)), (1, None), (2, row(a=None)), (3, row(b=1.0))]
     assert per_seed(rows, "a") == {0: 0.7, 1: 0.9}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "inf", True, None])
 def test_what_is_not_a_finite_number_is_unknown(value):
-    assert per_seed([(0, {"a": value})], "a") == {}
+    assert per_seed([(0, row(a=value))], "a") == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[1]",
+        '"text"',
+        '{"status": "done"}',
+        '{"hash": "a", "status": "begun"}',
+        '{"hash": 1, "status": "done"}',
+    ],
+)
+@pytest.mark.parametrize("kind", [Row, OrthogonalRow])
+def test_lines_that_are_no_rows_are_refused(tmp_path, kind, line):
+    path = tmp_path / "results.jsonl"
+    path.write_text(f'{{"hash": "b", "status": "done", "name": "\u2028"}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(DamagedError, match=r"results\.jsonl must hold a result a line, got .*; remove it"):
+        read_rows(path, kind)
+
+
+@pytest.mark.parametrize("column", [{"multipliers_f": "perhaps"}, {"converged_g": "yes"}, {"points_f": 1.5}])
+def test_columns_of_another_type_are_refused(column):
+    with pytest.raises(ValidationError, match=r"Expected|Invalid"):
+        OrthogonalRow.read({"hash": "a", "status": "done", **column})
 
 
 def test_each_metric_has_its_own_maximum_over_learning_rates():
     """The best pair for f is the worst for g."""
 
-    def columns(config):
+    def columns(_, config):
         fast = config.T_f > 5000
         return {"accuracy_f_train": 0.9 if fast else 0.6, "accuracy_g_train": 0.5 if fast else 0.8}
 
-    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
-    for point in built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"]:
-        assert point["runs"] == 8
-        assert point["metrics"]["acc_f"]["values"] == {"0": 0.9, "1": 0.9}
-        assert point["metrics"]["acc_g"]["values"] == {"0": 0.8, "1": 0.8}
-        assert point["metrics"]["agreement"]["n"] == 0
-        assert point["metrics"]["agreement"]["inside"] is None
+    for point in built(D_SWEEP, columns).sections[0].panels[0].points:
+        assert point.totals.configurations == 8
+        assert point.metrics["acc_f"].values == {0: 0.9, 1: 0.9}
+        assert point.metrics["acc_g"].values == {0: 0.8, 1: 0.8}
+        assert point.metrics["agreement"].n == 0
+        assert point.metrics["agreement"].inside is None
 
 
 def test_summary_is_of_a_sample():
     values = {0: 0.2, 1: 0.5, 4: 0.8}
-    made = summary(values, None)
-    assert (made["mean"], made["sd"]) == pytest.approx((0.5, 0.3), rel=1e-15)
-    assert (made["min"], made["max"], made["n"]) == (0.2, 0.8, 3)
-    assert made["values"] == {"0": 0.2, "1": 0.5, "4": 0.8}
-    assert (made["published"], made["inside"]) == (None, None)
-    assert summary({0: 0.2}, None)["sd"] is None
+    made = Spread.of(values)
+    assert (made.mean, made.sd) == pytest.approx((0.5, 0.3), rel=1e-15)
+    assert (made.min, made.max, made.n) == (0.2, 0.8, 3)
+    assert made.values == {0: 0.2, 1: 0.5, 4: 0.8}
+    assert (made.published, made.inside) == (None, None)
+    assert Spread.of({0: 0.2}).sd is None
 
 
 @pytest.mark.parametrize(
@@ -96,15 +115,15 @@ def test_summary_is_of_a_sample():
     ],
 )
 def test_published_value_is_inside_if_its_interval_meets_the_range(value, error, inside):
-    assert summary({0: 0.2, 1: 0.8}, Reading(value, error))["inside"] is inside
-    assert summary({}, Reading(value, error))["inside"] is None
+    assert Spread.of({0: 0.2, 1: 0.8}, Reading(value, error)).inside is inside
+    assert Spread.of({}, Reading(value, error)).inside is None
 
 
 # One more seed -----------------------------------------------------------------------------------------
 
 
 def cell(inside, n, error=0.01):
-    return {"inside": inside, "n": n, "error": error}
+    return Spread(values={}, inside=inside, n=n, error=error)
 
 
 def test_probability_of_so_few_is_the_sum_over_outcomes():
@@ -117,19 +136,19 @@ def test_probability_of_so_few_is_the_sum_over_outcomes():
             if sum(outcome) <= most
         )
         cells = [cell(index < most, n) for index, n in enumerate(seeds)]
-        assert like_one_more_seed(cells)["p_value"] == pytest.approx(expected, rel=1e-14)
+        assert like_one_more_seed(cells).p_value == pytest.approx(expected, rel=1e-14)
 
 
 def test_one_more_seed_counts_expects_and_bounds():
     cells = [cell(True, 10)] * 7 + [cell(False, 10)] * 3 + [cell(None, 10), cell(None, 0, None)]
     made = like_one_more_seed(cells)
-    assert (made["count"], made["inside"], made["not_compared"]) == (10, 7, 1)
-    assert made["expected"] == pytest.approx(10 * 9 / 11, rel=1e-15)
-    assert made["p_value"] == pytest.approx(stats.binom.cdf(7, 10, 9 / 11), rel=1e-12)
+    assert (made.count, made.inside, made.not_compared) == (10, 7, 1)
+    assert made.expected == pytest.approx(10 * 9 / 11, rel=1e-15)
+    assert made.p_value == pytest.approx(stats.binom.cdf(7, 10, 9 / 11), rel=1e-12)
 
 
 def test_nothing_to_compare_has_no_probability():
-    assert like_one_more_seed([cell(None, 3)])["p_value"] is None
+    assert like_one_more_seed([cell(None, 3)]).p_value is None
 
 
 def test_one_more_seed_is_inside_as_often_as_claimed():
@@ -143,7 +162,7 @@ def test_one_more_seed_is_inside_as_often_as_claimed():
         draws = rng.normal(size=(40_000, 6))
         draws = draws if round_to is None else draws.round(round_to)
         inside = [
-            summary(dict(enumerate(values[:5])), Reading(float(values[5]), 0.0))["inside"] for values in draws
+            Spread.of(dict(enumerate(values[:5])), Reading(float(values[5]), 0.0)).inside for values in draws
         ]
         share, chance = np.mean(inside), 4 / 6
         reach = 5.5 * math.sqrt(chance * (1 - chance) / len(draws))
@@ -153,56 +172,55 @@ def test_one_more_seed_is_inside_as_often_as_claimed():
 
 def test_published_comparison_of_a_section():
     """Seeds at .5 and .6: inside where the reading meets [.5, .6]."""
-    results = built(D_SWEEP, rows_of(D_SWEEP, lambda _, config: 0.5 + 0.1 * config.seed))
-    (section,) = results["sections"]
-    compared = section["published"]
-    assert {name: row["count"] for name, row in compared["by_metric"].items()} == dict.fromkeys(METRICS, 10)
+    results = built(D_SWEEP, lines_of(D_SWEEP, lambda _, config: 0.5 + 0.1 * config.seed))
+    (section,) = results.sections
+    compared = section.published
+    assert {name: row.count for name, row in compared.by_metric.items()} == dict.fromkeys(METRICS, 10)
     # Figure values at d = 10: acc g .510, agreement .511; at 20: .607 ± .011, .612 ± .011; others above.
-    assert [compared["by_metric"][name]["inside"] for name in METRICS] == [0, 2, 1]
-    assert compared["all"]["inside"] == compared["by_sweep"]["d"]["inside"] == 3
-    assert compared["all"]["expected"] == pytest.approx(30 / 3)
-    assert compared["all"]["p_value"] == pytest.approx(stats.binom.cdf(3, 30, 1 / 3), rel=1e-12)
+    assert [compared.by_metric[name].inside for name in METRICS] == [0, 2, 1]
+    assert compared.all.inside == compared.by_sweep["d"].inside == 3
+    assert compared.all.expected == pytest.approx(30 / 3)
+    assert compared.all.p_value == pytest.approx(stats.binom.cdf(3, 30, 1 / 3), rel=1e-12)
 
 
 def test_axis_is_logarithmic_where_values_span_more_than_a_decade():
     part = Part(kind="published", name="msg-a", seeds=1, solver="flow")
-    (section,) = built(part, [])["sections"]
-    logs = {panel["sweep"]: panel["log"] for panel in section["panels"]}
+    (section,) = built(part, []).sections
+    logs = {panel.sweep: panel.log for panel in section.panels}
     assert {sweep for sweep, log in logs.items() if log} == {"N", "m", "T_g"}
     assert len(logs) == 8
 
 
 def test_regime_is_the_mean_over_runs_and_predictions_stand_beside():
-    def columns(config):
+    def columns(_, config):
         free = {"free_f": 0.25 if config.T_f > 5000 else 0.75, "tau_g": None}
         return free | {"predicted_accuracy_g_train": 0.5 + 0.25 * config.seed, "accuracy_g_train": 0.7}
 
-    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
-    for point in built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"]:
-        assert (point["regime"]["free_f"], point["regime"]["tau_g"]) == (0.5, None)
-        assert point["predicted"] == {"acc_f": None, "acc_g": 0.625, "agreement": None}
+    for point in built(D_SWEEP, columns).sections[0].panels[0].points:
+        assert (point.regime["free_f"], point.regime["tau_g"]) == (0.5, None)
+        assert point.predicted == {"acc_f": None, "acc_g": 0.625, "agreement": None}
 
 
 # Failures ----------------------------------------------------------------------------------------------
 
 
 def test_failed_and_missing_runs_are_counted():
-    rows = rows_of(D_SWEEP, lambda point, config: None if point.x == 10 and config.seed else 0.5)
+    rows = lines_of(D_SWEEP, lambda point, config: None if point.x == 10 and config.seed else 0.5)
     gone = config_hash(D_SWEEP.points()[1].configs[0])
     results = built(D_SWEEP, [row for row in rows if row["hash"] != gone])
-    assert results["totals"] == {"configurations": 80, "done": 75, "failed": 4, "missing": 1}
-    first, second = results["sections"][0]["panels"][0]["points"][:2]
-    assert (first["failed"], first["missing"], first["metrics"]["acc_f"]["n"]) == (4, 0, 1)
-    assert (second["failed"], second["missing"], second["metrics"]["acc_f"]["n"]) == (0, 1, 2)
-    (line,) = [c for c in claims(results) if c.statement == "Runs without a result"]
+    assert results.totals == Totals(configurations=80, done=75, failed=4, missing=1)
+    first, second = results.sections[0].panels[0].points[:2]
+    assert (first.totals.failed, first.totals.missing, first.metrics["acc_f"].n) == (4, 0, 1)
+    assert (second.totals.failed, second.totals.missing, second.metrics["acc_f"].n) == (0, 1, 2)
+    (line,) = [c for c in results.claims if c.statement == "Runs without a result"]
     assert line.measured == "4 failed, 1 missing, of 80"
 
 
 def test_all_failed_is_a_result():
-    results = built(D_SWEEP, rows_of(D_SWEEP, lambda *_: None))
-    json.dumps(results, allow_nan=False)
-    assert results["sections"][0]["published"]["all"]["p_value"] is None
-    assert [row.statement for row in claims(results)] == ["Runs without a result"]
+    results = built(D_SWEEP, lines_of(D_SWEEP, lambda *_: None))
+    to_json(to_builtins(results, str_keys=True))
+    assert results.sections[0].published.all.p_value is None
+    assert [row.statement for row in results.claims] == ["Runs without a result"]
 
 
 # Predictions -------------------------------------------------------------------------------------------
@@ -211,11 +229,11 @@ def test_all_failed_is_a_result():
 def test_comparison_is_pearson_and_mean_absolute_error():
     rng = np.random.default_rng(2)
     predicted, measured = rng.uniform(size=(2, 30))
-    made = comparison(predicted, measured)
-    assert made["n"] == 30
-    assert made["correlation"] == pytest.approx(stats.pearsonr(predicted, measured).statistic, rel=1e-12)
-    assert made["mean_error"] == pytest.approx(np.abs(predicted - measured).mean(), rel=1e-15)
-    assert sum(count for *_, count in made["scatter"]) == 30
+    made = comparison(list(zip(predicted, measured, strict=True)))
+    assert made.n == 30
+    assert made.correlation == pytest.approx(stats.pearsonr(predicted, measured).statistic, rel=1e-12)
+    assert made.mean_error == pytest.approx(np.abs(predicted - measured).mean(), rel=1e-15)
+    assert sum(count for *_, count in made.scatter) == 30
 
 
 @pytest.mark.parametrize(
@@ -228,14 +246,14 @@ def test_comparison_is_pearson_and_mean_absolute_error():
     ],
 )
 def test_correlation_of_too_little_is_unknown(predicted, measured, mean_error):
-    made = comparison(np.array(predicted, dtype=float), np.array(measured, dtype=float))
-    assert made["correlation"] is None
-    assert made["mean_error"] == (None if mean_error is None else pytest.approx(mean_error))
+    made = comparison(list(zip(predicted, measured, strict=True)))
+    assert made.correlation is None
+    assert made.mean_error == (None if mean_error is None else pytest.approx(mean_error))
 
 
 def test_scatter_puts_runs_together_that_fall_together():
-    made = comparison(np.array([0.501, 0.5, 0.8]), np.array([0.702, 0.698, 0.9]))
-    assert made["scatter"] == [[0.5, 0.7, 2], [0.8, 0.9, 1]]
+    made = comparison([(0.501, 0.702), (0.5, 0.698), (0.8, 0.9)])
+    assert made.scatter == ((0.5, 0.7, 2), (0.8, 0.9, 1))
 
 
 def test_runs_without_a_prediction_do_not_count():
@@ -249,12 +267,12 @@ def test_runs_without_a_prediction_do_not_count():
         {"agreement_test": 0.1},
     ]
     results = built(part, [row_of(c, **values) for c, values in zip(configs, columns, strict=True)])
-    (chosen,) = results["sections"][0]["explained"]
-    found = {row["name"]: row for row in chosen["predictions"]}
-    assert chosen["runs"] == "all runs"
-    assert found["agreement, wide limit"]["n"] == 3
-    assert found["agreement, wide limit"]["mean_error"] == pytest.approx(0.2 / 3)
-    assert found["accuracy of g, two-number rule"]["n"] == 0
+    (chosen,) = results.sections[0].explained
+    found = {row.name: row for row in chosen.predictions}
+    assert chosen.runs == "all runs"
+    assert found["agreement, wide limit"].n == 3
+    assert found["agreement, wide limit"].mean_error == pytest.approx(0.2 / 3)
+    assert found["accuracy of g, two-number rule"].n == 0
 
 
 def test_a_point_shows_the_first_prediction_there_is():
@@ -266,9 +284,9 @@ def test_a_point_shows_the_first_prediction_there_is():
         {"predicted_agreement_test": 0.7},
     ]
     rows = [row_of(c, agreement_test=0.5, **values) for c, values in zip(configs, columns, strict=False)]
-    points = built(part, rows)["sections"][0]["panels"][0]["points"]
-    assert [point["predicted"]["agreement"] for point in points[:3]] == [0.9, 0.8, 0.7]
-    assert [point["predicted_by"]["agreement"] for point in points[:3]] == [
+    points = built(part, rows).sections[0].panels[0].points
+    assert [point.predicted["agreement"] for point in points[:3]] == [0.9, 0.8, 0.7]
+    assert [point.predicted_by["agreement"] for point in points[:3]] == [
         "two_point_agreement_test",
         "lazy_agreement_test",
         "predicted_agreement_test",
@@ -282,8 +300,8 @@ def predicted_of_first_point(columns):
     for index, config in enumerate(c for c in point.configs if c.seed == 0):
         made = row_of(config, **columns[index])
         rows.append(made if columns[index] else made | {"status": "failed"})
-    shown = built(D_SWEEP, rows)["sections"][0]["panels"][0]["points"][0]
-    return shown["predicted"]["acc_g"], shown["predicted_by"]["acc_g"], shown["metrics"]["acc_g"]["mean"]
+    shown = built(D_SWEEP, rows).sections[0].panels[0].points[0]
+    return shown.predicted["acc_g"], shown.predicted_by["acc_g"], shown.metrics["acc_g"].mean
 
 
 def predictions(measured, two_point, lazy):
@@ -320,47 +338,42 @@ def test_failed_runs_have_no_prediction():
 def test_published_cosines_are_compared_and_counted_by_themselves():
     """Seeds at .996 and 1: published .996 or 1 at all d, errors of .006 and .011."""
 
-    def columns(config):
+    def columns(_, config):
         value = 0.996 + 0.004 * config.seed
         return {"cosine_published": value, "cosine_derived": value - 0.5}
 
-    rows = [row_of(config, **columns(config)) for point in D_SWEEP.points() for config in point.configs]
-    (section,) = built(D_SWEEP, rows)["sections"]
-    for point in section["panels"][0]["points"]:
-        cell = point["cosines"]["cosine_published"]
-        reading = cosine_reading("MSG_a", "d", point["x"])
-        assert (cell["published"], cell["error"], cell["n"]) == (reading.value, reading.error, 2)
-        assert (cell["min"], cell["max"], cell["inside"]) == (0.996, 1.0, True)
-    compared = section["published"]
-    assert [compared["cosines"][name]["inside"] for name in COSINES] == [10, 0]
-    assert [compared["cosines"][name]["count"] for name in COSINES] == [10, 10]
+    results = built(D_SWEEP, columns)
+    (section,) = results.sections
+    for point in section.panels[0].points:
+        cell = point.cosines["cosine_published"]
+        reading = cosine_reading("MSG_a", "d", point.x)
+        assert (cell.published, cell.error, cell.n) == (reading.value, reading.error, 2)
+        assert (cell.min, cell.max, cell.inside) == (0.996, 1.0, True)
+    compared = section.published
+    assert [compared.cosines[name].inside for name in COSINES] == [10, 0]
+    assert [compared.cosines[name].count for name in COSINES] == [10, 10]
     read = [cosine_reading("MSG_a", "d", x).value for x in range(10, 101, 10)]
-    assert compared["cosine_difference"]["cosine_published"] == pytest.approx(0.998 - np.mean(read))
-    assert compared["all"]["count"] == 0
-    (line,) = [c for c in claims(built(D_SWEEP, rows)) if c.statement.startswith("Published cosines")]
+    assert compared.cosine_difference["cosine_published"] == pytest.approx(0.998 - np.mean(read))
+    assert compared.all.count == 0
+    (line,) = [c for c in results.claims if c.statement.startswith("Published cosines")]
     assert line.measured.startswith("10 of 10 (mean difference ")
 
 
 def test_cosines_elsewhere_have_nothing_beside_them():
     part = Part(kind="published", name="msg-a", seeds=1, sweeps=("N",), solver="flow")
-    rows = [row_of(config, cosine_published=0.5) for point in part.points() for config in point.configs]
-    (section,) = built(part, rows)["sections"]
-    cells = [point["cosines"]["cosine_published"] for point in section["panels"][0]["points"]]
-    assert {(cell["mean"], cell["published"]) for cell in cells} == {(0.5, None)}
-    assert section["published"]["cosines"]["cosine_published"]["count"] == 0
-    assert section["published"]["cosine_difference"]["cosine_published"] is None
+    (section,) = built(part, lambda *_: {"cosine_published": 0.5}).sections
+    cells = [point.cosines["cosine_published"] for point in section.panels[0].points]
+    assert {(cell.mean, cell.published) for cell in cells} == {(0.5, None)}
+    assert section.published.cosines["cosine_published"].count == 0
+    assert section.published.cosine_difference["cosine_published"] is None
 
 
 def test_simple_runs_of_msg_a_are_77_a_seed_and_58_with_long_training():
     """Learning rates 1, m ≥ 30, N ≥ 100, identity loss: d 10, N 18, ε 10, m 16, γ 4; T_g 19 are shorter."""
     part = Part(kind="published", name="msg-a", seeds=1, solver="flow")
-    rows = {}
-    for point in part.points():
-        for config in point.configs:
-            made = row_of(config, two_point_accuracy_g_train=0.5, accuracy_g_train=0.6, agreement_test=1.0)
-            rows[made["hash"]] = made
-    explained = built(part, list(rows.values()))["sections"][0]["explained"]
-    counts = {chosen["runs"]: chosen["predictions"][0]["n"] for chosen in explained}
+    record = {"two_point_accuracy_g_train": 0.5, "accuracy_g_train": 0.6, "agreement_test": 1.0}
+    explained = built(part, lambda *_: record).sections[0].explained
+    counts = {chosen.runs: chosen.predictions[0].n for chosen in explained}
     simple = "identity loss, learning rates 1, m ≥ 30, N ≥ 100"
     assert counts == {
         "all runs": 460,
@@ -384,25 +397,26 @@ def reach_of(agreements):
         for config in point.configs
         for value in [agreements[config.seed][index]]
     ]
-    return built(part, rows)["sections"][0]["panels"][0]["reach"]
+    results = built(part, rows)
+    (line,) = [c for c in results.claims if "agreement is at least 0.9" in c.statement]
+    return results.sections[0].panels[0].reach.seeds, line.measured, line.rule
 
 
 def test_reach_is_where_agreement_stays_high():
-    made = reach_of(
+    found = reach_of(
         [[0.5, 0.8, 0.9, 0.95, 1.0], [0.95, 0.5, 0.6, 0.9, 1.0], [0.9] * 5, [0.9, 0.9, 0.9, 0.9, 0.89]]
     )
-    assert made["seeds"] == {"0": 2.0, "1": 5.0, "2": 0.5, "3": None}
-    assert (made["reached"], made["n"], made["min"], made["median"], made["max"]) == (3, 4, 0.5, 3.5, None)
+    assert found[:2] == ({0: 2.0, 1: 5.0, 2: 0.5, 3: None}, "reached by 3 of 4 seeds; smallest 0.5")
+    assert (
+        reach_of([[0.5, 0.9, 0.9, 0.9, 1.0], [0.9] * 5])[1]
+        == "median 0.75, 0.5 to 1; reached by 2 of 2 seeds"
+    )
 
 
 def test_reach_of_seeds_that_lack_a_run_is_unknown():
-    made = reach_of([[0.5, None, 0.9, 0.95, 1.0], [0.9] * 5])
-    assert (made["seeds"], made["incomplete"]) == ({"1": 0.5}, 1)
-
-
-def test_reach_that_most_seeds_never_get_to_has_no_median():
-    made = reach_of([[0.5] * 5, [0.9] * 5, [0.4] * 5])
-    assert (made["reached"], made["median"], made["min"]) == (1, None, 0.5)
+    seeds, _, rule = reach_of([[0.5, None, 0.9, 0.95, 1.0], [0.9] * 5])
+    assert seeds == {1: 0.5}
+    assert rule.endswith("; 1 seed without a run")
 
 
 # Other plans -------------------------------------------------------------------------------------------
@@ -430,10 +444,10 @@ def test_plain_plan_has_a_panel_for_each_axis_and_combination_of_others():
 
 def test_panels_have_a_limit_that_is_told():
     made = plan(BASE, {"T_f": [float(T) for T in range(1, 21)], "T_g": [1.0, 2.0, 3.0, 4.0, 5.0]})
-    results = build(made, [], [], provenance=PROVENANCE)
-    (section,) = results["sections"]
-    assert len(section["panels"]) == MOST_PANELS
-    assert section["panels_left_out"] == 20 + 5 - MOST_PANELS
+    results = build(made, {}, [])
+    (section,) = results.sections
+    assert len(section.panels) == MOST_PANELS
+    assert section.panels_left_out == 20 + 5 - MOST_PANELS
 
 
 def test_single_configuration_is_a_panel_of_one_point():
@@ -444,40 +458,18 @@ def test_single_configuration_is_a_panel_of_one_point():
 
 
 def test_what_a_part_shows_is_not_shown_again():
-    mine = plan_of(D_SWEEP.points())
+    mine = plan_of_configs(WIDE, D_SWEEP.configs())
     extra = Block(base=fields_of(BASE), axes=(Axis(fields=("width",), values=((7,), (8,))),))
-    alone = build(mine, [], [D_SWEEP], provenance=PROVENANCE)
-    both = build(Plan(blocks=(*mine.blocks, extra)), [], [D_SWEEP], provenance=PROVENANCE)
-    assert len(alone["sections"]) == 1
-    assert [section["title"] for section in both["sections"]][1:] == ["Other configurations of the plan"]
-    assert [panel["sweep"] for panel in both["sections"][1]["panels"]] == ["block 2: width"]
+    alone = build(mine, {}, [D_SWEEP])
+    both = build(Plan(blocks=(*mine.blocks, extra)), {}, [D_SWEEP])
+    assert len(alone.sections) == 1
+    assert [section.title for section in both.sections][1:] == ["Other configurations of the plan"]
+    assert [panel.sweep for panel in both.sections[1].panels] == ["block 2: width"]
 
 
 def test_results_are_plain_json_and_a_function_of_rows_in_any_order():
-    rows = rows_of(D_SWEEP, lambda _, config: 0.5 + 0.1 * config.seed)
-    first = json.dumps(built(D_SWEEP, rows), allow_nan=False)
-    assert json.dumps(built(D_SWEEP, rows[::-1]), allow_nan=False) == first
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"kind": "block", "name": "msg-a"}, "kind must be one of published, study"),
-        ({"kind": "published", "name": "width"}, "block must be one of"),
-        ({"kind": "study", "name": "msg-a"}, "study must be one of"),
-        ({"kind": "study", "name": "lazy", "seeds": 0}, "seeds must be >= 1, got 0"),
-        ({"kind": "study", "name": "lazy", "sweeps": ()}, "sweeps must be names of sweeps"),
-        ({"kind": "published", "name": "msg-a", "size": "tiny"}, "size must be one of"),
-    ],
-)
-def test_part_rejects(fields, message):
-    with pytest.raises(ValueError, match=message):
-        Part(**fields)
-
-
-def test_parts_are_written_and_read():
-    for part in (D_SWEEP, Part(kind="study", name="lazy"), Part(kind="published", name="g-b", balanced=True)):
-        assert Part.from_json(json.loads(json.dumps(part.to_json()))) == part
+    rows = lines_of(D_SWEEP, lambda _, config: 0.5 + 0.1 * config.seed)
+    assert built(D_SWEEP, rows[::-1]) == built(D_SWEEP, rows)
 
 
 def test_titles_tell_parts_apart():
@@ -487,7 +479,3 @@ def test_titles_tell_parts_apart():
     }
     assert len(titles) == 4
     assert "Published block msg-a, gradient flow" in titles
-
-
-def test_points_of_a_part_are_those_of_its_block():
-    assert D_SWEEP.points() == points("msg-a", solver="flow", seeds=2, sweeps=["d"])

@@ -4,31 +4,19 @@ from collections import Counter
 
 import pytest
 
-from empirics.published import plan_of
-from empirics.wide import config_hash, fields_of
-from reports.claims import claims_of_sweeps as claims
-from reports.claims.sweeps.criterion import RULE_RUNS
-from reports.sweeps.explained import criterion, shown
-from reports.sweeps.parts import Part
-from reports.sweeps.reproduction import build
+from empirics.campaigns.wide import Part
+from reports.claims.sweeps.explained import RULE_RUNS, criterion_of
+from reports.claims.sweeps.rows import Explained, Prediction, Section
+from tests.test_reports.made_up_sweeps import built as everything
 
 WHOLE = Part(kind="published", name="msg-a", seeds=1, solver="flow")
 
 
 def built(part, columns):
     """Return the section of a part; `columns` gives those of a run by index and configuration."""
-    rows = {}
-    for point in part.points():
-        for config in point.configs:
-            name = config_hash(config)
-            if name not in rows:
-                rows[name] = {"hash": name, "status": "done", **fields_of(config)} | columns(
-                    len(rows), config
-                )
-    results = build(
-        plan_of(part.points()), rows.values(), [part], provenance={"device": "cpu", "versions": []}
-    )
-    return results["sections"][0], claims(results)
+    index = {config: place for place, config in enumerate(_configs(part))}
+    results = everything(part, lambda _, config: columns(index[config], config))
+    return results.sections[0], results.claims
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +33,14 @@ def flattering():
 
 def test_shown_set_is_the_widest_with_identity_loss(flattering):
     section, said = flattering
-    chosen = section["explained"][section["explained_shown"]]
-    assert (chosen["runs"], chosen["total"]) == ("identity loss", 424)
-    first = chosen["predictions"][0]
-    assert first["n"] == 424
-    assert first["mean_error"] > 0.1
+    chosen = section.shown
+    assert (chosen.runs, chosen.total) == ("identity loss", 424)
+    first = chosen.predictions[0]
+    assert first.n == 424
+    assert first.mean_error > 0.1
     statement = "Predicted accuracy of g, two samples (g trained on two points)"
     (line,) = [c for c in said if c.statement == statement]
-    assert line.measured.startswith(f"mean absolute error {first['mean_error']:.3g}, ")
+    assert line.measured.startswith(f"mean absolute error {first.mean_error:.3g}, ")
     assert "424 runs; of the subset mean absolute error " in line.measured
     assert line.rule == f"run by run; identity loss; subset: {RULE_RUNS}"
 
@@ -66,7 +54,7 @@ def test_runs_with_identity_loss_are_shown_by_how_lazy_they_are():
         return {"accuracy_g_train": 0.5, "lazy_accuracy_g_train": 0.5, "tau_f": tau_f, "tau_g": tau_g}
 
     section, _ = built(WHOLE, columns)
-    sets = {one["runs"]: one["total"] for one in section["explained"]}
+    sets = {one.runs: one.total for one in section.explained}
     of_rates = Counter(index % 5 for index, config in enumerate(_configs(WHOLE)) if config.loss == "identity")
     assert sum(of_rates.values()) == sets["identity loss"]
     for index, label in enumerate(["τ ≤ 0.1", "0.1 < τ ≤ 1", "1 < τ ≤ 10", "τ > 10"]):
@@ -75,24 +63,27 @@ def test_runs_with_identity_loss_are_shown_by_how_lazy_they_are():
 
 def _configs(part):
     """Return the configurations of a part in the order of `built`."""
-    return list({config_hash(c): c for point in part.points() for c in point.configs}.values())
+    return list(dict.fromkeys(config for point in part.points() for config in point.configs))
 
 
 def test_sets_without_a_prediction_are_passed_over():
-    row = {"name": "x", "n": 0}
-    assert shown([{"predictions": [row]}, {"predictions": [row | {"n": 3}]}]) == 1
-    assert shown([{"predictions": [row]}]) == 0
+    none, some = (Explained(runs="", total=3, predictions=(Prediction(name="x", n=n),)) for n in (0, 3))
+    assert Section(title="", panels=(), explained=(none, some)).shown is some
+    assert Section(title="", panels=(), explained=(none,)).shown is none
 
 
 def verdicts(part, seeds=10, **quality):
     """Return the verdicts of a predictor with `quality` in the mean over seeds that differ by 1e-4."""
-    row = {"n": 77, "trained": False, "correlation": 0.998, "mean_error": 0.004} | quality
-    both = row["correlation"], row["mean_error"]
+    made = {"n": 77, "correlation": 0.998, "mean_error": 0.004} | quality
     steps = [1e-4 * (seed - (seeds - 1) / 2) / seeds for seed in range(seeds)]
-    row["seeds"] = {str(i): [None if v is None else v + s for v in both] for i, s in enumerate(steps)}
+    both = made["correlation"], made["mean_error"]
+    of_seeds = {i: tuple(None if v is None else v + s for v in both) for i, s in enumerate(steps)}
     names = "accuracy of g, wide limit", "agreement, rule"
-    sets = [{"runs": RULE_RUNS, "total": 77, "predictions": [row | {"name": name} for name in names]}]
-    return [made["verdict"] for made in criterion(part, sets)["rows"]]
+    rows = tuple(Prediction(name=name, seeds=of_seeds, **made) for name in names)
+    return [
+        row.verdict
+        for row in criterion_of(part, [Explained(runs=RULE_RUNS, total=77, predictions=rows)]).predictions
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,12 +114,12 @@ def test_each_seed_has_its_own_correlation_and_error():
         return {"accuracy_g_train": measured, "lazy_accuracy_g_train": 1.1 - measured if wrong else measured}
 
     section, _ = built(part, columns)
-    (row,) = [one for one in section["explained"][0]["predictions"] if one["name"].endswith("initial weights")
-              and one["n"]]  # fmt: skip
-    assert {seed: one[0] for seed, one in row["seeds"].items()} == pytest.approx({"0": 1, "1": -1, "2": 1})
-    errors = [error for _, error in row["seeds"].values()]
+    (row,) = [one for one in section.explained[0].predictions if one.name.endswith("initial weights")
+              and one.n]  # fmt: skip
+    assert {seed: one[0] for seed, one in row.seeds.items()} == pytest.approx({0: 1, 1: -1, 2: 1})
+    errors = [error for _, error in row.seeds.values()]
     assert errors[::2] == [0, 0]
-    assert row["mean_error"] == pytest.approx(errors[1] / 3)
+    assert row.mean_error == pytest.approx(errors[1] / 3)
 
 
 def test_criterion_is_unknown_without_all_sweeps():
@@ -142,8 +133,8 @@ def test_criterion_of_other_parts():
     """Image blocks have no learning rate 1: all their runs with identity loss; studies have no criterion."""
     digits = Part(kind="published", name="mnist-a", seeds=1, size="small", sweeps=("eps",), solver="flow")
     section, _ = built(digits, lambda *_: {"accuracy_g_train": 0.5, "lazy_accuracy_g_train": 0.5})
-    assert (section["criterion"]["runs"], section["criterion"]["total"]) == ("all runs", 44)
-    assert criterion(Part(kind="study", name="lazy"), []) is None
+    assert (section.criterion.runs, section.criterion.total) == ("all runs", 44)
+    assert criterion_of(Part(kind="study", name="lazy"), []) is None
 
 
 def of_criterion(said):
@@ -168,7 +159,7 @@ def test_criterion_is_about_predictions_without_training_first():
         return dict.fromkeys(right, measured) | dict.fromkeys(wrong, 0.9)
 
     section, said = built(WHOLE, columns)
-    assert [row["trained"] for row in section["criterion"]["rows"]] == [False, False, True, True]
+    assert [row.trained for row in section.criterion.predictions] == [False, False, True, True]
     few = "(not decided: 1 seed; 9 are asked for)"
     constant = "(not decided: a value is missing or not finite; not decided: 1 seed; 9 are asked for)"
     assert of_criterion(said).measured == (

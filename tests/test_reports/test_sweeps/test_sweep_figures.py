@@ -1,18 +1,15 @@
 """Cosines, trends and the criterion on the page of a sweep, from its JSON value."""
 
-import copy
-from dataclasses import asdict
-
 import html5lib
 import pytest
+from msgspec.structs import replace
 
-from empirics.published import METRICS, cosine_reading, plan_of
-from empirics.wide import config_hash, fields_of
-from reports.claims import claims_of_sweeps as claims
+from empirics.campaigns import Reading
+from empirics.campaigns.wide import METRICS, Part, cosine_reading
+from reports.statistics import Spread
 from reports.sweeps.figures import cosine_figure
-from reports.sweeps.page import render
-from reports.sweeps.parts import Part
-from reports.sweeps.reproduction import build
+from reports.sweeps.page import page_of
+from tests.test_reports.made_up_sweeps import built
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 PART = Part(kind="published", name="msg-a", seeds=10, sweeps=("T_f", "slope"), solver="flow")
@@ -21,26 +18,21 @@ PART = Part(kind="published", name="msg-a", seeds=10, sweeps=("T_f", "slope"), s
 @pytest.fixture(scope="module")
 def results():
     """Agreement rises with T_f, and falls with the slope; cosines near those published."""
-    rows = {}
-    for point in PART.points():
-        for config in point.configs:
-            rising = 0.5 + (config.T_f - config.negative_slope * 4e5) / 1e6
-            record = dict.fromkeys(METRICS.values(), rising) | {"cosine_derived": 0.5}
-            reading = cosine_reading("MSG_a", point.sweep, point.x)
-            if reading is not None:
-                record["cosine_published"] = reading.value + (0.02 * config.seed - 0.05)
-            record |= {"two_point_accuracy_g_train": rising}
-            name = config_hash(config)
-            rows.setdefault(name, {"hash": name, "status": "done", **fields_of(config), **record})
-    provenance = {"device": "cpu", "versions": []}
-    made = build(plan_of(PART.points()), rows.values(), [PART], provenance=provenance)
-    return {**made, "claims": list(map(asdict, claims(made)))}
+
+    def columns(point, config):
+        rising = 0.5 + (config.T_f - config.negative_slope * 4e5) / 1e6
+        reading = cosine_reading("MSG_a", point.sweep, point.x)
+        cosine = {} if reading is None else {"cosine_published": reading.value + 0.02 * config.seed - 0.05}
+        known = dict.fromkeys(METRICS.values(), rising) | {"two_point_accuracy_g_train": rising}
+        return known | {"cosine_derived": 0.5} | cosine
+
+    return built(PART, columns)
 
 
 @pytest.fixture(scope="module")
 def tables(results):
     parser = html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree"))
-    page = parser.parse(render(results))
+    page = parser.parse(page_of(results).html())
     found = {}
     for table in page.iter(f"{HTML}table"):
         rows = [
@@ -51,7 +43,7 @@ def tables(results):
 
 
 def panel(results, sweep):
-    (found,) = [one for one in results["sections"][0]["panels"] if one["sweep"] == sweep]
+    (found,) = [one for one in results.sections[0].panels if one.sweep == sweep]
     return found
 
 
@@ -64,10 +56,10 @@ def test_cosine_figure_has_both_directions_and_the_published_values(results):
 
 def test_no_cosine_figure_without_published_or_measured_cosines(results):
     assert cosine_figure(panel(results, "slope"), "key") is None
-    unknown = copy.deepcopy(panel(results, "T_f"))
-    for point in unknown["points"]:
-        point["cosines"]["cosine_published"] |= {"mean": None, "min": None, "max": None}
-    assert cosine_figure(unknown, "key") is None
+    known = panel(results, "T_f")
+    read = Spread.of({}, Reading(0.5, 0.1))
+    points = tuple(replace(p, cosines=dict.fromkeys(p.cosines, read)) for p in known.points)
+    assert cosine_figure(replace(known, points=points), "key") is None
 
 
 def test_table_of_cosines_has_the_published_values(tables):
@@ -85,10 +77,10 @@ def test_table_of_trends_has_a_verdict_for_each_row(tables, results):
     assert rows["T_f", "agreement"][2:6] == ["nothing stated", "1", "10", "10, 0"]
     assert rows["slope", "agreement"][2:6] == ["nothing stated", "−1", "10", "0, 10"]
     assert {(row[6], row[8]) for row in rows.values()} == {("unknown", "not decided: nothing expected")}
-    assert not [c for c in results["claims"] if c["statement"].startswith("Agreement rises")]
+    assert not [c for c in results.claims if c.statement.startswith("Agreement rises")]
 
 
 def test_criterion_says_that_sweeps_are_missing(results):
-    page = render(results)
+    page = page_of(results).html()
     assert "not decided: not all sweeps of the block are here" in page
     assert "two samples (g trained on two points): unknown" in page

@@ -9,20 +9,21 @@ import shutil
 import subprocess
 import sys
 import types
-from dataclasses import replace
 from importlib import resources
 
 import html5lib
 import pytest
+from msgspec import convert, structs
 
+from empirics.campaigns import readings
+from empirics.campaigns.wide import METRICS, Part
 from empirics.data import images
 from empirics.data.idx import FILES
-from empirics.published import METRICS, readings
 from empirics.sweep.outcome import Outcome
-from empirics.sweep.store import DamagedError
+from empirics.sweep.store import ResultFolder
+from reports.claims.sweeps.rows import SweepResults
 from reports.cli import main
-from reports.sweeps.page import PARTS, read_parts, render, write_page
-from reports.sweeps.parts import Part
+from reports.sweeps.page import page_of, read_parts, write_page
 
 SERIAL = ["--executor", "serial"]
 T_F = ["sweep", "--published", "msg-a", "--sweeps", "T_f", "--seeds", "2", "--solver", "flow", *SERIAL]
@@ -85,7 +86,7 @@ def test_published_block_becomes_results_and_a_page(families, out, capsys):
     assert [point["x"] for point in panel["points"]] == list(range(1, 11))
     assert results["totals"] == {"configurations": 40, "done": 40, "failed": 0, "missing": 0}
     for point in panel["points"]:
-        assert point["runs"] == 4
+        assert point["totals"]["configurations"] == 4
         for series, cell in point["metrics"].items():
             reading = readings()["MSG_a", "T_f", point["x"], series]
             assert (cell["published"], cell["error"]) == (reading.value, reading.error)
@@ -93,7 +94,7 @@ def test_published_block_becomes_results_and_a_page(families, out, capsys):
 
 def test_finished_folder_is_rebuilt_to_the_same_bytes(families, out, capsys):
     assert main([*T_F, "--out", str(out)]) == 0
-    written = {name: (out / name).read_bytes() for name in ("report.html", "report.json", PARTS)}
+    written = {name: (out / name).read_bytes() for name in ("report.html", "report.json", "plan.json")}
     (out / "report.html").unlink()
     assert main(["sweep", *SERIAL, "--out", str(out)]) == 0
     capsys.readouterr()
@@ -167,27 +168,27 @@ def test_solver_of_a_published_block(families, out, capsys, flags, solver):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--published", "msg-c"], "block must be one of msg-a"),
-        (["--published", "msg-a", "--sweeps", "q"], "sweep must be one of d, "),
+        (["--published", "msg-c"], 'Invalid value "msg-c" for --published. Choose from: "msg-a"'),
+        (["--published", "msg-a", "--sweeps", "q"], "sweeps must be one of d, "),
         (
             ["--published", "msg-a", "--size", "tiny"],
             'Invalid value "tiny" for --size. Choose from: "full", "small".',
         ),
         (
             ["--published", "msg-a", "--solver", "adam"],
-            "solver must be one of flow, gd, gd-momentum, got 'adam'",
+            'Invalid value "adam" for --solver. Choose from: "flow", "gd", "gd-momentum".',
         ),
         (["--published", "msg-a", "--solver", "gd-momentum"], "its gd has momentum .9 already"),
         (["--published", "msg-a", "--seeds", "0"], "seeds must be >= 1, got 0"),
         (["--published", "msg-a", "--study", "lazy"], "sweep must be one of --published, --study"),
         (["--study", "lazy", "--axis", "width=3"], "sweep must be one of --published, --study"),
         (["plan.toml", "--study", "lazy"], "sweep must be one of --published, --study"),
-        (["--study", "lazy", "--solver", "flow"], "--solver must be left out with --study"),
-        (["--study", "lazy", "--balanced"], "--balanced must be left out with --study"),
-        (["--study", "depth"], "study must be one of dimension"),
+        (["--study", "lazy", "--solver", "flow"], "--solver must come with --published or --data or"),
+        (["--study", "lazy", "--balanced"], "--balanced must come with --published"),
+        (["--study", "depth"], 'Invalid value "depth" for --study. Choose from: "dimension"'),
         (["--sweeps", "d"], "--sweeps must come with --published or --study"),
         (["--size", "small"], "--size must come with --published"),
-        (["plan.toml", "--solver", "gd"], "leave --solver out"),
+        (["plan.toml", "--solver", "gd"], "--solver must come with --published or --data"),
         ([*FIELDS[1:], "--set", "solver=gd", "--solver", "flow"], "each field once, got 'solver=gd'"),
     ],
 )
@@ -196,27 +197,35 @@ def test_bad_input_is_one_line(families, out, capsys, arguments, message):
     said = capsys.readouterr().err
     assert message in said
     assert len(said.splitlines()) == 1
-    assert not (out / PARTS).exists()
+    assert not out.exists()
 
 
-def test_damaged_parts_are_told(families, out, capsys):
+@pytest.mark.parametrize(
+    ("about", "what"),
+    [
+        (None, "got one of an older version"),  # with a parts.json
+        ({"kind": "study", "name": "lazy"}, "got one of an older version"),
+        ({"parts": [{"kind": "study"}]}, "plan.json is not what was written"),
+        ({"parts": [{"kind": "study", "name": "q"}]}, "plan.json is not what was written"),
+        ({"parts": [{"kind": "study", "name": "lazy", "depth": 2}]}, "plan.json is not what was written"),
+    ],
+)
+def test_folder_that_says_otherwise_what_it_holds_is_told(families, out, capsys, about, what):
     assert main([*T_F, "--out", str(out)]) == 0
-    for content in (
-        "{",
-        "[]",
-        '{"parts": [{"kind": "study"}]}',
-        '{"parts": [{"kind": "study", "name": "q"}]}',
-    ):
-        (out / PARTS).write_text(content, encoding="utf-8")
-        with pytest.raises(DamagedError, match=f"{PARTS} is not what was written"):
-            read_parts(out)
-    assert main(["sweep", *SERIAL, "--out", str(out)]) == 2
-    assert "give --published or --study again" in capsys.readouterr().err
+    store = ResultFolder(out)
+    store.write_plan({**store.read_plan(), "about": about})
+    (out / "parts.json").write_text('{"parts": []}', encoding="utf-8")
+    for flags in ([], ["--study", "lazy", "--merge"]):
+        capsys.readouterr()
+        assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert what in line
     assert main([*T_F, "--out", str(out)]) == 0
+    assert [part.name for part in read_parts(out)] == ["msg-a"]
 
 
 def test_page_needs_a_sweep(tmp_path):
-    with pytest.raises(ValueError, match="folder must hold a sweep"):
+    with pytest.raises(ValueError, match="folder must hold a plan of wide experiments"):
         write_page(tmp_path)
 
 
@@ -323,7 +332,7 @@ def test_page_is_whole_on_its_own(families, out, capsys):
         assert drawing.get("role") == "img"
         assert len(drawing.get("aria-label")) > 30
         assert text_of(next(figure.iter(f"{HTML}figcaption")))
-    links = [link.get("href") for link in document.iter(f"{HTML}a")]
+    links = [link.get("href") for link in document.iter(f"{HTML}a") if link.get("class") != "csv"]
     assert {link.removeprefix("#") for link in links} <= set(identifiers)
 
 
@@ -356,8 +365,8 @@ def test_text_from_the_plan_is_escaped(families, out, capsys):
     panel = results["sections"][0]["panels"][0]
     long = f"{'folder/' * 30}mine.csv"
     panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", long]
-    page = render(results)
-    assert page.count(long) == 1  # the table; figures have its end
+    page = page_of(convert(results, SweepResults, str_keys=True)).html()
+    assert page.count(long) == 2  # the table and its CSV; figures have its end
     assert page.count(f">…{long[-31:]}<") == 2
     assert "<b>wide" not in page
     assert "<i>x<" not in page
@@ -387,8 +396,10 @@ def test_other_blocks_name_no_other_data(families, out, capsys):
     assert main([*T_F, "--out", str(out)]) == 0
     capsys.readouterr()
     (section,) = numbers(out)["sections"]
-    assert (section["images"], section["stand_in"], section["foreign"]) == ({}, "", False)
+    assert (section["images"], section["stand_in"]) == ({}, "")
     assert "in place of" not in section["title"] + section["question"]
+    page = (out / "report.html").read_text("utf-8")
+    assert "seeds 2; sweeps T_f; solver flow; size full; balanced False" in page
 
 
 def small_idx(side, *, images):
@@ -447,11 +458,12 @@ def test_results_of_other_images_are_not_compared_with_published_values(mnist, f
 
 def test_results_of_the_published_images_are_compared(mnist, families, out, capsys, monkeypatch):
     checksums = tuple(hashlib.sha256((mnist / name).read_bytes()).hexdigest() for name in FILES)
-    monkeypatch.setattr(images, "_MNIST", replace(images._MNIST, unpacked=checksums))
+    known = structs.replace(images.PUBLISHED["mnist"], unpacked=checksums)
+    monkeypatch.setitem(images.PUBLISHED, "mnist", known)
     assert main([*MNIST_A, "--out", str(out)]) == 0
     capsys.readouterr()
     (section,) = numbers(out)["sections"]
-    assert (section["images"], section["foreign"]) == ({"mnist": True}, False)
+    assert section["images"] == {"mnist": True}
     assert section["published"]["all"]["count"] > 0
     body = text_of(parsed(out).find(f"{HTML}body"))
     assert "mnist: the published files (SHA-256)" in body

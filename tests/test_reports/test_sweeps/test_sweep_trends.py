@@ -4,29 +4,18 @@ import pytest
 from scipy import stats
 
 from empirics import ExperimentConfig, ShiftedGaussianData
-from reports.claims.sweeps.trends import expected, trends as claims_of_trends
-from reports.statistics import rank_correlation
-from reports.sweeps.parts import Part
-from reports.sweeps.trends import SERIES, trends
+from empirics.campaigns import Reading
+from empirics.campaigns.wide import Part
+from reports.claims.sweeps.rows import Section
+from reports.claims.sweeps.trends import expected, trends, trends_of
+from reports.statistics import mean, rank_correlation
+from tests.test_reports.made_up_sweeps import panel
 
 MSG = Part(kind="published", name="msg-a", seeds=1, sweeps=("d",))
 
 
-def panel(values, sweep="eps", published=None, series=SERIES):
-    """Return a panel with values[seed][point] for both metrics, or for one."""
-    count = len(values[0])
-    points = []
-    for index in range(count):
-        held = {str(seed): row[index] for seed, row in enumerate(values) if row[index] is not None}
-        cell = {"values": held, "published": None if published is None else published[index]}
-        nothing = cell | {"values": {}}
-        metrics = {name: cell if name in series else nothing for name in SERIES}
-        points.append({"x": index, "metrics": metrics})
-    return {"sweep": sweep, "points": points}
-
-
 def rows(*panels, part=MSG):
-    return trends(part, panels)["rows"]
+    return trends_of(part, panels)
 
 
 RISING = [[0.5, 0.6, 0.7, 0.8, 0.9]] * 10
@@ -35,7 +24,7 @@ RISING = [[0.5, 0.6, 0.7, 0.8, 0.9]] * 10
 def verdict(values, sweep="eps"):
     """Return the verdict on agreement, and what decided it."""
     row = rows(panel(values, sweep))[0]
-    return row["verdict"], row["decision"]
+    return row.verdict, row.decision
 
 
 def test_rising_holds_and_falling_fails():
@@ -47,7 +36,7 @@ def test_rising_holds_and_falling_fails():
     falling = [row[::-1] for row in RISING]
     alarm = "excluded, false alarm 0.001: a share of falling seeds of 0.25 or less"
     assert verdict(falling) == ("fails", alarm)
-    assert [row["mean"] for row in rows(panel(falling))] == [pytest.approx(-1)] * 2
+    assert [mean(list(row.correlations.values())) for row in rows(panel(falling))] == [pytest.approx(-1)] * 2
 
 
 def test_verdict_is_that_of_most_seeds_and_not_of_the_mean():
@@ -55,16 +44,16 @@ def test_verdict_is_that_of_most_seeds_and_not_of_the_mean():
     little, much = [0.7, 0.6, 0.9, 0.5, 0.8], [0.9, 0.8, 0.7, 0.6, 0.5]
     assert 0 < rank_correlation(range(5), little) < 0.15
     made = rows(panel([little] * 17 + [much] * 3))[0]
-    assert (made["rising"], made["falling"], made["verdict"]) == (17, 3, "holds")
-    assert made["mean"] < 0
+    assert (sum(r > 0 for r in made.correlations.values()), made.verdict) == (17, "holds")
+    assert mean(list(made.correlations.values())) < 0
 
 
 def test_nothing_is_expected_of_the_accuracy_of_g():
     """The theorem is about agreement."""
     _, g = rows(panel(RISING))
-    assert g["series"] == "acc_g"
-    assert (g["basis"], g["verdict"], g["decision"]) == (None, "unknown", "not decided: nothing expected")
-    assert g["mean"] == pytest.approx(1)
+    assert g.series == "acc_g"
+    assert (g.basis, g.verdict, g.decision) == (None, "unknown", "not decided: nothing expected")
+    assert mean(list(g.correlations.values())) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -87,22 +76,22 @@ def test_unknown_says_why(values, why):
 
 def test_seeds_that_lack_a_point_are_counted():
     made = rows(panel([*RISING, [0.5, None, 0.7, 0.8, 0.9]]))[0]
-    assert (made["n"], made["incomplete"], made["verdict"]) == (10, 1, "holds")
+    assert (len(made.correlations), made.incomplete, made.verdict) == (10, 1, "holds")
     planned = Part(kind="published", name="msg-a", seeds=14, sweeps=("d",))  # four seeds have no value at all
     made = rows(panel(RISING), part=planned)[0]
-    assert (made["n"], made["incomplete"], made["verdict"]) == (10, 4, "unknown")
+    assert (len(made.correlations), made.incomplete, made.verdict) == (10, 4, "unknown")
 
 
 def test_false_alarm_is_shared_by_the_rows_with_an_expectation():
     """Five falling seeds have probability 4⁻⁵ or less where a quarter falls: below .001, above half of it."""
     falling = [row[::-1] for row in RISING[:5]]
-    made = trends(MSG, [panel(falling), panel(RISING, "slope")])
-    assert (made["tested"], made["rows"][0]["verdict"]) == (1, "fails")
-    made = trends(MSG, [panel(falling), panel(RISING, "slope"), panel(RISING, "m")])
-    assert (made["tested"], made["rows"][0]["verdict"]) == (2, "unknown")
-    unstated = [row for row in made["rows"] if row["sweep"] == "slope"]
-    assert {row["verdict"] for row in unstated} == {"unknown"}
-    assert all(row["mean"] == pytest.approx(1) for row in unstated)
+    made = trends_of(MSG, [panel(falling), panel(RISING, "slope")])
+    assert (sum(row.basis is not None for row in made), made[0].verdict) == (1, "fails")
+    made = trends_of(MSG, [panel(falling), panel(RISING, "slope"), panel(RISING, "m")])
+    assert (sum(row.basis is not None for row in made), made[0].verdict) == (2, "unknown")
+    unstated = [row for row in made if row.sweep == "slope"]
+    assert {row.verdict for row in unstated} == {"unknown"}
+    assert all(mean(list(row.correlations.values())) == pytest.approx(1) for row in unstated)
 
 
 def config(**fields):
@@ -114,8 +103,8 @@ def test_what_is_expected():
     g = Part(kind="published", name="g-a", seeds=1, sweeps=("d",))
     assert all(expected(MSG.name, sweep, [config()]) for sweep in ("N", "eps", "eps_logistic", "m"))
     assert expected(MSG.name, "slope", [config()]) is expected(g.name, "d", [config()]) is None
-    assert trends(g, [panel(RISING, "d")])["tested"] == 0
-    assert trends(Part(kind="study", name="lazy"), []) is None
+    assert {row.basis for row in trends_of(g, [panel(RISING, "d")])} == {None}
+    assert trends_of(Part(kind="study", name="lazy"), []) == ()
 
 
 @pytest.mark.parametrize("sweep", ["d", "d_logistic", "T_f", "T_g"])
@@ -127,18 +116,18 @@ def test_nothing_is_expected_where_the_width_condition_becomes_harder(sweep):
     assert expected(MSG.name, sweep, []) is None
     part = Part(kind="published", name="msg-a", seeds=1, sweeps=(sweep,))
     made = rows(panel(RISING, sweep), part=part)[0]  # m = 100, d up to 100, T_f + T_g in thousands
-    assert (made["basis"], made["verdict"]) == (None, "unknown")
+    assert (made.basis, made.verdict) == (None, "unknown")
 
 
 def test_seeds_of_fixed_data_vary_the_networks_only():
     images = Part(kind="published", name="mnist-a", seeds=1, sweeps=("eps",))
-    assert rows(panel(RISING), part=images)[0]["fixed_data"]
+    assert rows(panel(RISING), part=images)[0].fixed_data
     digits = Part(kind="published", name="mnist-a", size="small", seeds=1, sweeps=("eps",))
-    assert not rows(panel(RISING), part=digits)[0]["fixed_data"]  # split with the seed
+    assert not rows(panel(RISING), part=digits)[0].fixed_data  # split with the seed
     msg = Part(kind="published", name="msg-a", seeds=1, sweeps=("eps",))
-    assert not rows(panel(RISING), part=msg)[0]["fixed_data"]
-    found = trends(images, [panel(RISING)])
-    (line,) = claims_of_trends({"trends": found})
+    assert not rows(panel(RISING), part=msg)[0].fixed_data
+    found = trends_of(images, [panel(RISING)])
+    (line,) = trends(Section(title="", panels=(), trends=found))
     assert line.rule.endswith("; seeds vary the networks and targets only, the data are fixed: eps")
 
 
@@ -146,7 +135,7 @@ def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
     gaps = [[0.5, None, 0.7, 0.8, 0.9]] * 10
     falling = [row[::-1] for row in RISING]
     tables = panel(RISING), panel(falling, "m"), panel(gaps, "N"), panel(RISING[:4], "eps_logistic")
-    (line,) = claims_of_trends({"trends": trends(MSG, tables)})
+    (line,) = trends(Section(title="", panels=(), trends=trends_of(MSG, tables)))
     assert line.statement == "Agreement rises where the published conditions become easier to meet"
     assert line.measured == (
         "holds in 1, fails in 1, unknown in 2 of 4 sweeps "
@@ -156,9 +145,9 @@ def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
 
 
 def test_published_trend_is_of_the_values_that_were_read():
-    made = rows(panel(RISING, published=[0.9, None, 0.8, 0.4, 0.5]))[0]
-    assert made["published_n"] == 4
-    assert made["published_correlation"] == pytest.approx(
+    made = rows(panel(RISING, published=[Reading(v, 0.0) for v in (0.9, None, 0.8, 0.4, 0.5)]))[0]
+    assert made.published_n == 4
+    assert made.published_correlation == pytest.approx(
         stats.spearmanr([0, 2, 3, 4], [0.9, 0.8, 0.4, 0.5]).statistic
     )
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
-from reports.claims.sweeps.criterion import RULE_CORRELATION, RULE_ERROR, RULE_RUNS
+from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
+from reports.claims.sweeps.rows import Explained, Prediction
+from reports.claims.sweeps.trends import trends_of
 from reports.judging import FALLING, NO_TREND, judge_rising
-from reports.sweeps.explained import criterion
-from reports.sweeps.parts import Part
-from reports.sweeps.trends import trends
 from reports.verdicts import FALSE_ALARM, MISSED
+from tests.test_reports.made_up_sweeps import panel
 
 WORLDS, MOSTLY, RARE = 100, 0.8, 1e-6
 SEEDS, FEW = 10, 4
@@ -30,19 +31,8 @@ def _trends(kind, rng, seeds):
     for sweep in SWEEPS:
         signs = np.where(rng.random(seeds) < falling, -1.0, 1.0)
         steps = np.sort(rng.random((seeds, 4)), axis=1) * signs[:, None]
-        points = [
-            {
-                "x": x,
-                "metrics": {
-                    "agreement": {"values": values, "published": None},
-                    "acc_g": {"values": {}, "published": None},
-                },
-            }
-            for x in range(4)
-            for values in [{str(seed): steps[seed, x] for seed in range(seeds)}]
-        ]
-        panels.append({"sweep": sweep, "points": points})
-    return [row["verdict"] for row in trends(SMALL, panels)["rows"] if row["series"] == "agreement"]
+        panels.append(panel(steps.tolist(), sweep, series=("agreement",)))
+    return [row.verdict for row in trends_of(SMALL, panels) if row.series == "agreement"]
 
 
 def _criterion(kind, rng, seeds):
@@ -54,11 +44,11 @@ def _criterion(kind, rng, seeds):
     }[kind]
     predictions = []
     for index, (r, e) in enumerate([(correlation, RULE_ERROR / 2), (0.9995, error)]):
-        values = {str(s): [rng.normal(r, 0.0005), rng.normal(e, 0.002)] for s in range(seeds)}
-        row = {"name": f"accuracy of g, {index}", "trained": False, "n": 77, "correlation": r}
-        predictions.append(row | {"mean_error": e, "seeds": values})
-    sets = [{"runs": RULE_RUNS, "total": 77, "predictions": predictions}]
-    return [row["verdict"] for row in criterion(WHOLE, sets)["rows"]]
+        values = {s: (rng.normal(r, 0.0005), rng.normal(e, 0.002)) for s in range(seeds)}
+        name = f"accuracy of g, {index}"
+        predictions.append(Prediction(name=name, n=77, correlation=r, mean_error=e, seeds=values))
+    sets = [Explained(runs=RULE_RUNS, total=77, predictions=tuple(predictions))]
+    return [row.verdict for row in criterion_of(WHOLE, sets).predictions]
 
 
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.

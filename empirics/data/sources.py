@@ -1,0 +1,17 @@
+"""All sources of data, as one type."""
+
+from empirics.data.bundled import BreastCancerData, DigitsData
+from empirics.data.file import FileData
+from empirics.data.gaussian import GaussianData, ShiftedGaussianData
+from empirics.data.images import FashionMnistData, IdxData, MnistData
+
+DataSource = (
+    GaussianData
+    | ShiftedGaussianData
+    | DigitsData
+    | BreastCancerData
+    | FileData
+    | MnistData
+    | FashionMnistData
+    | IdxData
+)

@@ -1,0 +1,132 @@
+"""How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
+from typing import Any, TypeVar
+
+import numpy as np
+from markupsafe import Markup
+
+from reports import text
+from reports._matplotlib import Axes
+from reports.page import Figure, Table
+from reports.runs import Panel, Point
+from reports.statistics import Spread
+from reports.svg import log_x
+
+T = TypeVar("T")
+
+# By page and name: what is said beside numbers.
+SAID: dict[str, dict[str, str]] = tomllib.loads(
+    resources.files("reports").joinpath("templates", "sweeps.toml").read_text(encoding="utf-8")
+)
+
+_MOST_TICKS = 12  # names under an axis that can be read
+_LONGEST_TICK = 32  # letters of one; tables have the whole
+
+
+# Tables ----------------------------------------------------------------------------------------------------
+
+
+def table(
+    rows: Iterable[T], columns: Mapping[str, Callable[[T], str]], *, wide: bool = False, summary: str = ""
+) -> Table:
+    """Return a table with a column for each heading, made of each row."""
+    cells = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
+    return Table(tuple(columns), cells, wide=wide, summary=summary)
+
+
+def spread(cell: Spread) -> str:
+    """Return mean ± deviation, of one value the value."""
+    return text.spread(cell.mean, cell.sd) if cell.n > 1 else text.number(cell.mean)
+
+
+def figure(drawn: str | None, caption: str) -> tuple[Figure, ...]:
+    """Return the drawing with its caption, nothing where nothing is drawn."""
+    return () if drawn is None else (Figure(Markup(drawn), caption),)
+
+
+# Figures ---------------------------------------------------------------------------------------------------
+
+
+def line(
+    axes: Axes,
+    known: Iterable[tuple[float, float | None]],
+    *,
+    color: str,
+    label: str | None = None,
+    stroke: str = "-",
+    single: str = "o",
+    mfc: str | None = None,
+) -> None:
+    """Draw what is known of y against x, a single point by its own marker."""
+    pairs = [(x, y) for x, y in known if y is not None]
+    if pairs:
+        stroke = stroke if len(pairs) > 1 else single
+        axes.plot(*zip(*pairs, strict=True), stroke, color=color, linewidth=1.3, label=label, mfc=mfc)
+
+
+def band(
+    axes: Axes,
+    cells: Sequence[tuple[float, Spread]],
+    *,
+    color: str,
+    label: str,
+    stroke: str = "-",
+    single: str = "o",
+) -> None:
+    """Draw means over seeds with a band of one deviation, and a lighter one from least to largest."""
+    known = [(x, c.mean, c.sd or 0.0, c.min, c.max) for x, c in cells if c.mean is not None]
+    if known:
+        xs, mean, sd, low, high = np.array(known, dtype=float).T
+        axes.fill_between(xs, low, high, color=color, alpha=0.12, linewidth=0)
+        inner = np.maximum(mean - sd, low), np.minimum(mean + sd, high)
+        axes.fill_between(xs, *inner, color=color, alpha=0.22, linewidth=0)
+    line(axes, means(cells), color=color, label=label, stroke=stroke, single=single)
+
+
+def means(cells: Iterable[tuple[float, Spread]]) -> list[tuple[float, float | None]]:
+    """Return x and the mean over seeds."""
+    return [(x, cell.mean) for x, cell in cells]
+
+
+def of_metric(points: Iterable[Point], name: str) -> list[tuple[float, Spread]]:
+    """Return x and the spread of a metric."""
+    return [(point.x, point.metrics[name]) for point in points]
+
+
+def hollow(
+    axes: Axes, cells: Iterable[tuple[float, Spread]], *, color: str, marker: str, label: str | None = None
+) -> bool:
+    """Draw published values with their reading errors; tell whether there are any."""
+    read = [(x, c.published, c.error) for x, c in cells if c.published is not None]
+    if read:
+        xs, values, errors = np.array(read, dtype=float).T
+        style: dict[str, Any] = {"mfc": "none", "markersize": 4, "linewidth": 0.9, "capsize": 1.5}
+        axes.errorbar(xs, values, yerr=errors, fmt=marker, color=color, label=label, **style)
+    return bool(read)
+
+
+def short(name: str) -> str:
+    """Return the end of a long name, as of a file."""
+    return name if len(name) <= _LONGEST_TICK else "…" + name[1 - _LONGEST_TICK :]
+
+
+def finish(axes: Axes, panel: Panel[Any], *, columns: int | None = None) -> None:
+    """Set the x axis, and the legend above the data."""
+    axes.set_xlabel(panel.x_label)
+    if panel.log:
+        log_x(axes)
+    if panel.ticks is not None:
+        shown = range(0, len(panel.ticks), -(-len(panel.ticks) // _MOST_TICKS))
+        axes.set_xticks(shown, [short(panel.ticks[index]) for index in shown], rotation=30, ha="right")
+    handles = axes.get_legend_handles_labels()[0]
+    axes.legend(
+        ncols=columns or (4 if len(handles) <= 4 else 3),
+        fontsize=8.5,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        handlelength=1.5,
+        columnspacing=1.0,
+    )

@@ -1,0 +1,83 @@
+"""Panels of the configurations of a plan that belong to no published block and no study."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec import structs
+
+from empirics.campaigns import Panel, Sweep
+from empirics.config import ExperimentConfig
+from empirics.sweep.plan import Block, Plan, axis_of
+from empirics.wide import config_of
+
+# Each panel is two figures; a page with more is slow to read.
+MOST_PANELS = 24
+
+
+def rest_panels(plan: Plan, wanted: Callable[[ExperimentConfig], bool]) -> tuple[list[Panel], int]:
+    """Return a panel for each axis of a plan and each combination of the other axes.
+
+    Parameters
+    ----------
+    plan : Plan
+    wanted : callable
+        Tells which configurations are to be shown.
+
+    Returns
+    -------
+    panels : list of Panel
+        At most `MOST_PANELS`.
+    left_out : int
+        How many more there would be.
+    """
+    made = [panel for index, block in enumerate(plan.blocks) for panel in _block_panels(block, index, plan)]
+    made = [panel for panel in made if any(wanted(config) for p in panel.points for config in p.configs)]
+    return made[:MOST_PANELS], max(0, len(made) - MOST_PANELS)
+
+
+def _block_panels(block: Block, index: int, plan: Plan) -> Iterator[Panel]:
+    seeds = tuple(axis for axis in block.axes if axis.fields == ("seed",))
+    varied = [axis for axis in block.axes if axis not in seeds]
+    varied = varied or [axis_of("width", [block.base["width"]])]
+    prefix = f"block {index + 1}: " if len(plan.blocks) > 1 else ""
+    for axis in [axis for axis in varied if len(axis.values) > 1] or varied[:1]:
+        others = [other for other in varied if other is not axis]
+        for chosen in itertools.product(*(other.values for other in others)):
+            fixed = {
+                name: value
+                for other, row in zip(others, chosen, strict=True)
+                for name, value in zip(other.fields, row, strict=True)
+            }
+            told = [name for other in others if len(other.values) > 1 for name in other.fields]
+            said = [f"{name} = {_text(fixed[name])}" for name in told]
+            yield _panel(
+                Sweep(
+                    name=f"{prefix}{', '.join(axis.fields)}" + (f" at {', '.join(said)}" if said else ""),
+                    x_label=", ".join(axis.fields),
+                    block=Block(base={**block.base, **fixed}, axes=(axis, *seeds)),
+                )
+            )
+
+
+def _panel(sweep: Sweep) -> Panel:
+    rows = sweep.block.axes[0].values
+    numbers = [row[0] for row in rows if all(_is_number(item) and item == row[0] for item in row)]
+    counted = len(set(numbers)) < len(rows)
+    points = [
+        structs.replace(point, x=float(place if counted else point.x))
+        for place, point in enumerate(sweep.points("plan", config_of))
+    ]
+    ticks = tuple(":".join(_text(item) for item in row) for row in rows) if counted else None
+    points = points if counted else sorted(points, key=lambda point: point.x)
+    return Panel(sweep=sweep.name, x_label=sweep.x_label, points=tuple(points), ticks=ticks)
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return "none"
+    return " vs ".join(map(str, value)) if isinstance(value, (list, tuple)) else f"{value}"

@@ -1,0 +1,59 @@
+"""The files of campaigns: they stand for the configurations that they always stood for."""
+
+import itertools
+
+import pytest
+
+from empirics.campaigns import orthogonal, wide
+from empirics.campaigns.files import SIZES
+from empirics.sweep.store import digest, plain_numbers
+from theory.orthogonal.perturbations import NORMS
+
+# Of all points with the fields of their configurations: another digest is another experiment, whose results
+# are filed under other names.
+DIGESTS = {
+    "msg-a": "07e812dd404e",
+    "msg-b": "e00f8906ba2a",
+    "g-a": "2e73d15f56c0",
+    "g-b": "ec8d2e9f5f42",
+    "mnist-a": "1c89d5ff943f",
+    "mnist-b": "58bf7258d629",
+    "fmnist-a": "3b05cf96ed06",
+    "fmnist-b": "bfb50633d061",
+    "dimension": "e0b8eb5035ff",
+    "perturbation-size": "9354f480c2b2",
+    "width": "aeae7bb167d1",
+    "lazy": "1aa0353d5c98",
+    "training-time": "63b12b0787b6",
+    "L2": "3190360e1096",
+    "Linf": "e601b6b1c5e4",
+    "L0": "d2f33c4254c2",
+    "turning": "0cc846e3842c",
+    "orthogonality": "f0eb9b418a4f",
+}
+PARTS = {
+    name: [
+        wide.Part(kind="published", name=name, seeds=1, solver=solver, size=size, balanced=size == "small")
+        for solver, size in itertools.product(("gd", "flow"), SIZES)
+    ]
+    for name in wide.BLOCKS
+}
+PARTS |= {name: [wide.Part(kind="study", name=name, seeds=2)] for name in wide.STUDIES}
+PARTS |= {
+    name: [
+        orthogonal.Part(kind="published", name=name, seeds=1, scale=scale, rule=rule)
+        for scale, rule in itertools.product((1, 20, 1000), orthogonal.RULES)
+    ]
+    for name in NORMS
+}
+PARTS |= {name: [orthogonal.Part(kind="study", name=name, seeds=2)] for name in orthogonal.STUDIES}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_files_stand_for_the_same_configurations_as_ever(name):
+    said = [
+        [p.sweep, p.series, p.x, [config.to_json() for config in p.configs]]
+        for part in PARTS[name]
+        for p in part.points()
+    ]
+    assert digest(plain_numbers(said))[:12] == DIGESTS[name]

@@ -1,0 +1,170 @@
+"""The published sweeps: readings as in the file, points as published, sizes by the stated rules."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from empirics.campaigns import readings
+from empirics.campaigns.orthogonal import SWEEPS, Part
+from empirics.orthogonal import OrthogonalConfig, run_orthogonal
+from empirics.sweep import records
+from theory.orthogonal.perturbations import NORMS
+
+
+def sweep_of(norm, sweep, *, series="adversarial", seeds=1, scale=1, rule="signal", **options):
+    """Return the points of one series of a published sweep."""
+    part = Part(
+        kind="published", name=norm, sweeps=(sweep,), seeds=seeds, scale=scale, rule=rule, options=options
+    )
+    return [point for point in part.points() if point.series == series]
+
+
+def study(name, seeds=1, **options):
+    return Part(kind="study", name=name, seeds=seeds, options=options).points()
+
+
+def test_readings_are_those_of_the_figures():
+    found = {key: reading for key, reading in readings().items() if key[0].startswith("paperB")}
+    assert len(found) == 2 * 68
+    adversarial, control = "acc_adversarial_on_natural", "acc_noise_baseline"
+    assert found["paperB_L2_uniform", "N_adv", 100.0, adversarial].value == 0.658
+    assert found["paperB_L0_uniform", "d", 10_000.0, adversarial].value == 0.934
+    assert found["paperB_L2_uniform", "d", 1000.0, control].value == 0.503
+    assert all(0.4 < reading.value <= 1 and reading.error > 0 for reading in found.values())
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_point_was_published_with_both_series(norm):
+    part = Part(kind="published", name=norm, scale=1, seeds=1)
+    assert {part.reading(point) is None for point in part.points()} == {norm == "Linf"}
+
+
+@pytest.mark.parametrize("rule", ["signal", "per-root"])
+@pytest.mark.parametrize("sweep", SWEEPS)
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_smaller_size_keeps_what_its_rule_says(norm, sweep, rule):
+    full = {point.x: point for point in sweep_of(norm, sweep)}
+    for point in sweep_of(norm, sweep, scale=20, rule=rule):
+        small, large = point.configs[0], full[point.x].configs[0]
+        assert small.dim / small.num_train == large.dim / large.num_train
+        assert small.num_adv == (large.num_adv // 20 if rule == "signal" else large.num_adv)
+        ratio = (_length(small) / _length(large)) ** 2 * (1 if rule == "signal" else 20)
+        # L0 rounds the number of coordinates up; ε is written with six digits.
+        most = 1 + 1 / (small.epsilon * small.dim) if norm == "L0" else 1 + 1e-5
+        assert 1 - 1e-5 <= ratio <= most
+
+
+def _length(config):
+    if config.norm == "L0":
+        return config.amplitude * math.sqrt(math.ceil(config.epsilon * config.dim - 1e-9))
+    return config.epsilon * (math.sqrt(config.dim) if config.norm == "Linf" else 1.0)
+
+
+def test_the_full_size_is_the_published_base():
+    config = sweep_of("L2", "d", seeds=2)[-1].configs[1]
+    assert (config.dim, config.num_train, config.num_adv, config.epsilon) == (10_000, 1000, 10_000, 0.78)
+    assert (config.seed, config.negative_slope, config.attack) == (1, 0.01, "gradient")
+    controls = sweep_of("L0", "eps", seeds=2, series="control")
+    assert controls[0].configs[1].attack == "none"
+    assert len({config for p in controls for config in p.configs}) == 2  # ε does not act
+    sizes = sweep_of("L0", "eps", seeds=2)
+    assert len({config for p in sizes for config in p.configs}) == 2 * len(sizes)
+    # ε/√d is kept along the published sweep over d.
+    assert sweep_of("L2", "d")[0].configs[0].epsilon == pytest.approx(0.78 / 10)
+
+
+def test_points_too_small_for_the_scale_are_left_out():
+    assert [point.x for point in sweep_of("L2", "N_adv", scale=1000)] == [1000, 2500, 5000, 10_000]
+
+
+def test_the_reduced_curve_follows_the_published_one():
+    # d = 100, N = 10, 20 seeds: 200 samples a point, standard error at most .036; published readings ± .006.
+    # The score is kept, not its corrections; five standard errors and .02 for those.
+    options = {"max_steps": 400, "width": 6, "negative_slope": 0.5}
+    part = Part(kind="published", name="L2", sweeps=("N_adv",), scale=100, seeds=20, options=options)
+    accuracies = []
+    for point in part.points():
+        if point.series == "control" or point.x not in {500, 2500}:
+            continue
+        share = np.mean([row["accuracy_g"] for row in records(part.experiment(), point.configs)])
+        published = part.reading(point).value
+        error = math.sqrt(published * (1 - published) / 200)
+        assert share == pytest.approx(published, abs=5 * error + 0.02)
+        accuracies.append(share)
+    assert accuracies[1] > accuracies[0] + 0.05
+
+
+@pytest.mark.parametrize(
+    ("norm", "epsilon", "factor"), [("L2", 0.5, 1.0), ("Linf", 0.012, math.sqrt(2 / math.pi))]
+)
+def test_the_stated_score_is_that_of_nearly_orthogonal_samples(norm, epsilon, factor):
+    # 20 seeds × 20 samples: standard error of the share .020 at .8; five of them, which for the binomial
+    # at .81 is a two-sided probability below 1e-6, the cross terms (√(N/d) = .1) left out.
+    config = OrthogonalConfig(
+        dim=2000, num_train=20, num_adv=20, epsilon=epsilon, norm=norm, f="limit", g="limit", attack="limit"
+    )
+    shares = [
+        run_orthogonal(replace(config, seed=seed, num_test=5)).record["accuracy_mean_g"] for seed in range(20)
+    ]
+    length = epsilon * (math.sqrt(2000) if norm == "Linf" else 1.0)
+    expected = stats.norm.cdf(factor * length * math.sqrt(3))
+    assert 0.7 < expected < 0.85
+    assert np.mean(shares) == pytest.approx(expected, abs=5 * math.sqrt(expected * (1 - expected) / 400))
+
+
+def test_studies_vary_what_they_say():
+    points = study("turning", dim=50, num_train=4, counts=(2, 5, 2), seeds=3, width=4)
+    assert [(point.series, point.x) for point in points] == [
+        ("trained", 2),
+        ("trained", 5),
+        ("limit", 2),
+        ("limit", 5),
+    ]
+    assert all(config.num_adv == point.x for point in points for config in point.configs)
+    assert {config.attack for config in points[0].configs} == {"gradient"}
+    assert {(config.f, config.g) for config in points[-1].configs} == {("limit", "limit")}
+    points = study("orthogonality", dim=20, ratios=(0.01, 0.1, 0.5), slopes=(0.3, 0.3000001, 0.3), seeds=2)
+    assert [(point.series, point.x) for point in points] == [
+        ("slope 0.3", 0.1),
+        ("slope 0.3", 0.5),
+        ("slope 0.3000001", 0.1),
+        ("slope 0.3000001", 0.5),
+    ]  # .01 · 20 and .1 · 20 are both two samples
+    assert [config.seed for config in points[0].configs] == [0, 1]
+    assert {config.g for point in points for config in point.configs} == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "other"}, "kind must be one of published, study, data"),
+        ({"name": "L1"}, "published must be one of L2, Linf, L0, got 'L1'"),
+        ({"sweeps": ("m",)}, "sweeps must be one of d, N, N_adv, eps"),
+        ({"sweeps": ("N", "N")}, "sweeps must name at least one, each once, got N,N"),
+        ({"rule": "both"}, "rule must be one of signal, per-root"),
+        ({"scale": 0}, "scale must be >= 1, got 0"),
+        ({"scale": 20_000, "sweeps": ("N",)}, "scale must leave at least one sample"),
+        ({"seeds": 0}, "seeds must be >= 1, got 0"),
+        ({"options": {"dim": 3}}, "'dim' is set by what is run"),
+        ({"options": {"breadth": 3}}, "'breadth' is no field"),
+        ({"options": {"width": 3}}, "width must be even"),
+        ({"kind": "data"}, "sizes must be those of the data, dim, num_train"),
+        ({"kind": "study"}, "study must be one of turning, orthogonality"),
+        ({"kind": "study", "name": "turning", "options": {"counts": []}}, "counts must have at least one"),
+        ({"kind": "study", "name": "turning", "options": {"ratios": [1]}}, "'ratios' is no field"),
+        *(
+            ({"kind": "study", "name": "orthogonality", "options": options}, message)
+            for options, message in (
+                ({"ratios": [0.0]}, "ratios must be > 0, got 0"),
+                ({"slopes": [0.0]}, r"negative_slope must lie in \(0, 1\)"),
+                ({"slopes": []}, "slopes must have at least one number, got none"),
+            )
+        ),
+    ],
+)
+def test_bad_parts_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Part(**{"kind": "published", "name": "L2", **fields})

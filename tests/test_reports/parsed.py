@@ -1,0 +1,19 @@
+"""Pages as a browser reads them: any error in the HTML raises."""
+
+import html5lib
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+
+
+def parse(page):
+    return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
+
+
+def content(element):
+    return " ".join("".join(element.itertext()).split())
+
+
+def rows_of(document, name):
+    """Cells of the rows of each table of a class, header cells of rows included, without the head."""
+    tables = [table for table in document.iter(f"{HTML}table") if table.get("class") == name]
+    return [[[content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:] for table in tables]
