@@ -21,10 +21,10 @@ TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all
 if TYPE_CHECKING:
     from reports.choice import Choice, choose
     from reports.claims import claims
+    from reports.document import Report, build
     from reports.presets import PRESETS, Series, series, source
     from reports.provenance import provenance
     from reports.render import render
-    from reports.report import Report, build
     from reports.results import SCHEMA_VERSION
     from reports.schema import SchemaError
     from reports.verdicts import Claim
@@ -55,7 +55,7 @@ _PLACES = {
         "presets": ("PRESETS", "Series", "series", "source"),
         "provenance": ("provenance",),
         "render": ("render",),
-        "report": ("Report", "build"),
+        "document": ("Report", "build"),
         "schema": ("SchemaError",),
         "verdicts": ("Claim",),
     }.items()

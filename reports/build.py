@@ -1,7 +1,6 @@
 """Run the experiments of a report and collect every number that it shows.
 
-The outcome is one plain JSON value, `SCHEMA_VERSION`ed: provenance, the check of Φ, one section a data
-set, the claims.  Rendering reads that value and computes nothing.
+Provenance, the check of Φ, one section a data set, the claims.  Rendering reads them and computes nothing.
 """
 
 import math
@@ -11,6 +10,8 @@ from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from empirics.measure import diagnosis, simulated
 from empirics.sweep.executors import Pool
@@ -25,9 +26,10 @@ from reports.claims.theorem import trends
 from reports.measured import Measured, Run
 from reports.phi_check import check_phi
 from reports.presets import Series
-from reports.results import SCHEMA_VERSION
+from reports.results import SCHEMA_VERSION, Origin, Results
 from reports.schema import check
 from reports.statistics import summarise
+from reports.text import legible
 
 Progress = Callable[[float, str], None]
 
@@ -35,21 +37,21 @@ Progress = Callable[[float, str], None]
 def build(
     all_series: Sequence[Series],
     *,
-    provenance: dict[str, Any],
+    provenance: Origin,
     device: str = "cpu",
     progress: Progress = lambda _share, _text: None,
     pool: Pool | None = None,
     folder: Path | None = None,
     known: Mapping[Run, Outcome] | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Run all experiments and return the results of a report.
 
     Parameters
     ----------
     all_series : sequence of Series
         One section each.
-    provenance : dict
-        Stored as it is; see `reports.provenance`.
+    provenance : Origin
+        Of `reports.provenance`.
     device : str
         "cpu" or "cuda".
     progress : callable
@@ -63,8 +65,7 @@ def build(
 
     Returns
     -------
-    dict
-        JSON values only; a number that is not finite is None.
+    Results
 
     Raises
     ------
@@ -97,7 +98,7 @@ def build(
     results = finite(
         {
             "schema_version": SCHEMA_VERSION,
-            "provenance": provenance | {"seconds": round(time.monotonic() - started, 1)},
+            "provenance": msgspec.to_builtins(provenance) | {"seconds": round(time.monotonic() - started, 1)},
             "phi": phi,
             "sections": sections,
             "trends": trends(),
@@ -105,17 +106,17 @@ def build(
     )
     results["claims"] = finite([asdict(claim) for claim in claims(check(results))])
     progress(1.0, "done")
-    return dict(results)
+    return check(results)
 
 
 def _name_apart(sections: list[dict[str, Any]]) -> None:
     """Add numbers to the sections whose data have one name, since claims refer to sections by name."""
     seen: dict[str, int] = {}
     for section in sections:
-        name = section["name"]
+        name = legible(section["name"])
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
-            section["name"] = f"{name} ({seen[name]})"
+            section["name"] += f" ({seen[name]})"
 
 
 # One data set ---------------------------------------------------------------------------------------

@@ -6,13 +6,19 @@ error probability is shared equally by all tests.  Pure functions of results.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from msgspec import to_builtins
 from scipy import stats
 
+from reports.numbers import picked
+from reports.results import Record, Results, Run, Section, Spread
 from reports.statistics import summarise
+from reports.verdicts import Claim
 from theory.validation import Array, check_probability
 
 COMPARE_VERSION = 1
@@ -22,10 +28,148 @@ ERROR_PROBABILITY = 0.01
 _ROUNDING = 1e-12
 # Not quantities: what a run is, and a p-value, which is judged by its claim.
 _LEFT_OUT = frozenset({"width", "seed", "conditions", "free_pvalue"})
-_SETTINGS = ("provenance.command", "provenance.revision", "provenance.versions", "provenance.machine")
-
 Outcome = Literal["equal", "within", "beyond", "unknown"]
-Results = Mapping[str, Any]
+_BESIDE: dict[Outcome, int] = {"beyond": 0, "within": 0, "equal": 0, "unknown": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One quantity of two reports.
+
+    Attributes
+    ----------
+    kind : {"paired", "independent"} or None
+    n : pair of int or None
+        Numbers of seeds compared.
+    difference : float or None
+        Mean of B minus mean of A over these.
+    error, df : float
+        Its standard error, and degrees of freedom.
+    p : float or None
+        Two-sided; None where nothing is tested.
+    outcome : {"equal", "unknown"} or None
+        None where p decides.
+    reason : str or None
+        Where it is unknown.
+    """
+
+    kind: Literal["paired", "independent"] | None = None
+    n: tuple[int, int] | None = None
+    difference: float | None = None
+    error: float = math.nan
+    df: float = math.nan
+    p: float | None = None
+    outcome: Outcome | None = "unknown"
+    reason: str | None = None
+
+    def interval(self, level: float) -> tuple[float | None, float | None]:
+        """Return the interval of the difference that fails with probability `level`."""
+        reach = float(stats.t.isf(level / 2, self.df)) * self.error
+        if self.difference is None or not math.isfinite(reach):
+            return None, None
+        return self.difference - reach, self.difference + reach
+
+
+class Known(Spread, frozen=True):
+    """Mean and spread over the seeds that have a value."""
+
+    n: int
+
+
+class Row(Record, frozen=True):
+    """A quantity at a width: "equal" (every number is), "within" its spread, "beyond" it, or "unknown"."""
+
+    quantity: str
+    widths: tuple[int, int]
+    a: Known
+    b: Known
+    low: float | None
+    high: float | None
+    kind: str | None
+    n: tuple[int, int] | None
+    difference: float | None
+    p: float | None
+    outcome: Outcome
+    reason: str | None
+
+
+class Fixed(Record, frozen=True):
+    """A number without a spread that differs."""
+
+    quantity: str
+    a: float | None
+    b: float | None
+
+
+class Paired(Record, frozen=True):
+    """Two data sets side by side."""
+
+    names: tuple[str, str]
+    widths: list[tuple[int, int]]
+    common: bool
+    seeds: tuple[list[int], list[int]]
+    rows: list[Row]
+    fixed: list[Fixed]
+
+
+class Differing(Record, frozen=True):
+    """A setting that differs, of a data set or of the whole report."""
+
+    section: str | None
+    name: str
+    a: Any
+    b: Any
+
+
+class Judged(Record, frozen=True):
+    """What a report says of a claim."""
+
+    verdict: str | None
+    predicted: str
+    measured: str
+
+
+class Changed(Record, frozen=True):
+    """A claim whose verdict changed; None where a report does not make it."""
+
+    section: str | None
+    key: str
+    statement: str
+    a: Judged | None
+    b: Judged | None
+
+
+class Comparison(Record, frozen=True):
+    """Two reports side by side.
+
+    Attributes
+    ----------
+    rows, tested : int
+        Over all sections.
+    level : float or None
+        Error probability of each row.
+    sections : list of Paired
+        Paired by name; two reports of one data set each are paired in any case.
+    alone : pair of list of str
+        Names of data sets that only one has.
+    """
+
+    compare_version: int
+    names: tuple[str, str]
+    partial: tuple[bool, bool]
+    error_probability: float
+    rows: int
+    tested: int
+    level: float | None
+    counts: dict[Outcome, int]
+    verdicts: list[Changed]
+    settings: list[Differing]
+    sections: list[Paired]
+    alone: tuple[list[str], list[str]]
+
+
+Json = dict[str, Any]
+_Draft = tuple[str, tuple[int, int], Known, Known, Difference]
 
 
 def compare(
@@ -34,13 +178,12 @@ def compare(
     *,
     names: tuple[str, str] = ("A", "B"),
     error_probability: float = ERROR_PROBABILITY,
-) -> dict[str, Any]:
-    """Return the comparison of two reports as one JSON value.
+) -> Comparison:
+    """Return the comparison of two reports.
 
     Parameters
     ----------
-    a, b : mapping
-        Results, as `reports.schema.read` returns them.
+    a, b : Results
     names : pair of str
         What they are called.
     error_probability : float in (0, 1)
@@ -50,12 +193,9 @@ def compare(
 
     Returns
     -------
-    dict
-        ``verdicts`` that changed, ``settings`` that differ, ``sections`` (paired by name; two reports of one
-        data set each are paired in any case) with rows by quantity and width, ``alone``: names of data sets
-        that only one has.  A row is "equal" (every number is), "within" its spread, "beyond" it, or
-        "unknown": a number is missing, there are fewer than two seeds, one seed alone is shared, or a
-        difference has no spread.
+    Comparison
+        A row is "unknown" where a number is missing, there are fewer than two seeds, one seed alone is
+        shared, or a difference has no spread.
 
     Raises
     ------
@@ -64,69 +204,52 @@ def compare(
     """
     check_probability("error_probability", error_probability)
     pairs = _pairs(a, b)
-    sections = [_section(one, other) for one, other in pairs]
-    rows = [row for section in sections for row in section["rows"]]
+    drafts = [list(_rows(one, other)) for one, other in pairs]
+    number = sum(map(len, drafts))
     # Every row counts, tested or not: which can be tested is a matter of chance.
-    level = error_probability / len(rows) if rows else None
-    for row in rows:
-        if row["outcome"] is None:
-            row["low"], row["high"] = _interval(row, level or math.nan)
-            row["outcome"] = "beyond" if level is not None and row["p"] <= level else "within"
-        del row["df"], row["error"]
-    taken = ([one["name"] for one, _ in pairs], [other["name"] for _, other in pairs])
-    return {
-        "compare_version": COMPARE_VERSION,
-        "names": list(names),
-        "partial": ["partial" in results for results in (a, b)],
-        "error_probability": error_probability,
-        "rows": len(rows),
-        "tested": sum(row["p"] is not None for row in rows),
-        "level": level,
-        "counts": {
-            outcome: sum(row["outcome"] == outcome for row in rows)
-            for outcome in ("beyond", "within", "equal", "unknown")
-        },
-        "verdicts": _verdicts(a, b, pairs),
-        "settings": _settings(a, b, pairs),
-        "sections": sections,
-        "alone": [
-            [section["name"] for section in results["sections"] if section["name"] not in names_taken]
-            for results, names_taken in zip((a, b), taken, strict=True)
-        ],
-    }
+    level = error_probability / number if number else math.nan
+    sections = [
+        _section(one, other, [_row(*draft, level) for draft in own])
+        for (one, other), own in zip(pairs, drafts, strict=True)
+    ]
+    rows = [row for section in sections for row in section.rows]
+    taken = zip(*((one.name, other.name) for one, other in pairs), strict=True) if pairs else ((), ())
+    first, second = (
+        [section.name for section in results.sections if section.name not in names_taken]
+        for results, names_taken in zip((a, b), taken, strict=True)
+    )
+    return Comparison(
+        compare_version=COMPARE_VERSION,
+        names=names,
+        partial=(a.partial is not None, b.partial is not None),
+        error_probability=error_probability,
+        rows=number,
+        tested=sum(row.p is not None for row in rows),
+        level=level if number else None,
+        counts=_BESIDE | Counter(row.outcome for row in rows),
+        verdicts=_verdicts(a, b, pairs),
+        settings=_settings(a, b, pairs),
+        sections=sections,
+        alone=(first, second),
+    )
 
 
-def difference(a: Mapping[int, float | None], b: Mapping[int, float | None]) -> dict[str, Any]:
-    """Compare one quantity of two reports.
-
-    Parameters
-    ----------
-    a, b : mapping
-        Value by seed; None where a run has none.
-
-    Returns
-    -------
-    dict
-        ``kind``: "paired", "independent" or None; ``n``: numbers of seeds compared; ``difference``: mean of B
-        minus mean of A over these; ``error``: its standard error; ``df``; ``p``: two-sided; ``outcome``:
-        "equal", "unknown", or None where p decides; ``reason`` where it is unknown.
-    """
+def difference(a: Mapping[int, float | None], b: Mapping[int, float | None]) -> Difference:
+    """Compare one quantity of two reports, by its values by seed; None where a run has none."""
     shared = [seed for seed in a if seed in b]
     if len(shared) == 1 and not len(a) == len(b) == 1:
-        return _untested("one seed in common: neither paired nor independent")
+        return Difference(reason="one seed in common: neither paired nor independent")
     first, second = [a[seed] for seed in (shared or a)], [b[seed] for seed in (shared or b)]
-    known: dict[str, Any] = {
-        "kind": "paired" if shared else "independent",
-        "n": [len(first), len(second)],
-    }
+    found = Difference(kind="paired" if shared else "independent", n=(len(first), len(second)))
     if any(value is None or not math.isfinite(value) for value in (*first, *second)):
-        return _untested("a number is missing") | known
+        return replace(found, reason="a number is missing")
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         gap = float(y.mean() - x.mean())
-        known["difference"] = gap if math.isfinite(gap) else None
         error, df = _paired(x, y) if shared else _welch(x, y)
-    equal = np.array_equal(x, y) if shared else np.ptp([*x, *y]) == 0
+    found = replace(found, difference=gap if math.isfinite(gap) else None)
+    if np.array_equal(x, y) if shared else np.ptp([*x, *y]) == 0:
+        return replace(found, outcome="equal")
     reason = None
     if min(len(x), len(y)) < 2:
         reason = "fewer than two seeds"
@@ -134,12 +257,10 @@ def difference(a: Mapping[int, float | None], b: Mapping[int, float | None]) -> 
         reason = "overflow"
     elif error <= _ROUNDING * max(np.abs(x).max(), np.abs(y).max()) or not df >= 1:
         reason = "the difference has no spread"
-    if equal:
-        return _untested(None) | known | {"outcome": "equal"}
     if reason is not None:
-        return _untested(reason) | known
+        return replace(found, reason=reason)
     p = float(2 * stats.t.sf(abs(gap) / error, df))
-    return known | {"error": error, "df": df, "p": p, "outcome": None, "reason": None}
+    return replace(found, error=error, df=df, p=p, outcome=None)
 
 
 def _paired(x: Array, y: Array) -> tuple[float, float]:
@@ -158,92 +279,84 @@ def _welch(x: Array, y: Array) -> tuple[float, float]:
     return math.sqrt(sum(parts)), sum(parts) ** 2 / below if below > 0 else math.nan
 
 
-def _untested(reason: str | None) -> dict[str, Any]:
-    return {
-        "kind": None,
-        "n": None,
-        "difference": None,
-        "error": None,
-        "df": None,
-        "p": None,
-        "outcome": "unknown",
-        "reason": reason,
-    }
-
-
-def _interval(row: Mapping[str, Any], level: float) -> tuple[float | None, float | None]:
-    """Return the interval of the difference that fails with probability `level`."""
-    reach = float(stats.t.isf(level / 2, row["df"])) * row["error"]
-    if not math.isfinite(reach):
-        return None, None
-    return row["difference"] - reach, row["difference"] + reach
-
-
 # Which parts belong together ------------------------------------------------------------------------
 
 
-def _pairs(a: Results, b: Results) -> list[tuple[Results, Results]]:
-    if len(a["sections"]) == len(b["sections"]) == 1:
-        return [(a["sections"][0], b["sections"][0])]
-    others = {section["name"]: section for section in b["sections"]}
-    return [(section, others[section["name"]]) for section in a["sections"] if section["name"] in others]
+def _pairs(a: Results, b: Results) -> list[tuple[Section, Section]]:
+    if len(a.sections) == len(b.sections) == 1:
+        return [(a.sections[0], b.sections[0])]
+    others = {section.name: section for section in b.sections}
+    return [(section, others[section.name]) for section in a.sections if section.name in others]
 
 
-def _section(one: Results, other: Results) -> dict[str, Any]:
-    common = [width for width in one["widths"] if width in other["widths"]]
-    widths = [(width, width) for width in common] or [(one["widths"][-1], other["widths"][-1])]
-    rows = [row for pair in widths for row in _rows(one, other, pair)]
-    return {
-        "names": [one["name"], other["name"]],
-        "widths": [list(pair) for pair in widths],
-        "common": bool(common),
-        "seeds": [list(one["seeds"]), list(other["seeds"])],
-        "rows": rows,
-        "fixed": _fixed(one, other),
-    }
+def _section(one: Section, other: Section, rows: list[Row]) -> Paired:
+    return Paired(
+        names=(one.name, other.name),
+        widths=_widths(one, other),
+        common=bool({*one.widths} & {*other.widths}),
+        seeds=(one.seeds, other.seeds),
+        rows=rows,
+        fixed=_fixed(one, other),
+    )
 
 
-def _rows(one: Results, other: Results, widths: tuple[int, int]) -> Iterator[dict[str, Any]]:
-    tables = [
-        {run["seed"]: _quantities(run) for run in section["runs"] if run["width"] == width}
-        for section, width in zip((one, other), widths, strict=True)
-    ]
-    names = dict.fromkeys(name for table in tables for run in table.values() for name in run)
-    for name in names:
-        columns = [{seed: run.get(name) for seed, run in table.items()} for table in tables]
-        if any(all(value is None for value in column.values()) for column in columns):
-            continue  # measured in one report alone, or in none
-        yield {
-            "quantity": name,
-            "widths": list(widths),
-            "a": _summary(columns[0]),
-            "b": _summary(columns[1]),
-            "low": None,
-            "high": None,
-            **difference(*columns),
-        }
+def _widths(one: Section, other: Section) -> list[tuple[int, int]]:
+    """Return the widths that both have; those of the widest networks if there are none."""
+    common = [(width, width) for width in one.widths if width in other.widths]
+    return common or [(one.widths[-1], other.widths[-1])]
 
 
-def _summary(column: Mapping[int, float | None]) -> dict[str, Any]:
-    """Mean and spread over the seeds that have a value."""
+def _rows(one: Section, other: Section) -> Iterator[_Draft]:
+    for widths in _widths(one, other):
+        tables = [
+            {run.seed: _quantities(run) for run in section.runs if run.width == width}
+            for section, width in zip((one, other), widths, strict=True)
+        ]
+        for name in dict.fromkeys(name for table in tables for run in table.values() for name in run):
+            a, b = ({seed: run.get(name) for seed, run in table.items()} for table in tables)
+            # Else it was measured in one report alone, or in none.
+            if all(any(value is not None for value in column.values()) for column in (a, b)):
+                yield name, widths, _summary(a), _summary(b), difference(a, b)
+
+
+def _row(name: str, widths: tuple[int, int], a: Known, b: Known, found: Difference, level: float) -> Row:
+    low, high, outcome = None, None, found.outcome
+    if found.p is not None:
+        low, high = found.interval(level)
+        outcome = "beyond" if found.p <= level else "within"
+    return Row(
+        quantity=name,
+        widths=widths,
+        a=a,
+        b=b,
+        low=low,
+        high=high,
+        outcome=outcome or "unknown",
+        **picked(found, "kind", "n", "difference", "p", "reason"),
+    )
+
+
+def _summary(column: Mapping[int, float | None]) -> Known:
     known = [value for value in column.values() if value is not None]
     with np.errstate(over="ignore", invalid="ignore"):
         summary = summarise(known)
-    finite = [value if math.isfinite(value) else None for value in (summary.mean, summary.sd)]
-    return {"mean": finite[0], "sd": finite[1], "n": summary.n}
+    mean, sd = (value if math.isfinite(value) else None for value in (summary.mean, summary.sd))
+    return Known(mean=mean, sd=sd, n=summary.n)
 
 
-def _quantities(run: Results) -> dict[str, float | None]:
+def _quantities(run: Run) -> dict[str, float | None]:
     """Return every number of a run by its path, and the errors relative to the size of what is predicted."""
-    numbers = dict(_numbers(run, ""))
+    numbers = dict(_numbers(to_builtins(run), ""))
     for network in ("f", "g"):
-        error, scale = run[network].get("error"), run[network].get("scale")
+        error, scale = run[network].error, run[network].scale
         ratio = error / scale if error is not None and scale else math.nan
         numbers[f"{network}.relative_error"] = ratio if math.isfinite(ratio) else None
     return numbers
 
 
-def _numbers(value: Results, prefix: str, points: int | None = None) -> Iterator[tuple[str, float | None]]:
+def _numbers(
+    value: Mapping[str, Any], prefix: str, points: int | None = None
+) -> Iterator[tuple[str, float | None]]:
     """Yield numbers by path; counts among `points` as shares, which another test set has too."""
     points = value.get("points", points)
     for name, item in value.items():
@@ -261,51 +374,46 @@ def _numbers(value: Results, prefix: str, points: int | None = None) -> Iterator
 # What has no spread ---------------------------------------------------------------------------------
 
 
-def _fixed(one: Results, other: Results) -> list[dict[str, Any]]:
+def _fixed(one: Section, other: Section) -> list[Fixed]:
     """Return the numbers of a section that are computed once, from the data, and differ."""
-    tables = []
-    for section in (one, other):
-        bounds = section["width_bounds"]
-        flat = {"largest norm/√d": section["largest_norm"], "published width": bounds["published"]}
-        for row in bounds["rows"]:
-            for name in ("from_data_median", "from_data_largest", "from_norms"):
-                flat[f"width bound, {row['network']}, {name.replace('_', ' ')}"] = row[name]
-        proof = section["certificates"]
-        for network, kinds in proof["required"].items():
-            for kind, widths in kinds.items():
-                for share, width in zip(proof["shares_wanted"], widths, strict=False):
-                    flat[f"width that certifies {100 * share:g} %, {network}, {kind}"] = width
-        tables.append(flat)
-    names = [name for name in tables[0] if name in tables[1]]
-    return [
-        {"quantity": name, "a": tables[0][name], "b": tables[1][name]}
-        for name in names
-        if tables[0][name] != tables[1][name]
-    ]
+    a, b = _computed(one), _computed(other)
+    return [Fixed(name, a[name], b[name]) for name in a if name in b and a[name] != b[name]]
 
 
-def _settings(a: Results, b: Results, pairs: Sequence[tuple[Results, Results]]) -> list[dict[str, Any]]:
+def _computed(section: Section) -> dict[str, float | None]:
+    bounds, proof = section.width_bounds, section.certificates
+    flat = {"largest norm/√d": section.largest_norm, "published width": bounds.published}
+    for row in bounds.rows:
+        for name in ("from_data_median", "from_data_largest", "from_norms"):
+            flat[f"width bound, {row.network}, {name.replace('_', ' ')}"] = getattr(row, name)
+    for network, kinds in proof.required.items():
+        for kind, widths in kinds.items():
+            for share, width in zip(proof.shares_wanted, widths, strict=False):
+                flat[f"width that certifies {100 * share:g} %, {network}, {kind}"] = width
+    return flat
+
+
+def _settings(a: Results, b: Results, pairs: Sequence[tuple[Section, Section]]) -> list[Differing]:
     """Return what was asked for, and by which versions, where it differs."""
-    rows = []
-    for path in _SETTINGS:
-        group, name = path.split(".")
-        rows += _differing(name, a[group][name], b[group][name], None)
-    rows += _differing("schema_version", a["schema_version"], b["schema_version"], None)
-    for one, other in pairs:
-        place = one["name"]
-        for name in ("name", "classes", "preparation", "num_test", "widths", "seeds"):
-            rows += _differing(name, one[name], other[name], place)
-        rows += _differing("", one["setting"], other["setting"], place)
-        told = {key for key in one["setting"] if key in one["config"]}  # as resolved in the setting
-        configs = [
-            {key: value for key, value in section["config"].items() if key not in told}
-            for section in (one, other)
-        ]
-        rows += _differing("", configs[0], configs[1], place)
-    return rows
+    places: list[tuple[str | None, Json, Json]] = [(None, _origin(a), _origin(b))]
+    places += [(one.name, _asked(one), _asked(other)) for one, other in pairs]
+    return [row for place, one, other in places for row in _differing("", one, other, place)]
 
 
-def _differing(name: str, one: Any, other: Any, section: str | None) -> list[dict[str, Any]]:  # noqa: ANN401
+def _origin(results: Results) -> Json:
+    origin = picked(results.provenance, "command", "revision", "versions")
+    return origin | {"machine": to_builtins(results.provenance.machine)} | picked(results, "schema_version")
+
+
+def _asked(section: Section) -> Json:
+    told = picked(section, "name", "classes", "preparation", "num_test", "widths", "seeds")
+    setting: Json = to_builtins(section.setting)
+    # What is in both is resolved in the setting.
+    config: Json = to_builtins(section.config)
+    return told | setting | config | setting
+
+
+def _differing(name: str, one: Any, other: Any, section: str | None) -> list[Differing]:  # noqa: ANN401
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = dict.fromkeys([*one, *other])
         return [
@@ -313,36 +421,23 @@ def _differing(name: str, one: Any, other: Any, section: str | None) -> list[dic
             for key in keys
             for row in _differing(f"{name}.{key}".lstrip("."), one.get(key), other.get(key), section)
         ]
-    if one == other:
-        return []
-    return [{"section": section, "name": name, "a": one, "b": other}]
+    return [] if one == other else [Differing(section, name, one, other)]
 
 
-def _verdicts(a: Results, b: Results, pairs: Sequence[tuple[Results, Results]]) -> list[dict[str, Any]]:
+def _verdicts(a: Results, b: Results, pairs: Sequence[tuple[Section, Section]]) -> list[Changed]:
     """Return the claims whose verdict changed; one that a report does not make has none there."""
     rows = []
-    places = [(None, None), *((one["name"], other["name"]) for one, other in pairs)]
-    for place in places:
-        tables = [
-            {claim["key"]: claim for claim in results["claims"] if claim["section"] == name}
-            for results, name in zip((a, b), place, strict=True)
-        ]
-        for key in dict.fromkeys([*tables[0], *tables[1]]):
-            one, other = tables[0].get(key), tables[1].get(key)
-            if one is not None and other is not None and one["verdict"] == other["verdict"]:
-                continue
-            known = one if one is not None else other
-            if known is None:
-                raise AssertionError
-            rows.append(
-                {
-                    "section": place[0],
-                    "key": key,
-                    "statement": known["statement"],
-                    "a": None if one is None else {n: one[n] for n in ("verdict", "predicted", "measured")},
-                    "b": None
-                    if other is None
-                    else {n: other[n] for n in ("verdict", "predicted", "measured")},
-                }
-            )
+    for places in [(None, None), *((one.name, other.name) for one, other in pairs)]:
+        one, other = (
+            {claim.key: claim for claim in results.claims if claim.section == place}
+            for results, place in zip((a, b), places, strict=True)
+        )
+        for key, known in (one | other | one).items():
+            before, after = one.get(key), other.get(key)
+            if before is None or after is None or before.verdict != after.verdict:
+                rows.append(Changed(places[0], key, known.statement, _judged(before), _judged(after)))
     return rows
+
+
+def _judged(claim: Claim | None) -> Judged | None:
+    return None if claim is None else Judged(claim.verdict, claim.predicted, claim.measured)

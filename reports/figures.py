@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reports._matplotlib import Axes
+from reports.results import PhiCheck, Section
 from reports.svg import (
     COLORS,
     GRID,
@@ -24,18 +25,16 @@ from reports.svg import (
     with_spread,
 )
 
-Section = dict[str, Any]
 
-
-def phi_figure(phi: dict[str, Any]) -> str:
+def phi_figure(phi: PhiCheck) -> str:
     """Φ against ρ in closed form, with its quadrature values."""
 
     def draw(axes: Axes) -> None:
-        for curve, color in zip(phi["curves"], (F, G, THIRD), strict=True):
-            slope = curve["negative_slope"]
-            axes.plot(curve["rho"], curve["closed_form"], color=color, label=f"γ = {slope:g}")
-            rows = [row for row in phi["quadrature"] if row["negative_slope"] == slope]
-            axes.plot([r["rho"] for r in rows], [r["quadrature"] for r in rows], "o", color=color, mfc="none")
+        for curve, color in zip(phi.curves, (F, G, THIRD), strict=True):
+            slope = curve.negative_slope
+            axes.plot(curve.rho, curve.closed_form, color=color, label=f"γ = {slope:g}")
+            rows = [row for row in phi.quadrature if row.negative_slope == slope]
+            axes.plot([r.rho for r in rows], [r.quadrature for r in rows], "o", color=color, mfc="none")
         axes.set(xlabel="correlation ρ", ylabel="Φ", xticks=[-1, -0.5, 0, 0.5, 1])
         axes.legend(loc="center left", bbox_to_anchor=(0.02, 0.74), ncols=3)
 
@@ -43,10 +42,10 @@ def phi_figure(phi: dict[str, Any]) -> str:
     return drawing(draw, "phi", alt)
 
 
-def monte_carlo_figure(phi: dict[str, Any]) -> str:
+def monte_carlo_figure(phi: PhiCheck) -> str:
     """Monte Carlo minus closed form, in standard errors, pair by pair."""
-    sampled = phi["monte_carlo"]
-    exact, mean, error = (np.array(sampled[name]) for name in ("exact", "mean", "standard_error"))
+    sampled = phi.monte_carlo
+    exact, mean, error = map(np.array, (sampled.exact, sampled.mean, sampled.standard_error))
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8)
@@ -88,9 +87,9 @@ def error_figure(section: Section, key: str) -> str:
             limit = _limit(section, network)
             label = f"{network}: ‖measured − {limit}‖/‖{limit}‖"
             with_spread(axes, widths, error, color=color, marker=MARKERS[network], label=label, line=True)
-        anchor = section["by_width"][-1]["f"]["relative_error"]["mean"]
+        anchor = section.by_width[-1].f.relative_error.mean
         if anchor:
-            widths = np.array(section["widths"], dtype=float)
+            widths = np.array(section.widths, dtype=float)
             axes.plot(widths, anchor * np.sqrt(widths[-1] / widths), "--", color=INK, label="slope −1/2")
         log_log(axes)
         axes.set(xlabel="width m", ylabel="relative error")
@@ -102,8 +101,8 @@ def error_figure(section: Section, key: str) -> str:
 
 def scatter_figure(section: Section, key: str, network: str) -> str:
     """Measured against predicted velocity at every test point of one run."""
-    data = section["scatter"][network]
-    pairs = [pair for pair in zip(data["predicted"], data["measured"], strict=True) if None not in pair]
+    data = section.scatter[network]
+    pairs = [pair for pair in zip(data.predicted, data.measured, strict=True) if None not in pair]
 
     def draw(axes: Axes) -> None:
         if pairs:
@@ -135,7 +134,7 @@ def cosine_figure(section: Section, key: str) -> str:
         _, between = _series(section, "cosines", "between")
         limit = 1 - between["mean"]
         if np.isfinite(limit).all() and (limit > 0).all():
-            axes.plot(section["widths"], limit, "--", color=INK, label="1 − cos(u, ∇f_b)")
+            axes.plot(section.widths, limit, "--", color=INK, label="1 − cos(u, ∇f_b)")
         log_log(axes)
         axes.set(xlabel="width m", ylabel="1 − cosine (0 is perfect)")
         axes.legend()
@@ -166,13 +165,13 @@ def agreement_figure(section: Section, key: str) -> str:
 
 def map_figure(section: Section, key: str) -> str | None:
     """Signs of f and g on a plane through the data; None if the results have no plane."""
-    data = section["map"]
+    data = section.map
     if data is None:
         return None
-    ticks = np.array(data["ticks"])
+    ticks = np.array(data.ticks)
     shape = (len(ticks), len(ticks))
-    f, g, f_b, g_b = (np.array(data[name], dtype=float).reshape(shape) for name in ("f", "g", "f_b", "g_b"))
-    points, labels = np.array(data["data"]), np.array(data["labels"])
+    f, g, f_b, g_b = (np.array(drawn, float).reshape(shape) for drawn in (data.f, data.g, data.f_b, data.g_b))
+    points, labels = np.array(data.data), np.array(data.labels)
 
     def draw(axes: Axes) -> None:
         differ = np.where(np.sign(f) != np.sign(g), 1.0, 0.0)
@@ -188,8 +187,8 @@ def map_figure(section: Section, key: str) -> str | None:
             if values.min() < 0 < values.max():
                 axes.contour(ticks, ticks, values, levels=[0.0], colors=[color], linestyles=[style])
             axes.plot([], [], style, color=color, label=label)
-        if data["certified"] is not None and any(data["certified"]):
-            proved = np.array(data["certified"], dtype=float).reshape(shape)
+        if data.certified is not None and any(data.certified):
+            proved = np.array(data.certified, dtype=float).reshape(shape)
             axes.contourf(ticks, ticks, proved, levels=[0.5, 1.5], colors=[THIRD], alpha=0.18)
         for sign, marker in ((1, "+"), (-1, "x")):
             chosen = points[labels == sign]
@@ -207,7 +206,7 @@ def map_figure(section: Section, key: str) -> str | None:
 
 def predictors_figure(section: Section, key: str) -> str | None:
     """Error of the three predictors of the trained part, at the width where neurons are simulated."""
-    far = section["simulated"]
+    far = section.simulated
     if far is None:
         return None
     kinds = (("published", "T f̂, T ĝ"), ("derived", "T f_b, T g_b"), ("simulated", "E f, E g"))
@@ -215,13 +214,13 @@ def predictors_figure(section: Section, key: str) -> str | None:
     def draw(axes: Axes) -> None:
         for network, offset in (("f", -0.12), ("g", 0.12)):
             shown = [
-                (place + offset, far["error"][network][name])
+                (place + offset, far.error[network][name])
                 for place, (name, _) in enumerate(kinds)
                 if (network, name) != ("g", "published")  # on another scale
             ]
-            known = [(x, row) for x, row in shown if row["mean"] is not None]
-            places, means = [x for x, _ in known], [row["mean"] for _, row in known]
-            bars = [min(row["sd"] or 0.0, 0.999 * abs(row["mean"])) for _, row in known]
+            known = [(x, row.mean, row.sd or 0.0) for x, row in shown if row.mean is not None]
+            places, means = [x for x, *_ in known], [mean for _, mean, _ in known]
+            bars = [min(sd, 0.999 * abs(mean)) for _, mean, sd in known]
             style: Any = {"fmt": MARKERS[network], "color": COLORS[network], "capsize": 2}
             axes.errorbar(places, means, yerr=bars, label=f"trained part of {network}", **style)
         axes.set(ylabel="relative error", xlim=(-0.5, 2.5))
@@ -235,10 +234,10 @@ def predictors_figure(section: Section, key: str) -> str | None:
 
 def causes_figure(section: Section, key: str) -> str | None:
     """Share of test points where f and g differ, against width, stacked by cause; None if none differs."""
-    rows = section["diagnosis"]["by_width"]
+    rows = section.diagnosis.by_width
     totals: dict[str, int] = {}
     for row in rows:
-        for cause, count in row["causes"].items():
+        for cause, count in row.causes.items():
             totals[cause] = totals.get(cause, 0) + count
     if not totals:
         return None
@@ -252,10 +251,10 @@ def causes_figure(section: Section, key: str) -> str | None:
         layers = [([cause], cause, fill) for cause, fill in zip(shown, fills, strict=False)]
         layers += [(others, "other causes", (GRID, ""))] if others else []
         for causes, label, (color, hatch) in layers:
-            heights = np.array([sum(row["causes"].get(c, 0) for c in causes) / row["points"] for row in rows])
+            heights = np.array([sum(row.causes.get(c, 0) for c in causes) / row.points for row in rows])
             axes.bar(places, heights, 0.6, bottom=base, color=color, edgecolor=INK, label=label, hatch=hatch)
             base += heights
-        axes.set_xticks(places, [f"{row['width']:,}" for row in rows])
+        axes.set_xticks(places, [f"{row.width:,}" for row in rows])
         axes.set(xlabel="width m", ylabel="share of points that differ", ylim=(0, 1.7 * base.max()))
         axes.legend(fontsize=9, loc="upper right")
 
@@ -268,14 +267,13 @@ def causes_figure(section: Section, key: str) -> str | None:
 
 def _limit(section: Section, network: str) -> str:
     """Name the predicted velocity: f_b, or that of `theory.lazy_predict` for another loss than identity."""
-    return f"{network}_b" if section["setting"]["loss"] == "identity" else f"{network}_lazy"
+    return f"{network}_b" if section.setting.loss == "identity" else f"{network}_lazy"
 
 
 def _series(section: Section, group: str, name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    rows = section["by_width"]
-    summaries = [row[group][name] for row in rows]
+    rows = section.by_width
+    summaries = [getattr(getattr(row, group), name) for row in rows]
     values = {
-        field: np.array([s[field] if s[field] is not None else np.nan for s in summaries], dtype=float)
-        for field in ("mean", "sd")
+        field: np.array([getattr(one, field) for one in summaries], dtype=float) for field in ("mean", "sd")
     }
-    return np.array([row["width"] for row in rows], dtype=float), values
+    return np.array([row.width for row in rows], dtype=float), values

@@ -7,14 +7,17 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from empirics.sweep import disk
 from empirics.sweep.interrupts import undisturbed
 from reports import schema
 from reports.render import page, render
+from reports.results import Results
+from reports.text import of_texts
 from theory.validation import check_choice
 
+_T = TypeVar("_T")
 Format = Literal["html", "json", "md", "pdf"]
 FORMATS: tuple[Format, ...] = ("html", "json", "md", "pdf")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -24,13 +27,12 @@ _ROOM = 1 << 20  # bytes that a file takes for each data set, about
 _PDF_DATE = re.compile(rb"\(D:\d{14}(?:[+-]\d\d'\d\d'|Z)?\)")
 
 
-def files(results: Mapping[str, Any], format: Format = "html") -> dict[str, bytes]:
+def files(results: Results, format: Format = "html") -> dict[str, bytes]:
     """Return the files of a report by name: its results and, except for "json", one to read.
 
     Parameters
     ----------
-    results : mapping
-        From `reports.build`.
+    results : Results
     format : {"html", "json", "md", "pdf"}
         "pdf" takes a Chromium; see `find_browser`.
 
@@ -58,15 +60,13 @@ def files(results: Mapping[str, Any], format: Format = "html") -> dict[str, byte
     return contents
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401
+def plain(value: _T) -> _T:
     """Return results with lone surrogates, as names of files can have, as ⟨U+DC80⟩: UTF-8 has none."""
-    if isinstance(value, str):
-        return "".join(f"⟨U+{ord(c):04X}⟩" if "\ud800" <= c <= "\udfff" else c for c in value)
-    if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
+    return of_texts(_encodable, value)
+
+
+def _encodable(text: str) -> str:
+    return "".join(f"⟨U+{ord(c):04X}⟩" if "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 # PDF ------------------------------------------------------------------------------------------------

@@ -88,18 +88,18 @@ def _linked(folder: Path, out: Path, numbers: str) -> Content:
 
 def _report(folder: Path, out: Path) -> tuple[Content, ...]:
     results = schema.read(folder)
-    verdicts = [claim["verdict"] for claim in results["claims"]]
-    preset = _preset(results["provenance"]["command"])
+    verdicts = [claim.verdict for claim in results.claims]
+    preset = _preset(results.provenance.command)
     data: list[Content] = []
     settings: list[Content] = []
-    for section in results["sections"]:
-        s = section["setting"]
-        slope, T_f, T_g = (number(s[name]) for name in ("negative_slope", "T_f", "T_g"))
-        grid = f"m to {count(section['widths'][-1])}, {len(section['seeds'])} seeds"
-        data.append((Part("bdi", legible(section["name"])), f": {', '.join(legible(section['classes']))}"))
-        settings.append(legible(f"{s['loss']}, γ {slope}, ({s['scenario']}), T {T_f}, {T_g}, {grid}"))
+    for section in results.sections:
+        s = section.setting
+        slope, T_f, T_g = map(number, (s.negative_slope, s.T_f, s.T_g))
+        grid = f"m to {count(section.widths[-1])}, {len(section.seeds)} seeds"
+        data.append((Part("bdi", legible(section.name)), f": {', '.join(legible(section.classes))}"))
+        settings.append(legible(f"{s.loss}, γ {slope}, ({s.scenario}), T {T_f}, {T_g}, {grid}"))
     return (
-        (_linked(folder, out, schema.RESULTS), " (partial)" if "partial" in results else ""),
+        (_linked(folder, out, schema.RESULTS), " (partial)" if results.partial else ""),
         *(str(verdicts.count(verdict)) for verdict in schema.VERDICTS),
         lines(*data),
         text.DASH if preset is None else legible(preset),

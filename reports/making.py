@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from empirics.data import DataSource, FileData
 from empirics.experiment import load_data
@@ -21,6 +23,7 @@ from reports.measured import Run, experiment, runs_of
 from reports.presets import DEFAULT_DATA, Series, series, source
 from reports.provenance import check_device, provenance
 from reports.render import partial_note
+from reports.results import Origin, Partial, PartialSection, Results, Section
 from reports.text import legible
 
 if TYPE_CHECKING:
@@ -70,8 +73,8 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
 
 
 def _trained(
-    options: "Report", all_series: list[Series], pool: Pool, origin: dict[str, Any], show: terminal.Show
-) -> dict[str, Any]:
+    options: "Report", all_series: list[Series], pool: Pool, origin: Origin, show: terminal.Show
+) -> Results:
     """Return the results; if that is interrupted, write a report of what is done and raise."""
     folder = options.out / RUNS
     try:
@@ -119,7 +122,7 @@ def _write_partial(
     options: "Report",
     all_series: list[Series],
     known: Mapping[Run, Outcome],
-    origin: dict[str, Any],
+    origin: Origin,
     show: terminal.Show,
 ) -> str:
     """Write the report of what is done; return what was written.
@@ -136,21 +139,22 @@ def _write_partial(
         results = build(
             [part for _, part in kept], provenance=origin, device=options.device, progress=show, known=known
         )
-        results["partial"] = {
-            "done": len(done),
-            "planned": sum(len(series.configs()) for series in all_series),
-            "sections": [
-                {
-                    "name": section["name"],
-                    "widths": list(part.widths),
-                    "planned_widths": list(series.widths),
-                    "seeds": list(part.seeds),
-                    "planned_seeds": list(series.seeds),
-                }
-                for section, (series, part) in zip(results["sections"], kept, strict=True)
+        partial = Partial(
+            done=len(done),
+            planned=sum(len(series.configs()) for series in all_series),
+            sections=[
+                PartialSection(
+                    name=section.name,
+                    widths=list(part.widths),
+                    planned_widths=list(series.widths),
+                    seeds=list(part.seeds),
+                    planned_seeds=list(series.seeds),
+                )
+                for section, (series, part) in zip(results.sections, kept, strict=True)
             ],
-            "missing": [series.base.data.name for series, part in parts if part is None],
-        }
+            missing=[series.base.data.name for series, part in parts if part is None],
+        )
+        results = msgspec.structs.replace(results, partial=partial)
         contents = formats.files(results, options.format)
     except (Exception, KeyboardInterrupt) as error:
         return f"no partial report: {str(error) or 'interrupted again'}"
@@ -206,37 +210,38 @@ def _pool(options: "Report", all_series: list[Series]) -> Pool:
     return executors.parse(options.executor or "processes", jobs=options.jobs)
 
 
-def verdicts(results: Mapping[str, Any]) -> str:
+def verdicts(results: Results) -> str:
     """Return every claim with its verdict, prediction and measurement."""
-    lines = [note] if (note := partial_note(legible(results))) else []
+    shown = legible(results)
+    lines = [note] if (note := partial_note(shown)) else []
     width = max(60, min(shutil.get_terminal_size().columns, 110))
-    warnings = {section["name"]: _warnings(section) for section in legible(results["sections"])}
-    current = object()
-    for claim in legible(results["claims"]):
-        if claim["section"] != current:
-            current = claim["section"]
+    warnings = {section.name: _warnings(section) for section in shown.sections}
+    current: object = ...
+    for claim in shown.claims:
+        if claim.section != current:
+            current = claim.section
             lines.append(f"\n{current or 'Φ'}\n{'─' * width}")
-            lines += warnings.get(current, [])
-        lines.append(f"{_mark(claim['verdict'])}  {claim['statement']}  ({claim['source']})")
-        lines.append(f"{'':22}predicted {claim['predicted']}")
-        lines.append(f"{'':22}measured  {claim['measured']}")
-        if claim["verdict"] in {"unknown", "fails"}:
-            lines.append(f"{'':22}{claim['decision']}")
+            lines += warnings.get(claim.section or "", [])
+        lines.append(f"{_mark(claim.verdict)}  {claim.statement}  ({claim.source})")
+        lines.append(f"{'':22}predicted {claim.predicted}")
+        lines.append(f"{'':22}measured  {claim.measured}")
+        if claim.verdict in {"unknown", "fails"}:
+            lines.append(f"{'':22}{claim.decision}")
     return "\n".join([*lines, ""])
 
 
-def _warnings(section: Mapping[str, Any]) -> list[str]:
+def _warnings(section: Section) -> list[str]:
     """Return the hypotheses that these data do not meet at any width."""
     return [
-        f"{'not met':<20}  {row['hypothesis']}: asked {row['asked']}, here {row['here']}; no width would help"
-        for row in section.get("feasibility") or ()
-        if row["met"] is False and not row["reachable"]
+        f"{'not met':<20}  {row.hypothesis}: asked {row.asked}, here {row.here}; no width would help"
+        for row in section.feasibility
+        if row.met is False and not row.reachable
     ]
 
 
-def _mark(verdict: str) -> str:
+def _mark(verdict: str | None) -> str:
     text = f"{verdict:<20}"
     if not terminal.is_terminal(sys.stdout) or os.environ.get("NO_COLOR"):
         return text
-    color = {"holds": "32", "fails": "31", "unknown": "33"}.get(verdict, "2")
+    color = {"holds": "32", "fails": "31", "unknown": "33"}.get(verdict or "", "2")
     return f"\x1b[{color}m{text}\x1b[0m"

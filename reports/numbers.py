@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import numpy as np
 from markupsafe import Markup
+from msgspec.structs import asdict as fields_of
 
 Cell = str | float | None
 
@@ -69,20 +71,25 @@ def _cell(value: Cell) -> str:
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def records(rows: Iterable[Mapping[str, Any]]) -> Numbers:
+def records(rows: Iterable[Any]) -> Numbers:
     """Return objects as rows; parts of parts become columns such as ``f.error.mean``, lists are left out."""
     flat = [dict(_leaves(row, "")) for row in rows]
     columns = tuple(dict.fromkeys(name for row in flat for name in row))
     return Numbers(columns=columns, rows=tuple(tuple(row.get(name) for name in columns) for row in flat))
 
 
-def _leaves(value: Mapping[str, Any], place: str) -> Iterable[tuple[str, Cell]]:
-    for key, item in value.items():
+def _leaves(value: Any, place: str) -> Iterable[tuple[str, Cell]]:  # noqa: ANN401
+    for key, item in (fields_of(value) if isinstance(value, msgspec.Struct) else value).items():
         name = f"{place}.{key}" if place else str(key)
-        if isinstance(item, Mapping):
+        if isinstance(item, (Mapping, msgspec.Struct)):
             yield from _leaves(item, name)
         elif not isinstance(item, (list, tuple)):
             yield name, item
+
+
+def picked(record: object, *names: str) -> dict[str, Any]:
+    """Return some fields of a record by name."""
+    return {name: getattr(record, name) for name in names}
 
 
 def together(columns: Mapping[str, Sequence[Cell]]) -> Numbers:

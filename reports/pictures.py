@@ -4,7 +4,8 @@ Squares of equal level are one path, so that 28 × 28 pixels take few bytes.
 """
 
 import html
-from typing import Any
+
+from reports.results import Section
 
 _PICTURES = (
     ("sample", "sample"),
@@ -16,12 +17,12 @@ _LEVELS = 8  # of each sign in a picture
 _CELL, _MARGIN, _HEAD = 100, 12, 26
 
 
-def images_figure(section: dict[str, Any], key: str) -> str | None:
+def images_figure(section: Section, key: str) -> str | None:
     """Return samples beside their perturbations and the two predicted directions; None for other data."""
-    data = section["images"]
+    data = section.images
     if data is None:
         return None
-    count, side = len(data["classes"]), int(data["side"])
+    count, side = len(data.classes), int(data.side)
     width, step = _MARGIN + len(_PICTURES) * (_CELL + _MARGIN), _CELL + _MARGIN + 16
     parts = []
     for column, (name, label) in enumerate(_PICTURES):
@@ -29,10 +30,10 @@ def images_figure(section: dict[str, Any], key: str) -> str | None:
         parts.append(_label(left + _CELL / 2, 16, label))
         for row in range(count):
             top = _HEAD + row * step
-            parts.append(_picture(data["pictures"][name][row], side, left, top))
-            below = f"class {data['classes'][row]}" if name == "sample" else ""
-            if name in data["cosines"]:
-                value = data["cosines"][name][row]
+            parts.append(_picture(data.pictures[name][row], side, left, top))
+            below = f"class {data.classes[row]}" if name == "sample" else ""
+            if name in data.cosines:
+                value = data.cosines[name][row]
                 below = "" if value is None else f"cosine {float(value):.3f}"
             parts.append(_label(left + _CELL / 2, top + _CELL + 14, below))
     alt = (

@@ -5,15 +5,16 @@ import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
+
+from reports.results import Machine, Origin
 
 _PACKAGES = ("perturblearn", "numpy", "scipy", "sympy", "mpmath", "torch", "scikit-learn", "matplotlib")
 
 
-def provenance(*, command: str, device: str) -> dict[str, Any]:
-    """Return versions, git revision and machine as JSON values.
+def provenance(*, command: str, device: str) -> Origin:
+    """Return versions, git revision and machine.
 
     Parameters
     ----------
@@ -24,19 +25,13 @@ def provenance(*, command: str, device: str) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    Origin
         ``revision`` is None outside a git checkout of the project.
     """
-    return {
-        "command": command,
-        "versions": versions(),
-        "revision": _revision(),
-        "machine": {
-            "system": f"{platform.system()} {platform.machine()}",
-            "threads": torch.get_num_threads(),
-            "device": device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})",
-        },
-    }
+    name = device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
+    system = f"{platform.system()} {platform.machine()}"
+    machine = Machine(system=system, threads=torch.get_num_threads(), device=name)
+    return Origin(command=command, versions=versions(), revision=_revision(), machine=machine)
 
 
 def versions() -> dict[str, str | None]:

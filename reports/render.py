@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
 
-from reports import text
-from reports.claims import OF_SECTIONS
+from reports import results, text
+from reports.claims import shown
 from reports.inline import rich
 from reports.page import Block, Page, Section
 from reports.pages import hypotheses, opening, outcome, proofs, regime
 from reports.verdicts import Claim
 
-Show = Callable[[dict[str, Any], str], Iterable[Block]]
+Show = Callable[[results.Section, str], Iterable[Block]]
 _TITLE = "Learning from adversarial perturbations: theory against experiment"
 _LEAD = rich("""A network *f* is trained on clean data; perturbations of *f* with random labels train a second
     network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs agree. Each row
@@ -37,21 +36,12 @@ EVIDENCE: Mapping[str, Show] = {
 }
 
 
-@runtime_checkable
-class Shown(Protocol):
-    """What judges a claim and brings the blocks that show it."""
-
-    def shown(self, section: dict[str, Any], key: str) -> Iterable[Block]:
-        """Return blocks from the results of a data set; anchors and drawings are named after its key."""
-
-
-def render(results: Mapping[str, Any]) -> str:
+def render(found: results.Results) -> str:
     """Return the HTML page of a report.
 
     Parameters
     ----------
-    results : mapping
-        From `reports.build`, or read by `reports.schema.read`.
+    found : Results
 
     Returns
     -------
@@ -59,62 +49,56 @@ def render(results: Mapping[str, Any]) -> str:
         Works offline: no script, font, image or style from elsewhere.  The same results give the same
         text; nothing is computed here beyond formatting.
     """
-    return page(results).html()
+    return page(found).html()
 
 
-def page(results: Mapping[str, Any]) -> Page:
+def page(found: results.Results) -> Page:
     """Return the page of a report as blocks, from its results."""
-    shown = text.legible(results)
-    claims = [Claim(**claim) for claim in shown["claims"]]
+    found = text.legible(found)
+    claims = found.claims
     return Page(
         _TITLE,
         _LEAD,
         (
-            Section("Verdicts at a glance", tuple(opening.verdicts(shown, claims)), "verdicts"),
-            Section("Setting and provenance", tuple(opening.setting(shown)), "setting"),
-            Section("The kernel Φ", tuple(opening.kernel(shown["phi"], claims)), "phi"),
+            Section("Verdicts at a glance", tuple(opening.verdicts(found, claims)), "verdicts"),
+            Section("Setting and provenance", tuple(opening.setting(found)), "setting"),
+            Section("The kernel Φ", tuple(opening.kernel(found.phi, claims)), "phi"),
             *(
                 _of_data(section, claims, f"s{place}")
-                for place, section in enumerate(shown["sections"], start=1)
+                for place, section in enumerate(found.sections, start=1)
             ),
         ),
-        note=partial_note(shown) or "",
+        note=partial_note(found),
         footer=_FOOTER,
     )
 
 
-def _of_data(section: dict[str, Any], claims: Sequence[Claim], key: str) -> Section:
+def _of_data(section: results.Section, claims: Sequence[Claim], key: str) -> Section:
     """Return the part about a data set: its claims, then what shows them."""
 
     def blocks() -> Iterator[Block]:
-        yield from (claim for claim in claims if claim.section == section["name"])
+        yield from (claim for claim in claims if claim.section == section.name)
         for show in EVIDENCE.values():
             yield from show(section, key)
-        for judge in OF_SECTIONS:
-            if isinstance(judge, Shown):
-                yield from judge.shown(section, key)
+        yield from shown(section, key)
 
-    file = re.sub(r"[^a-z0-9]+", "-", section["name"].lower()).strip("-") or key  # of files to save
-    return Section(section["name"], tuple(blocks()), key, anchors=f"{key}-", file=file)
+    file = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-") or key  # of files to save
+    return Section(section.name, tuple(blocks()), key, anchors=f"{key}-", file=file)
 
 
-def partial_note(results: Mapping[str, Any]) -> str | None:
-    """Return what a report that was interrupted says of itself; None for a whole one.
-
-    Reads ``partial``: done and planned (numbers of runs), sections (name, widths and seeds in the report,
-    planned_widths and planned_seeds), missing (names of data sets without a section).
-    """
-    partial = results.get("partial")
+def partial_note(found: results.Results) -> str:
+    """Return what a report that was interrupted says of itself; empty for a whole one."""
+    partial = found.partial
     if partial is None:
-        return None
+        return ""
     parts = [
-        f"{item['name']}: widths {_listed(item['widths'])} of {_listed(item['planned_widths'])}, "
-        f"{len(item['seeds'])} of {len(item['planned_seeds'])} seeds"
-        for item in partial["sections"]
+        f"{item.name}: widths {_listed(item.widths)} of {_listed(item.planned_widths)}, "
+        f"{len(item.seeds)} of {len(item.planned_seeds)} seeds"
+        for item in partial.sections
     ]
-    parts += [f"{name}: nothing" for name in partial["missing"]]
+    parts += [f"{name}: nothing" for name in partial.missing]
     return (
-        f"Partial report: interrupted after {partial['done']} of {partial['planned']} runs. In it are "
+        f"Partial report: interrupted after {partial.done} of {partial.planned} runs. In it are "
         + "; ".join(parts)
         + ". Every claim is judged on these alone, as in a report that asked for no more."
     )

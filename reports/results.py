@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
+from reports.text import legible
 from reports.verdicts import Claim
 
 SCHEMA_VERSION: Literal[7] = 7
@@ -17,7 +18,7 @@ Counts = dict[str, Count]
 _T = TypeVar("_T")
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of the results."""
 
 
@@ -29,15 +30,20 @@ def _same_length(**lists: list[Any] | None) -> None:
         raise ValueError(msg)
 
 
-class OfBoth(Record, Generic[_T], frozen=True):
+class ByNetwork(Record, Generic[_T], frozen=True):
+    """What has a part of f and one of g."""
+
+    def __getitem__(self, network: str) -> _T:
+        """Return that of one network: "f" or "g"."""
+        part: _T = getattr(self, network)
+        return part
+
+
+class OfBoth(ByNetwork[_T], Generic[_T], frozen=True):
     """What there is of f and of g."""
 
     f: _T
     g: _T
-
-    def __getitem__(self, network: str) -> _T:
-        """Return that of one network: "f" or "g"."""
-        return {"f": self.f, "g": self.g}[network]
 
 
 # Φ, and where the report comes from ------------------------------------------------------------------
@@ -51,13 +57,18 @@ class Machine(Record, frozen=True):
     device: str
 
 
-class Provenance(Record, frozen=True):
-    """How the report was made."""
+class Origin(Record, frozen=True):
+    """What something was made by."""
 
     command: str
     versions: dict[str, str | None]
     revision: str | None
     machine: Machine
+
+
+class Provenance(Origin, frozen=True):
+    """How the report was made."""
+
     seconds: float
 
 
@@ -152,11 +163,16 @@ class Agreement(Record, Generic[_T], frozen=True):
     predicted_given_f: _T
 
 
-class Summary(Record, frozen=True):
-    """As `reports.statistics.Summary`, with None for what is not known."""
+class Spread(Record, frozen=True):
+    """Mean and standard deviation over seeds; None for what is not known."""
 
     mean: Number
     sd: Number
+
+
+class Summary(Spread, frozen=True):
+    """As `reports.statistics.Summary`."""
+
     low: Number
     high: Number
     n: Count
@@ -219,24 +235,28 @@ class SimulatedRun(Record, frozen=True):
     misled: Number
 
 
-class Run(OfBoth[Measures[Number]], frozen=True):
+class Run(ByNetwork[Measures[Number]], frozen=True):
     """One pair of networks."""
 
     width: Count
     seed: Count
+    f: Measures[Number]
+    g: Measures[Number]
     cosines: Cosines[Number]
     agreement: Agreement[Number]
     conditions: list[Conditions]
-    zero_gradients: Count | None
+    zero_gradients: Count
     certificates: dict[str, Certified]
     diagnosis: Examined
     simulated: SimulatedRun | None = None
 
 
-class AtWidth(OfBoth[Means], frozen=True):
+class AtWidth(ByNetwork[Means], frozen=True):
     """Means over the seeds of one width."""
 
     width: Count
+    f: Means
+    g: Means
     cosines: Cosines[Summary]
     agreement: Agreement[Summary]
 
@@ -314,7 +334,7 @@ class Certificates(Record, frozen=True):
 
     delta: float
     shares_wanted: list[float]
-    widths: list[float]
+    widths: list[Count]
     shares: dict[str, dict[str, list[Number]]]
     required: dict[str, dict[str, list[Number]]]
     terms: dict[str, list[Number]]
@@ -383,7 +403,7 @@ class Images(Record, frozen=True):
     seed: Count
     side: Count
     classes: list[str]
-    pictures: dict[str, list[list[Number]]]
+    pictures: dict[str, list[list[float]]]
     cosines: dict[str, list[Number]]
 
 
@@ -447,10 +467,15 @@ class Feasible(Record, frozen=True):
     reachable: bool
 
 
-class DiagnosisAtWidth(Examined, frozen=True):
-    """The counts of all seeds of one width."""
+class DiagnosisAtWidth(Record, frozen=True):
+    """The counts of all seeds of one width, and medians of |term| / |signal|."""
 
     width: Count
+    points: Count
+    differ: Count
+    causes: Counts
+    enough: Counts
+    unmet: Counts
     sizes: dict[str, Number]
 
 
@@ -482,18 +507,20 @@ class Displacements(Record, frozen=True):
     crossed: list[Count]
     predicted: list[Count] | None
     outside: Count
-    largest: Number
     blind: Number
-    difference: Number = None
+    largest: Number
+    difference: Number
 
 
-class Drift(OfBoth[Displacements | None], frozen=True):
+class Drift(ByNetwork[Displacements | None], frozen=True):
     """Displacements in one pair of networks."""
 
     width: Count
     seed: Count
     points: Count
     edges: list[float]
+    f: Displacements | None
+    g: Displacements | None
 
     def __post_init__(self) -> None:
         for network, counted in (("f", self.f), ("g", self.g)):
@@ -612,6 +639,10 @@ class Section(Record, frozen=True):
             msg = f"by_width must be one row for each width, got {[row.width for row in self.by_width]}"
             raise ValueError(msg)
 
+    def moved(self, network: str) -> list[tuple[Drift, Displacements]]:
+        """Return the displacements of one network, at the widths where it was trained."""
+        return [(row, found) for row in self.drift if (found := row[network]) is not None]
+
 
 class Trend(Record, frozen=True):
     """What the published conditions say of what is held fixed, and the command that varies it."""
@@ -653,7 +684,7 @@ class Results(Record, frozen=True):
 
     def __post_init__(self) -> None:
         names = [section.name for section in self.sections]
-        if not names or len(set(names)) < len(names):
+        if not names or len(set(map(legible, names))) < len(names):
             msg = f"sections must have names that differ, at least one, got {names}"
             raise ValueError(msg)
         for claim in self.claims:

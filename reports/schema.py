@@ -24,7 +24,7 @@ class SchemaError(ValueError):
     """Something that is not the results of a report."""
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Results:
     """Return the results in a file, checked.
 
     Parameters
@@ -34,8 +34,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        As `reports.build` returned it.
+    Results
 
     Raises
     ------
@@ -55,17 +54,17 @@ def read(path: Path) -> dict[str, Any]:
         raise SchemaError(msg) from error
     try:
         signed = results.pop(_CHECKSUM, None) if isinstance(results, dict) else None
-        check(results)
+        checked = check(results)
         if signed is not None and digest(results) != signed:
             msg = f"results must have the {_CHECKSUM} written in them, but were changed since"
             raise SchemaError(msg)
     except SchemaError as error:
         msg = f"{file}: {error}"
         raise SchemaError(msg) from error
-    return dict(results)
+    return checked
 
 
-def written(results: dict[str, Any]) -> str:
+def written(results: Results) -> str:
     """Return the text of results.json: the results, and last the SHA-256 of their canonical JSON.
 
     Raises
@@ -73,7 +72,7 @@ def written(results: dict[str, Any]) -> str:
     ValueError
         If a number is not finite.
     """
-    plain = json.loads(to_json(results))
+    plain = msgspec.to_builtins(results)
     return to_json({**plain, _CHECKSUM: digest(plain)})
 
 

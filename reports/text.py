@@ -6,8 +6,12 @@ A mean is shown with as many decimals as its spread has; what is missing or not 
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+_T = TypeVar("_T")
 
 DASH = "—"
 _ROUNDING = 1e-12  # of a mean: deviations below are of equal values
@@ -76,21 +80,31 @@ def _minus(text: str) -> str:
     return re.sub(r"(?<![e\d])-(?=\d)", "−", text)
 
 
-def legible(value: Any) -> Any:  # noqa: ANN401
+def of_texts(change: Callable[[str], str], value: _T) -> _T:
+    """Return what is nested with each text in it, names of parts included, changed by a function."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.convert(of_texts(change, msgspec.to_builtins(value)), type(value))
+    nested: Any = value
+    if isinstance(value, str):
+        nested = change(value)
+    elif isinstance(value, Mapping):
+        nested = {of_texts(change, key): of_texts(change, item) for key, item in value.items()}
+    elif isinstance(value, (list, tuple)):
+        nested = [of_texts(change, item) for item in value]
+    return cast(_T, nested)
+
+
+def legible(value: _T) -> _T:
     """Return results with each character that cannot be seen, or reorders others, written as ⟨U+202E⟩.
 
     Characters of control, of direction and of lines, lone surrogates and noncharacters; tab and line feed
     become spaces.  Names of classes and files may hold them.
     """
-    if isinstance(value, str):
-        if value.isascii() and value.isprintable():
-            return value
-        return "".join(map(_legible_character, value))
-    if isinstance(value, Mapping):
-        return {legible(key): legible(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [legible(item) for item in value]
-    return value
+    return of_texts(_legible, value)
+
+
+def _legible(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else "".join(map(_legible_character, text))
 
 
 def _legible_character(character: str) -> str:

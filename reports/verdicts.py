@@ -4,7 +4,7 @@ What is missing, empty or not finite makes a claim unknown.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeGuard
 
@@ -34,7 +34,7 @@ class Claim:
     rule: str  # how the verdict was reached; without a verdict, what the numbers rest on
     verdict: Outcome | None  # None where numbers are stated and nothing is judged
     decision: str = ""  # the violation or the claim that was excluded, else how many seeds would be enough
-    numbers: dict[str, float | None] = field(default_factory=dict)  # what the texts above round
+    numbers: Mapping[str, int | float | None] = field(default_factory=dict)  # what the texts above round
     evidence: str = ""  # anchor on the page of the figure or table that shows it, after that of the section
     command: str = ""  # that reproduces the numbers
 

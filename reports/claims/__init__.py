@@ -5,8 +5,9 @@ A claim has a statement, a source, a hypothesis, a prediction, a measurement and
 finite makes a claim unknown, never true.  Pure functions of results.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from reports.claims.agreement import agreement, width_trend
 from reports.claims.certificates import certificates
@@ -37,6 +38,7 @@ from reports.claims.sweeps import (
 )
 from reports.claims.theorem import theorem
 from reports.judging import seeds_without_violation, unmeasured
+from reports.page import Block
 from reports.results import Results, Section
 from reports.text import many
 from reports.verdicts import Claim
@@ -48,6 +50,7 @@ __all__ = [
     "claims",
     "claims_of_orthogonal",
     "claims_of_sweeps",
+    "shown",
 ]
 
 # Share of points that may differ from all others, which the points of a data set must be able to show.
@@ -105,6 +108,21 @@ def claims(results: Results) -> list[Claim]:
     command = results.provenance.command
     # What is not tested is not decided.
     return [replace(claim, command=command, decision=claim.decision if claim.met else "") for claim in judged]
+
+
+@runtime_checkable
+class Shown(Protocol):
+    """What judges a claim and brings the blocks that show it."""
+
+    def shown(self, section: Section, key: str) -> Iterable[Block]:
+        """Return blocks from the results of a data set; anchors and drawings are named after its key."""
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield the blocks that claims bring of a data set."""
+    for judge in OF_SECTIONS:
+        if isinstance(judge, Shown):
+            yield from judge.shown(section, key)
 
 
 def _seen(claim: Claim, section: Section) -> Claim:

@@ -1,15 +1,17 @@
 """`perturblearn compare`: two reports side by side."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cyclopts import Parameter
 
 from reports import text
 from reports.commands.options import Run
 from reports.terminal import Show
+
+if TYPE_CHECKING:
+    from reports.compare import Comparison
 
 
 @Parameter(name="*")
@@ -39,6 +41,8 @@ def compare(a: Path, b: Path, /, *, options: Compare = Compare()) -> Run:
     b
         Another.
     """
+    from msgspec import to_builtins
+
     from empirics.sweep import disk, plain
     from reports import compare as compared_by, formats, schema
     from reports.pages import comparison
@@ -53,41 +57,40 @@ def compare(a: Path, b: Path, /, *, options: Compare = Compare()) -> Run:
                 one, other, names=(str(a), str(b)), error_probability=options.error_probability
             )
         )
-        contents = {page: comparison.page(compared).html(), numbers: plain.to_json(compared)}
+        contents = {page: comparison.page(compared).html(), numbers: plain.to_json(to_builtins(compared))}
         formats.write(options.out, {path.name: content.encode() for path, content in contents.items()})
         return f"{shown(compared)}\n\npage:    {page}\nnumbers: {numbers}"
 
     return run
 
 
-def shown(compared: Mapping[str, Any]) -> str:
+def shown(compared: "Comparison") -> str:
     """Return what changed between two reports: verdicts, settings, then numbers beyond their spread."""
     from reports.pages.comparison import setting_text
 
     c = text.legible(compared)
-    lines = [f"A: {c['names'][0]}", f"B: {c['names'][1]}"]
-    lines += [f"\nVerdicts that changed: {len(c['verdicts'])}"]
-    for row in c["verdicts"]:
-        before, after = (row[side]["verdict"] if row[side] else "not judged" for side in ("a", "b"))
-        lines.append(f"  {before} → {after}: {row['statement']}  ({row['section'] or 'Φ'})")
-    lines.append(f"\nSettings that differ: {len(c['settings'])}")
+    lines = [f"A: {c.names[0]}", f"B: {c.names[1]}"]
+    lines += [f"\nVerdicts that changed: {len(c.verdicts)}"]
+    for row in c.verdicts:
+        before, after = (side.verdict if side else "not judged" for side in (row.a, row.b))
+        lines.append(f"  {before} → {after}: {row.statement}  ({row.section or 'Φ'})")
+    lines.append(f"\nSettings that differ: {len(c.settings)}")
     lines += [
-        f"  {row['name']}: {setting_text(row['a'])} → {setting_text(row['b'])}  "
-        f"({row['section'] or 'whole report'})"
-        for row in c["settings"]
+        f"  {row.name}: {setting_text(row.a)} → {setting_text(row.b)}  ({row.section or 'whole report'})"
+        for row in c.settings
     ]
-    counts = c["counts"]
+    counts = c.counts
     lines.append(
         f"\nNumbers: {counts['beyond']} beyond their spread, {counts['within']} within, "
         f"{counts['equal']} equal, {counts['unknown']} unknown "
-        f"(error probability {c['error_probability']:g} over {c['rows']} rows)"
+        f"(error probability {c.error_probability:g} over {c.rows} rows)"
     )
-    for section in c["sections"]:
-        for row in section["rows"]:
-            if row["outcome"] == "beyond":
-                sides = (text.spread(row[side]["mean"], row[side]["sd"]) for side in ("a", "b"))
-                where = f"m = {text.count(row['widths'][0])}: {' → '.join(sides)}"
-                lines.append(f"  {row['quantity']}, {where}  ({section['names'][0]})")
-    for side, names in zip("AB", c["alone"], strict=True):
+    for section in c.sections:
+        for one in section.rows:
+            if one.outcome == "beyond":
+                sides = (text.spread(side.mean, side.sd) for side in (one.a, one.b))
+                where = f"m = {text.count(one.widths[0])}: {' → '.join(sides)}"
+                lines.append(f"  {one.quantity}, {where}  ({section.names[0]})")
+    for side, names in zip("AB", c.alone, strict=True):
         lines += [f"Only in {side}: {name}" for name in names]
     return "\n".join(lines)

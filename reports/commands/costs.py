@@ -31,6 +31,8 @@ def costs(*, options: Costs = Costs()) -> Run:
 
     Times are those of the machine and of what else it does; nothing here judges them.
     """
+    from msgspec import to_builtins
+
     from empirics import costs as measured_by
     from empirics.sweep import disk
     from reports import costs as page
@@ -44,7 +46,7 @@ def costs(*, options: Costs = Costs()) -> Run:
             progress=lambda done, total: show(done / total, f"{done} of {total} runs"),
         )
         command = f"perturblearn costs --repeats {options.repeats}"
-        origin = provenance(command=command, device="cpu") | {"blas_threads": threads.count()}
+        origin = to_builtins(provenance(command=command, device="cpu")) | {"blas_threads": threads.count()}
         results = {"schema_version": page.SCHEMA_VERSION, "provenance": origin, **measured}
         return f"page:    {page.write(options.out, results)}"
 

@@ -1,23 +1,22 @@
 """The page of a comparison of two reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports import text
 from reports.claim_text import spread
+from reports.compare import Comparison, Judged, Paired, Row
 from reports.inline import Content, Part, lines
 from reports.page import Block, Page, Prose, Section, Table, note, say, table
 from reports.text import count, number
 
-Json = Mapping[str, Any]
 
-
-def page(comparison: Json) -> Page:
+def page(comparison: Comparison) -> Page:
     """Return the page of a comparison from `reports.compare.compare`."""
     c = text.legible(comparison)
     named = [
         (f"{side}: ", Part("bdi", name), " (partial)" if partial else "")
-        for side, name, partial in zip("AB", c["names"], c["partial"], strict=True)
+        for side, name, partial in zip("AB", c.names, c.partial, strict=True)
     ]
     return Page(
         "Two reports compared",
@@ -26,8 +25,8 @@ def page(comparison: Json) -> Page:
             Section("Verdicts that changed", tuple(_verdicts(c)), "verdicts"),
             Section("Settings that differ", tuple(_settings(c)), "settings"),
             *(
-                Section(" and ".join(dict.fromkeys(section["names"])), tuple(_section(section)), f"s{place}")
-                for place, section in enumerate(c["sections"], start=1)
+                Section(" and ".join(dict.fromkeys(section.names)), tuple(_section(section)), f"s{place}")
+                for place, section in enumerate(c.sections, start=1)
             ),
         ),
     )
@@ -48,90 +47,86 @@ def setting_text(value: Any) -> str:  # noqa: ANN401
     return str(value)
 
 
-def _verdicts(c: Json) -> Iterator[Block]:
+def _verdicts(c: Comparison) -> Iterator[Block]:
     columns = {
-        "Claim": lambda row: row["statement"],
-        "Data": lambda row: "Φ" if row["section"] is None else row["section"],
-        "A": lambda row: _judged(row["a"]),
-        "B": lambda row: _judged(row["b"]),
+        "Claim": lambda row: row.statement,
+        "Data": lambda row: "Φ" if row.section is None else row.section,
+        "A": lambda row: _judged(row.a),
+        "B": lambda row: _judged(row.b),
     }
-    yield table(c["verdicts"], columns, name="verdicts") if c["verdicts"] else say("No verdict changed.")
-    found, level = c["counts"], ""
-    if c["level"] is not None:
-        level = f", {number(c['level'])} for each of the {c['rows']} rows"
-    yield say(f"""Of {c["rows"]} rows of numbers {found["beyond"]} differ beyond their spread,
+    yield table(c.verdicts, columns, name="verdicts") if c.verdicts else say("No verdict changed.")
+    found, level = c.counts, ""
+    if c.level is not None:
+        level = f", {number(c.level)} for each of the {c.rows} rows"
+    yield say(f"""Of {c.rows} rows of numbers {found["beyond"]} differ beyond their spread,
         {found["within"]} within it, {found["equal"]} are equal and {found["unknown"]} unknown.""")
     yield note(f"""Quantities over seeds: mean ± standard deviation. Where both reports have the same seeds
         these are paired (Student’s t of the differences), where they have none in common Welch’s t compares
-        the means. Error probability {number(c["error_probability"])} that any row is called “beyond” though
+        the means. Error probability {number(c.error_probability)} that any row is called “beyond” though
         all means are equal{level}: exact or nearly so for normal values, approximate for others. Brackets are
         intervals at that level. “Unknown”: a number is missing, there are too few seeds, or a difference has
         no spread to compare it with.""")
 
 
-def _judged(claim: Json | None) -> Content:
+def _judged(claim: Judged | None) -> Content:
     if claim is None:
         return Part("small", "not judged")
-    said = lines(
-        ("predicted ", Part("bdi", claim["predicted"])), ("measured ", Part("bdi", claim["measured"]))
-    )
-    return Part("badge", claim["verdict"]), " ", said
+    said = lines(("predicted ", Part("bdi", claim.predicted)), ("measured ", Part("bdi", claim.measured)))
+    return Part("badge", str(claim.verdict)), " ", said
 
 
-def _settings(c: Json) -> Iterator[Block]:
+def _settings(c: Comparison) -> Iterator[Block]:
     columns = {
-        "Setting": lambda row: row["name"],
-        "Data": lambda row: "whole report" if row["section"] is None else row["section"],
-        "A": lambda row: Part("bdi", setting_text(row["a"])),
-        "B": lambda row: Part("bdi", setting_text(row["b"])),
+        "Setting": lambda row: row.name,
+        "Data": lambda row: "whole report" if row.section is None else row.section,
+        "A": lambda row: Part("bdi", setting_text(row.a)),
+        "B": lambda row: Part("bdi", setting_text(row.b)),
     }
-    yield table(c["settings"], columns, name="settings") if c["settings"] else say("No setting differs.")
-    for side, names in zip("AB", c["alone"], strict=True):
+    yield table(c.settings, columns, name="settings") if c.settings else say("No setting differs.")
+    for side, names in zip("AB", c.alone, strict=True):
         yield from (say(f"Only in {side}: {{}}", Part("bdi", name)) for name in names)
 
 
-def _section(section: Json) -> Iterator[Block]:
-    here, there = section["seeds"]
+def _section(section: Paired) -> Iterator[Block]:
+    here, there = section.seeds
     apart = (
-        ""
-        if section["common"]
-        else "The reports have no width in common: their widest networks are compared."
+        "" if section.common else "The reports have no width in common: their widest networks are compared."
     )
     yield note(f"Seeds: A {len(here)}, B {len(there)}. {apart}")
     yield Prose("Beyond the spread", "heading")
-    beyond = [row for row in section["rows"] if row["outcome"] == "beyond"]
+    beyond = [row for row in section.rows if row.outcome == "beyond"]
     yield _numbers(beyond, "beyond") if beyond else say("Nothing.")
-    if section["fixed"]:
+    if section.fixed:
         columns = {
-            "Number without a spread that differs": lambda row: row["quantity"],
-            "A": lambda row: number(row["a"], 4),
-            "B": lambda row: number(row["b"], 4),
+            "Number without a spread that differs": lambda row: row.quantity,
+            "A": lambda row: number(row.a, 4),
+            "B": lambda row: number(row.b, 4),
         }
         yield Prose("Computed once from the data", "heading")
-        yield table(section["fixed"], columns, name="fixed")
-    yield _numbers(section["rows"], "rows", summary=f"All {len(section['rows'])} rows")
+        yield table(section.fixed, columns, name="fixed")
+    yield _numbers(section.rows, "rows", summary=f"All {len(section.rows)} rows")
 
 
-def _numbers(rows: Sequence[Json], name: str, summary: str = "") -> Table:
+def _numbers(rows: Sequence[Row], name: str, summary: str = "") -> Table:
     columns = {
-        "Quantity": lambda row: row["quantity"],
-        "Width": lambda row: " and ".join(map(count, dict.fromkeys(row["widths"]))),
-        "A": lambda row: spread(row["a"]),
-        "B": lambda row: spread(row["b"]),
+        "Quantity": lambda row: row.quantity,
+        "Width": lambda row: " and ".join(map(count, dict.fromkeys(row.widths))),
+        "A": lambda row: spread(row.a),
+        "B": lambda row: spread(row.b),
         "B − A, interval": _interval,
         "Seeds": _seeds,
-        "Result": lambda row: ": ".join(filter(None, (row["outcome"], row["reason"]))),
+        "Result": lambda row: ": ".join(filter(None, (row.outcome, row.reason))),
     }
     return table(rows, columns, name=name, summary=summary)
 
 
-def _interval(row: Json) -> str:
-    if row["low"] is None:
-        return number(row["difference"])
-    return text.interval(row["difference"], row["low"], row["high"])
+def _interval(row: Row) -> str:
+    if row.low is None:
+        return number(row.difference)
+    return text.interval(row.difference, row.low, row.high)
 
 
-def _seeds(row: Json) -> str:
-    if row["n"] is None:
+def _seeds(row: Row) -> str:
+    if row.n is None:
         return text.DASH
-    return f"{row['n'][0]} pairs" if row["kind"] == "paired" else f"{row['n'][0]} and {row['n'][1]}"
+    return f"{row.n[0]} pairs" if row.kind == "paired" else f"{row.n[0]} and {row.n[1]}"

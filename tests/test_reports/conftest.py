@@ -10,9 +10,11 @@ import pytest
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
 from reports import Series, figures, figures_bounds, provenance, render, svg
 from reports.build import build
+from reports.results import Origin, Results
+from tests.test_reports.made_up import plain
 from tests.test_reports.parsed import parse
 
-Results = dict[str, Any]
+Json = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +28,7 @@ def tiny_series() -> tuple[Series, Series]:
 
 
 @pytest.fixture(scope="session")
-def tiny_provenance() -> dict[str, Any]:
+def tiny_provenance() -> Origin:
     return provenance(command="perturblearn report --data tiny", device="cpu")
 
 
@@ -37,12 +39,11 @@ def progress_calls() -> list[tuple[float, str]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_results(
+def tiny(
     tiny_series: tuple[Series, Series],
-    tiny_provenance: dict[str, Any],
+    tiny_provenance: Origin,
     progress_calls: list[tuple[float, str]],
 ) -> Results:
-    """Shared, so never to be changed: see `fresh_results`."""
     return build(
         tiny_series,
         provenance=tiny_provenance,
@@ -51,7 +52,13 @@ def tiny_results(
 
 
 @pytest.fixture(scope="session")
-def light_results(tiny_results: Results) -> Callable[[], Results]:
+def tiny_results(tiny: Results) -> Json:
+    """JSON values of `tiny`; shared, so never to be changed: see `fresh_results`."""
+    return plain(tiny)
+
+
+@pytest.fixture(scope="session")
+def light_results(tiny_results: Json) -> Callable[[], Json]:
     """Return a maker of copies without what only figures read; each copy is its caller's to change."""
     light = tiny_results | {"sections": [section | {"map": None} for section in tiny_results["sections"]]}
     text = json.dumps(light)
@@ -59,13 +66,13 @@ def light_results(tiny_results: Results) -> Callable[[], Results]:
 
 
 @pytest.fixture
-def fresh_results(tiny_results: Results) -> Results:
+def fresh_results(tiny_results: Json) -> Json:
     """A copy of the tiny results that a test may change."""
     return copy.deepcopy(tiny_results)
 
 
 @pytest.fixture(scope="session")
-def tiny_drawings(tiny_results: Results) -> dict[str, str]:
+def tiny_drawings(tiny: Results) -> dict[str, str]:
     """Return what is drawn on axes by its name, which is unique on the page."""
     drawn: dict[str, str] = {}
 
@@ -75,15 +82,15 @@ def tiny_drawings(tiny_results: Results) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (figures, figures_bounds):
             patch.setattr(module, "drawing", draw)
-        render(tiny_results)
+        render(tiny)
     return drawn
 
 
 @pytest.fixture(scope="session")
-def tiny_page(tiny_results: Results, tiny_drawings: dict[str, str]) -> str:
+def tiny_page(tiny: Results, tiny_drawings: dict[str, str]) -> str:
     with pytest.MonkeyPatch.context() as patch:
         _draw_once(patch, tiny_drawings)
-        return render(tiny_results)
+        return render(tiny)
 
 
 @pytest.fixture(scope="session")
@@ -103,3 +110,9 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, str]) -
 def _draw_once(patch: pytest.MonkeyPatch, drawings: dict[str, str]) -> None:
     for module in (figures, figures_bounds):
         patch.setattr(module, "drawing", lambda _paint, name, *_, **__: drawings[name])
+
+
+@pytest.fixture(autouse=True)
+def _no_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that compare all of stderr take longer than 20 s on a busy machine."""
+    monkeypatch.setattr("reports.terminal.SILENCE", 1e6)

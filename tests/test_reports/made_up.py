@@ -3,7 +3,10 @@
 import copy
 import math
 
+import msgspec
+
 from reports.claims import claims
+from reports.results import Section
 from reports.schema import check
 from reports.statistics import summarise
 
@@ -15,6 +18,16 @@ COSINES = {
     "perturbation": "perturbation_given_initial",
 }
 NOTHING_WRONG = {"points": 100, "f": 50, "f_wrong": 0, "g": 30, "g_wrong": 0, "both": 20, "both_wrong": 0}
+
+
+def plain(value):
+    """Return the JSON values of structures."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def section_of(value):
+    """Return a section from JSON values."""
+    return msgspec.convert(value, Section)
 
 
 def holding(results):

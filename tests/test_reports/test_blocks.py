@@ -2,23 +2,22 @@
 
 import csv
 import io
-import json
-from dataclasses import asdict
 from importlib import import_module
 from urllib.parse import unquote
 
 import html5lib
 import pytest
 from markupsafe import Markup
+from msgspec import structs
 
 from reports import svg
 from reports.claims.sweeps.rows import Section as Measured
 from reports.compare import compare
+from reports.document import Report
 from reports.inline import Part, html, lines, link, markdown, rich
 from reports.numbers import records
 from reports.page import Bad, Figure, List, Page, Prose, Section, Table, figure, note, say, table
 from reports.pages import comparison
-from reports.report import Report
 from reports.verdicts import Claim
 
 # The package has functions of these names.
@@ -161,20 +160,20 @@ class _Doubling:
         return Claim(
             key="doubling",
             evidence="doubling",
-            section=section["name"],
+            section=section.name,
             statement="Twice the width is odd",
             formula=r"2 m \equiv 1",
             source="derived here",
             hypothesis="none",
-            measured=f"2 m = {2 * section['widths'][-1]}",
+            measured=f"2 m = {2 * section.widths[-1]}",
             samples="one width",
             rule="remainder by 2",
             verdict="fails",
-            numbers={"twice": 2.0 * section["widths"][-1]},
+            numbers={"twice": 2.0 * section.widths[-1]},
         )
 
     def shown(self, section, key):
-        rows = [{"width": width, "twice": 2 * width} for width in section["widths"]]
+        rows = [{"width": width, "twice": 2 * width} for width in section.widths]
         yield Prose("Twice the width", "heading", f"{key}-doubling")
         drawn = svg.drawing(
             lambda axes: axes.plot([0, 1]), f"{key}-doubling", "twice the width against the width"
@@ -185,20 +184,17 @@ class _Doubling:
 
 
 @pytest.mark.usefixtures("drawn_once")
-def test_a_newcomers_claim_is_everywhere(monkeypatch, fresh_results, tiny_results):
-    longer = (*claims.OF_SECTIONS, _Doubling())
-    for module in (claims, render):
-        monkeypatch.setattr(module, "OF_SECTIONS", longer)
-    fresh_results["claims"] = [asdict(claim) for claim in claims.claims(fresh_results)]
-    report = Report(results=json.loads(json.dumps(fresh_results)))
+def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
+    monkeypatch.setattr(claims, "OF_SECTIONS", (*claims.OF_SECTIONS, _Doubling()))
+    report = Report(results=structs.replace(tiny, claims=claims.claims(tiny)))
     page = render.page(report.results)
     body = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page.html()).find("body")
     rows = [["16", "32"], ["64", "128"], ["256", "512"]]
-    for key, section in zip(("s1", "s2"), report.results["sections"], strict=True):
+    for key, section in zip(("s1", "s2"), report.results.sections, strict=True):
         (row,) = body.iterfind(f".//tr[@id='{key}-claim-doubling']")
         assert texts(row, "td") == ["", "2 m = 512", "fails"]
         assert body.find(f".//h3[@id='{key}-doubling']") is not None
-        assert f"{section['name']}: doubling" in report.figures
+        assert f"{section.name}: doubling" in report.figures
     files = {
         link.get("download"): link.get("href").partition(",")[2] for link in body.iterfind(".//a[@download]")
     }
@@ -211,8 +207,6 @@ def test_a_newcomers_claim_is_everywhere(monkeypatch, fresh_results, tiny_result
     assert [row["measured"] for row in report.table if row["claim"] == "Twice the width is odd"] == [
         "2 m = 512"
     ] * 2
-    changed = compare(tiny_results, report.results)
-    assert {(row["key"], row["a"], row["b"]["verdict"]) for row in changed["verdicts"]} == {
-        ("doubling", None, "fails")
-    }
+    changed = compare(tiny, report.results)
+    assert {(row.key, row.a, row.b.verdict) for row in changed.verdicts} == {("doubling", None, "fails")}
     assert comparison.page(changed).html().count("Twice the width is odd") == 2  # once for each data set

@@ -12,6 +12,7 @@ from reports import choice, provenance
 from reports.build import build
 from reports.choice import choose, feasibility
 from reports.presets import Series, series
+from tests.test_reports.made_up import plain
 
 # Times are rounded to two digits: by at most 1 part in 20.
 TWO_DIGITS = 0.05
@@ -143,7 +144,7 @@ def test_report_says_which_choices_were_used(own_data, tiny_results, monkeypatch
     monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
     made = series(own_data, num_seeds=2, fields={"T_f": 7.0})
     small = Series(base=made.base, widths=(8, 16), seeds=(0, 1), choice=made.choice)
-    (section,) = build([small], provenance=provenance(command="test", device="cpu"))["sections"]
+    (section,) = plain(build([small], provenance=provenance(command="test", device="cpu")))["sections"]
     assert section["choice"]["applied"] == {"T_f": False, "T_g": True, "epsilon": True, "widths": False}
     assert section["choice"]["widths"] == list(made.choice.widths)
 

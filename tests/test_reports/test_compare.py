@@ -1,15 +1,31 @@
 """Comparisons: what changed beyond its spread, at the error probability that is stated."""
 
 import copy
-import json
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from reports.compare import compare, difference
+from reports.compare import compare as compared, difference
+from reports.results import Agreement, Cosines, Measures
+from reports.schema import check
+from tests.test_reports.made_up import plain
 
+
+def compare(a, b, **options):
+    """Return a comparison of JSON values as JSON values, of the claims that their sections have."""
+    checked = []
+    for results in (a, b):
+        names = {None, *(section["name"] for section in results["sections"])}
+        claims = [claim for claim in results["claims"] if claim["section"] in names]
+        checked.append(check(results | {"claims": claims}))
+    return plain(compared(*checked, **options))
+
+
+GROUPS = {"f": Measures, "g": Measures, "cosines": Cosines, "agreement": Agreement}
+# Eight others are; p-values are not compared.
+NOT_DRAWN = {"error", "scale", "free_pvalue", "sign_match"}
 FALSE_ALARM = 1e-6  # of each test here that draws numbers
 
 
@@ -30,9 +46,9 @@ def test_shared_seeds_are_paired_as_scipy_does():
     x, y = rng.normal(size=9), rng.normal(size=9)
     found = difference(dict(enumerate(x.tolist())), dict(enumerate(y.tolist())))
     expected = stats.ttest_rel(y, x)
-    assert (found["kind"], found["n"], found["df"]) == ("paired", [9, 9], 8)
-    assert found["p"] == pytest.approx(expected.pvalue, rel=1e-9)
-    assert found["difference"] == pytest.approx(y.mean() - x.mean(), rel=1e-12)
+    assert (found.kind, found.n, found.df) == ("paired", (9, 9), 8)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found.difference == pytest.approx(y.mean() - x.mean(), rel=1e-12)
 
 
 def test_seeds_apart_are_compared_by_welch_as_scipy_does():
@@ -40,16 +56,16 @@ def test_seeds_apart_are_compared_by_welch_as_scipy_does():
     x, y = rng.normal(size=5), 3 * rng.normal(size=12)
     found = difference(dict(enumerate(x.tolist())), {100 + k: v for k, v in enumerate(y.tolist())})
     expected = stats.ttest_ind(y, x, equal_var=False)
-    assert (found["kind"], found["n"]) == ("independent", [5, 12])
-    assert found["p"] == pytest.approx(expected.pvalue, rel=1e-9)
-    assert found["df"] == pytest.approx(expected.df, rel=1e-9)
+    assert (found.kind, found.n) == ("independent", (5, 12))
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert found.df == pytest.approx(expected.df, rel=1e-9)
 
 
 def test_pairs_are_by_seed_whatever_their_order():
     a, b = {0: 1.0, 1: 2.0, 2: 4.0}, {2: 4.5, 0: 1.25, 1: 2.75}
-    assert difference(a, b)["difference"] == pytest.approx(0.5)
-    assert difference(a, b)["error"] == pytest.approx(0.25 / math.sqrt(3))
-    assert difference(a, b | {9: 100.0})["n"] == [3, 3]  # seeds of one report alone are left out
+    assert difference(a, b).difference == pytest.approx(0.5)
+    assert difference(a, b).error == pytest.approx(0.25 / math.sqrt(3))
+    assert difference(a, b | {9: 100.0}).n == (3, 3)  # seeds of one report alone are left out
 
 
 @pytest.mark.parametrize(
@@ -68,15 +84,15 @@ def test_pairs_are_by_seed_whatever_their_order():
 )
 def test_what_cannot_be_tested_is_unknown(a, b, reason):
     found = difference(a, b)
-    assert (found["outcome"], found["p"]) == ("unknown", None)
-    assert found["reason"].startswith(reason)
+    assert (found.outcome, found.p) == ("unknown", None)
+    assert found.reason.startswith(reason)
 
 
 def test_equal_numbers_are_equal():
-    assert difference({0: 1.0, 1: 2.0}, {1: 2.0, 0: 1.0})["outcome"] == "equal"
-    assert difference({0: 1.0}, {0: 1.0})["outcome"] == "equal"
-    assert difference({0: 1.0, 1: 1.0}, {2: 1.0, 3: 1.0})["outcome"] == "equal"
-    assert difference({0: 1.0, 1: 2.0}, {0: 2.0, 1: 1.0})["outcome"] is None
+    assert difference({0: 1.0, 1: 2.0}, {1: 2.0, 0: 1.0}).outcome == "equal"
+    assert difference({0: 1.0}, {0: 1.0}).outcome == "equal"
+    assert difference({0: 1.0, 1: 1.0}, {2: 1.0, 3: 1.0}).outcome == "equal"
+    assert difference({0: 1.0, 1: 2.0}, {0: 2.0, 1: 1.0}).outcome is None
 
 
 # Two reports ------------------------------------------------------------------------------------------
@@ -87,7 +103,7 @@ def test_a_report_is_equal_to_itself(tiny_results, other):
     assert (same["verdicts"], same["settings"], same["alone"]) == ([], [], [[], []])
     assert same["counts"]["beyond"] == same["counts"]["within"] == 0
     assert all(not section["fixed"] for section in same["sections"])
-    json.dumps(same, allow_nan=False)
+    assert list(same["counts"]) == ["beyond", "within", "equal", "unknown"]
 
 
 def test_every_scalar_of_every_run_is_compared_with_both_means(tiny_results, other):
@@ -158,8 +174,8 @@ def test_reports_of_one_data_set_each_are_paired_whatever_its_name(tiny_results,
 def test_reports_without_a_width_in_common_compare_their_widest(tiny_results, other):
     section = other["sections"][0]
     section["widths"] = [width + 1 for width in section["widths"]]
-    for run in section["runs"]:
-        run["width"] += 1
+    for part in (*section["runs"], *section["by_width"]):
+        part["width"] += 1
     found = compare(tiny_results, other)["sections"][0]
     assert (found["common"], found["widths"]) == (False, [[256, 257]])
 
@@ -184,15 +200,26 @@ def test_errors_are_as_rare_as_stated(tiny_results):
             pair = []
             for side in (0, 1):
                 runs = [_drawn(rng, seed + side * shift) for seed in range(5)]
-                small = section | {"widths": [16], "seeds": [run["seed"] for run in runs], "runs": runs}
+                seeds, by_width = [run["seed"] for run in runs], section["by_width"][:1]
+                small = section | {"widths": [16], "seeds": seeds, "runs": runs, "by_width": by_width}
                 pair.append(tiny_results | {"sections": [small]})
             found = compare(*pair, error_probability=probability)
-            assert found["tested"] == found["rows"] == 8
+            assert (found["tested"], found["rows"]) == (8, 10)  # two counts are equal
             wrong += found["counts"]["beyond"] > 0
         assert 0 < wrong <= limit
 
 
 def _drawn(rng, seed):
-    values = rng.normal(size=8).tolist()
-    names = [f"v{index}" for index in range(8)]
-    return {"width": 16, "seed": seed, "f": dict(zip(names, values, strict=True)), "g": {}}
+    """A run of which eight numbers are known, and that no gradient was zero and no point differs."""
+    names = [name for name in Measures.__struct_fields__ if name not in NOT_DRAWN]
+    nothing = {name: dict.fromkeys(fields.__struct_fields__) for name, fields in GROUPS.items()}
+    drawn = dict(zip(names, rng.normal(size=8).tolist(), strict=True))
+    return nothing | {
+        "width": 16,
+        "seed": seed,
+        "f": nothing["f"] | drawn,
+        "conditions": [],
+        "zero_gradients": 0,
+        "certificates": {},
+        "diagnosis": {"points": 100, "differ": 0, "causes": {}, "enough": {}, "unmet": {}},
+    }

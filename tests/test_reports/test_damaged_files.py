@@ -149,8 +149,8 @@ def test_damaged_store_is_read_as_written_or_one_error(stored, name):
     survives(path, path.read_bytes(), of_folder, checked=True, count=100, errors=(DamagedError,))
 
 
-def test_damaged_results_are_read_as_written_or_one_error(tmp_path, tiny_results):
-    content = schema.written(tiny_results).encode()
+def test_damaged_results_are_read_as_written_or_one_error(tmp_path, tiny):
+    content = schema.written(tiny).encode()
     survives(
         tmp_path / "results.json", content, schema.read, checked=True, count=80, errors=(schema.SchemaError,)
     )

@@ -9,12 +9,13 @@ import pytest
 from reports import figures
 from reports.pictures import images_figure
 from reports.svg import standalone
+from tests.test_reports.made_up import section_of
 
 
 @pytest.fixture(scope="module")
 def drawn(tiny_drawings, tiny_results):
     """Every drawing of the page by its name."""
-    return tiny_drawings | {"s2-images": images_figure(tiny_results["sections"][1], "s2")}
+    return tiny_drawings | {"s2-images": images_figure(section_of(tiny_results["sections"][1]), "s2")}
 
 
 def _text(svg):
@@ -81,7 +82,7 @@ def test_log_axes_cope_with_zero_flipped_shares(fresh_results, drawn, networks):
     for row in section["by_width"]:
         for network in networks:
             row[network]["flipped"].update(mean=0.0, sd=0.0)
-    svg = figures.free_figure(section, "s1")  # warnings are errors
+    svg = figures.free_figure(section_of(section), "s1")  # warnings are errors
     ET.fromstring(svg)
     assert not re.search(r"\bnan\b", svg)
     assert svg != drawn["s1-free"]
@@ -94,7 +95,7 @@ def test_error_and_cosine_figures_cope_with_one_network_untrained(fresh_results)
         for name in ("trained_paper", "trained_gradient"):
             row["cosines"][name].update(mean=None, sd=None)
     for figure in (figures.error_figure, figures.cosine_figure):
-        assert not re.search(r"\bnan\b", figure(section, "s1"))
+        assert not re.search(r"\bnan\b", figure(section_of(section), "s1"))
 
 
 @pytest.mark.parametrize("missing", [None, 0.0])
@@ -106,7 +107,7 @@ def test_axes_without_a_positive_value_are_drawn(fresh_results, missing):
         for name in ("trained_paper", "trained_gradient", "between"):
             row["cosines"][name].update(mean=None if missing is None else 1.0, sd=missing)
     for figure in (figures.error_figure, figures.cosine_figure):
-        svg = figure(section, "s1")
+        svg = figure(section_of(section), "s1")
         ET.fromstring(svg)
         assert not re.search(r"\bnan\b", svg)
 
@@ -115,13 +116,14 @@ def test_axes_without_a_positive_value_are_drawn(fresh_results, missing):
 def test_few_widths_can_be_drawn(fresh_results, count):
     section = fresh_results["sections"][0]
     section["by_width"], section["widths"] = section["by_width"][:count], section["widths"][:count]
+    section["runs"] = [run for run in section["runs"] if run["width"] in section["widths"]]
     for figure in (
         figures.free_figure,
         figures.error_figure,
         figures.cosine_figure,
         figures.agreement_figure,
     ):
-        ET.fromstring(figure(section, "s1"))
+        ET.fromstring(figure(section_of(section), "s1"))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_map_is_shaded_where_signs_differ(fresh_results, f, g, shaded):
     section = fresh_results["sections"][0]
     for name, value in (("f", f), ("g", g)):
         section["map"][name] = [value] * len(section["map"][name])
-    assert ("var(--shade)" in figures.map_figure(section, "s1")) is shaded
+    assert ("var(--shade)" in figures.map_figure(section_of(section), "s1")) is shaded
 
 
 # Causes, predictors, pictures ---------------------------------------------------------------------------
@@ -143,19 +145,19 @@ def test_causes_are_stacked_to_the_share_that_differs(fresh_results):
     names = ("g: flips", "f: flips", "g: other bias", "condition (c)", "f: other bias", "unknown")
     for row in found:
         row.update(points=100, causes={name: 6 - place for place, name in enumerate(names)})
-    shown = _text(figures.causes_figure(section, "s1"))
+    shown = _text(figures.causes_figure(section_of(section), "s1"))
     for name in (*names[:4], "other causes"):
         assert name in shown
     assert names[4] not in shown
     for row in found:
         row["causes"] = {}
-    assert figures.causes_figure(section, "s1") is None
+    assert figures.causes_figure(section_of(section), "s1") is None
 
 
 def test_width_without_a_difference_is_drawn_empty(fresh_results):
     section = fresh_results["sections"][0]
     section["diagnosis"]["by_width"][0]["causes"] = {}
-    ET.fromstring(figures.causes_figure(section, "s1"))
+    ET.fromstring(figures.causes_figure(section_of(section), "s1"))
 
 
 @pytest.mark.parametrize("missing", [None, 0.0])
@@ -164,11 +166,11 @@ def test_predictors_cope_with_errors_that_are_none(fresh_results, missing):
     for network in ("f", "g"):
         for summary in section["simulated"]["error"][network].values():
             summary.update(mean=missing, sd=missing)
-    svg = figures.predictors_figure(section, "s1")
+    svg = figures.predictors_figure(section_of(section), "s1")
     ET.fromstring(svg)
     assert not re.search(r"\bnan\b", svg)
     section["simulated"] = None
-    assert figures.predictors_figure(section, "s1") is None
+    assert figures.predictors_figure(section_of(section), "s1") is None
 
 
 def test_pixels_have_the_place_and_sign_of_the_results(fresh_results):
@@ -177,7 +179,7 @@ def test_pixels_have_the_place_and_sign_of_the_results(fresh_results):
         section["images"]["pictures"][name] = [[0.0] * 64 for _ in range(4)]
     section["images"]["pictures"]["gradient"][1][8 * 2 + 5] = 0.5
     section["images"]["pictures"]["paper"][2][8 * 7] = -1.0
-    svg = images_figure(section, "s2")
+    svg = images_figure(section_of(section), "s2")
     filled = [path for path in ET.fromstring(svg).iter("path") if "fill-opacity" in path.get("style")]
     assert [(path.get("d"), path.get("style")) for path in sorted(filled, key=lambda p: p.get("style"))] == [
         ("M5 2h1v1h-1z", "fill: var(--f); fill-opacity: 0.5"),
@@ -192,15 +194,15 @@ def test_pictures_of_28_by_28_pixels_are_small(fresh_results):
     for rows in section["images"]["pictures"].values():
         rows[:] = [np.round(rng.uniform(-1, 1, 784), 3).tolist() for _ in rows]
     section["images"]["side"] = 28
-    assert len(images_figure(section, "s2")) < 300_000
+    assert len(images_figure(section_of(section), "s2")) < 300_000
 
 
 def test_data_without_pixels_have_no_pictures(tiny_results):
-    assert images_figure(tiny_results["sections"][0], "s1") is None
+    assert images_figure(section_of(tiny_results["sections"][0]), "s1") is None
     assert tiny_results["sections"][1]["images"] is not None
 
 
 def test_no_plane_means_no_map(fresh_results):
     section = fresh_results["sections"][0]
     section["map"] = None
-    assert figures.map_figure(section, "s1") is None
+    assert figures.map_figure(section_of(section), "s1") is None

@@ -9,26 +9,27 @@ import theory
 from empirics import ExperimentConfig, ShiftedGaussianData, run
 from reports import Series, render
 from reports.build import build
+from tests.test_reports import made_up
 
 DATA = ShiftedGaussianData(dim=5, num_train=30, num_test=25)
 STEPS = {"num_steps": 12, "momentum": 0.3}
 
 
 @pytest.fixture(scope="module")
-def logistic(tiny_results):
+def logistic(tiny):
     base = ExperimentConfig(data=DATA, width=1, loss="logistic", T_f=3.0, T_g=3.0, **STEPS)
     before = build.__globals__["check_phi"]
-    build.__globals__["check_phi"] = lambda: tiny_results["phi"]  # does not depend on the section
+    build.__globals__["check_phi"] = lambda: made_up.plain(tiny.phi)  # does not depend on the section
     try:
         plan = Series(base=base, widths=(100, 1_000, 10_000), seeds=(0, 1))
-        return build([plan], provenance=tiny_results["provenance"])
+        return build([plan], provenance=tiny.provenance)
     finally:
         build.__globals__["check_phi"] = before
 
 
 def test_outputs_under_logistic_loss_are_predicted(logistic):
     """By the lazy limit of the loss; f_b, that of the identity loss, is far off."""
-    (section,) = logistic["sections"]
+    (section,) = made_up.plain(logistic.sections)
     base = ExperimentConfig(data=DATA, width=10_000, loss="logistic", T_f=3.0, T_g=3.0, **STEPS)
     one = run(base)
     record = next(item for item in section["runs"] if (item["width"], item["seed"]) == (10_000, 0))
@@ -65,19 +66,19 @@ def np_points(trained, Z):
 
 def test_page_of_logistic_loss_names_its_prediction(logistic):
     page = render(logistic)
-    assert logistic["sections"][0]["simulated"] is None
+    assert logistic.sections[0].simulated is None
     assert "Not simulated: with logistic loss neurons are not independent." in page
     assert "predicted f_lazy(z)" in page
     assert "predicted f_b(z)" not in page
-    verdicts = {claim["key"]: claim["verdict"] for claim in logistic["claims"]}
+    verdicts = {claim.key: claim.verdict for claim in logistic.claims}
     assert verdicts["certificates-simulated"] == "hypothesis not met"
     assert verdicts["certificates"] == "hypothesis not met"
 
 
-def test_untrained_logistic_networks_have_no_velocity(tiny_results, monkeypatch):
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+def test_untrained_logistic_networks_have_no_velocity(tiny, monkeypatch):
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: made_up.plain(tiny.phi))
     base = ExperimentConfig(data=DATA, width=1, loss="logistic", T_f=0.0)
-    built = build([Series(base=base, widths=(8,), seeds=(0, 1))], provenance=tiny_results["provenance"])
-    assert {run["f"]["error"] for run in built["sections"][0]["runs"]} == {None}
-    assert all(run["g"]["error"] > 0 for run in built["sections"][0]["runs"])
+    built = build([Series(base=base, widths=(8,), seeds=(0, 1))], provenance=tiny.provenance)
+    assert {run.f.error for run in built.sections[0].runs} == {None}
+    assert all(run.g.error > 0 for run in built.sections[0].runs)
     assert "NaN" not in render(built)

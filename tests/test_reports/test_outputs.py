@@ -8,11 +8,12 @@ from urllib.parse import urljoin
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from empirics.sweep.store import ResultFolder
 from reports import formats, making, schema
 from reports.cli import main
-from reports.report import Report
+from reports.document import Report
 
 DATA = ["--data", "shifted-gaussian"]
 # What each command is given, the file that it is to write (in a folder if it writes several), its name.
@@ -33,11 +34,11 @@ COMMANDS = {
 
 
 @pytest.fixture
-def given(tmp_path, tiny_results):
+def given(tmp_path, tiny):
     """Return the input that commands are given: points, and a report."""
     np.save(tmp_path / "points.npy", np.eye(2))
     (tmp_path / "report").mkdir()
-    formats.write(tmp_path / "report", {schema.RESULTS: schema.written(tiny_results).encode()})
+    formats.write(tmp_path / "report", {schema.RESULTS: schema.written(tiny).encode()})
     return {"points": str(tmp_path / "points.npy"), "report": str(tmp_path / "report")}
 
 
@@ -144,30 +145,30 @@ def test_page_that_is_listed_is_not_written_over_by_the_list(tmp_path, given, ca
     assert page.read_text() == "kept"
 
 
-def test_results_of_another_report_stay(tmp_path, given, tiny_results, capsys):
+def test_results_of_another_report_stay(tmp_path, given, tiny, capsys):
     other = tmp_path / "report" / "other.json"
-    changed = tiny_results | {"provenance": tiny_results["provenance"] | {"command": "another"}}
+    changed = replace(tiny, provenance=replace(tiny.provenance, command="another"))
     other.write_text(schema.written(changed), encoding="utf-8")
     before = tree(tmp_path)
     assert main(["render", str(other)]) == 2
     assert "holds the results of another report than other.json" in capsys.readouterr().err
     assert tree(tmp_path) == before
-    assert schema.read(tmp_path / "report") == tiny_results
+    assert schema.read(tmp_path / "report") == tiny
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("no glyph"), KeyError("figure")])
-def test_numbers_are_kept_if_the_page_cannot_be_made(tmp_path, tiny_results, monkeypatch, capsys, failure):
+def test_numbers_are_kept_if_the_page_cannot_be_made(tmp_path, tiny, monkeypatch, capsys, failure):
     def fail(_results):
         raise failure
 
-    monkeypatch.setattr(making, "build", lambda *_, **__: tiny_results)
+    monkeypatch.setattr(making, "build", lambda *_, **__: tiny)
     monkeypatch.setattr(formats, "render", fail)
     out = tmp_path / "a report"
     assert run("report", out, {}) == 2
     numbers = out / schema.RESULTS
     said = f"error: {failure}; {numbers} is whole; for the page: perturblearn render '{numbers}'\n"
     assert capsys.readouterr().err.endswith(said)
-    assert schema.read(numbers) == tiny_results
+    assert schema.read(numbers) == tiny
     assert tree(tmp_path) == ["a report", f"a report/{schema.RESULTS}"]
 
 
@@ -198,7 +199,7 @@ def test_a_sweep_of_data_of_any_name_ends_with_a_page(tmp_path, name, capsys):
     assert json.loads((out / "report.json").read_text(encoding="utf-8"))["totals"]["done"] == 2
 
 
-def test_report_object_is_refused_where_its_files_cannot_be(tmp_path, tiny_results):
+def test_report_object_is_refused_where_its_files_cannot_be(tmp_path, tiny):
     ResultFolder(tmp_path).write_plan({"blocks": []})
     with pytest.raises(FileExistsError, match="must not be one of a sweep"):
-        Report(results=tiny_results).write(tmp_path)
+        Report(results=tiny).write(tmp_path)

@@ -11,6 +11,8 @@ import pytest
 
 from reports import text
 from reports.pictures import images_figure
+from reports.schema import check
+from tests.test_reports.made_up import section_of
 from tests.test_reports.parsed import HTML, content, rows_of
 
 render = import_module("reports.render")  # the package has the function of that name
@@ -163,7 +165,7 @@ def test_every_figure_of_the_results_is_on_the_page(tiny_results):
         "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified",
         "terms", "map", "predictors", "causes", "images",
     }  # fmt: skip
-    drawn = render.page(tiny_results).figures
+    drawn = render.page(check(tiny_results)).figures
     for section in tiny_results["sections"]:
         own = names - (set() if section["images"] else {"images"})
         own -= set() if any(row["differ"] for row in section["diagnosis"]["by_width"]) else {"causes"}
@@ -223,6 +225,6 @@ def test_no_text_has_a_colour_of_its_own(tiny_page):
 def test_hostile_class_names_stay_text_in_pictures(tiny_results):
     section = json.loads(json.dumps(tiny_results["sections"][1]))
     section["images"]["classes"] = ["<script>alert(1)</script>"] * 4
-    svg = images_figure(section, "s1")
+    svg = images_figure(section_of(section), "s1")
     assert "<script" not in svg
     assert svg.count("&lt;script&gt;") == 4

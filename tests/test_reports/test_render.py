@@ -10,12 +10,14 @@ import subprocess
 from itertools import cycle, pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from empirics import ExperimentConfig, FileData
 from reports import Series, render, text
 from reports.build import build
 from reports.inline import mathml
 from reports.render import page, partial_note
+from reports.schema import check
 from reports.text import legible
 from tests.test_reports.parsed import HTML, content, parse, rows_of
 
@@ -26,7 +28,7 @@ NOT_TEXT = {f"{HTML}{name}" for name in ("head", "script", "style", "code")}
 
 def _drawings(results):
     """Count the drawings: two of Φ, and of each data set as many as it has data for."""
-    return len(page(results).figures)
+    return len(page(check(results)).figures)
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_missing_numbers_are_shown_as_a_dash(one_section):
             summary.update(mean=None, sd=None, low=None, high=None)
     for row in section["condition_totals"]:
         row["threshold_a"] = None
-    document = parse(render(one_section))
+    document = parse(render(check(one_section)))
     visible = "".join(_visible(document))
     assert not re.search(r"\b(NaN|nan|None|inf)\b", visible)
     cells = [content(cell) for cell in document.iter(f"{HTML}td")]
@@ -179,7 +181,7 @@ def test_every_verdict_can_be_shown(one_section):
         claim | {"verdict": verdict, "met": None}
         for claim, verdict in zip(one_section["claims"], cycle(verdicts), strict=False)
     ]
-    page = render(one_section)
+    page = render(check(one_section))
     document = parse(page)
     badges = {
         (content(span), span.get("class"))
@@ -285,7 +287,7 @@ def test_simulated_neurons_are_shown_as_in_the_results(document, visible, tiny_r
 
 
 def test_same_results_give_the_same_bytes(tiny_results, tiny_page):
-    assert render(json.loads(json.dumps(tiny_results))) == tiny_page  # the file is as good as the value
+    assert render(check(tiny_results)) == tiny_page  # the file is as good as the value
 
 
 @pytest.mark.usefixtures("drawn_once")
@@ -293,14 +295,14 @@ def test_page_shows_results_and_computes_nothing(one_section):
     marked = {"predicted": "0.123 ± 0.456", "measured": "0.789 ± 0.012"}
     one_section["claims"][1].update(marked)
     one_section["sections"][0]["condition_rows"][0]["holds_agree"] = 987_654
-    text = "".join(_visible(parse(render(one_section))))
+    text = "".join(_visible(parse(render(check(one_section)))))
     for shown in (*marked.values(), "987,654"):
         assert shown in text
 
 
 def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
-    shown = render(one_section)
+    shown = render(check(one_section))
     assert "No decision map: the data do not span a plane." in shown
     assert len(list(parse(shown).iter(f"{SVG}svg"))) == _drawings(one_section)
 
@@ -310,7 +312,7 @@ def test_section_without_a_plane_says_so(one_section):
 SCRIPT = "<script>alert(1)</script>"
 
 
-def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
+def test_text_of_the_data_is_never_markup(tiny_results, tiny_provenance, tmp_path, monkeypatch):
     monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
     path = tmp_path / "<img src=x onerror=alert(1)>&amp;{{ 7*7 }}.csv"
     other = '"><svg onload=alert(1)>'
@@ -319,7 +321,7 @@ def test_text_of_the_data_is_never_markup(tiny_results, tmp_path, monkeypatch):
     path.write_text("\n".join(rows), encoding="utf-8")
     data = FileData(path=str(path), classes=(SCRIPT, other), standardise="none")
     plan = Series(base=ExperimentConfig(data=data, width=1), widths=(4, 16), seeds=(0, 1))
-    hostile = tiny_results["provenance"] | {"command": f"perturblearn {SCRIPT}", "revision": SCRIPT}
+    hostile = replace(tiny_provenance, command=f"perturblearn {SCRIPT}", revision=SCRIPT)
     results = build([plan], provenance=hostile)
     document = parse(render(results))
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}img"))
@@ -345,7 +347,7 @@ def test_hostile_names_stay_text_that_can_be_seen(one_section, name):
     for claim in one_section["claims"]:
         claim["section"] = claim["section"] and name
     section["name"], section["classes"], section["preparation"] = name, [name, SCRIPT], f"{name}\"'>"
-    page = render(one_section)
+    page = render(check(one_section))
     document = parse(page)  # strict: no control character, no noncharacter
     assert not list(document.iter(f"{HTML}script")) + list(document.iter(f"{HTML}b"))
     assert not re.search(
@@ -377,12 +379,12 @@ def test_what_cannot_be_seen_is_named():
 def test_formulas_of_results_are_formulas_only(one_section, tex):
     one_section["claims"][0]["formula"] = tex
     with pytest.raises(ValueError, match="TeX must be"):
-        render(one_section)
+        render(check(one_section))
 
 
 @pytest.mark.usefixtures("drawn_once")
 def test_partial_report_says_so_first(one_section):
-    assert partial_note(one_section) is None
+    assert partial_note(check(one_section)) == ""
     name = one_section["sections"][0]["name"]
     part = {
         "name": name,
@@ -392,11 +394,11 @@ def test_partial_report_says_so_first(one_section):
         "planned_seeds": [0, 1, 2],
     }
     one_section["partial"] = {"done": 2, "planned": 6, "sections": [part], "missing": [SCRIPT]}
-    document = parse(render(one_section))
+    document = parse(render(check(one_section)))
     (note,) = document.iter(f"{HTML}aside")
     (main,) = document.iter(f"{HTML}main")
     assert next(iter(main)) is note
-    assert content(note) == " ".join(partial_note(one_section).split())
+    assert content(note) == " ".join(partial_note(check(one_section)).split())
     assert f"{name}: widths 16 of 16, 64, 2 of 3 seeds; {SCRIPT}: nothing." in content(note)
     assert next(document.iter(f"{HTML}title")).text.startswith("Partial: ")
 

@@ -17,8 +17,8 @@ def results(tiny_results):
 
 
 @pytest.fixture(scope="module")
-def text(tiny_results):
-    return written(tiny_results)
+def text(tiny):
+    return written(tiny)
 
 
 # Other folders -----------------------------------------------------------------------------------------
@@ -56,17 +56,17 @@ def test_folder_that_holds_nothing_known_is_named_alone(tmp_path, plan):
 # Sound ------------------------------------------------------------------------------------------------
 
 
-def test_results_are_read_as_they_were(tiny_results, text, tmp_path):
+def test_results_are_read_as_they_were(tiny, text, tmp_path):
     path = tmp_path / "results.json"
     path.write_text(text, encoding="utf-8")
-    assert read(path) == read(tmp_path) == json.loads(json.dumps(tiny_results))
+    assert read(path) == read(tmp_path) == tiny
     assert written(read(path)) == text
 
 
 def test_results_without_a_checksum_are_read(results, tmp_path):
     path = tmp_path / "own.json"
     path.write_text(json.dumps(results), encoding="utf-8")
-    assert read(path) == results
+    assert read(path) == check(results)
 
 
 # Damaged ----------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_what_is_no_results_is_one_error(content, what, tmp_path):
 def test_numbers_that_are_not_finite_are_not_written(results, number):
     results["provenance"]["seconds"] = number
     with pytest.raises(ValueError, match="not JSON compliant"):
-        written(results)
+        written(check(results))
 
 
 def _leaves(value, keys=()):

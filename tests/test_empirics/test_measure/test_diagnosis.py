@@ -115,7 +115,7 @@ def test_unbalanced_targets_outweigh_small_perturbations():
 def _with_targets(config, targets):
     """The experiment with targets of our own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(run.__globals__, "draw_targets", lambda N, kind, rng: targets)
+        patch.setattr("empirics.pairs.draw_targets", lambda N, kind, rng: targets)
         return run(config)
 
 

@@ -1,6 +1,7 @@
 """The bound of displacements in a report: which networks are counted, what is drawn of them, the claim."""
 
 import pytest
+from msgspec.structs import replace
 
 from reports import figures_bounds
 from reports.claims.drift import BLIND, drift
@@ -13,10 +14,11 @@ def test_narrowest_and_widest_of_the_first_seed_are_in_the_results(tiny_results)
         assert not any("drift" in run for run in section["runs"])
 
 
-def test_nothing_trained_is_nothing_to_draw(tiny_results):
-    found = tiny_results["sections"][0]["drift"][0] | {"f": None}
-    assert figures_bounds.drift_figure({"drift": [found]}, "s1", "f") is None
-    assert "crossed 0" in figures_bounds.drift_figure({"drift": [found]}, "s1", "g")
+def test_nothing_trained_is_nothing_to_draw(tiny):
+    section = tiny.sections[0]
+    found = replace(section, drift=[replace(section.drift[0], f=None)])
+    assert figures_bounds.drift_figure(found, "s1", "f") is None
+    assert "crossed 0" in figures_bounds.drift_figure(found, "s1", "g")
 
 
 @pytest.mark.parametrize(

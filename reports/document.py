@@ -1,7 +1,7 @@
 """A report as an object: results, rows, figures, files, and itself in a notebook."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from reports.build import build as run_series
 from reports.presets import Series
 from reports.provenance import provenance
 from reports.render import page, render
+from reports.results import Results
 from reports.text import legible
 
 
@@ -22,19 +23,10 @@ class Report:
 
     Attributes
     ----------
-    results : mapping
-        Of `build`; checked when the object is made.
-
-    Raises
-    ------
-    reports.schema.SchemaError
-        On construction, if they are no results.
+    results : Results
     """
 
-    results: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        schema.check(dict(self.results))
+    results: Results
 
     @classmethod
     def read(cls, path: Path | str) -> "Report":
@@ -46,18 +38,18 @@ class Report:
         """One row for each claim, what was predicted and measured, the verdict, and how it was decided."""
         return [
             {
-                "data": claim["section"],
-                "claim": claim["statement"],
-                "source": claim["source"],
-                "hypothesis": claim["hypothesis"],
-                "met": claim["met"],
-                "predicted": claim["predicted"],
-                "measured": claim["measured"],
-                "n": claim["samples"],
-                "verdict": claim["verdict"],
-                "decision": claim["decision"],
+                "data": claim.section,
+                "claim": claim.statement,
+                "source": claim.source,
+                "hypothesis": claim.hypothesis,
+                "met": claim.met,
+                "predicted": claim.predicted,
+                "measured": claim.measured,
+                "n": claim.samples,
+                "verdict": claim.verdict,
+                "decision": claim.decision,
             }
-            for claim in self.results["claims"]
+            for claim in self.results.claims
         ]
 
     @property
@@ -82,9 +74,9 @@ class Report:
         return f'<iframe sandbox="allow-downloads" srcdoc="{text}" title="report" style="{style}"></iframe>'
 
     def __repr__(self) -> str:
-        verdicts = [claim["verdict"] for claim in self.results["claims"]]
+        verdicts = [claim.verdict for claim in self.results.claims]
         counts = ", ".join(f"{verdicts.count(v)} {v}" for v in schema.VERDICTS if v in verdicts)
-        names = ", ".join(legible(section["name"]) for section in self.results["sections"])
+        names = ", ".join(legible(section.name) for section in self.results.sections)
         return f"Report of {names}: {counts}"
 
 
