@@ -153,7 +153,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     if isinstance(pair, Exception):
         raise pair
     on, f, g = pair.perturbed, pair.perturbed.f, pair.g
-    family, dataset, X_adv, y_adv = on.family, on.family.dataset, on.X_adv, on.y_adv
+    dataset, X_adv, y_adv = on.family.dataset, on.X_adv, on.y_adv
     setting, slope, Z = config.setting(dataset), config.negative_slope, dataset.X_test
     points_f = Points(
         initial=evaluate(f.trained.initial, Z),
