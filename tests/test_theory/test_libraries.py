@@ -147,12 +147,12 @@ def test_jax_maps_over_points_and_torch_over_samples():
     ("call", "error", "message"),
     [
         (
-            lambda: theory.f_hat(X, X=Z, y=Y),
+            lambda: theory.f_hat(*(X, Z, Y)),
             TypeError,
             r"all but the query points must be given by keyword, f_hat\(Z, X=X, y=y\), got 3 by position",
         ),
         (
-            lambda: theory.certify(Z, X=X, y=Y),
+            lambda: theory.certify(*(Z, X, Y)),
             TypeError,
             r"certify\(Z, X=X, y=y, setting=setting, delta=delta\), got 3 by position",
         ),
