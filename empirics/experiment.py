@@ -153,19 +153,19 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     if isinstance(pair, Exception):
         raise pair
     on, f, g = pair.perturbed, pair.perturbed.f, pair.g
-    family, dataset, X_adv, y_adv = on.family, on.family.dataset, on.X_adv, on.y_adv
+    dataset, X_adv, y_adv = on.family.dataset, on.X_adv, on.y_adv
     setting, slope, Z = config.setting(dataset), config.negative_slope, dataset.X_test
     points_f = Points(
         initial=evaluate(f.trained.initial, Z),
         final=f.on_test,
-        predicted=theory.f_predict(Z, *family.clean, negative_slope=slope),
-        published=theory.f_hat(Z, *family.clean, negative_slope=slope),
+        predicted=theory.f_predict(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
+        published=theory.f_hat(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
     )
     points_g = Points(
         initial=evaluate(g.trained.initial, Z),
         final=g.on_test,
-        predicted=theory.g_predict(Z, X_adv, y_adv, negative_slope=slope),
-        published=theory.g_hat(Z, *family.clean, X_adv, negative_slope=slope),
+        predicted=theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope),
+        published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),
     )
     return ExperimentResult(
         config=config,
@@ -258,7 +258,7 @@ def _count_conditions(
     label_noise: theory.LabelNoise,
 ) -> ConditionCounts:
     conditions = theory.conditions.evaluate(
-        dataset.X_test, dataset.X, dataset.y, X_adv, setting, label_noise=label_noise
+        dataset.X_test, X=dataset.X, y=dataset.y, X_adv=X_adv, setting=setting, label_noise=label_noise
     )
     holds = {name: conditions[name].holds for name in "abc"}
     met, agree = holds["a"] & holds["b"] & holds["c"], agrees(f.final, g.final)
@@ -290,7 +290,7 @@ def _agreement(on: Perturbed, f: Points, g: Points, setting: Setting) -> Agreeme
         network = TwoLayerNet.initialise(setting.dim, width, negative_slope=slope, seed=int(word))
         directions = network.input_gradients(as_tensor(dataset.X, dtype=torch.float32)).numpy()
         inputs = on.inputs(directions + setting.T_f * on.family.gradient)
-        g_b = theory.g_predict(Z, inputs, on.y_adv, negative_slope=slope)
+        g_b = theory.g_predict(Z, X_adv=inputs, y_adv=on.y_adv, negative_slope=slope)
         untrained.append(expected(evaluate(network, Z) + setting.T_f * f.predicted, g_b))
     return Agreement(
         measured=agreement(f.final, g.final),

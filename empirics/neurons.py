@@ -207,8 +207,8 @@ def certify_by_simulation(
     check_integer("num_neurons", num_neurons, minimum=8)
     envelope = neuron_envelope(
         Z,
-        X,
-        y,
+        X=X,
+        y=y,
         width=width,
         negative_slope=negative_slope,
         T=schedule.T,

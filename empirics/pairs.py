@@ -50,7 +50,7 @@ class Family:
         data_seed, self.f_seed, self.g_seed, self.target_seed, self.untrained_seed = seeds_of(config.seed)
         self.dataset = config.data.load(data_seed)
         self.slope = config.negative_slope
-        self.clean = (self.dataset.X, self.dataset.y)
+        self.X, self.y = self.dataset.X, self.dataset.y
 
     def trained(
         self, stops: Iterable[Stop], X: Array, y: Array, *, seed: int
@@ -80,27 +80,34 @@ class Family:
     @cached_property
     def f_b(self) -> tuple[Array, Array]:
         """f_b at the points."""
-        return self.at_points(lambda Z: theory.f_predict(Z, *self.clean, negative_slope=self.slope))
+        return self.at_points(lambda Z: theory.f_predict(Z, X=self.X, y=self.y, negative_slope=self.slope))
 
     def g_b(self, X_adv: Array, y_adv: Array) -> tuple[Array, Array]:
         """Return g_b at the points."""
-        return self.at_points(lambda Z: theory.g_predict(Z, X_adv, y_adv, negative_slope=self.slope))
+        return self.at_points(
+            lambda Z: theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=self.slope)
+        )
 
     @cached_property
     def gradient(self) -> Array:
         """∇f_b at the training points."""
-        kink = theory.perturbation_direction(*self.clean, kind="kink", negative_slope=self.slope)
+        kink: Array = theory.perturbation_direction(
+            X=self.X, y=self.y, kind="kink", negative_slope=self.slope
+        )
         return self.published_direction + kink
 
     @cached_property
     def published_direction(self) -> Array:
         """The published u at the training points."""
-        return theory.perturbation_direction(*self.clean, kind="paper", negative_slope=self.slope)
+        direction: Array = theory.perturbation_direction(
+            X=self.X, y=self.y, kind="paper", negative_slope=self.slope
+        )
+        return direction
 
     @cached_property
     def class_direction(self) -> Array:
         """The unit vector from the mean of class −1 to that of class +1; 0 if they are equal."""
-        X, y = self.clean
+        X, y = self.X, self.y
         if len(set(y)) < 2:
             return np.zeros(X.shape[1])
         difference = X[y > 0].mean(axis=0) - X[y < 0].mean(axis=0)
@@ -142,7 +149,7 @@ class Network:
     @cached_property
     def kappa(self) -> Array:
         """κ(z) at the test points."""
-        return theory.kappa(self.family.dataset.X_test, self.inputs)
+        return theory.kappa(self.family.dataset.X_test, X=self.inputs)
 
     @cached_property
     def tau(self) -> Array:
@@ -169,7 +176,7 @@ class Network:
         if np.isfinite(self.lipschitz):
             return count_neurons(self.trained, Z, self.kappa)
         weights = np.asarray(self.trained.sample_weights)  # every solver records them
-        return count_neurons(self.trained, Z, reach=theory.weighted_kappa(Z, self.inputs, weights))
+        return count_neurons(self.trained, Z, reach=theory.weighted_kappa(Z, X=self.inputs, weights=weights))
 
 
 class Perturbed:
@@ -279,7 +286,7 @@ def pairs(
     by_index = dict(enumerate(configs))
     for one_rate in _groups(by_index, lambda config: learning_rate(config, stop_f(config))):
         stops = map(stop_f, one_rate.values())
-        for stop, f in family.trained(stops, *family.clean, seed=family.f_seed).items():
+        for stop, f in family.trained(stops, family.X, family.y, seed=family.f_seed).items():
             network = f if isinstance(f, Exception) else Network(family, f, family.dataset.X, "f")
             one_f = {index: config for index, config in one_rate.items() if stop_f(config) == stop}
             for group in _groups(one_f, _perturbations):

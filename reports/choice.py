@@ -133,18 +133,18 @@ def _networks(
     X, y, Z = dataset.X, dataset.y, dataset.X_test
     s = theory.preactivation_scale(Z)
     deviation = float(np.median(theory.initial_deviation(Z, negative_slope=negative_slope)))
-    direction = theory.perturbation_direction(X, y, kind="gradient", negative_slope=negative_slope)
+    direction = theory.perturbation_direction(X=X, y=y, kind="gradient", negative_slope=negative_slope)
     length = math.sqrt(X.shape[1]) if epsilon is None else epsilon
     sizes, kappas = [], []
     for draw in range(_TARGET_DRAWS):
         targets = draw_targets(len(X), kind="random", rng=np.random.default_rng(draw))
         R = normalised(direction, targets, epsilon=length)
         inputs = adversarial_inputs(X, R, scenario=scenario)
-        sizes.append(np.abs(theory.g_predict(Z, inputs, targets, negative_slope=negative_slope)))
-        kappas.append(theory.kappa(Z, inputs))
-    f_b = theory.f_predict(Z, X, y, negative_slope=negative_slope)
+        sizes.append(np.abs(theory.g_predict(Z, X_adv=inputs, y_adv=targets, negative_slope=negative_slope)))
+        kappas.append(theory.kappa(Z, X=inputs))
+    f_b = theory.f_predict(Z, X=X, y=y, negative_slope=negative_slope)
     return (
-        _Network(float(np.median(np.abs(f_b))), deviation, theory.kappa(Z, X) / s),
+        _Network(float(np.median(np.abs(f_b))), deviation, theory.kappa(Z, X=X) / s),
         _Network(float(np.median(sizes)), deviation, np.mean(kappas, axis=0) / s),
     )
 
@@ -248,7 +248,7 @@ def _free_row(result: ExperimentResult, network: str) -> Json:
     setting = result.setting
     inputs, T = (result.dataset.X, setting.T_f) if network == "f" else (result.X_adv, setting.T_g)
     Z = result.dataset.X_test
-    rate = theory.kappa(Z, inputs) / theory.preactivation_scale(Z)
+    rate = theory.kappa(Z, X=inputs) / theory.preactivation_scale(Z)
     one = _Network(math.nan, math.nan, rate * setting.lipschitz)
     label = f"lazy training of {network}"
     asked = f"expected free share ≤ {_LAZY_FREE_SHARE}"

@@ -30,7 +30,7 @@ def velocity(result: ExperimentResult, network: str, Z: Array) -> Array:
     X, y = (data.X, data.y) if network == "f" else (result.X_adv, result.y_adv)
     slope = setting.negative_slope
     if setting.loss == "identity":
-        return theory.f_predict(Z, X, y, negative_slope=slope)
+        return np.asarray(theory.f_predict(Z, X=X, y=y, negative_slope=slope))
     _, T = points_of(result, network)
     if T == 0:
         return np.full(len(Z), np.nan)
@@ -39,9 +39,9 @@ def velocity(result: ExperimentResult, network: str, Z: Array) -> Array:
     try:
         final = theory.lazy_predict(
             Z,
-            X,
-            y,
-            T,
+            X=X,
+            y=y,
+            T=T,
             loss=setting.loss,
             negative_slope=slope,
             initial_outputs=evaluate(trained.initial, X),
@@ -114,8 +114,8 @@ def decision_map(result: ExperimentResult, curves: Mapping[str, Any]) -> dict[st
         "ticks": rounded(ticks),
         "f": rounded(f),
         "g": rounded(g),
-        "f_hat": rounded(theory.f_hat(points, X, y, negative_slope=slope)),
-        "g_hat": rounded(theory.g_hat(points, X, y, result.X_adv, negative_slope=slope)),
+        "f_hat": rounded(theory.f_hat(points, X=X, y=y, negative_slope=slope)),
+        "g_hat": rounded(theory.g_hat(points, X=X, y=y, X_adv=result.X_adv, negative_slope=slope)),
         "f_b": rounded(velocity(result, "f", points)),
         "g_b": rounded(velocity(result, "g", points)),
         "data": [rounded(row) for row in data[chosen]],
@@ -173,7 +173,7 @@ def images(result: ExperimentResult) -> dict[str, Any] | None:
 
 
 def _direction(data: Dataset, chosen: Array, kind: Literal["paper", "gradient"], slope: float) -> Array:
-    directions = theory.perturbation_direction(data.X, data.y, kind=kind, negative_slope=slope)
+    directions = theory.perturbation_direction(X=data.X, y=data.y, kind=kind, negative_slope=slope)
     return np.asarray(directions[chosen])
 
 

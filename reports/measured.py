@@ -208,7 +208,7 @@ def _width_bounds(result: ExperimentResult) -> Json:
     """Widths from which the expected free share is at most `FREE_SHARE`, and the published width."""
     Z, setting = result.dataset.X_test, result.setting
     s = theory.preactivation_scale(Z)
-    kappa_f, kappa_g = theory.kappa(Z, result.dataset.X), theory.kappa(Z, result.X_adv)
+    kappa_f, kappa_g = theory.kappa(Z, X=result.dataset.X), theory.kappa(Z, X=result.X_adv)
     by_network = {"f": kappa_f, "g": kappa_g, "both": np.maximum(kappa_f, kappa_g)}
     rows = []
     networks: tuple[theory.Network, ...] = ("f", "g", "both")

@@ -6,4 +6,13 @@ explicit constants.  Formulas live in `theory.expressions`, their derivations in
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_of_stub, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first asked for, the version among them."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("perturblearn")
+    return _of_stub(name)

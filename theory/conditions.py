@@ -3,6 +3,8 @@
 A verdict is *holds*, *fails* or *unknown*; whatever is not finite is unknown.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from theory.bounds.published import LabelNoise, margin_thresholds, published_width
 from theory.predictors import f_hat, g_hat
 from theory.setting import Setting
-from theory.validation import Array, as_points
-from theory.verdicts import Verdict
+from theory.validation import Array, as_points, data_by_keyword
+from theory.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
@@ -45,21 +47,19 @@ class Condition:
         return np.isfinite(self.lhs) & np.isfinite(self.rhs) & (self.lhs <= self.rhs)
 
     @property
-    def verdicts(self) -> tuple[Verdict, ...]:
+    def verdicts(self) -> Verdicts:
         """One verdict a point."""
-        return tuple(
-            Verdict.HOLDS if yes else Verdict.FAILS if no else Verdict.UNKNOWN
-            for yes, no in zip(self.holds, self.fails, strict=True)
-        )
+        return Verdicts.decided(self.holds, self.fails)
 
 
+@data_by_keyword
 def evaluate(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     setting: Setting,
-    *,
     constant: float = 1.0,
     log_factor: float = 1.0,
     label_noise: LabelNoise = "published",
@@ -98,8 +98,8 @@ def evaluate(
         msg = f"setting must have N, dim = {X.shape}, the shape of X, got {setting.N, setting.dim}"
         raise ValueError(msg)
     slope = setting.negative_slope
-    published = f_hat(Z, X, y, negative_slope=slope)
-    published_g = g_hat(Z, X, y, X_adv, negative_slope=slope)
+    published = f_hat(Z, X=X, y=y, negative_slope=slope)
+    published_g = g_hat(Z, X=X, y=y, X_adv=X_adv, negative_slope=slope)
     thresholds = margin_thresholds(setting, constant=constant, log_factor=log_factor, label_noise=label_noise)
     width = published_width(setting, constant=constant, log_factor=log_factor)
     # Signs, not values: the product of two small predictions could underflow to 0.

@@ -4,11 +4,18 @@ The trained bias adds 1 to every inner product: k(x, z) = ⟨x, z⟩ + 1.  A pre
 variance s(z)² = ‖z‖²/d + 1 at initialisation.
 """
 
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.validation import Array, as_points
+from theory import libraries
+from theory.validation import AnyArray, Array, as_points, data_by_keyword
 
+_T = TypeVar("_T")
 # Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
 _BLOCK = 1 << 19
 
@@ -32,6 +39,12 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
     ------
     ValueError
         If shapes disagree or an entry is not finite.
+
+    Examples
+    --------
+    >>> from theory import augmented_inner
+    >>> augmented_inner([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]])
+    array([[2., 3.]])
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
@@ -39,7 +52,8 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
         return Z @ X.T + 1
 
 
-def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
+@data_by_keyword
+def kappa(Z: ArrayLike, *, X: ArrayLike) -> Array:
     """Return κ(z) = (1/N) Σ_n |k(x_n, z)|, the largest speed of a pre-activation per unit readout.
 
     Parameters
@@ -62,6 +76,12 @@ def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
     Notes
     -----
     Source: Derivation 5.
+
+    Examples
+    --------
+    >>> from theory import kappa
+    >>> kappa([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, -4.0]])
+    array([2.5])
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
@@ -72,7 +92,7 @@ def kappa(Z: ArrayLike, X: ArrayLike) -> Array:
     return np.where(np.isnan(values), np.inf, values)
 
 
-def preactivation_scale(Z: ArrayLike) -> Array:
+def preactivation_scale(Z: ArrayLike) -> AnyArray:
     """Return s(z) = √(‖z‖²/d + 1), the standard deviation of a pre-activation at initialisation.
 
     Parameters
@@ -93,13 +113,22 @@ def preactivation_scale(Z: ArrayLike) -> Array:
     Notes
     -----
     Source: `expressions.SCALE`; Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import preactivation_scale
+    >>> preactivation_scale([[1.0, 1.0], [3.0, 4.0]]).round(4)
+    array([1.4142, 3.6742])
     """
-    return scales(as_points("Z", Z))
+    points, _, result = libraries.query(Z=Z)
+    return result(scales(points) if isinstance(points, np.ndarray) else libraries.scales(points))
 
 
-def finite(values: Array) -> Array:
+def finite(values: _T) -> _T:
     """Return NaN for what is not finite: of a sum that overflowed not even the sign is known."""
-    return np.where(np.isfinite(values), values, np.nan)
+    xp: Any = array_api_compat.array_namespace(values)
+    kept: _T = xp.where(xp.isfinite(values), values, xp.nan)
+    return kept
 
 
 def scales(Z: Array) -> Array:

@@ -6,47 +6,54 @@ prediction quantitative: f(z; T) ≈ f(z; 0) + T f_b(z) in wide networks at fixe
 Derivations 3 and 4.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from theory import libraries
 from theory.geometry import finite, preactivation_scale
-from theory.kernel import threads
+from theory.kernel import arrays, products, threads
 from theory.kernel.gram import unit_rows
-from theory.kernel.products import MEMORY_BUDGET, product
+from theory.kernel.products import MEMORY_BUDGET
 from theory.kernel.rows import weighted_gradient
 from theory.validation import (
+    AnyArray,
     Array,
+    Slope,
     as_labels,
     as_nonnegative,
-    as_points,
     as_real,
     check_choice,
     check_real,
-    check_slope,
+    data_by_keyword,
 )
 
 # Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
 _BLOCK = 1 << 19
 
 
+@data_by_keyword
 def f_hat(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
-    negative_slope: float = 0.0,
+    negative_slope: Slope = 0.0,
     memory_budget: int = MEMORY_BUDGET,
-) -> Array:
+) -> AnyArray:
     """Return the published predictor f̂(z) = (1/N) Σ_n Φ(x_n, z) y_n ⟨x_n, z⟩.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     X : array, shape (N, d)
         Training points of f.
     y : array, shape (N,)
@@ -58,8 +65,8 @@ def f_hat(
 
     Returns
     -------
-    array, shape (Q,), float64
-        NaN, not known, where a sum overflows.
+    array, shape (Q,), or a number for one point
+        Of the library, dtype and device of `X`; NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -69,27 +76,37 @@ def f_hat(
     Notes
     -----
     Source: `expressions.F_HAT`; published (paper A); Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import f_hat
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> f_hat(Z, X=X, y=y, negative_slope=0.1).round(4)
+    array([-0.2069])
+    >>> f_hat([1.0, 1.0], X=X, y=y, negative_slope=0.1).round(4)  # one point
+    np.float64(-0.2069)
     """
-    Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return _mean(Z, X, y, slope, 0.0, memory_budget)
+    data = _checked(Z, X, y, negative_slope, memory_budget)
+    return data.result(data.mean(0.0))
 
 
+@data_by_keyword
 def f_predict(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
-    negative_slope: float = 0.0,
+    negative_slope: Slope = 0.0,
     memory_budget: int = MEMORY_BUDGET,
-) -> Array:
+) -> AnyArray:
     """Return f_b(z) = (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + 1), the velocity of f(z; ·) at width ∞.
 
     (f(z; T) − f(z; 0))/T → f_b(z) as the width grows at fixed flow time T, for the identity loss.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     X : array, shape (N, d)
         Training points of f.
     y : array, shape (N,)
@@ -101,8 +118,8 @@ def f_predict(
 
     Returns
     -------
-    array, shape (Q,), float64
-        NaN, not known, where a sum overflows.
+    array, shape (Q,), or a number for one point
+        Of the library, dtype and device of `X`; NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -112,25 +129,33 @@ def f_predict(
     Notes
     -----
     Source: `expressions.F_B`; Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import f_predict
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> f_predict(Z, X=X, y=y).round(4)
+    array([-0.1864])
     """
-    Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    return _mean(Z, X, y, slope, 1.0, memory_budget)
+    data = _checked(Z, X, y, negative_slope, memory_budget)
+    return data.result(data.mean(1.0))
 
 
+@data_by_keyword
 def g_predict(
     Z: ArrayLike,
+    *,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
-    *,
-    negative_slope: float = 0.0,
+    negative_slope: Slope = 0.0,
     memory_budget: int = MEMORY_BUDGET,
-) -> Array:
+) -> AnyArray:
     """Return g_b(z) = (1/N) Σ_n Φ(x_n^adv, z) y_n^adv (⟨x_n^adv, z⟩ + 1), as `f_predict` for g.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     X_adv : array, shape (N, d)
         The inputs g is trained on: r_n in scenario (a), x_n + r_n in scenario (b).
     y_adv : array, shape (N,)
@@ -142,8 +167,8 @@ def g_predict(
 
     Returns
     -------
-    array, shape (Q,), float64
-        NaN, not known, where a sum overflows.
+    array, shape (Q,), or a number for one point
+        Of the library, dtype and device of `X`; NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -153,27 +178,33 @@ def g_predict(
     Notes
     -----
     Source: `expressions.G_B`; Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import g_predict
+    >>> g_predict([[1.0, 1.0]], X_adv=[[0.5, 0.0], [0.0, -0.5]], y_adv=[1, -1]).round(4)
+    array([0.2218])
     """
-    X_adv = as_points("X_adv", X_adv)
-    y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
-    return f_predict(Z, X_adv, y_adv, negative_slope=negative_slope, memory_budget=memory_budget)
+    data = _checked(Z, X_adv, y_adv, negative_slope, memory_budget, names=("X_adv", "y_adv"))
+    return data.result(data.mean(1.0))
 
 
+@data_by_keyword
 def g_hat(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
-    *,
-    negative_slope: float = 0.0,
+    negative_slope: Slope = 0.0,
     memory_budget: int = MEMORY_BUDGET,
-) -> Array:
+) -> AnyArray:
     """Return the published predictor ĝ(z) = (1/N²) Σ_n Φ(x_n^adv, z) Σ_k Φ(x_n, x_k) y_k ⟨x_k, z⟩.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     X, y : arrays, shapes (N, d) and (N,)
         Training points of f and their labels, −1 or +1.
     X_adv : array, shape (N, d)
@@ -185,8 +216,8 @@ def g_hat(
 
     Returns
     -------
-    array, shape (Q,), float64
-        NaN, not known, where a sum overflows.
+    array, shape (Q,), or a number for one point
+        Of the library, dtype and device of `X`; NaN, not known, where a sum overflows.
 
     Raises
     ------
@@ -197,29 +228,35 @@ def g_hat(
     -----
     Source: `expressions.G_HAT`; published (paper A); Derivation 3.  The factor 1/‖u_n‖ of the normalised
     perturbation is dropped, as published.
+
+    Examples
+    --------
+    >>> from theory import g_hat
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> g_hat(Z, X=X, y=y, X_adv=[[0.5, 0.0], [0.0, -0.5]]).round(4)
+    array([-0.0719])
     """
-    Z, X, y, slope = _checked(Z, X, y, negative_slope)
-    X_adv = as_points("X_adv", X_adv, dim=X.shape[1])
-    if len(X_adv) != len(X):
-        msg = f"X_adv must have one row for each of the {len(X)} rows of X, got {len(X_adv)}"
+    data = _checked(Z, X, y, negative_slope, memory_budget)
+    at_adv = _checked(X_adv, X, y, negative_slope, memory_budget, query_name="X_adv")
+    if at_adv.Z.shape[0] != data.X.shape[0]:
+        msg = f"X_adv must have one row for each of the {data.X.shape[0]} rows of X, got {at_adv.Z.shape[0]}"
         raise ValueError(msg)
-    directions = _mean(
-        Z, X_adv, _mean(X, X, y[:, None] * X, slope, None, memory_budget), slope, None, memory_budget
-    )
+    u = replace(data, Z=data.X).mean(None, data.y[:, None] * data.X)
+    directions = replace(data, X=at_adv.Z).mean(None, u)
     with np.errstate(over="ignore", invalid="ignore"):
-        directions *= Z
-        return finite(directions.sum(axis=1))
+        return data.result(finite(libraries.row_sums(directions * data.Z)))
 
 
+@data_by_keyword
 def perturbation_direction(
+    Z: ArrayLike | None = None,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
-    at: ArrayLike | None = None,
     kind: Literal["paper", "gradient", "kink"] = "gradient",
-    negative_slope: float = 0.0,
+    negative_slope: Slope = 0.0,
     memory_budget: int = MEMORY_BUDGET,
-) -> Array:
+) -> AnyArray:
     """Return the predicted direction of an adversarial perturbation of f, not normalised.
 
     ``"paper"``: u(x) = (1/N) Σ_k Φ(x_k, x) y_k x_k, "a weighted sum of training samples".
@@ -229,12 +266,12 @@ def perturbation_direction(
 
     Parameters
     ----------
+    Z : array, shape (Q, d) or (d,), optional
+        Where; the training points if absent.
     X : array, shape (N, d)
         Training points of f.
     y : array, shape (N,)
         Their labels, −1 or +1.
-    at : array, shape (Q, d), optional
-        Where; the training points if absent.
     kind : {"paper", "gradient", "kink"}
         Which of them; "gradient" is the sum of the other two.
     negative_slope : float in [0, 1)
@@ -244,7 +281,8 @@ def perturbation_direction(
 
     Returns
     -------
-    array, shape (Q, d), float64
+    array, shape (Q, d) or (d,)
+        Of the library, dtype and device of `X`.
 
     Raises
     ------
@@ -257,49 +295,76 @@ def perturbation_direction(
     -----
     Source: Derivations 3 ("paper", published) and 4 ("gradient", derived).  At a training point the
     gradient of that point's own Φ is 0 by symmetry.
+
+    Examples
+    --------
+    >>> from theory import perturbation_direction
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> perturbation_direction(Z, X=X, y=y).round(4)
+    array([[ 0.3157, -0.5554]])
+    >>> perturbation_direction(Z, X=X, y=y, kind="paper").round(4)
+    array([[ 0.2083, -0.402 ]])
     """
     check_choice("kind", kind, ("paper", "gradient", "kink"))
-    Z, X, y, slope = _checked(X if at is None else at, X, y, negative_slope, query_name="at")
-    if kind == "kink":
-        result = _kink_term(Z, X, y, slope)
-    else:
-        result = _mean(Z, X, y[:, None] * X, slope, None, memory_budget)
-    if kind == "gradient":
-        with np.errstate(over="ignore"):
-            result += _kink_term(Z, X, y, slope)
-    if not np.isfinite(result).all():
-        msg = f"the direction overflows: entries up to {max(np.abs(X).max(), np.abs(Z).max()):.1e}"
+    data = _checked(X if Z is None else Z, X, y, negative_slope, memory_budget)
+    result: AnyArray = 0
+    with np.errstate(over="ignore"):
+        if kind != "kink":
+            result = data.mean(None, data.y[:, None] * data.X)
+        if kind != "paper":
+            result = result + data.kink_term()
+    if isinstance(result, np.ndarray) and not np.isfinite(result).all():
+        largest = max(np.abs(data.X).max(), np.abs(data.Z).max())
+        msg = f"the direction overflows: entries up to {largest:.1e}"
         raise FloatingPointError(msg)
-    return result
+    return data.result(result)
 
 
-def _mean(Z: Array, X: Array, v: Array, slope: float, added: float | None, memory_budget: int) -> Array:
-    """Return (1/N) Σ_n Φ(x_n, z) (⟨x_n, z⟩ + added) v_n, without the bracket if `added` is None."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return finite(product(Z, X, v, slope, added, memory_budget) / len(X))
+@dataclass(frozen=True)
+class _Data:
+    """Checked arrays of one library, and γ; `result` gives back what came in."""
+
+    Z: AnyArray
+    X: AnyArray
+    y: AnyArray
+    slope: AnyArray
+    memory_budget: int
+    result: Callable[[AnyArray], AnyArray]
+
+    def mean(self, added: float | None, v: AnyArray = None) -> AnyArray:
+        """Return (1/N) Σ_n Φ(x_n, z) (⟨x_n, z⟩ + added) v_n, v = y if absent; no bracket without `added`."""
+        on_numpy = isinstance(self.Z, np.ndarray)
+        multiply: Callable[..., AnyArray] = products.product if on_numpy else arrays.product
+        v = self.y if v is None else v
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite(
+                multiply(self.Z, self.X, v, self.slope, added, self.memory_budget) / self.X.shape[0]
+            )
+
+    def kink_term(self) -> AnyArray:
+        """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z."""
+        Z, X, y = self.Z, self.X, self.y
+        if not isinstance(Z, np.ndarray):
+            return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / X.shape[0]), self.slope)
+        V = unit_rows(X)
+
+        def work(part: slice) -> Array:
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses what is not finite
+                weights = Z[part] @ X.T
+                weights += 1
+                weights *= y / len(X)
+                return weighted_gradient(Z[part], V, weights, negative_slope=self.slope)
+
+        return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
 
 
-def _kink_term(Z: Array, X: Array, y: Array, slope: float) -> Array:
-    """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z."""
-    V = unit_rows(X)
-
-    def work(part: slice) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses what is not finite
-            weights = Z[part] @ X.T
-            weights += 1
-            weights *= y / len(X)
-            return weighted_gradient(Z[part], V, weights, negative_slope=slope)
-
-    return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
-
-
-def initial_deviation(Z: ArrayLike, *, negative_slope: float = 0.0) -> Array:
+def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
     """Return the standard deviation of f(z; 0) over initialisations: s(z) √((1 + γ²)/2), any width.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     negative_slope : float in [0, 1)
         The paper's γ.
 
@@ -315,12 +380,19 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: float = 0.0) -> Array:
     Notes
     -----
     Source: `expressions.INITIAL_VARIANCE`; Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import initial_deviation
+    >>> initial_deviation([[1.0, 1.0], [3.0, 4.0]]).round(4)
+    array([1.    , 2.5981])
     """
-    slope = check_slope("negative_slope", negative_slope)
-    return np.asarray(preactivation_scale(Z) * np.sqrt((1 + slope**2) / 2))
+    s = preactivation_scale(Z)
+    slope = libraries.as_slope(negative_slope, s)
+    return s * ((1 + slope**2) / 2) ** 0.5
 
 
-def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float) -> Array:
+def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float) -> AnyArray:
     """Return P(sgn g(z; T_g) = sgn f(z)) given f and its perturbations, in the wide limit of g.
 
     g starts from an initialisation of its own, so that given f and the inputs made from it
@@ -352,28 +424,43 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     -----
     Source: `expressions.AGREEMENT`; Derivation 3.  Not a product of two independent chances: the
     perturbations carry the initial gradient of f, so g_b(z) and f(z; 0) are correlated.
+
+    Examples
+    --------
+    >>> from theory import agreement_probability
+    >>> agreement_probability([1.0, -1.0], [0.5, 0.5], [1.0, 1.0], T_g=2.0).round(4)
+    array([0.8413, 0.1587])
     """
-    f, g_b = as_real("f", f, finite=False), as_real("g_b", g_b, finite=False)
-    deviation = as_nonnegative("deviation", deviation, positive=True)
+    given = libraries.same_library(f=f, g_b=g_b, deviation=deviation)
     T_g = check_real("T_g", T_g, minimum=0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        reach = np.clip(g_b / deviation * T_g, -100, 100)  # beyond 40 the distribution function is 0 or 1
-    chance: Array = special.ndtr(np.sign(f) * reach)
-    return chance
+    if all(isinstance(one, (np.ndarray, np.generic)) for one in given):
+        dtype = np.float32 if all(one.dtype == np.float32 for one in given) else np.float64
+        signs, velocity = (
+            as_real(name, one, finite=False) for name, one in zip(("f", "g_b"), given[:2], strict=True)
+        )
+        spread = as_nonnegative("deviation", given[2], positive=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            reach = np.clip(velocity / spread * T_g, -100, 100)  # beyond 40 it is 0 or 1
+        return special.ndtr(np.sign(signs) * reach).astype(dtype)
+    xp = array_api_compat.array_namespace(*given)
+    return libraries.normal_cdf(xp.sign(given[0]) * xp.clip(given[1] / given[2] * T_g, -100, 100))
 
 
 def _checked(
     Z: ArrayLike,
     X: ArrayLike,
     y: ArrayLike,
-    negative_slope: float,
+    negative_slope: Slope,
+    memory_budget: int,
     *,
     query_name: str = "Z",
-) -> tuple[Array, Array, Array, float]:
-    slope = check_slope("negative_slope", negative_slope)
-    X = as_points("X", X)
-    y = as_labels("y", y, length=len(X))
-    return as_points(query_name, Z, dim=X.shape[1]), X, y, slope
+    names: tuple[str, str] = ("X", "y"),
+) -> _Data:
+    Zs, Xs, result = libraries.query(**{query_name: Z, names[0]: X})
+    _, ys = libraries.same_library(**{query_name: Zs, names[1]: y})
+    as_given = as_labels(names[1], ys, length=len(Xs)) if isinstance(Xs, np.ndarray) else None
+    ys = libraries.labels(names[1], ys, Xs) if as_given is None else as_given
+    return _Data(Zs, Xs, ys, libraries.as_slope(negative_slope, Xs), memory_budget, result)
 
 
 def _parts(queries: int, samples: int) -> Iterator[slice]:

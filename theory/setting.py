@@ -1,5 +1,7 @@
 """The numbers a statement of the theory is about, and the conversion of training schedules to flow time."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -81,6 +83,12 @@ def flow_time(learning_rate: float, num_steps: int, *, momentum: float = 0.0) ->
     Source: `expressions.FLOW_TIME`; Derivation 6.  For the identity loss the gradient's dependence on
     the outputs is nil, so this T is the one in every bound; with |ℓ'| ≤ 1 it is an upper one.  With an
     unbounded slope it bounds nothing by itself.
+
+    Examples
+    --------
+    >>> from theory import flow_time
+    >>> flow_time(0.1, 100), round(flow_time(0.1, 100, momentum=0.9), 4)
+    (10.0, 91.0002)
     """
     rate = check_real("learning_rate", learning_rate, minimum=0)
     return rate * _steps_of_weight(num_steps, momentum)
@@ -109,6 +117,12 @@ def learning_rate_for(T: float, num_steps: int, *, momentum: float = 0.0) -> flo
     Notes
     -----
     Source: `expressions.FLOW_TIME`; Derivation 6.
+
+    Examples
+    --------
+    >>> from theory import learning_rate_for
+    >>> learning_rate_for(10.0, 100)
+    0.1
     """
     T = check_real("T", T, minimum=0)
     check_integer("num_steps", num_steps, minimum=1)

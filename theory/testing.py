@@ -7,11 +7,13 @@ promises, and says *unknown* when the sample is too small to tell.
 Needs hypothesis, which `theory` itself never imports: pip install 'perturblearn[testing]'.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,18 +30,18 @@ from theory.setting import LOSSES, SCENARIOS, Setting
 from theory.validation import Array, as_real, check_choice, check_integer, check_probability, check_real
 
 Geometry = Literal[
-    "generic", "duplicated", "collinear", "near-orthogonal", "clustered", "huge", "tiny", "mixed"
-]
-GEOMETRIES: tuple[Geometry, ...] = (
     "generic",
     "duplicated",
     "collinear",
+    "antipodal",
     "near-orthogonal",
     "clustered",
+    "high-dimensional",
     "huge",
     "tiny",
     "mixed",
-)
+]
+GEOMETRIES: tuple[Geometry, ...] = get_args(Geometry)
 DataSet = tuple[Array, Array]
 CheckVerdict = Literal["violated", "holds", "unknown"]
 
@@ -63,18 +65,22 @@ def data_sets(
     max_dim: int = 6,
     max_exponent: int = 100,
 ) -> st.SearchStrategy[DataSet]:
-    """Return a strategy for training sets (X, y), by geometry.
+    """Return a strategy for training sets (X, y), by geometry, each as often as any other.
 
     generic
         Any entries in [−4, 4], zero rows included.
     duplicated
-        At least two equal rows (if N ≥ 2), whose labels may differ.
+        At least two equal rows (if `max_samples` ≥ 2), whose labels may differ.
     collinear
         All rows on one line through 0, on both sides of it.
+    antipodal
+        Rows ±x (both signs if `max_samples` ≥ 2) of norms from 1 to 10^e, e at most `max_exponent`.
     near-orthogonal
         |cos(x_n, x_k)| ≤ `NEAR` for n ≠ k; N is cut to d.
     clustered
         Rows within `NEAR` times its norm of one of at most three centres.
+    high-dimensional
+        Standard normal rows in d = 10 `max_dim`.
     huge, tiny, mixed
         Norms from 1 to 10^e, from 10^−e to 1, or either, row by row; e is `max_exponent`.
 
@@ -119,9 +125,10 @@ def data_sets(
     def draw_set(draw: st.DrawFn) -> DataSet:
         fitting = [g for g in geometries if g != "near-orthogonal" or min_samples <= max_dim]
         geometry = draw(st.sampled_from(fitting))
-        N = draw(st.integers(min_samples, max_samples))
+        pairs = geometry in {"antipodal", "duplicated"} and max_samples > 1
+        N = draw(st.integers(max(min_samples, 2) if pairs else min_samples, max_samples))
         lowest = max(min_dim, min_samples) if geometry == "near-orthogonal" else min_dim
-        dim = draw(st.integers(lowest, max_dim))
+        dim = 10 * max_dim if geometry == "high-dimensional" else draw(st.integers(lowest, max_dim))
         X = _points(draw, geometry, N, dim, max_exponent)
         return X, draw(_arrays(len(X), elements=st.sampled_from([-1.0, 1.0])))
 
@@ -230,7 +237,7 @@ def settings(**chosen: Any) -> st.SearchStrategy[Setting]:  # noqa: ANN401
     return st.builds(Setting, **parts)
 
 
-def _points(draw: st.DrawFn, geometry: Geometry, N: int, dim: int, max_exponent: int) -> Array:
+def _points(draw: st.DrawFn, geometry: Geometry, N: int, dim: int, max_exponent: int) -> Array:  # noqa: PLR0911
     match geometry:
         case "generic":
             return draw(_arrays((N, dim)))
@@ -239,6 +246,12 @@ def _points(draw: st.DrawFn, geometry: Geometry, N: int, dim: int, max_exponent:
             return distinct[draw(_indices(N, len(distinct)))]
         case "collinear":
             return np.asarray(draw(_arrays((N, 1))) * draw(_directions(1, dim)))
+        case "antipodal":
+            signs = np.resize([1.0, -1.0], (N, 1)) * draw(st.sampled_from([1.0, -1.0]))
+            exponents = draw(_arrays((N, 1), elements=st.just(max_exponent) | st.floats(0, max_exponent)))
+            return np.asarray(signs * 10**exponents * draw(_directions(1, dim)))
+        case "high-dimensional":
+            return np.random.default_rng(draw(st.integers(0, 2**32 - 1))).standard_normal((N, dim))
         case "near-orthogonal":
             N = min(N, dim)
             norms = draw(_arrays((N, 1), elements=st.floats(0.25, 4)))

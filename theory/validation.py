@@ -4,15 +4,44 @@ Each check returns the value in the form the caller computes with, or raises one
 argument, the rule and the value.  Private functions trust what they are given.
 """
 
+from __future__ import annotations
+
+import inspect
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import pairwise
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+AnyArray = Any  # of any library, or nested lists of numbers
+Slope = Any  # a number in [0, 1), or a scalar of the library of the points, which may be differentiated
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Refuse training data by position, whose order could be mistaken, and other names of the slope."""
+    signature = inspect.signature(function)
+    query, *others = signature.parameters
+    names = [name for name in others if signature.parameters[name].default is inspect.Parameter.empty]
+    call = f"{function.__name__}({', '.join([query, *(f'{name}={name}' for name in names)])})"
+
+    @wraps(function)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if len(args) > 1:
+            msg = f"all but the query points must be given by keyword, {call}, got {len(args)} by position"
+            raise TypeError(msg)
+        if "gamma" in kwargs:
+            msg = f"{function.__name__} must be given negative_slope, the paper's γ, got gamma"
+            raise TypeError(msg)
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float32: bool = False) -> Array:
@@ -135,6 +164,9 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: 
         raise ValueError(msg) from error
     if array.dtype.kind not in "iuf":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    if array.dtype == np.float16:
+        msg = f"{name} must be of float32, float64 or integers, got float16"
         raise TypeError(msg)
     kept = keep_float32 and array.dtype.newbyteorder("=") == np.float32
     with np.errstate(over="ignore"):  # of extended precision

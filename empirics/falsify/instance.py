@@ -84,7 +84,7 @@ class Instance:
     @property
     def f_b(self) -> float:
         """The predicted velocity f_b(z), `theory.f_predict`."""
-        return float(f_predict(self.Z, self.X, self.y, negative_slope=self.negative_slope)[0])
+        return float(f_predict(self.Z, X=self.X, y=self.y, negative_slope=self.negative_slope)[0])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

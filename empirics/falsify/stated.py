@@ -106,7 +106,7 @@ def free_share_law(*, factor: float = 1.0) -> Inequality:
     factor = check_real("factor", factor, minimum=0, exclusive=True)
 
     def share(instance: Instance, rng: np.random.Generator, n: int) -> tuple[ArrayLike, ArrayLike]:
-        speed = kappa(instance.Z, instance.X)
+        speed = kappa(instance.Z, X=instance.X)
         # Training moves nothing that the law is about.
         before = train_ensemble(replace(instance, num_steps=1), rng, n)
         free = np.abs(before.start) <= np.abs(before.readout) * instance.T * speed
@@ -154,7 +154,7 @@ def displacement_bound(*, factor: float = 1.0) -> Inequality:
         networks = train_ensemble(instance, rng, n)
         # Sums over N samples, which stretch how far a neuron can move by so many roundings.
         stretch = 1 + (instance.N + instance.dim + 8) * np.finfo(np.float64).eps
-        reach = stretch * np.abs(networks.readout) * instance.T * kappa(instance.Z, instance.X)
+        reach = stretch * np.abs(networks.readout) * instance.T * kappa(instance.Z, X=instance.X)
         moved = np.abs(networks.end - networks.start)
         return np.max(moved / (factor * reach + networks.rounding), axis=1), 1.0
 
@@ -236,7 +236,13 @@ def margin_theorem(*, factor: float = 1.0, delta: float = 0.1) -> Inequality:
 
     def bound(instance: Instance) -> float:
         limit = margin_bound(
-            instance.Z, instance.X, instance.y, instance.setting, delta, dynamics="descent", sides=2
+            instance.Z,
+            X=instance.X,
+            y=instance.y,
+            setting=instance.setting,
+            delta=delta,
+            dynamics="descent",
+            sides=2,
         )
         return factor * float(np.asarray(limit.value)[0])
 

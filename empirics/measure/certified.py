@@ -67,16 +67,19 @@ def curves(result: "ExperimentResult") -> dict[str, Any]:
         for name, (X_adv, y_adv) in {"f": (None, None), "both": perturbed}.items():
             more: dict[str, Any] = {"X_adv": X_adv, "y_adv": y_adv, "dynamics": dynamics}
             shares[name][dynamics] = theory.certified_share(
-                Z, X, y, setting, DELTA, widths=_WIDTHS, **more
+                Z, X=X, y=y, setting=setting, delta=DELTA, widths=_WIDTHS, **more
             ).tolist()
             required[name][dynamics] = [
-                theory.required_width(Z, X, y, setting, DELTA, share=share, **more) for share in SHARES
+                theory.required_width(Z, X=X, y=y, setting=setting, delta=DELTA, share=share, **more)
+                for share in SHARES
             ]
     bounds = [
-        theory.margin_bound(Z, X, y, replace(setting, width=width), DELTA / 2, dynamics="flow", sides=1).terms
+        theory.margin_bound(
+            Z, X=X, y=y, setting=replace(setting, width=width), delta=DELTA / 2, dynamics="flow", sides=1
+        ).terms
         for width in _WIDTHS
     ]
-    predicted = theory.f_predict(Z, X, y, negative_slope=setting.negative_slope)
+    predicted = theory.f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope)
     return {
         "delta": DELTA,
         "shares_wanted": list(SHARES),
@@ -112,12 +115,12 @@ def beside(result: "ExperimentResult", found: dict[str, Any]) -> dict[str, Any]:
     compared = {
         kind: compare_published(
             data.X_test,
-            data.X,
-            data.y,
-            result.X_adv,
-            result.y_adv,
-            at,
-            DELTA,
+            X=data.X,
+            y=data.y,
+            X_adv=result.X_adv,
+            y_adv=result.y_adv,
+            setting=at,
+            delta=DELTA,
             dynamics=dynamics,
             certifying_widths=dict(zip(SHARES, found["required"]["both"][dynamics], strict=True)),
         )
@@ -156,7 +159,14 @@ def lazy_proof(
     """Return the certificate of agreement at these points, from the data and the perturbed set."""
     data = result.dataset
     return theory.certify_agreement(
-        points, data.X, data.y, result.X_adv, result.y_adv, setting, DELTA, dynamics=dynamics
+        points,
+        X=data.X,
+        y=data.y,
+        X_adv=result.X_adv,
+        y_adv=result.y_adv,
+        setting=setting,
+        delta=DELTA,
+        dynamics=dynamics,
     )
 
 
@@ -171,8 +181,8 @@ def _of_network(result: "ExperimentResult", initial: TwoLayerNet, network: str) 
         return theory.Certificate(unknown, theory.Bound())
     return theory.certify_network(
         result.dataset.X_test,
-        X,
-        y,
+        X=X,
+        y=y,
         weights=weights,
         biases=biases,
         readout=readout,

@@ -270,7 +270,7 @@ def _conditions(
     data, setting = result.dataset, result.setting
     evaluated = {
         noise: theory.conditions.evaluate(
-            data.X_test[chosen], data.X, data.y, result.X_adv, setting, label_noise=noise
+            data.X_test[chosen], X=data.X, y=data.y, X_adv=result.X_adv, setting=setting, label_noise=noise
         )
         for noise in ("published", "scenario")
     }

@@ -74,9 +74,9 @@ def measure(result: "ExperimentResult") -> Json:
     }
     for network, (trained, inputs, labels) in sides.items():
         if np.isfinite(setting.lipschitz):
-            reach = setting.lipschitz * trained.T * theory.kappa(Z, inputs)
+            reach = setting.lipschitz * trained.T * theory.kappa(Z, X=inputs)
         else:
-            reach = theory.weighted_kappa(Z, inputs, np.asarray(trained.sample_weights))
+            reach = theory.weighted_kappa(Z, X=inputs, weights=np.asarray(trained.sample_weights))
         pull = None
         if setting.loss == "identity":
             pull = (Z @ inputs.T + 1) * labels / len(inputs)  # of sample n at z, per unit of readout and time

@@ -139,8 +139,8 @@ def _by_simulation(
     )
     envelope = neuron_envelope(
         Z,
-        X,
-        y,
+        X=X,
+        y=y,
         width=width,
         negative_slope=setting.negative_slope,
         T=T,

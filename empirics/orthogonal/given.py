@@ -267,7 +267,15 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
     for seed in range(num_seeds):
         targets = draw_targets(config.num_adv, rng=np.random.default_rng(seeds_of(seed)[3]))
         X_adv = limit_perturbations(data.X, limit, targets, **asked)
-        found = transfer(data.X_test, data.X, data.y, X_adv, targets, negative_slope=slope, multipliers=known)
+        found = transfer(
+            data.X_test,
+            X=data.X,
+            y=data.y,
+            X_adv=X_adv,
+            y_adv=targets,
+            negative_slope=slope,
+            multipliers=known,
+        )
         seeds.append(
             {
                 "condition": _counted(found.condition),

@@ -88,7 +88,7 @@ def test_decision_map(benchmark, how):
     X_adv, y = 0.1 * rng.normal(size=(1000, 100)), np.sign(X[:, 0])
 
     def closed():
-        return f_hat(Z, X, y), g_hat(Z, X, y, X_adv)
+        return f_hat(Z, X=X, y=y), g_hat(Z, X=X, y=y, X_adv=X_adv)
 
     def sampled():
         U = (monte_carlo(X, X) * y) @ X / 1000

@@ -185,9 +185,9 @@ def test_wide_networks_follow_the_lazy_prediction(loss):
             flow = smooth_flow(network, X, y, times=[T], loss=loss, rtol=1e-3, atol=1e-5)
             predicted = lazy.lazy_predict(
                 data.X_test,
-                data.X,
-                data.y,
-                T,
+                X=data.X,
+                y=data.y,
+                T=T,
                 loss=loss,
                 initial_outputs=evaluate(network, data.X),
                 initial_at_Z=evaluate(network, data.X_test),
@@ -195,8 +195,8 @@ def test_wide_networks_follow_the_lazy_prediction(loss):
             row.append(np.sqrt(np.mean((evaluate(flow.trained[0].final, data.X_test) - predicted) ** 2)))
     assert max(errors[10_000]) < 0.05
     assert np.mean(errors[300]) > 3 * np.mean(errors[10_000])
-    other = lazy.lazy_predict(data.X_test, data.X, data.y, T, loss="identity")
-    this = lazy.lazy_predict(data.X_test, data.X, data.y, T, loss=loss)
+    other = lazy.lazy_predict(data.X_test, X=data.X, y=data.y, T=T, loss="identity")
+    this = lazy.lazy_predict(data.X_test, X=data.X, y=data.y, T=T, loss=loss)
     assert np.sqrt(np.mean((other - this) ** 2)) > 0.5
 
 
@@ -269,7 +269,7 @@ def test_no_neuron_moves_beyond_the_weights_of_the_samples(loss, width):
         for one in flow.trained:
             assert (one.sample_weights >= 0).all()
             reach = (
-                theory.weighted_kappa(Z, X.numpy(), one.sample_weights)[:, None]
+                theory.weighted_kappa(Z, X=X.numpy(), weights=one.sample_weights)[:, None]
                 * network.readout.abs().numpy()
             )
             moved = np.abs(rows @ (parameters(one.final) - parameters(network)).numpy().T)
@@ -277,7 +277,7 @@ def test_no_neuron_moves_beyond_the_weights_of_the_samples(loss, width):
             assert (moved <= reach * (1 + 1e-12) + 100 * EPS * size).all()
             closest = max(closest, float((moved / reach).max()))
             initial = lazy.training_loss(evaluate(network, X.numpy()), y.numpy(), loss=loss)
-            bound = theory.displacement_bound(Z, X.numpy(), T=one.T, loss=loss, largest_loss=initial)
+            bound = theory.displacement_bound(Z, X=X.numpy(), T=one.T, loss=loss, largest_loss=initial)
             error = flow.error[flow.trained.index(one)] * np.linalg.norm(rows, axis=1)[:, None]
             assert (
                 moved * network.readout.abs().numpy()

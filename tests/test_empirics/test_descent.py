@@ -327,7 +327,7 @@ def test_path_rejects_bad_arguments(options, error, message):
 def slopes_of_the_error(data, widths, num_seeds, *, slope=0.0, **options):
     """Return, for each seed, the log–log slope against width of the root mean square over test points
     of (f(z; T) − f(z; 0))/T − f_b(z)."""
-    predicted = theory.f_predict(data.X_test, data.X, data.y, negative_slope=slope)
+    predicted = theory.f_predict(data.X_test, X=data.X, y=data.y, negative_slope=slope)
     X, y = (torch.as_tensor(part, dtype=torch.float32) for part in (data.X, data.y))
     errors = np.empty((num_seeds, len(widths)))
     for column, width in enumerate(widths):

@@ -121,11 +121,11 @@ def test_measurements_are_what_they_are_called(options, which):
         return u, np.maximum(u, slope * u) @ a
 
     (u_0, f_0), (u_T, f_T) = at(trained.initial, Z), at(trained.final, Z)
-    velocity = theory.f_predict(Z, inputs, labels, negative_slope=slope)
+    velocity = theory.f_predict(Z, X=inputs, y=labels, negative_slope=slope)
     published = (
-        theory.f_hat(Z, data.X, data.y, negative_slope=slope)
+        theory.f_hat(Z, X=data.X, y=data.y, negative_slope=slope)
         if which == "f"
-        else theory.g_hat(Z, data.X, data.y, inputs, negative_slope=slope)
+        else theory.g_hat(Z, X=data.X, y=data.y, X_adv=inputs, negative_slope=slope)
     )
     for name, expected in (
         ("initial", f_0),
@@ -172,7 +172,7 @@ def test_cosines_are_those_of_gradients_with_their_predictions(options):
         for n in (result.trained_f.initial, result.trained_f.final)
     )
     u, gradient = (
-        theory.perturbation_direction(data.X, data.y, kind=kind, negative_slope=slope)
+        theory.perturbation_direction(X=data.X, y=data.y, kind=kind, negative_slope=slope)
         for kind in ("paper", "gradient")
     )
 

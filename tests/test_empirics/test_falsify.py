@@ -212,7 +212,7 @@ def test_the_margin_theorem_is_as_loose_as_measured():
     result = falsify(margin_theorem(factor=0.1), seed=0, budget=SMALL, error_probability=1e-6)
     assert result.verdict == "violated"
     case = result.instance
-    limit = theory.margin_bound(case.Z, case.X, case.y, case.setting, 0.1).value[0]
+    limit = theory.margin_bound(case.Z, X=case.X, y=case.y, setting=case.setting, delta=0.1).value[0]
     assert result.measurement.bound == pytest.approx(0.1 * limit, rel=1e-12)
     assert result.inequality.recipe == "margin_theorem(factor=0.1, delta=0.1)"
 
@@ -230,11 +230,11 @@ def test_a_bound_of_the_velocity_is_added_in_three_lines():
     def deviation(case):
         # f(z; 0)/T and, one neuron bounded by κ² α⁴, three times κ²/m, flips included with a factor 4.
         initial = theory.initial_deviation(case.Z, negative_slope=case.negative_slope)[0] / case.T
-        return initial + 4 * math.sqrt(3 / case.width) * theory.kappa(case.Z, case.X)[0] + flips(case)
+        return initial + 4 * math.sqrt(3 / case.width) * theory.kappa(case.Z, X=case.X)[0] + flips(case)
 
     def flips(case):
         # The mean: at most 2 κ, as φ' changes by at most 1.
-        return 2 * theory.kappa(case.Z, case.X)[0]
+        return 2 * theory.kappa(case.Z, X=case.X)[0]
 
     def inequality(factor):
         return velocity_bound(

@@ -139,7 +139,7 @@ def test_without_perturbations_g_is_a_control():
     assert a["zero_perturbations"] == b["zero_perturbations"] == 40
     assert math.isnan(a["cosine_published"])
     data, targets = run(FLOW).dataset, draw_targets(40, rng=np.random.default_rng(seeds_of(FLOW.seed)[3]))
-    on_samples = np.sign(f_predict(data.X, data.X, targets)) == data.y
+    on_samples = np.sign(f_predict(data.X, X=data.X, y=targets)) == data.y
     assert b["given_f_accuracy_g_train"] == b["predicted_accuracy_g_train"] == on_samples.mean()
 
 
@@ -160,11 +160,11 @@ def test_what_diverges_is_an_outcome_and_the_others_are_done():
 def test_a_failed_measurement_leaves_the_others_of_the_family(monkeypatch):
     sound, other = FLOW, replace(FLOW, epsilon=2.0)
 
-    def predict(Z, X_adv, *given, **options):
+    def predict(Z, X_adv, **options):
         if np.isclose(np.linalg.norm(X_adv[0]), 2.0):
             msg = "no room"
             raise MemoryError(msg)
-        return g_predict(Z, X_adv, *given, **options)
+        return g_predict(Z, X_adv=X_adv, **options)
 
     monkeypatch.setattr("theory.g_predict", predict)
     outcomes = _outcomes([sound, other, replace(sound, T_f=2.0)])

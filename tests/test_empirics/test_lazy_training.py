@@ -65,9 +65,9 @@ def errors_of_prediction(width, seeds, *, loss, slope, T, num_steps, flow, momen
         final, _ = descend(network, DATA.X, DATA.y, **options)
         predicted = lazy.lazy_predict(
             DATA.X_test,
-            DATA.X,
-            DATA.y,
-            T,
+            X=DATA.X,
+            y=DATA.y,
+            T=T,
             loss=loss,
             negative_slope=slope,
             initial_outputs=evaluate(network, DATA.X),
@@ -114,8 +114,8 @@ def test_error_of_a_network_falls_like_the_root_of_the_width(loss, slope, moment
 def test_wide_networks_follow_the_flow_and_not_the_identity_loss(loss):
     """100 steps of total time 4 at width 10⁴; the steps cost another 1/100 of what they make up."""
     errors = errors_of_prediction(10_000, range(4), loss=loss, slope=0.0, T=4.0, num_steps=100, flow=True)
-    other = lazy.lazy_predict(DATA.X_test, DATA.X, DATA.y, 4.0, loss="identity")
-    this = lazy.lazy_predict(DATA.X_test, DATA.X, DATA.y, 4.0, loss=loss)
+    other = lazy.lazy_predict(DATA.X_test, X=DATA.X, y=DATA.y, T=4.0, loss="identity")
+    this = lazy.lazy_predict(DATA.X_test, X=DATA.X, y=DATA.y, T=4.0, loss=loss)
     assert errors.max() < 0.05
     assert np.sqrt(np.mean((other - this) ** 2)) > 0.5
 
@@ -140,9 +140,9 @@ def test_mean_over_networks_is_the_mean_over_gaussian_initial_outputs():
     at_X, at_Z = lazy.draw_initial_outputs(DATA.X, Z, num_samples=4000, rng=np.random.default_rng(1))
     drawn = lazy.lazy_predict(
         Z,
-        DATA.X,
-        DATA.y,
-        T,
+        X=DATA.X,
+        y=DATA.y,
+        T=T,
         loss="logistic",
         initial_outputs=at_X,
         initial_at_Z=at_Z,
@@ -165,7 +165,7 @@ def test_small_steps_lower_the_loss_and_no_neuron_moves_beyond_its_initial_bound
         network = TwoLayerNet.initialise(5, width, negative_slope=0.1, seed=seed, dtype=torch.float64)
         final, losses = descend(network, DATA.X, DATA.y, T=T, num_steps=400, loss=loss, stable=True)
         assert max(losses) <= losses[0] * (1 + 1e-9)
-        bound = lazy.displacement_bound(Z, DATA.X, T=T, loss=loss, largest_loss=losses[0])
+        bound = lazy.displacement_bound(Z, X=DATA.X, T=T, loss=loss, largest_loss=losses[0])
         start, end = (
             np.column_stack([Z, np.ones(len(Z))])
             @ torch.cat([n.weight, n.bias[:, None]], dim=1).detach().numpy().T

@@ -121,8 +121,8 @@ def test_no_neuron_is_beyond_its_envelope(kind, slope, momentum):
     )
     envelope = neuron_envelope(
         Z,
-        X,
-        y,
+        X=X,
+        y=y,
         width=width,
         negative_slope=slope,
         T=60.0,
@@ -159,7 +159,7 @@ def test_bound_of_the_moment_covers_trained_neurons():
     X, y, Z = perturbed(2, balanced=True)
     width, schedule = 30, Schedule(T=100.0, num_steps=200)
     neurons = simulate_neurons(X, y, Z, width=width, schedule=schedule, num_neurons=20_000, seed=3)
-    envelope = neuron_envelope(Z, X, y, width=width, T=100.0, num_steps=200, truncation=1e-3)
+    envelope = neuron_envelope(Z, X=X, y=y, width=width, T=100.0, num_steps=200, truncation=1e-3)
     for sign in (-1, 1):
         signs = np.full(len(Z), sign)
         exponent = np.full(len(Z), 0.2)

@@ -189,7 +189,7 @@ def test_trained_gradient_follows_the_derived_direction_closer_than_the_publishe
     trained_part = (final.input_gradients(X) - network.input_gradients(X)).numpy()
 
     def mean_cosine(kind):
-        direction = theory.perturbation_direction(data.X, data.y, kind=kind)
+        direction = theory.perturbation_direction(X=data.X, y=data.y, kind=kind)
         return cosines(trained_part, direction).mean()
 
     assert mean_cosine("gradient") >= 0.99

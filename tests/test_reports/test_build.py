@@ -205,7 +205,7 @@ def test_tabulated_width_gives_the_tabulated_free_share(section, tiny_series):
     base, widest = tiny_series[0].base, section["widths"][-1]
     result = run(replace(base, width=widest, seed=section["seeds"][0]))
     Z = result.dataset.X_test
-    kappa = {"f": theory.kappa(Z, result.dataset.X), "g": theory.kappa(Z, result.X_adv)}
+    kappa = {"f": theory.kappa(Z, X=result.dataset.X), "g": theory.kappa(Z, X=result.X_adv)}
     kappa["both"] = np.maximum(kappa["f"], kappa["g"])
     times = {"f": base.T_f, "g": base.T_g, "both": base.T_f + base.T_g}
     for row in section["width_bounds"]["rows"]:
@@ -302,7 +302,7 @@ def test_pictures_are_the_perturbations_of_the_first_seed(tiny_results, tiny_ser
         "sample": result.dataset.X,
         "perturbation": result.y_adv[:, None] * result.X_adv,  # scenario (a)
         **{
-            kind: theory.perturbation_direction(result.dataset.X, result.dataset.y, kind=kind)
+            kind: theory.perturbation_direction(X=result.dataset.X, y=result.dataset.y, kind=kind)
             for kind in ("gradient", "paper")
         },
     }

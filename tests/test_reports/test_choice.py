@@ -33,7 +33,7 @@ def test_initial_network_has_the_stated_share(own_data):
     data = own_data.load(0)
     chosen = choose(data)
     deviation = np.median(theory.initial_deviation(data.X_test))
-    predicted = np.median(np.abs(theory.f_predict(data.X_test, data.X, data.y)))
+    predicted = np.median(np.abs(theory.f_predict(data.X_test, X=data.X, y=data.y)))
     share = deviation / (chosen.T_f * predicted)
     assert share == pytest.approx(choice.INITIAL_SHARE, rel=TWO_DIGITS)
     assert chosen.initial_share_f == pytest.approx(share, rel=1e-12)

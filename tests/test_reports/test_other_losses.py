@@ -42,9 +42,9 @@ def test_outputs_under_logistic_loss_are_predicted(logistic):
         ]
         final = theory.lazy_predict(
             one.dataset.X_test,
-            X,
-            y,
-            3.0,
+            X=X,
+            y=y,
+            T=3.0,
             loss="logistic",
             initial_outputs=initial[0],
             initial_at_Z=initial[1],

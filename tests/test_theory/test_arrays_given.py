@@ -31,7 +31,7 @@ POOL = {
     **{"setting": theory.Setting(dim=2, N=3, width=4, epsilon=0.5, T_f=1.0, T_g=1.0), "loss": "logistic"},
     **{"num_samples": 3, "num_steps": 2, "truncation": 0.01, "num_neurons": 16},
     **{"rng": np.random.default_rng(0), "sampler": lambda _: np.zeros(2), "envelope": bounds.neuron_envelope(
-        Z, X, y, width=4, T=1.0, num_steps=2, truncation=0.001
+        Z, X=X, y=y, width=4, T=1.0, num_steps=2, truncation=0.001
     )},
 }  # fmt: skip
 SPECIAL = {
@@ -105,20 +105,20 @@ def test_a_masked_array_is_refused(function, name):
 )  # fmt: skip
 def test_what_is_no_array_of_numbers_is_refused(value, got):
     with pytest.raises(TypeError, match=f"X must be an array of real numbers, got {got}"):
-        theory.kappa(Z, value)
+        theory.kappa(Z, X=value)
 
 
 def test_numbers_in_other_clothes_keep_their_values():
     """np.matrix, whose own * is a matrix product, big-endian and extended numbers are plain arrays here."""
     matrix = X.view(np.matrix)
     for other in (matrix, X.astype(">f8"), X.tolist(), tuple(X), X.astype(np.longdouble)):
-        assert theory.f_predict(other, other, y).tolist() == theory.f_predict(X, X, y).tolist()
+        assert theory.f_predict(other, X=other, y=y).tolist() == theory.f_predict(X, X=X, y=y).tolist()
         assert type(as_real("X", other)) is np.ndarray
 
 
 def test_numbers_beyond_float64_are_not_finite():
     with pytest.raises(ValueError, match="X must be finite, got inf"):
-        theory.kappa(Z, [[np.longdouble("1e4000"), 1.0]])
+        theory.kappa(Z, X=[[np.longdouble("1e4000"), 1.0]])
     for name in ("T_f", "epsilon"):
         with pytest.raises(ValueError, match=f"{name} must be finite, got inf"):
             theory.Setting(

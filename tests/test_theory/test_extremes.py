@@ -61,19 +61,23 @@ def cases(draw):
 
 
 def speeds(Z, X):
-    return np.minimum(theory.kappa(Z, X), 1e300)
+    return np.minimum(theory.kappa(Z, X=X), 1e300)
 
 
 # What is ≥ 0 and never NaN: bounds, thresholds, widths, shares.
 LIMITS = {
     "initial": lambda s, Z, delta, **_: bounds.initial_bound(Z, s, delta),
-    "kernel": lambda s, Z, X, y, delta, **_: bounds.kernel_bound(Z, X, y, s, delta),
-    "flips": lambda s, Z, X, y, delta, **_: bounds.flip_bound(Z, X, y, s, delta, network="g"),
-    "drift": lambda s, Z, X, y, delta, **_: bounds.drift_bound(Z, X, y, s, delta),
-    "margin": lambda s, Z, X, y, delta, **_: bounds.margin_bound(Z, X, y, s, delta),
-    "flow margin": lambda s, Z, X, y, delta, **_: bounds.margin_bound(Z, X, y, s, delta, dynamics="flow"),
+    "kernel": lambda s, Z, X, y, delta, **_: bounds.kernel_bound(Z, X=X, y=y, setting=s, delta=delta),
+    "flips": lambda s, Z, X, y, delta, **_: bounds.flip_bound(
+        Z, X=X, y=y, setting=s, delta=delta, network="g"
+    ),
+    "drift": lambda s, Z, X, y, delta, **_: bounds.drift_bound(Z, X=X, y=y, setting=s, delta=delta),
+    "margin": lambda s, Z, X, y, delta, **_: bounds.margin_bound(Z, X=X, y=y, setting=s, delta=delta),
+    "flow margin": lambda s, Z, X, y, delta, **_: bounds.margin_bound(
+        Z, X=X, y=y, setting=s, delta=delta, dynamics="flow"
+    ),
     "gradient": lambda s, X, y, delta, **_: bounds.gradient_bound(X, y, s, delta),
-    "kappa": lambda Z, X, **_: theory.kappa(Z, X),
+    "kappa": lambda Z, X, **_: theory.kappa(Z, X=X),
     "free": lambda s, Z, X, **_: bounds.free_fraction(
         T=s.T_f, kappa=speeds(Z, X), s=theory.preactivation_scale(Z), width=s.width
     ),
@@ -85,12 +89,14 @@ LIMITS = {
     "threshold a": lambda s, **_: bounds.margin_thresholds(s).a,
     "threshold b": lambda s, **_: bounds.margin_thresholds(s, label_noise="scenario", constant=1e300).b,
     "comparison": lambda s, Z, X, y, X_adv, y_adv, delta, **_: (
-        theory.compare_published(Z, X, y, X_adv, y_adv, s, delta, shares=(), log_power=2).published.b
+        theory.compare_published(
+            Z, X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=s, delta=delta, shares=(), log_power=2
+        ).published.b
     ),
     "certified share": lambda s, Z, X, y, delta, **_: theory.certified_share(
-        Z, X, y, s, delta, widths=[1, 2**53]
+        Z, X=X, y=y, setting=s, delta=delta, widths=[1, 2**53]
     ),
-    "weighted kappa": lambda Z, X, **_: theory.weighted_kappa(Z, X, np.full(len(X), 1e300)),
+    "weighted kappa": lambda Z, X, **_: theory.weighted_kappa(Z, X=X, weights=np.full(len(X), 1e300)),
     "label noise": lambda s, Z, X, delta, **_: orthogonal.label_noise_bound(
         Z, X, np.ones(s.dim), negative_slope=s.negative_slope or 0.5, epsilon=s.epsilon, delta=delta
     ),
@@ -99,34 +105,40 @@ LIMITS = {
     ),
     **{
         f"displacement, {loss}": lambda s, Z, X, loss=loss, **_: theory.displacement_bound(
-            Z, X, T=s.T_f, loss=loss, largest_loss=None if loss == "identity" else 1e300
+            Z, X=X, T=s.T_f, loss=loss, largest_loss=None if loss == "identity" else 1e300
         )
         for loss in LAZY_LOSSES
     },
 }
 CERTIFICATES = {
-    "lazy": lambda s, Z, X, y, delta, **_: theory.certify(Z, X, y, s, delta, simultaneous=True),
+    "lazy": lambda s, Z, X, y, delta, **_: theory.certify(
+        Z, X=X, y=y, setting=s, delta=delta, simultaneous=True
+    ),
     "agreement": lambda s, Z, X, y, X_adv, y_adv, delta, **_: theory.certify_agreement(
-        Z, X, y, X_adv, y_adv, s, delta, dynamics="flow"
+        Z, X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=s, delta=delta, dynamics="flow"
     ),
     "a priori": lambda s, Z, X, y, y_adv, delta, **_: theory.certify_agreement_a_priori(
-        Z, X, y, y_adv, s, delta
+        Z, X=X, y=y, y_adv=y_adv, setting=s, delta=delta
     ),
     "network in hand": lambda s, Z, X, y, **_: theory.certify_network(
-        Z, X, y, weights=X, biases=y, readout=y * 1e-8, T=s.T_f or 1.0, negative_slope=s.negative_slope
+        Z, X=X, y=y, weights=X, biases=y, readout=y * 1e-8, T=s.T_f or 1.0, negative_slope=s.negative_slope
     ),
 }
 # What is finite where it is known, and NaN elsewhere.
 ESTIMATES = {
-    "f_hat": lambda s, Z, X, y, **_: theory.f_hat(Z, X, y, negative_slope=s.negative_slope),
-    "f_b": lambda s, Z, X, y, **_: theory.f_predict(Z, X, y, negative_slope=s.negative_slope),
-    "g_hat": lambda s, Z, X, y, X_adv, **_: theory.g_hat(Z, X, y, X_adv, negative_slope=s.negative_slope),
-    "g_b": lambda s, Z, X_adv, y_adv, **_: theory.g_predict(Z, X_adv, y_adv, negative_slope=s.negative_slope),
+    "f_hat": lambda s, Z, X, y, **_: theory.f_hat(Z, X=X, y=y, negative_slope=s.negative_slope),
+    "f_b": lambda s, Z, X, y, **_: theory.f_predict(Z, X=X, y=y, negative_slope=s.negative_slope),
+    "g_hat": lambda s, Z, X, y, X_adv, **_: theory.g_hat(
+        Z, X=X, y=y, X_adv=X_adv, negative_slope=s.negative_slope
+    ),
+    "g_b": lambda s, Z, X_adv, y_adv, **_: theory.g_predict(
+        Z, X_adv=X_adv, y_adv=y_adv, negative_slope=s.negative_slope
+    ),
     "agreement": lambda s, Z, X, y, **_: theory.agreement_probability(
-        y[:1], theory.f_predict(Z, X, y), theory.initial_deviation(Z), T_g=s.T_g
+        y[:1], theory.f_predict(Z, X=X, y=y), theory.initial_deviation(Z), T_g=s.T_g
     ),
     "limit output": lambda s, Z, X, y, **_: orthogonal.limit_output(
-        Z, X, y, negative_slope=s.negative_slope or 0.5
+        Z, X=X, y=y, negative_slope=s.negative_slope or 0.5
     ),
     "limit network": lambda s, X, y, **_: np.concatenate(
         orthogonal.limit_network(X, y, negative_slope=s.negative_slope or 0.5, width=2)
@@ -171,14 +183,14 @@ def test_estimates_are_finite_or_unknown(name, case):
 def test_verdicts_are_unknown_rather_than_errors(case):
     s, X, y, Z = (case[name] for name in ("s", "X", "y", "Z"))
     options = {"negative_slope": s.negative_slope or 0.5}
-    found = theory.conditions.evaluate(Z, X, y, case["X_adv"], s)
+    found = theory.conditions.evaluate(Z, X=X, y=y, X_adv=case["X_adv"], setting=s)
     for condition in found.values():
         finite = np.isfinite(condition.lhs) & np.isfinite(condition.rhs)
         assert [each == "unknown" for each in condition.verdicts] == (~finite).tolist()
     known = orthogonal.multipliers(X, y, **options)
     assert not np.isnan([known.lower, known.upper]).any()
     assert (known.lower <= known.upper).all()
-    moved = orthogonal.transfer(Z, X, y, case["X_adv"], case["y_adv"], **options)
+    moved = orthogonal.transfer(Z, X=X, y=y, X_adv=case["X_adv"], y_adv=case["y_adv"], **options)
     assert all(each == "unknown" for each, new in zip(moved.kept, moved.new, strict=True) if np.isnan(new))
     assert len(orthogonal.hypotheses(X, y, s)) == 10
     for norm, size in itertools.product(("L2", "Linf"), (0.0, s.epsilon)):
@@ -194,7 +206,7 @@ def test_moments_of_one_neuron_are_infinite_where_unknown(case, exponent):
     s, Z = case["s"], case["Z"]
     sizes = {"width": s.width, "negative_slope": s.negative_slope, "T": s.T_f}
     envelope = bounds.neuron_envelope(
-        Z, case["X"], case["y"], **sizes, num_steps=3, momentum=0.9, truncation=case["delta"]
+        Z, X=case["X"], y=case["y"], **sizes, num_steps=3, momentum=0.9, truncation=case["delta"]
     )
     rates, signs = np.full(len(Z), exponent), np.where(np.arange(len(Z)) % 2, 1, -1)
     for values in (
@@ -283,11 +295,13 @@ def test_a_share_of_delta_that_is_rounded_proves_nothing():
     """δ/3 of 5e-324 is rounded to 0 or up: no division by 0, and no certificate."""
     X, y = np.array([[3.0, 0.0], [0.0, 3.0]]), np.ones(2)
     here = Setting(dim=2, N=2, width=10**15, epsilon=1.0, T_f=1e4, T_g=1e4)
-    certified = theory.certify(X, X, y, here, 1e-300)
+    certified = theory.certify(X, X=X, y=y, setting=here, delta=1e-300)
     assert certified.certified.all()
     for delta in (SMALLEST, 1e-310):
-        assert not theory.certify(X, X, y, here, delta, simultaneous=True).certified.any()
-        assert not theory.certify_agreement(X, X, y, X, y, here, delta).certified.any()
+        assert not theory.certify(X, X=X, y=y, setting=here, delta=delta, simultaneous=True).certified.any()
+        assert not theory.certify_agreement(
+            X, X=X, y=y, X_adv=X, y_adv=y, setting=here, delta=delta
+        ).certified.any()
         assert np.isinf(bounds.initial_bound(X, here, delta).value).all()
         assert certificates.truncation_risk(delta, 3, simultaneous=True) > 0
 
@@ -300,7 +314,7 @@ def test_a_simulation_proves_nothing_at_a_rounded_delta(simultaneous):
     for delta, proved in ((0.1, True), (SMALLEST, False)):
         truncation = certificates.truncation_risk(delta, 1, simultaneous=simultaneous)
         envelope = bounds.neuron_envelope(
-            X, X, np.ones(1), width=4, T=1e-3, num_steps=1, truncation=truncation
+            X, X=X, y=np.ones(1), width=4, T=1e-3, num_steps=1, truncation=truncation
         )
         found = certificates.certify_independent(
             np.full((64, 1), 9.0), **sample, envelope=envelope, delta=delta, simultaneous=simultaneous
@@ -322,10 +336,17 @@ def test_directions_of_any_size_are_directions():
     """Lengths of 1e200 overflowed, so that the perturbation was 0, and those of 1e-200 counted as zero."""
     X, y = np.array([[3.0, 0.0], [0.0, 3.0]]), np.ones(2)
     here = Setting(dim=2, N=2, width=10**12, epsilon=1.0, T_f=100.0, T_g=100.0)
-    expected = theory.required_epsilon(X, X, y, X, y, here, 0.1, between=(0.1, 10.0))
+    expected = theory.required_epsilon(
+        X, X=X, y=y, directions=X, y_adv=y, setting=here, delta=0.1, between=(0.1, 10.0)
+    )
     assert np.isfinite(expected).all()
     for size in (1e-200, 1e200):
-        assert theory.required_epsilon(X, X, y, size * X, y, here, 0.1, between=(0.1, 10.0)) == expected
+        assert (
+            theory.required_epsilon(
+                X, X=X, y=y, directions=size * X, y_adv=y, setting=here, delta=0.1, between=(0.1, 10.0)
+            )
+            == expected
+        )
 
 
 def test_agreement_is_a_coin_where_f_is_0_and_saturates():
@@ -339,14 +360,14 @@ def test_widths_are_whole_numbers():
     X, y = np.ones((1, 1)), np.ones(1)
     here = Setting(dim=1, N=1, width=1, epsilon=1.0, T_f=1.0, T_g=1.0)
     with pytest.raises(ValueError, match=r"widths must be whole numbers, got 1.5"):
-        theory.certified_share(X, X, y, here, 0.1, widths=[1, 1.5])
+        theory.certified_share(X, X=X, y=y, setting=here, delta=0.1, widths=[1, 1.5])
 
 
 @pytest.mark.parametrize("dim", [10**6])
 def test_a_million_dimensions(dim):
     X, y = np.ones((2, dim)), np.array([1.0, -1.0])
     here = Setting(dim=dim, N=2, width=2**53, epsilon=1.0, T_f=1.0, T_g=1.0)
-    check_limits("margin", bounds.margin_bound(X[:1], X, y, here, 1e-300))
+    check_limits("margin", bounds.margin_bound(X[:1], X=X, y=y, setting=here, delta=1e-300))
     check_limits("gradient", bounds.gradient_bound(X, y, here, 1e-300))
 
 

@@ -9,7 +9,7 @@ from theory import augmented_inner, expressions as ex, kappa, preactivation_scal
 def test_kappa_and_scale_by_hand():
     X, Z = [[1.0, 2.0], [-3.0, 0.0]], [[2.0, 0.0]]
     np.testing.assert_array_equal(augmented_inner(Z, X), [[3.0, -5.0]])
-    np.testing.assert_array_equal(kappa(Z, X), [4.0])
+    np.testing.assert_array_equal(kappa(Z, X=X), [4.0])
     exact = ex.SCALE.subs({ex.z_z: 4, ex.d: 2})
     assert preactivation_scale(Z)[0] == pytest.approx(float(exact), rel=1e-15)
 
@@ -20,7 +20,7 @@ def test_kappa_in_blocks_is_that_of_one_block(monkeypatch):
     whole = np.abs(augmented_inner(Z, X)).mean(axis=1)
     for entries in (1, 40, 1 << 19):
         monkeypatch.setattr("theory.geometry._BLOCK", entries)
-        np.testing.assert_allclose(kappa(Z, X), whole, rtol=1e-14)  # tens of roundings
+        np.testing.assert_allclose(kappa(Z, X=X), whole, rtol=1e-14)  # tens of roundings
 
 
 def test_scale_does_not_overflow():
@@ -30,4 +30,4 @@ def test_scale_does_not_overflow():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="Z must have 2 columns"):
-        kappa([[1.0]], [[1.0, 2.0]])
+        kappa([[1.0]], X=[[1.0, 2.0]])

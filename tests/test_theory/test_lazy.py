@@ -106,9 +106,9 @@ def test_identity_loss_weighs_every_sample_by_the_time():
     assert (theory_weights(X, y, 0.7, "identity", initial=o) == 0.7).all()
     at_Z = np.arange(4.0)
     got = lazy.lazy_predict(
-        Z, X, y, 0.7, loss="identity", negative_slope=SLOPE, initial_outputs=o, initial_at_Z=at_Z
+        Z, X=X, y=y, T=0.7, loss="identity", negative_slope=SLOPE, initial_outputs=o, initial_at_Z=at_Z
     )
-    expected = at_Z + 0.7 * theory.f_predict(Z, X, y, negative_slope=SLOPE)
+    expected = at_Z + 0.7 * theory.f_predict(Z, X=X, y=y, negative_slope=SLOPE)
     np.testing.assert_allclose(got, expected, rtol=1e-13)
 
 
@@ -117,7 +117,7 @@ def test_no_time_no_weight(loss):
     X, y, Z, o = problem()
     assert not theory_weights(X, y, 0.0, loss, initial=o).any()
     assert not theory_weights(X, y, 0.0, loss, initial=o, num_steps=3).any()
-    got = lazy.lazy_predict(Z, X, y, 0.0, loss=loss, initial_outputs=o, initial_at_Z=np.arange(4.0))
+    got = lazy.lazy_predict(Z, X=X, y=y, T=0.0, loss=loss, initial_outputs=o, initial_at_Z=np.arange(4.0))
     assert got.tolist() == [0, 1, 2, 3]
 
 
@@ -179,7 +179,7 @@ def test_squared_loss_interpolates_in_the_end(T):
     M = signed_kernel(X, y)
     assert np.linalg.eigvalsh(M)[0] > 1e-3
     got = lazy.lazy_predict(
-        X, X, y, T, loss="squared", negative_slope=SLOPE, initial_outputs=o, initial_at_Z=o
+        X, X=X, y=y, T=T, loss="squared", negative_slope=SLOPE, initial_outputs=o, initial_at_Z=o
     )
     np.testing.assert_allclose(got, y, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
@@ -209,10 +209,10 @@ def test_prediction_from_zero_is_the_mean_over_networks_for_squared_loss_alone()
     rng = np.random.default_rng(3)
     at_X, at_Z = lazy.draw_initial_outputs(X, Z, negative_slope=SLOPE, num_samples=20_000, rng=rng)
     options = {"loss": "squared", "negative_slope": SLOPE}
-    drawn = lazy.lazy_predict(Z, X, y, 1.5, initial_outputs=at_X, initial_at_Z=at_Z, **options)
+    drawn = lazy.lazy_predict(Z, X=X, y=y, T=1.5, initial_outputs=at_X, initial_at_Z=at_Z, **options)
     assert drawn.shape == (20_000, 4)
     errors = drawn.std(axis=0, ddof=1) / np.sqrt(len(drawn))
-    assert (np.abs(drawn.mean(axis=0) - lazy.lazy_predict(Z, X, y, 1.5, **options)) < 5 * errors).all()
+    assert (np.abs(drawn.mean(axis=0) - lazy.lazy_predict(Z, X=X, y=y, T=1.5, **options)) < 5 * errors).all()
     # ℓ' is not affine in the others, which makes them differ: one sample, margins ±3 and 0.
     for loss, share in (("logistic", 0.05), ("exponential", 0.5)):
         pair = theory_weights(X[:1], y[:1], 1.0, loss, initial=[[3.0], [-3.0]])
@@ -238,9 +238,9 @@ def test_descent_is_the_iteration_of_the_outputs(loss, momentum):
         outputs = outputs + rate * velocity
     got = lazy.lazy_predict(
         points,
-        X,
-        y,
-        T,
+        X=X,
+        y=y,
+        T=T,
         loss=loss,
         negative_slope=SLOPE,
         initial_outputs=o,
@@ -295,8 +295,8 @@ def test_labels_and_outputs_change_sign_together(case, loss):
     X, y, Z, o = case
     options = {"loss": loss, "negative_slope": SLOPE}
     at_Z = np.arange(3.0)
-    one = lazy.lazy_predict(Z, X, y, 1.0, initial_outputs=o, initial_at_Z=at_Z, **options)
-    other = lazy.lazy_predict(Z, X, -y, 1.0, initial_outputs=-o, initial_at_Z=-at_Z, **options)
+    one = lazy.lazy_predict(Z, X=X, y=y, T=1.0, initial_outputs=o, initial_at_Z=at_Z, **options)
+    other = lazy.lazy_predict(Z, X=X, y=-y, T=1.0, initial_outputs=-o, initial_at_Z=-at_Z, **options)
     np.testing.assert_array_equal(one, -other)
 
 
@@ -387,8 +387,8 @@ def test_range_contains_the_prediction(case, loss, T, num_intervals):
     X, y, Z, o = case
     start = {"initial_outputs": o, "initial_at_Z": np.arange(3.0)}
     options = {"loss": loss, "negative_slope": SLOPE, **start}
-    lower, upper = lazy.lazy_range(Z, X, y, T, num_intervals=num_intervals, **options)
-    predicted = lazy.lazy_predict(Z, X, y, T, tolerance=1e-10, **options)
+    lower, upper = lazy.lazy_range(Z, X=X, y=y, T=T, num_intervals=num_intervals, **options)
+    predicted = lazy.lazy_predict(Z, X=X, y=y, T=T, tolerance=1e-10, **options)
     slack = 1e-9 * (1 + np.abs(predicted))
     assert (lower <= predicted + slack).all()
     assert (predicted <= upper + slack).all()
@@ -398,8 +398,8 @@ def test_range_contains_the_prediction(case, loss, T, num_intervals):
 def test_range_of_one_interval_contains_descent_for_logistic_loss(case, T, num_steps, momentum):
     X, y, Z, o = case
     options = {"loss": "logistic", "initial_outputs": o, "initial_at_Z": np.arange(3.0)}
-    lower, upper = lazy.lazy_range(Z, X, y, T, num_intervals=1, **options)
-    predicted = lazy.lazy_predict(Z, X, y, T, num_steps=num_steps, momentum=momentum, **options)
+    lower, upper = lazy.lazy_range(Z, X=X, y=y, T=T, num_intervals=1, **options)
+    predicted = lazy.lazy_predict(Z, X=X, y=y, T=T, num_steps=num_steps, momentum=momentum, **options)
     assert (lower <= predicted).all()
     assert (predicted <= upper).all()
 
@@ -408,7 +408,7 @@ def test_range_of_one_interval_contains_descent_for_logistic_loss(case, T, num_s
 def test_range_narrows_to_first_order_in_the_interval(loss):
     X, y, Z, _ = problem()
     widths = [
-        np.subtract(*lazy.lazy_range(Z, X, y, 0.5, loss=loss, num_intervals=n)[::-1]).max()
+        np.subtract(*lazy.lazy_range(Z, X=X, y=y, T=0.5, loss=loss, num_intervals=n)[::-1]).max()
         for n in (50, 100, 200, 400)
     ]
     assert stats.linregress(np.log([50, 100, 200, 400]), np.log(widths)).slope == pytest.approx(-1, abs=0.1)
@@ -419,8 +419,8 @@ def test_proved_signs_are_right_and_some_are_proved():
     for seed in range(10):
         X, y, Z, _ = problem(seed=seed, queries=20)
         for loss in NUMERICAL:
-            signs = lazy.lazy_sign(Z, X, y, 1.0, loss=loss)
-            values = lazy.lazy_predict(Z, X, y, 1.0, loss=loss)
+            signs = lazy.lazy_sign(Z, X=X, y=y, T=1.0, loss=loss)
+            values = lazy.lazy_predict(Z, X=X, y=y, T=1.0, loss=loss)
             for sign, value in zip(signs, values, strict=True):
                 assert sign in (Sign.UNKNOWN, Sign.POSITIVE if value > 0 else Sign.NEGATIVE)
             found += signs
@@ -431,11 +431,11 @@ def test_proved_signs_are_right_and_some_are_proved():
 
 def test_range_proves_nothing_at_long_times_and_says_so():
     X, y, Z, _ = problem()
-    lower, upper = lazy.lazy_range(Z, X, y, 1e308, loss="exponential", num_intervals=3)
+    lower, upper = lazy.lazy_range(Z, X=X, y=y, T=1e308, loss="exponential", num_intervals=3)
     assert (lower == -np.inf).all()
     assert (upper == np.inf).all()
-    assert lazy.lazy_sign(Z, X, y, 1e308, loss="exponential", num_intervals=3) == (Sign.UNKNOWN,) * 4
-    lower, upper = lazy.lazy_range(Z, X, y, 0.0, loss="logistic")
+    assert lazy.lazy_sign(Z, X=X, y=y, T=1e308, loss="exponential", num_intervals=3) == (Sign.UNKNOWN,) * 4
+    lower, upper = lazy.lazy_range(Z, X=X, y=y, T=0.0, loss="logistic")
     np.testing.assert_array_equal(lower, upper)
 
 
@@ -483,15 +483,15 @@ def test_no_trained_neuron_moves_beyond_its_bound(case, loss, width, T, num_step
     if not np.isfinite(moved).all():
         return  # descent with a large step on an unbounded slope: Λ is not known
     largest = None if loss == "identity" else max(losses)
-    bound = lazy.displacement_bound(Z, X, T=T, loss=loss, largest_loss=largest)
+    bound = lazy.displacement_bound(Z, X=X, T=T, loss=loss, largest_loss=largest)
     distance = np.abs(moved - moved[0]).max(axis=0)
     rounding = 1e-12 * (1 + np.abs(moved).max())
     assert (distance <= np.abs(a) * bound[:, None] + rounding).all()
-    measured = lazy.weighted_kappa(Z, X, total)
+    measured = lazy.weighted_kappa(Z, X=X, weights=total)
     assert (distance <= np.abs(a) * measured[:, None] + rounding).all()
     assert (measured <= bound * (1 + 1e-12)).all()
     if loss == "logistic":  # without a loss, Λ is not needed
-        assert (bound <= lazy.displacement_bound(Z, X, T=T, loss=loss)).all()
+        assert (bound <= lazy.displacement_bound(Z, X=X, T=T, loss=loss)).all()
 
 
 @pytest.mark.parametrize("loss", lazy.LAZY_LOSSES)
@@ -499,10 +499,10 @@ def test_displacement_bound_is_attained_by_one_sample_at_short_times(loss):
     x, W, a = np.array([[1.0, 2.0]]), np.array([[1.0, 1.0, 1.0]]), np.array([0.5])
     losses, moved, total = train(W, a, x, -np.ones(1), x, loss=loss, weights=[1e-4])
     largest = None if loss == "identity" else losses[0]
-    bound = lazy.displacement_bound(x, x, T=1e-4, loss=loss, largest_loss=largest)
+    bound = lazy.displacement_bound(x, X=x, T=1e-4, loss=loss, largest_loss=largest)
     distance = abs(moved[-1] - moved[0])[0, 0]
     assert distance == pytest.approx(0.5 * bound[0], rel=1e-9)
-    assert distance == pytest.approx(0.5 * lazy.weighted_kappa(x, x, total)[0], rel=1e-9)
+    assert distance == pytest.approx(0.5 * lazy.weighted_kappa(x, X=x, weights=total)[0], rel=1e-9)
 
 
 def test_displacement_bound_by_its_terms():
@@ -510,7 +510,7 @@ def test_displacement_bound_by_its_terms():
     k = np.abs(Z @ X.T + 1)
     mean, root, most = k.mean(axis=1), np.sqrt((k**2).mean(axis=1)), k.max(axis=1)
     bound = {
-        (loss, value): lazy.displacement_bound(Z, X, T=2.0, loss=loss, largest_loss=value)
+        (loss, value): lazy.displacement_bound(Z, X=X, T=2.0, loss=loss, largest_loss=value)
         for loss, value in [
             ("identity", None),
             ("logistic", None),
@@ -527,7 +527,7 @@ def test_displacement_bound_by_its_terms():
     expected = 2 * np.minimum((1 - math.exp(-3.0)) * mean, np.minimum(math.sqrt(share) * root, share * most))
     np.testing.assert_allclose(bound["logistic", 0.5], expected, rtol=1e-13)
     single = lazy.displacement_bound(
-        [[1.0, 0]], [[1.0, 0], [-1.0, 0]], T=1, loss="logistic", largest_loss=1.0
+        [[1.0, 0]], X=[[1.0, 0], [-1.0, 0]], T=1, loss="logistic", largest_loss=1.0
     )
     assert single[0] == pytest.approx(1 - math.exp(-2), rel=1e-14)  # one k is 0: ℓ ≤ NΛ is all that counts
     np.testing.assert_allclose(bound["squared", 0.5], 2 * root, rtol=1e-13)
@@ -538,12 +538,12 @@ def test_displacement_bound_overflows_to_infinity_never_to_a_number():
     x = np.array([[1.0, -1.0], [1e200, 1e200]])
     for loss in ("squared", "exponential"):
         for value in (math.inf, 1e308):
-            bound = lazy.displacement_bound(x, x, T=1e200, loss=loss, largest_loss=value)
+            bound = lazy.displacement_bound(x, X=x, T=1e200, loss=loss, largest_loss=value)
             assert (bound == np.inf).all()
-        assert (lazy.displacement_bound(x, x, T=0.0, loss=loss, largest_loss=math.inf) == 0).all()
-    bound = lazy.displacement_bound(x[:1], x[:1], T=1.0, loss="logistic", largest_loss=math.inf)
+        assert (lazy.displacement_bound(x, X=x, T=0.0, loss=loss, largest_loss=math.inf) == 0).all()
+    bound = lazy.displacement_bound(x[:1], X=x[:1], T=1.0, loss="logistic", largest_loss=math.inf)
     assert bound[0] == 3
-    orthogonal = lazy.displacement_bound([[1.0]], [[-1.0]], T=1.0, loss="squared", largest_loss=math.inf)
+    orthogonal = lazy.displacement_bound([[1.0]], X=[[-1.0]], T=1.0, loss="squared", largest_loss=math.inf)
     assert orthogonal[0] == np.inf
 
 
@@ -651,56 +651,64 @@ def test_slopes_are_derivatives_of_the_values(loss):
             "the weights overflow: margins up to",
         ),
         (
-            lambda X, y, Z: lazy.lazy_predict(Z * 1e200, X * 1e100, y, 1e100, loss="identity"),
+            lambda X, y, Z: lazy.lazy_predict(Z * 1e200, X=X * 1e100, y=y, T=1e100, loss="identity"),
             FloatingPointError,
             "the output overflows: weights up to",
         ),
         (
-            lambda X, y, Z: lazy.lazy_predict(Z, X, y, 1, loss="squared", initial_outputs=y),
+            lambda X, y, Z: lazy.lazy_predict(Z, X=X, y=y, T=1, loss="squared", initial_outputs=y),
             ValueError,
             "initial_outputs and initial_at_Z must be given together",
         ),
         (
             lambda X, y, Z: lazy.lazy_predict(
-                Z, X, y, 1, loss="squared", initial_outputs=[y, y], initial_at_Z=np.zeros(4)
+                Z, X=X, y=y, T=1, loss="squared", initial_outputs=[y, y], initial_at_Z=np.zeros(4)
             ),
             ValueError,
             r"must be of the same networks, got shapes \(2, 6\), \(4,\)",
         ),
         (
             lambda X, y, Z: lazy.lazy_range(
-                Z, X, y, 1, loss="logistic", initial_outputs=[y], initial_at_Z=np.zeros((1, 4))
+                Z, X=X, y=y, T=1, loss="logistic", initial_outputs=[y], initial_at_Z=np.zeros((1, 4))
             ),
             ValueError,
             r"must be of one network, got shapes \(1, 6\), \(1, 4\)",
         ),
-        (lambda X, y, Z: lazy.lazy_range(Z, X, y, 1, loss="squared"), ValueError, "loss must be one of logi"),
         (
-            lambda X, y, Z: lazy.displacement_bound(Z, X, T=1, loss="squared"),
+            lambda X, y, Z: lazy.lazy_range(Z, X=X, y=y, T=1, loss="squared"),
+            ValueError,
+            "loss must be one of logi",
+        ),
+        (
+            lambda X, y, Z: lazy.displacement_bound(Z, X=X, T=1, loss="squared"),
             ValueError,
             "largest_loss must be given for the squared loss",
         ),
         (
-            lambda X, y, Z: lazy.displacement_bound(Z, X, T=1, loss="identity", largest_loss=1.0),
+            lambda X, y, Z: lazy.displacement_bound(Z, X=X, T=1, loss="identity", largest_loss=1.0),
             ValueError,
             "largest_loss must be absent for the identity loss",
         ),
         (
-            lambda X, y, Z: lazy.displacement_bound(Z, X, T=1, loss="squared", largest_loss=math.nan),
+            lambda X, y, Z: lazy.displacement_bound(Z, X=X, T=1, loss="squared", largest_loss=math.nan),
             ValueError,
             "largest_loss must be finite, got nan",
         ),
         (
-            lambda X, y, Z: lazy.displacement_bound(Z, X, T=1, loss="squared", largest_loss=-1.0),
+            lambda X, y, Z: lazy.displacement_bound(Z, X=X, T=1, loss="squared", largest_loss=-1.0),
             ValueError,
             "largest_loss must be >= 0, got -1",
         ),
         (
-            lambda X, y, Z: lazy.weighted_kappa(Z, X, y[:2] ** 2),
+            lambda X, y, Z: lazy.weighted_kappa(Z, X=X, weights=y[:2] ** 2),
             ValueError,
             r"weights must have shape \(6,\), one a training point, got \(2,\)",
         ),
-        (lambda X, y, Z: lazy.weighted_kappa(Z, X, -(y**2)), ValueError, "weights must be >= 0, got -1"),
+        (
+            lambda X, y, Z: lazy.weighted_kappa(Z, X=X, weights=-(y**2)),
+            ValueError,
+            "weights must be >= 0, got -1",
+        ),
         (
             lambda X, y, Z: lazy.training_loss([y], y, loss="squared"),
             ValueError,

@@ -32,8 +32,8 @@ def evaluated(expression, tables):
 def test_f_hat_and_f_predict_are_their_expressions(data):
     X, y, Z, _, _ = data
     K = theory.phi(X, Z, negative_slope=SLOPE)
-    published = theory.f_hat(Z, X, y, negative_slope=SLOPE)
-    with_bias = theory.f_predict(Z, X, y, negative_slope=SLOPE)
+    published = theory.f_hat(Z, X=X, y=y, negative_slope=SLOPE)
+    with_bias = theory.f_predict(Z, X=X, y=y, negative_slope=SLOPE)
     for q in range(Q):
         tables = {ex.Phi_z: K[:, q], ex.y: y, ex.G: X @ Z[q]}
         assert published[q] == pytest.approx(evaluated(ex.F_HAT, tables), rel=1e-13, abs=1e-15)
@@ -44,8 +44,8 @@ def test_g_hat_and_g_predict_are_their_expressions(data):
     X, y, Z, X_adv, y_adv = data
     K_adv = theory.phi(X_adv, Z, negative_slope=SLOPE)
     K = theory.phi(X, negative_slope=SLOPE)
-    published = theory.g_hat(Z, X, y, X_adv, negative_slope=SLOPE)
-    with_bias = theory.g_predict(Z, X_adv, y_adv, negative_slope=SLOPE)
+    published = theory.g_hat(Z, X=X, y=y, X_adv=X_adv, negative_slope=SLOPE)
+    with_bias = theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=SLOPE)
     for q in range(Q):
         tables = {ex.Phi_adv: K_adv[:, q], ex.Phi_x: K, ex.y: y, ex.G: X @ Z[q]}
         assert published[q] == pytest.approx(evaluated(ex.G_HAT, tables), rel=1e-13, abs=1e-15)
@@ -57,18 +57,18 @@ def test_paper_direction_is_the_weighted_sum(data):
     X, y, Z, _, _ = data
     K = theory.phi(Z, X, negative_slope=SLOPE)
     written_out = sum(K[:, [k]] * y[k] * X[k] for k in range(N)) / N
-    got = theory.perturbation_direction(X, y, at=Z, kind="paper", negative_slope=SLOPE)
+    got = theory.perturbation_direction(Z, X=X, y=y, kind="paper", negative_slope=SLOPE)
     np.testing.assert_allclose(got, written_out, rtol=1e-13, atol=1e-16)
 
 
 def test_gradient_direction_is_the_gradient_of_f_predict(data):
     """Central differences in d = 3; error h²/6 · f''' + ε/h ≈ 1e-10 at h = 1e-5."""
     X, y, Z, _, _ = data
-    gradient = theory.perturbation_direction(X, y, at=Z, negative_slope=SLOPE)
+    gradient = theory.perturbation_direction(Z, X=X, y=y, negative_slope=SLOPE)
     h = 1e-5
     for j in range(DIM):
         step = h * np.eye(DIM)[j]
-        up, down = (theory.f_predict(Z + s, X, y, negative_slope=SLOPE) for s in (step, -step))
+        up, down = (theory.f_predict(Z + s, X=X, y=y, negative_slope=SLOPE) for s in (step, -step))
         np.testing.assert_allclose(gradient[:, j], (up - down) / (2 * h), rtol=0, atol=1e-9)
 
 
@@ -80,21 +80,21 @@ def test_gradient_coefficients_are_the_expressions(data):
     values[ex.rho] = ex.RHO.subs(values)
     along_x, along_z = (float(e.subs(values)) for e in (ex.GRADIENT_X, ex.GRADIENT_Z))
     expected = float(ex.PHI.subs(values)) * x + (x @ z + 1) * (along_x * x + along_z * z)
-    got = theory.perturbation_direction(x[None], [1], at=z[None], negative_slope=SLOPE)[0]
+    got = theory.perturbation_direction(z[None], X=x[None], y=[1], negative_slope=SLOPE)[0]
     np.testing.assert_allclose(got, expected, rtol=1e-13)
 
 
 def test_published_kink_free_form_misses_the_second_term():
     """Gradient minus paper direction at a training point: only the *other* samples contribute."""
     x = np.array([[1.0, 2.0]])
-    both = [theory.perturbation_direction(x, [1], kind=kind) for kind in ("paper", "gradient")]
+    both = [theory.perturbation_direction(X=x, y=[1], kind=kind) for kind in ("paper", "gradient")]
     np.testing.assert_array_equal(both[0], both[1])
 
 
 def test_gradient_direction_is_the_sum_of_its_two_terms(data):
     X, y, Z, _, _ = data
     paper, kink, both = (
-        theory.perturbation_direction(X, y, at=Z, kind=kind, negative_slope=SLOPE)
+        theory.perturbation_direction(Z, X=X, y=y, kind=kind, negative_slope=SLOPE)
         for kind in ("paper", "kink", "gradient")
     )
     assert np.linalg.norm(kink) > 0.01 * np.linalg.norm(paper)
@@ -104,9 +104,9 @@ def test_gradient_direction_is_the_sum_of_its_two_terms(data):
 def test_blocks_do_not_change_the_result(data, monkeypatch):
     X, y, Z, X_adv, _ = data
     calls = [
-        lambda: theory.f_hat(Z, X, y),
-        lambda: theory.g_hat(Z, X, y, X_adv),
-        lambda: theory.perturbation_direction(X, y, at=Z),
+        lambda: theory.f_hat(Z, X=X, y=y),
+        lambda: theory.g_hat(Z, X=X, y=y, X_adv=X_adv),
+        lambda: theory.perturbation_direction(Z, X=X, y=y),
     ]
     whole = [call() for call in calls]
     monkeypatch.setattr("theory.predictors._BLOCK", 2 * N)
@@ -116,8 +116,10 @@ def test_blocks_do_not_change_the_result(data, monkeypatch):
 
 def test_labels_flip_every_prediction(data):
     X, y, Z, X_adv, _ = data
-    np.testing.assert_array_equal(theory.f_predict(Z, X, -y), -theory.f_predict(Z, X, y))
-    np.testing.assert_array_equal(theory.g_hat(Z, X, -y, X_adv), -theory.g_hat(Z, X, y, X_adv))
+    np.testing.assert_array_equal(theory.f_predict(Z, X=X, y=-y), -theory.f_predict(Z, X=X, y=y))
+    np.testing.assert_array_equal(
+        theory.g_hat(Z, X=X, y=-y, X_adv=X_adv), -theory.g_hat(Z, X=X, y=y, X_adv=X_adv)
+    )
 
 
 def test_initial_deviation_is_that_of_random_networks():
@@ -160,15 +162,18 @@ def test_agreement_probability_by_simulation():
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda X, y, Z: theory.f_hat(Z, X, y[:-1]), r"y must have shape \(5,\).*got \(4,\)"),
-        (lambda X, y, Z: theory.f_hat(Z, X, y * 2), "y must be -1 or \\+1, got 2"),
-        (lambda X, y, Z: theory.f_hat(Z, X, y * 0), "y must be -1 or \\+1, got 0"),
-        (lambda X, y, Z: theory.f_predict(Z[:, :2], X, y), "Z must have 3 columns.*got 2"),
-        (lambda X, y, Z: theory.g_hat(Z, X, y, X[:-1]), "X_adv must have one row for each of the 5"),
-        (lambda X, y, Z: theory.g_predict(Z, X, y[None]), r"y_adv must have shape \(5,\)"),
-        (lambda X, y, Z: theory.perturbation_direction(X, y, kind="ours"), "kind must be one of paper"),
-        (lambda X, y, Z: theory.perturbation_direction(X, y, at=Z[0]), r"at must have shape \(n, d\)"),
-        (lambda X, y, Z: theory.f_hat(Z, X, y, negative_slope=1), r"negative_slope must lie in \[0, 1\)"),
+        (lambda X, y, Z: theory.f_hat(Z, X=X, y=y[:-1]), r"y must have shape \(5,\).*got \(4,\)"),
+        (lambda X, y, Z: theory.f_hat(Z, X=X, y=y * 2), "y must be -1 or \\+1, got 2"),
+        (lambda X, y, Z: theory.f_hat(Z, X=X, y=y * 0), "y must be -1 or \\+1, got 0"),
+        (lambda X, y, Z: theory.f_predict(Z[:, :2], X=X, y=y), "Z must have 3 columns.*got 2"),
+        (
+            lambda X, y, Z: theory.g_hat(Z, X=X, y=y, X_adv=X[:-1]),
+            "X_adv must have one row for each of the 5",
+        ),
+        (lambda X, y, Z: theory.g_predict(Z, X_adv=X, y_adv=y[None]), r"y_adv must have shape \(5,\)"),
+        (lambda X, y, Z: theory.perturbation_direction(X=X, y=y, kind="ours"), "kind must be one of paper"),
+        (lambda X, y, Z: theory.perturbation_direction(Z[None], X=X, y=y), r"Z must have shape \(n, d\)"),
+        (lambda X, y, Z: theory.f_hat(Z, X=X, y=y, negative_slope=1), r"negative_slope must lie in \[0, 1\)"),
     ],
 )
 def test_bad_input_is_named(data, call, match):
@@ -183,6 +188,6 @@ def test_direction_that_overflows_is_one_error(data, kind):
     message = r"the direction overflows: entries up to \d\.\de\+160"
     for points, at in ((X * 1e160, None), (X * 1e160, Z * 1e160)):
         with pytest.raises(FloatingPointError, match=message):
-            theory.perturbation_direction(points, y, at=at, kind=kind)
-    assert np.isfinite(theory.perturbation_direction(X * 1e150, y, kind=kind)).all()
-    assert np.isfinite(theory.perturbation_direction(X * 1e160, y, kind="paper")).all()
+            theory.perturbation_direction(at, X=points, y=y, kind=kind)
+    assert np.isfinite(theory.perturbation_direction(X=X * 1e150, y=y, kind=kind)).all()
+    assert np.isfinite(theory.perturbation_direction(X=X * 1e160, y=y, kind="paper")).all()

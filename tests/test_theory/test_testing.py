@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import find, given, settings as profile, strategies as st
 from hypothesis.errors import NoSuchExample
 from scipy import stats
 
+import theory
 from theory import Setting, kappa, phi, preactivation_scale
 from theory.testing import GEOMETRIES, NEAR, activations, check_bound, data_sets, settings
 
@@ -37,7 +39,7 @@ def crossed_with(probability):
 def test_sets_have_the_sizes_asked_for(data, geometry):
     X, y = data.draw(data_sets([geometry], min_samples=2, max_samples=4, min_dim=3, max_dim=5))
     assert 2 <= len(X) <= 4
-    assert 3 <= X.shape[1] <= 5
+    assert X.shape[1] == 50 if geometry == "high-dimensional" else 3 <= X.shape[1] <= 5
     assert y.shape == (len(X),)
     assert X.dtype == y.dtype == np.float64
     assert np.isfinite(X).all()
@@ -123,7 +125,7 @@ def test_the_theory_stands_what_is_drawn(data, slope):
     K = phi(X, negative_slope=slope)
     assert K.min() >= slope - ROUNDING
     assert K.max() <= (1 + slope**2) / 2 + ROUNDING
-    assert np.isfinite(kappa(X, X)).all()
+    assert np.isfinite(kappa(X, X=X)).all()
     assert (preactivation_scale(X) >= 1).all()
 
 
@@ -368,3 +370,45 @@ def test_without_hypothesis_the_extra_is_named():
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last == "ImportError: theory.testing needs hypothesis: pip install 'perturblearn[testing]'"
+
+
+# False statements -----------------------------------------------------------------------------------------
+
+
+def _off_diagonal(X):
+    return theory.phi(X)[~np.eye(len(X), dtype=bool)]
+
+
+# What holds on ordinary data and not in general, at γ = 0.
+FALSE = {
+    "Φ is at least .1": lambda X, y: theory.phi(X).min() >= 0.1,
+    "Φ is at least .01": lambda X, y: theory.phi(X).min() >= 0.01,
+    "Φ is positive": lambda X, y: theory.phi(X).min() > 0,
+    "Φ of two samples is below .499": lambda X, y: (_off_diagonal(X) < 0.499).all(),
+    "Φ is invertible": lambda X, y: np.linalg.matrix_rank(theory.phi(X)) == len(X),
+    "samples are independent if there are fewer than dimensions": lambda X, y: (
+        len(X) > X.shape[1] or np.linalg.matrix_rank(X / np.abs(X).max(initial=1e-300)) == len(X)
+    ),
+    "inner products are at most d": lambda X, y: np.abs(X @ X.T).max() <= X.shape[1],
+    "κ is at most 10": lambda X, y: theory.kappa(X, X=X).max() <= 10,
+    "s is at least 1.01": lambda X, y: theory.preactivation_scale(X).min() >= 1.01,
+    "f̂ has the signs of the labels": lambda X, y: (y * theory.f_hat(X, X=X, y=y) >= 0).all(),
+    "both classes are there": lambda X, y: abs(y.mean()) < 1,
+    "angles are acute": lambda X, y: theory.phi(X).min() >= 0.25,
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(s, marks=pytest.mark.slow) for s in range(2, 20))])
+@pytest.mark.parametrize("statement", FALSE)
+def test_a_false_statement_fails_within_100_examples(statement, seed):
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=100, phases=[hypothesis.Phase.generate], database=None, derandomize=False, deadline=None
+    )
+    @given(data_sets())
+    def holds(sets):
+        X, y = sets
+        assert FALSE[statement](X, y)
+
+    with pytest.raises(AssertionError):
+        holds()

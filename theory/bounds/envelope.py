@@ -3,6 +3,8 @@
 Derivation 10.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from theory.validation import (
     check_probability,
     check_real,
     check_slope,
+    data_by_keyword,
 )
 
 # Outward: more than the rounding of the sums below.
@@ -176,11 +179,12 @@ class NeuronEnvelope:
         return _known(total * np.exp(k * offset / 2) * OUTWARD)
 
 
+@data_by_keyword
 def neuron_envelope(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
     width: int,
     negative_slope: float = 0.0,
     T: float,

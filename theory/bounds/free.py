@@ -4,6 +4,8 @@ Training moves a pre-activation by at most |a_i| L T κ(z).  A neuron is *free a
 pre-activation is no larger than that; only free neurons can ever change their φ' at z.  Derivation 5.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np
@@ -66,6 +68,12 @@ def free_fraction(
     Notes
     -----
     Source: `expressions.FREE_FRACTION`, `expressions.TAU`.
+
+    Examples
+    --------
+    >>> from theory import free_fraction
+    >>> free_fraction(T=2.0, kappa=[1.5, 3.0], s=[1.0, 2.0], width=400).round(4)
+    array([0.0948, 0.0948])
     """
     T = as_nonnegative("T", T)
     kappa = as_nonnegative("kappa", kappa)
@@ -125,6 +133,13 @@ def width_bound(
     Notes
     -----
     Source: `expressions.WIDTH_BOUND`.
+
+    Examples
+    --------
+    >>> from theory import Setting, width_bound
+    >>> setting = Setting(dim=2, N=2, width=10**6, epsilon=1.0, T_f=4.0, T_g=4.0, negative_slope=0.3)
+    >>> width_bound(setting, free_share=0.1).round()
+    np.float64(11481.0)
     """
     check_choice("network", network, ("f", "g", "both"))
     q = check_real("free_share", free_share, minimum=0, exclusive=True)

@@ -6,6 +6,8 @@
 gradient, in the end) and a bias (neurons whose own kink or whose samples' kinks move).  Derivation 13.
 """
 
+from __future__ import annotations
+
 import math
 from typing import NamedTuple
 
@@ -155,6 +157,14 @@ def gradient_bound(X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or δ is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, gradient_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> gradient_bound(**data, setting=setting, delta=0.01).value.round(4)
+    array([3.4537, 3.4537])
     """
     X, y = checked(X, y, setting)
     risk = check_probability("delta", delta)
@@ -221,9 +231,10 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
 def _direction(X: Array, y: Array, slope: float) -> Array:
     """Return ∇f_b at the samples; NaN, of which nothing is proved, where it overflows."""
     try:
-        return perturbation_direction(X, y, negative_slope=slope)
+        direction: Array = perturbation_direction(X=X, y=y, negative_slope=slope)
     except FloatingPointError:
-        return np.full(X.shape, np.nan)
+        direction = np.full(X.shape, np.nan)
+    return direction
 
 
 # Terms ---------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ activation.  Flips are bounded in two ways: every neuron that could flip (gradie
 flow, by what is left after a neuron and the one with the opposite readout have cancelled.  Derivations 8, 9.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Literal, NamedTuple
 
@@ -25,7 +27,7 @@ from theory.bounds.moments import (
 from theory.bounds.speeds import EPS, Speeds
 from theory.predictors import f_predict
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_choice, check_probability
+from theory.validation import Array, as_labels, as_points, check_choice, check_probability, data_by_keyword
 
 Dynamics = Literal["descent", "flow"]
 DYNAMICS = ("descent", "flow")
@@ -78,6 +80,13 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
     ------
     ValueError
         If an entry is not finite or δ is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, initial_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> initial_bound([[2.0, 1.0]], setting, 0.01).value.round(3)
+    array([4.496])
     """
     Z = as_points("Z", Z, dim=setting.dim)
     risk = check_probability("delta", delta)
@@ -87,13 +96,14 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
 
 
 @QUIET
+@data_by_keyword
 def kernel_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
     """Return A₁(z), the fluctuation of the kernel at initialisation around its mean f_b(z).
@@ -125,6 +135,14 @@ def kernel_bound(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or δ is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, kernel_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> kernel_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
+    array([0.006])
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
@@ -133,13 +151,14 @@ def kernel_bound(
 
 
 @QUIET
+@data_by_keyword
 def flip_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
     """Return A₂(z): what neurons that change their activation add to f(z; T)/T, at most.
@@ -168,6 +187,14 @@ def flip_bound(
     ------
     ValueError
         As `kernel_bound`.
+
+    Examples
+    --------
+    >>> from theory import Setting, flip_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> flip_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
+    array([0.109])
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
@@ -175,13 +202,14 @@ def flip_bound(
 
 
 @QUIET
+@data_by_keyword
 def drift_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
     """Return M(z) + F(z), which replaces A₂ for gradient flow: bias and fluctuation of flips.
@@ -209,6 +237,14 @@ def drift_bound(
     ------
     ValueError
         As `kernel_bound`.
+
+    Examples
+    --------
+    >>> from theory import Setting, drift_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> drift_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
+    array([0.0034])
     """
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
@@ -216,13 +252,14 @@ def drift_bound(
 
 
 @QUIET
+@data_by_keyword
 def margin_bound(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
     dynamics: Dynamics = "descent",
     sides: Literal[1, 2] = 2,
@@ -266,6 +303,14 @@ def margin_bound(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, margin_bound
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> margin_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(3)
+    array([0.619])
     """
     check_choice("dynamics", dynamics, DYNAMICS)
     if sides not in (1, 2):
@@ -273,7 +318,7 @@ def margin_bound(
         raise ValueError(msg)
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
-    mean = f_predict(problem.at.Z, problem.at.X, problem.at.y, negative_slope=setting.negative_slope)
+    mean = f_predict(problem.at.Z, X=problem.at.X, y=problem.at.y, negative_slope=setting.negative_slope)
     terms: dict[str, Array] = {
         "initial network and kernel": _start(problem, mean, (1 - FLIPS_RISK) * risk, sides)
     }

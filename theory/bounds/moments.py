@@ -1,5 +1,7 @@
 """Moments and tails behind the margin bounds: free neurons, Bernstein, and the exact Chernoff bounds."""
 
+from __future__ import annotations
+
 import math
 import sys
 
@@ -42,6 +44,12 @@ def free_second_moment(tau: ArrayLike) -> Array:
     Notes
     -----
     Source: `expressions.FREE_SECOND_MOMENT`.
+
+    Examples
+    --------
+    >>> from theory import free_second_moment
+    >>> free_second_moment([0.1, 1.0]).round(4)
+    array([0.1265, 0.8183])
     """
     return second_moment(as_nonnegative("tau", tau))
 
@@ -70,6 +78,12 @@ def free_fourth_moment(tau: ArrayLike) -> Array:
     Notes
     -----
     Source: `expressions.FREE_FOURTH_MOMENT`.
+
+    Examples
+    --------
+    >>> from theory import free_fourth_moment
+    >>> free_fourth_moment([0.1, 1.0]).round(4)
+    array([0.5043, 2.7732])
     """
     return fourth_moment(as_nonnegative("tau", tau))
 

@@ -4,6 +4,8 @@ Paper A states them with Õ(·).  Here C stands for the hidden constant and ℓ 
 factor; both are arguments, and 1 is a convention, not a value from the paper.  Derivation 7.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass
@@ -52,6 +54,13 @@ def published_width(setting: Setting, *, constant: float = 1.0, log_factor: floa
     -----
     Source: `expressions.PUBLISHED_WIDTH`; published (paper A).  For an explicit constant with a proof see
     `width_bound`, which bounds free neurons, not signs.
+
+    Examples
+    --------
+    >>> from theory import Setting, published_width
+    >>> setting = Setting(dim=2, N=2, width=10**6, epsilon=1.0, T_f=4.0, T_g=4.0, negative_slope=0.3)
+    >>> published_width(setting)
+    256.0
     """
     _hidden(constant, log_factor)
     # Exact: nothing over- or underflows on the way.
@@ -95,6 +104,14 @@ def margin_thresholds(
     Notes
     -----
     Source: `expressions.THRESHOLD_A`, `expressions.THRESHOLD_B`; published (paper A).
+
+    Examples
+    --------
+    >>> from theory import Setting, margin_thresholds
+    >>> setting = Setting(dim=2, N=2, width=10**6, epsilon=1.0, T_f=4.0, T_g=4.0, negative_slope=0.3)
+    >>> thresholds = margin_thresholds(setting)
+    >>> round(thresholds.a.value, 4), round(thresholds.b.value, 4)
+    (1.25, 2.6036)
     """
     factor = _hidden(constant, log_factor)
     check_choice("label_noise", label_noise, ("published", "scenario"))

@@ -96,4 +96,5 @@ class Speeds:
     @cached_property
     def scale(self) -> Array:
         """s(z), shape (Q,)."""
-        return preactivation_scale(self.Z)
+        s: Array = preactivation_scale(self.Z)
+        return s

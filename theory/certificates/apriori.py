@@ -4,6 +4,8 @@ r_n = ε t_n ∇f(x_n; T_f)/‖∇f(x_n; T_f)‖ lies near ε t_n ∇f_b(x_n)/�
 theorem of g uses is bounded over all perturbed sets that are so near.  Derivation 13.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +23,7 @@ from theory.certificates.lazy import AgreementCertificate, Certificate, certify
 from theory.geometry import scales
 from theory.kernel.rows import phi_of_angle
 from theory.setting import Setting
-from theory.validation import Array, as_labels, check_choice, check_probability
+from theory.validation import Array, as_labels, check_choice, check_probability, data_by_keyword
 
 # Every interval is widened by this part of the sizes in it: far above the roundings of its arithmetic.
 _WIDER = 1e-11
@@ -57,34 +59,34 @@ class Interval(NamedTuple):
     low: Array
     high: Array
 
-    def __add__(self, other: "Interval") -> "Interval":  # type: ignore[override]
+    def __add__(self, other: Interval) -> Interval:  # type: ignore[override]
         """Return the interval of a sum."""
         return Interval(self.low + other.low, self.high + other.high)
 
-    def times(self, factor: Array | float) -> "Interval":
+    def times(self, factor: Array | float) -> Interval:
         """Return the interval of a product with numbers of either sign."""
         one, two = self.low * factor, self.high * factor
         return Interval(np.minimum(one, two), np.maximum(one, two))
 
-    def wider(self, size: Array | float) -> "Interval":
+    def wider(self, size: Array | float) -> Interval:
         """Return the interval, widened for rounding by a small part of `size`."""
         return Interval(self.low - _WIDER * size, self.high + _WIDER * size)
 
-    def over(self, positive: "Interval") -> "Interval":
+    def over(self, positive: Interval) -> Interval:
         """Return the interval of a quotient by positive numbers."""
         low = self.low / np.where(self.low >= 0, positive.high, positive.low)
         high = self.high / np.where(self.high >= 0, positive.low, positive.high)
         return Interval(low, high)
 
-    def root(self) -> "Interval":
+    def root(self) -> Interval:
         """Return the interval of the square root of numbers that are ≥ 0."""
         return Interval(np.sqrt(np.maximum(self.low, 0)), np.sqrt(np.maximum(self.high, 0)))
 
-    def hull(self, other: "Interval") -> "Interval":
+    def hull(self, other: Interval) -> Interval:
         """Return what one of the intervals allows."""
         return Interval(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
-    def within(self, other: "Interval") -> "Interval":
+    def within(self, other: Interval) -> Interval:
         """Return what both intervals allow."""
         return Interval(np.maximum(self.low, other.low), np.minimum(self.high, other.high))
 
@@ -185,14 +187,15 @@ class _Inputs(NamedTuple):
         return pairs, squares
 
 
+@data_by_keyword
 def certify_agreement_a_priori(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     dynamics: Dynamics = "descent",
 ) -> AprioriCertificate:
     """Prove whether f and g have the same sign at query points, before either is initialised.
@@ -235,12 +238,21 @@ def certify_agreement_a_priori(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, certify_agreement_a_priori
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> proof = certify_agreement_a_priori([[9.0, 1.0]], **data, y_adv=[1, 1], setting=setting, delta=0.01)
+    >>> proof.verdicts
+    <1 verdict: 1 agree>
     """
     check_choice("dynamics", dynamics, DYNAMICS)
     X, y = checked(X, y, setting)
     t = as_labels("y_adv", y_adv, length=len(X))
     share = check_probability("delta", delta, parts=3)
-    f = certify(Z, X, y, setting, share, network="f", dynamics=dynamics)
+    f = certify(Z, X=X, y=y, setting=setting, delta=share, network="f", dynamics=dynamics)
     f = Certificate(np.where(np.isfinite(f.predictor), f.predictor, np.nan), f.bound)
     return _stages(f, np.asarray(Z, dtype=np.float64), X, y, t, setting, share, dynamics)
 

@@ -6,6 +6,8 @@ E e^(−λ s X) only, s the sign in question: below 1, its m-th power bounds P(s
 is sampled (`empirics.neurons`); what a sample cannot show, its tail, is bounded here.  Derivation 10.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass
@@ -268,7 +270,7 @@ class _Sample:
     readouts: Array
     inside: NDArray[np.bool_]
 
-    def part(self, rows: slice) -> "_Sample":
+    def part(self, rows: slice) -> _Sample:
         return _Sample(self.outputs[rows], self.initial[rows], self.readouts[rows], self.inside[rows])
 
 

@@ -1,5 +1,7 @@
 """Inverse questions: the width, time or perturbation size that certifies a given share of given points."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,19 +11,20 @@ from numpy.typing import ArrayLike
 from theory.bounds.margin import Dynamics
 from theory.certificates.lazy import certify, certify_agreement
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, as_real, check_real
+from theory.validation import Array, as_labels, as_points, as_real, check_real, data_by_keyword
 
 WIDEST = 10**15
 _PER_DECADE = 12  # values of T or ε that are tried in a decade
 
 
+@data_by_keyword
 def certified_share(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     widths: ArrayLike,
     X_adv: ArrayLike | None = None,
     y_adv: ArrayLike | None = None,
@@ -50,6 +53,14 @@ def certified_share(
     Notes
     -----
     Source: Derivations 8, 9.
+
+    Examples
+    --------
+    >>> from theory import Setting, certified_share
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> certified_share([[2.0, 1.0]], **data, setting=setting, delta=0.01, widths=[10**3, 10**7])
+    array([0., 1.])
     """
     numbers = np.atleast_1d(as_real("widths", widths)).ravel().tolist()
     for width in numbers:
@@ -64,13 +75,14 @@ def certified_share(
     )
 
 
+@data_by_keyword
 def required_width(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     share: float = 0.9,
     X_adv: ArrayLike | None = None,
     y_adv: ArrayLike | None = None,
@@ -96,6 +108,14 @@ def required_width(
     ------
     ValueError
         As `certify`, or if the share is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, required_width
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> round(required_width([[2.0, 1.0]], **data, setting=setting, delta=0.01), -2)
+    25400.0
     """
     share = _check_share(share)
 
@@ -114,13 +134,14 @@ def required_width(
     return float(high)
 
 
+@data_by_keyword
 def required_time(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     share: float = 0.9,
     X_adv: ArrayLike | None = None,
     y_adv: ArrayLike | None = None,
@@ -148,6 +169,14 @@ def required_time(
     ------
     ValueError
         As `certify`, or if the share or the interval is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, required_time
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> required_time([[2.0, 1.0]], **data, setting=setting, delta=0.01, share=1.0, between=(0.1, 9.0))
+    (1.8815076325173594, 9.0)
     """
 
     def got(T: float) -> float:
@@ -156,15 +185,16 @@ def required_time(
     return _interval(got, _check_share(share), between)
 
 
+@data_by_keyword
 def required_epsilon(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     directions: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     share: float = 0.9,
     dynamics: Dynamics = "descent",
     between: tuple[float, float] = (1e-3, 1e4),
@@ -193,6 +223,15 @@ def required_epsilon(
     ------
     ValueError
         As `certify_agreement`, or if a direction is zero.
+
+    Examples
+    --------
+    >>> from theory import Setting, required_epsilon
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> more = {"directions": [[1.0, 0.0], [1.0, 0.0]], "y_adv": [1, 1], "setting": setting, "delta": 0.01}
+    >>> required_epsilon([[9.0, 1.0]], **data, **more, share=1.0)
+    (0.3831186849557285, 68.12920690579608)
     """
     X = as_points("X", X)
     U = as_points("directions", directions, dim=X.shape[1])
@@ -226,8 +265,10 @@ def _share(
         msg = "X_adv and y_adv must be given together, got only one of them"
         raise ValueError(msg)
     if X_adv is None or y_adv is None:
-        return certify(Z, X, y, setting, delta, dynamics=dynamics).share
-    return certify_agreement(Z, X, y, X_adv, y_adv, setting, delta, dynamics=dynamics).share
+        return certify(Z, X=X, y=y, setting=setting, delta=delta, dynamics=dynamics).share
+    return certify_agreement(
+        Z, X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=setting, delta=delta, dynamics=dynamics
+    ).share
 
 
 def _interval(

@@ -4,6 +4,8 @@ A certificate says *positive*, *negative* or *unknown* (for two networks *agree*
 The probability that it says something and is wrong is at most δ over the initialisations.  Derivations 8, 9.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +28,9 @@ from theory.validation import (
     check_probability,
     check_real,
     check_slope,
+    data_by_keyword,
 )
+from theory.verdicts import Verdicts
 
 _BLOCK = 1 << 18  # entries of temporary arrays: what caches hold
 _LEAST_NEURONS = 256  # in a block, each of which makes an array of points × samples as well
@@ -60,13 +64,16 @@ class Proof(ABC):
         return float(np.mean(self.certified))
 
     @property
-    def verdicts(self) -> tuple[Sign, ...]:
-        """One verdict a point."""
+    def verdicts(self) -> Verdicts:
+        """One `Sign` a point, shape (Q,)."""
         names = {1: Sign.POSITIVE, -1: Sign.NEGATIVE, 0: Sign.UNKNOWN}
-        return tuple(names[sign] for sign in self.signs.tolist())
+        return Verdicts.of(names[sign] for sign in self.signs.tolist())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.verdicts!r})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AgreementProof:
     """What is proved about the signs of f and g together, each with half of δ."""
 
@@ -84,13 +91,16 @@ class AgreementProof:
         return float(np.mean(self.certified))
 
     @property
-    def verdicts(self) -> tuple[Agreement, ...]:
-        """One verdict a point."""
+    def verdicts(self) -> Verdicts:
+        """One `Agreement` a point, shape (Q,)."""
         names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
-        return tuple(names[product] for product in (self.f.signs * self.g.signs).tolist())
+        return Verdicts.of(names[product] for product in (self.f.signs * self.g.signs).tolist())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.verdicts!r}, f={self.f!r}, g={self.g!r})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate(Proof):
     """What is proved about the sign of one network at query points.
 
@@ -119,7 +129,7 @@ class Certificate(Proof):
         return np.where(proved, np.sign(self.predictor), 0).astype(int)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AgreementCertificate(AgreementProof):
     """What is proved about the signs of f and g together.
 
@@ -133,13 +143,14 @@ class AgreementCertificate(AgreementProof):
     g: Certificate
 
 
+@data_by_keyword
 def certify(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     network: Literal["f", "g"] = "f",
     dynamics: Dynamics = "descent",
     simultaneous: bool = False,
@@ -179,22 +190,33 @@ def certify(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory import Setting, certify
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> certify([[2.0, 1.0], [0.1, 5.0]], **data, setting=setting, delta=0.01).verdicts
+    <2 verdicts: 1 positive, 1 unknown>
     """
     Z = as_points("Z", Z)
     risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
-    bound = margin_bound(Z, X, y, setting, risk, network=network, dynamics=dynamics, sides=1)
-    return Certificate(f_predict(Z, X, y, negative_slope=setting.negative_slope), bound)
+    bound = margin_bound(
+        Z, X=X, y=y, setting=setting, delta=risk, network=network, dynamics=dynamics, sides=1
+    )
+    return Certificate(f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope), bound)
 
 
+@data_by_keyword
 def certify_agreement(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     dynamics: Dynamics = "descent",
     simultaneous: bool = False,
 ) -> AgreementCertificate:
@@ -230,22 +252,32 @@ def certify_agreement(
     ------
     ValueError
         As `certify`.
+
+    Examples
+    --------
+    >>> from theory import Setting, certify_agreement
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> adv = {"X_adv": [[1.0, 0.0], [1.0, 0.0]], "y_adv": [1, 1]}
+    >>> certify_agreement([[9.0, 1.0]], **data, **adv, setting=setting, delta=0.01).verdicts
+    <1 verdict: 1 agree>
     """
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
     risk = check_probability("delta", delta, parts=2)
     options = {"dynamics": dynamics, "simultaneous": simultaneous}
     return AgreementCertificate(
-        certify(Z, X, y, setting, risk, network="f", **options),  # type: ignore[arg-type]
-        certify(Z, X_adv, y_adv, setting, risk, network="g", **options),  # type: ignore[arg-type]
+        certify(Z, X=X, y=y, setting=setting, delta=risk, network="f", **options),  # type: ignore[arg-type]
+        certify(Z, X=X_adv, y=y_adv, setting=setting, delta=risk, network="g", **options),  # type: ignore[arg-type]
     )
 
 
+@data_by_keyword
 def certify_network(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
     weights: ArrayLike,
     biases: ArrayLike,
     readout: ArrayLike,
@@ -286,6 +318,16 @@ def certify_network(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from theory import certify_network
+    >>> d = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> rng, m = np.random.default_rng(0), 10**5
+    >>> weights = {"weights": rng.normal(0, 0.5**0.5, (m, 2)), "biases": rng.normal(size=m)}
+    >>> certify_network([[2.0, 1.0]], **d, **weights, readout=rng.normal(0, m**-0.5, m), T=9.0).verdicts
+    <1 verdict: 1 positive>
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))

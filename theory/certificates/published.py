@@ -1,5 +1,7 @@
 """The conditions of the published theorem beside ours, at the points of one data set.  Derivation 7."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from theory.bounds.published import LabelNoise, MarginThresholds, margin_thresho
 from theory.certificates.inverse import required_width
 from theory.predictors import f_hat, f_predict, g_hat, g_predict
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_probability, check_real
+from theory.validation import Array, as_labels, as_points, check_probability, check_real, data_by_keyword
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,15 +78,16 @@ class PublishedComparison:
         )
 
 
+@data_by_keyword
 def compare_published(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
     setting: Setting,
     delta: float,
-    *,
     constant: float = 1.0,
     log_power: float = 0.0,
     label_noise: LabelNoise = "published",
@@ -138,6 +141,16 @@ def compare_published(
     Notes
     -----
     Source: Derivations 7, 8, 9, 12.
+
+    Examples
+    --------
+    >>> from theory import Setting, compare_published
+    >>> setting = Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> adv = {"X_adv": [[1.0, 0.0], [1.0, 0.0]], "y_adv": [1, 1]}
+    >>> beside = compare_published([[9.0, 1.0]], **data, **adv, setting=setting, delta=0.01, shares=())
+    >>> beside.ratio_f.round(2)
+    array([2.08])
     """
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
@@ -150,15 +163,19 @@ def compare_published(
     if certifying_widths is None:
         options = {"X_adv": X_adv, "y_adv": y_adv, "dynamics": dynamics}
         certifying_widths = {
-            share: required_width(Z, X, y, setting, risk, share=share, **options)  # type: ignore[arg-type]
+            share: required_width(Z, X=X, y=y, setting=setting, delta=risk, share=share, **options)  # type: ignore[arg-type]
             for share in shares
         }
-    bound_f = margin_bound(Z, X, y, setting, half, network="f", dynamics=dynamics, sides=1).value
-    bound_g = margin_bound(Z, X_adv, y_adv, setting, half, network="g", dynamics=dynamics, sides=1).value
-    published_f = f_hat(Z, X, y, negative_slope=slope)
-    published_g = g_hat(Z, X, y, X_adv, negative_slope=slope)
-    f_b = f_predict(Z, X, y, negative_slope=slope)
-    g_b = g_predict(Z, X_adv, y_adv, negative_slope=slope)
+    bound_f = margin_bound(
+        Z, X=X, y=y, setting=setting, delta=half, network="f", dynamics=dynamics, sides=1
+    ).value
+    bound_g = margin_bound(
+        Z, X=X_adv, y=y_adv, setting=setting, delta=half, network="g", dynamics=dynamics, sides=1
+    ).value
+    published_f = f_hat(Z, X=X, y=y, negative_slope=slope)
+    published_g = g_hat(Z, X=X, y=y, X_adv=X_adv, negative_slope=slope)
+    f_b = f_predict(Z, X=X, y=y, negative_slope=slope)
+    g_b = g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope)
     return PublishedComparison(
         published=thresholds,
         published_width=published_width(setting, **hidden),

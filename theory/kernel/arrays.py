@@ -8,29 +8,32 @@ transformations of `torch.func` (`autograd`).  Everything else, jax under `jit`,
 goes through `reference`, which is the definition of all of them.
 """
 
+from __future__ import annotations
+
 import math
 import sys
-from typing import Any
 
 import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 
+from theory import libraries
 from theory.kernel.rows import check_directions, phi_of_angle, phi_of_points, relative_variances
-from theory.validation import Array, as_points, check_real, check_slope
+from theory.validation import AnyArray, Array, as_points, check_real
 
 # Entries of the temporary arrays of `reference` (32 MiB in float64).
 _BLOCK = 1 << 22
+_COPIES = 4  # of a block of pairs, in `product`
 
 
 def phi(
-    X: Any,  # noqa: ANN401
-    Z: Any = None,  # noqa: ANN401
+    X: AnyArray,
+    Z: AnyArray = None,
     *,
     negative_slope: float = 0.0,
     weight_variance: float = 1.0,
     bias_variance: float = 1.0,
-) -> Any:  # noqa: ANN401
+) -> AnyArray:
     """Return the kernel matrix Φ(X, Z).
 
     Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (σ_w x/√d, σ_b) and (σ_w z/√d, σ_b).
@@ -40,7 +43,7 @@ def phi(
     X : array, shape (N, d)
         Points: numpy, torch, jax or cupy array, or nested lists.  float32 and float64 are kept; integers
         and lists become float64 (in jax: float32 unless x64 is enabled); complex numbers are refused, and
-        so are half precision and sparse arrays (numpy's float16 becomes float64).
+        so are half precision and sparse arrays.
     Z : array, shape (Q, d), optional
         Other points, of the same library, dtype and device; `X` itself if absent, and then the result
         is symmetric (under `jax.jit`: to a rounding) with an exact diagonal.
@@ -71,19 +74,42 @@ def phi(
     and so they are up to a sine of 8 machine epsilons, where the direction between the points is rounding.
     Values of jax arrays are not checked, since under `jit` there are none yet: NaN gives NaN, and so does a
     zero row without bias.
+
+    Examples
+    --------
+    >>> from theory import phi
+    >>> phi([[1.0, 0.0], [0.0, 2.0]]).round(4)
+    array([[0.5   , 0.3281],
+           [0.3281, 0.5   ]])
+    >>> phi([1.0, 0.0], [0.0, 2.0], negative_slope=0.1).round(4)  # two points: a number
+    np.float64(0.3658)
     """
-    slope = check_slope("negative_slope", negative_slope)
     check_real("weight_variance", weight_variance, minimum=0)
     check_real("bias_variance", bias_variance, minimum=0)
     if weight_variance == 0 and bias_variance == 0:
         msg = "weight_variance and bias_variance must not both be 0"
         raise ValueError(msg)
     variances = relative_variances(weight_variance, bias_variance)
-    X, Z = _same_library(X, Z)
+    X, Z = libraries.same_library(X=X, Z=Z)
+    vectors = [points is not None and points.ndim == 1 for points in (X, Z)]
+    if any(vectors):
+        K = phi(
+            X[None, ...] if vectors[0] else X,
+            Z[None, ...] if vectors[1] else Z,
+            negative_slope=negative_slope,
+            weight_variance=weight_variance,
+            bias_variance=bias_variance,
+        )
+        K = K[0, ...] if vectors[0] else K
+        return K[..., 0] if vectors[1] or Z is None else K
+    slope = libraries.as_slope(negative_slope, X)
+    if not isinstance(slope, float):  # Φ is (π − θ)/(2π) for ReLU, and of second degree in γ
+        K = phi(X, Z, weight_variance=weight_variance, bias_variance=bias_variance)
+        return slope + (1 - slope) ** 2 * K
     if isinstance(X, np.ndarray):
         return _phi_numpy(X, Z, slope, variances)
-    X = _floating("X", X, X)
-    Z = None if Z is None else _floating("Z", Z, X)
+    X = libraries.floating("X", X, X)
+    Z = None if Z is None else libraries.floating("Z", Z, X)
     _check_dtypes(X, Z)
     if array_api_compat.is_torch_array(X):
         from theory.kernel import autograd  # noqa: PLC0415
@@ -93,13 +119,13 @@ def phi(
 
 
 def reference(
-    X: Any,  # noqa: ANN401
-    Z: Any = None,  # noqa: ANN401
+    X: AnyArray,
+    Z: AnyArray = None,
     *,
     negative_slope: float = 0.0,
     weight_variance: float = 1.0,
     bias_variance: float = 1.0,
-) -> Any:  # noqa: ANN401
+) -> AnyArray:
     """Return Φ(X, Z) by the definition of `phi`, in operations of the array API standard alone.
 
     θ = 2·atan2(‖u − v‖, ‖u + v‖) of the unit vectors u, v for every pair, block by block of rows.  Parameters
@@ -111,7 +137,7 @@ def reference(
     step = max(1, _BLOCK // (V.shape[0] * V.shape[1]))
     blocks = []
     for start in range(0, U.shape[0], step):
-        u = U[start : start + step, None, :]
+        u = U[start : min(start + step, U.shape[0]), None, :]
         blocks.append(phi_of_angle(_angle(xp, u - V[None, :, :], u + V[None, :, :]), negative_slope))
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
@@ -129,72 +155,25 @@ def _phi_numpy(X: ArrayLike, Z: ArrayLike | None, slope: float, variances: dict[
     return phi_of_points(X, Z, slope, variances)
 
 
-def _check_dtypes(X: Any, Z: Any) -> None:  # noqa: ANN401
+def _check_dtypes(X: AnyArray, Z: AnyArray) -> None:
     """Refuse two precisions."""
     if Z is not None and Z.dtype != X.dtype:
         msg = f"Z must have the dtype of X, {X.dtype}, got {Z.dtype}"
         raise ValueError(msg)
 
 
-def _same_library(X: Any, Z: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    """Return both arguments as arrays of one library; lists become numpy arrays."""
-    arrays = []
-    for name, value in (("X", X), ("Z", Z)):
-        known = value is None or array_api_compat.is_array_api_obj(value)
-        arrays.append(value if known else as_points(name, value))
-    if arrays[1] is not None:
-        libraries = [array_api_compat.array_namespace(array).__name__ for array in arrays]
-        if libraries[0] != libraries[1]:
-            names = [name.removeprefix("array_api_compat.") for name in libraries]
-            msg = f"Z must be an array of the library of X, {names[0]}, got {names[1]}"
-            raise TypeError(msg)
-    return arrays[0], arrays[1]
-
-
-def _floating(name: str, points: Any, first: Any) -> Any:  # noqa: ANN401
-    """Return points in floating point, checked but for values: under `jit` and `vmap` there are none."""
-    xp = array_api_compat.array_namespace(points)
-    if array_api_compat.is_torch_array(points):
-        torch = sys.modules["torch"]  # there is a tensor, so it is imported; this package never does
-        if points.layout != torch.strided or points.is_nested:
-            msg = (
-                f"{name} must be a dense tensor, got layout {'nested' if points.is_nested else points.layout}"
-            )
-            raise TypeError(msg)
-        if points.device != first.device:
-            msg = f"{name} must be on the device of X, {first.device}, got {points.device}"
-            raise ValueError(msg)
-        if points.device.type == "meta":
-            msg = f"{name} must have values, got a tensor on the device meta"
-            raise ValueError(msg)
-    if not xp.isdtype(points.dtype, ("integral", xp.float32, xp.float64)):
-        msg = f"{name} must be float32, float64 or integers, got dtype {points.dtype}"
-        raise TypeError(msg)
-    if points.ndim != 2 or 0 in points.shape:
-        msg = f"{name} must have shape (n, d) with n, d >= 1, got {tuple(points.shape)}"
-        raise ValueError(msg)
-    if points.shape[1] != first.shape[-1]:
-        msg = f"{name} must have the columns of X, {first.shape[-1]}, got {points.shape[1]}"
-        raise ValueError(msg)
-    if not xp.isdtype(points.dtype, "integral"):
-        return points
-    # jax has no float64 unless x64 is enabled, and warns where it is asked for.
-    wide = xp.asarray(0.0).dtype if array_api_compat.is_jax_array(points) else xp.float64
-    return xp.astype(points, wide)
-
-
-def _unit_rows(xp: Any, X: Any, weight_variance: float, bias_variance: float) -> Any:  # noqa: ANN401
+def _unit_rows(xp: AnyArray, X: AnyArray, weight_variance: float, bias_variance: float) -> AnyArray:
     """Return unit vectors along (σ_w x/√d, σ_b), scaled before squaring."""
     if bias_variance == 0 and array_api_compat.is_jax_array(X):
         X = _lifted(X)
     column = xp.full((X.shape[0], 1), math.sqrt(bias_variance), dtype=X.dtype)
     U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)  # variances are at most 1
     # Constant, since the length cancels: its derivative would divide by a square, which can be 0.
-    U = U / _constant(xp.max(xp.abs(U), axis=1, keepdims=True))
+    U = U / libraries.constant(xp.max(xp.abs(U), axis=1, keepdims=True))
     return U / xp.sqrt(xp.sum(U * U, axis=1, keepdims=True))
 
 
-def _lifted(X: Any) -> Any:  # noqa: ANN401
+def _lifted(X: AnyArray) -> AnyArray:
     """Return jax rows below 1 times a power of two that leaves no subnormal number, which XLA takes for 0.
 
     Read from its bits, a subnormal number is an integer times the smallest one.
@@ -206,11 +185,11 @@ def _lifted(X: Any) -> Any:  # noqa: ANN401
     size = bits & xp.iinfo(bits.dtype).max  # without the sign
     lost = xp.where(bits < 0, -1.0, 1.0) * size.astype(X.dtype) * (float(info.smallest_subnormal) * power)
     scaled = X * power
-    scaled = xp.where(size < 2**info.nmant, lost + (scaled - _constant(scaled)), scaled)
+    scaled = xp.where(size < 2**info.nmant, lost + (scaled - libraries.constant(scaled)), scaled)
     return xp.where(xp.max(xp.abs(X), axis=1, keepdims=True) < 1, scaled, X)
 
 
-def _angle(xp: Any, difference: Any, total: Any) -> Any:  # noqa: ANN401
+def _angle(xp: AnyArray, difference: AnyArray, total: AnyArray) -> AnyArray:
     """Return 2·atan2(‖u − v‖, ‖u + v‖), of derivative 0 up to 8 machine epsilons from 0 and π.
 
     As in `autograd`: there the direction between u and v is rounding, done by `jit` in another order.
@@ -218,10 +197,47 @@ def _angle(xp: Any, difference: Any, total: Any) -> Any:  # noqa: ANN401
     a, b = (xp.sum(vectors * vectors, axis=-1) for vectors in (difference, total))
     flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
     curved = [xp.sqrt(xp.where(flat, xp.ones_like(a), squares)) for squares in (a, b)]
-    straight = [xp.sqrt(_constant(squares)) for squares in (a, b)]
+    straight = [xp.sqrt(libraries.constant(squares)) for squares in (a, b)]
     return xp.where(flat, 2 * xp.atan2(*straight), 2 * xp.atan2(*curved))
 
 
-def _constant(array: Any) -> Any:  # noqa: ANN401
-    """Return the array with derivative 0, if its library has derivatives."""
-    return sys.modules["jax"].lax.stop_gradient(array) if array_api_compat.is_jax_array(array) else array
+# Sums over samples, for all libraries but numpy ------------------------------------------------------------
+
+
+def product(
+    Z: AnyArray, X: AnyArray, v: AnyArray, slope: AnyArray, added: float | None, memory_budget: int
+) -> AnyArray:
+    """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None."""
+    xp = array_api_compat.array_namespace(Z)
+    step = max(1, memory_budget // (_COPIES * 8 * X.shape[0]))
+    parts = []
+    for start in range(0, Z.shape[0], step):
+        z = Z[start : min(start + step, Z.shape[0]), :]
+        K = phi(z, X, negative_slope=slope)
+        parts.append((K if added is None else K * (z @ X.T + added)) @ v)
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
+
+
+def weighted_gradient(Z: AnyArray, X: AnyArray, weights: AnyArray, slope: AnyArray) -> AnyArray:
+    """Return Σ_n weights[q, n] ∇_z Φ(x_n, z_q), shape (Q, d), as `rows.weighted_gradient`."""
+    xp = array_api_compat.array_namespace(Z)
+    U, V = (_unit_rows(xp, points, 1.0, 1.0) for points in (Z, X))
+    pull = (_inverse_sine(xp, U, V) * weights) @ V
+    pull = pull - xp.sum(pull * U, axis=1, keepdims=True) * U
+    factor = (1 - slope) ** 2 / (2 * math.pi * math.sqrt(Z.shape[1]))
+    return (pull * (factor / libraries.scales(Z)[:, None]))[:, :-1]
+
+
+def _inverse_sine(xp: AnyArray, U: AnyArray, V: AnyArray) -> AnyArray:
+    """Return 1/sin θ between unit rows, 0 up to 8 machine epsilons from 0 and π."""
+    if array_api_compat.is_torch_array(U):
+        from theory.kernel import autograd  # noqa: PLC0415
+
+        return autograd.inverse_sine(U, V)
+    step, parts = max(1, _BLOCK // (V.shape[0] * V.shape[1])), []
+    for start in range(0, U.shape[0], step):
+        u = U[start : min(start + step, U.shape[0]), None, :]
+        a, b = (xp.sum(w * w, axis=-1) for w in (u - V[None, :, :], u + V[None, :, :]))
+        flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
+        parts.append(xp.where(flat, 0 * a, 2 / xp.sqrt(xp.where(flat, xp.ones_like(a), a * b))))
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)

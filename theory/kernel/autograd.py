@@ -8,22 +8,24 @@ symmetric.  A unit row u = p/‖p‖ moves by P dp/‖p‖, P the projection acr
 torch is not imported here: who passes a tensor has imported it.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 from functools import lru_cache
-from typing import Any
 
 from theory.kernel import rows
+from theory.validation import AnyArray
 
 
 def phi(
-    X: Any,  # noqa: ANN401
-    Z: Any,  # noqa: ANN401
+    X: AnyArray,
+    Z: AnyArray,
     negative_slope: float,
     *,
     weight_variance: float,
     bias_variance: float,
-) -> Any:  # noqa: ANN401
+) -> AnyArray:
     """Return Φ(X, Z), differentiable in `X` and `Z`; arguments, but for values, checked by `theory.phi`."""
     torch = sys.modules["torch"]
     if not torch.is_inference_mode_enabled():  # a tensor of that mode cannot be kept for derivatives
@@ -33,7 +35,12 @@ def phi(
     return _functions()[0].apply(X, Z, negative_slope, weight_variance, bias_variance)
 
 
-def _unit_rows(X: Any, weight_variance: float, bias_variance: float) -> tuple[Any, Any]:  # noqa: ANN401
+def inverse_sine(U: AnyArray, V: AnyArray) -> AnyArray:
+    """Return 1/sin θ between unit rows, 0 at the cone points, differentiable in both."""
+    return _functions()[1].apply(U, V)
+
+
+def _unit_rows(X: AnyArray, weight_variance: float, bias_variance: float) -> tuple[AnyArray, AnyArray]:
     """Return unit vectors along p = (σ_w x/√d, σ_b), and ‖p‖ √d/σ_w, by which changes of x are divided."""
     torch = sys.modules["torch"]
     factor = math.sqrt(weight_variance / X.shape[1])
@@ -45,13 +52,13 @@ def _unit_rows(X: Any, weight_variance: float, bias_variance: float) -> tuple[An
     return P / norms, norms * (largest / factor) if factor else math.inf
 
 
-def _across(U: Any, changes: Any, lengths: Any) -> Any:  # noqa: ANN401
+def _across(U: AnyArray, changes: AnyArray, lengths: AnyArray) -> AnyArray:
     """Return the part of the changes across the unit rows, over the lengths."""
     return (changes - (changes * U).sum(dim=1, keepdim=True) * U) / lengths
 
 
 @lru_cache(maxsize=1)
-def _functions() -> tuple[Any, Any]:
+def _functions() -> tuple[AnyArray, AnyArray]:
     """Return the autograd functions Φ of two sets of points and (1 − ρ²)^(−1/2) of two sets of unit rows."""
     torch = sys.modules["torch"]
 
@@ -59,13 +66,15 @@ def _functions() -> tuple[Any, Any]:
         """A matrix of all pairs of rows of A and B (A itself, if None)."""
 
         @staticmethod
-        def setup_context(context: Any, inputs: Any, output: Any) -> None:  # noqa: ANN401
+        def setup_context(context: AnyArray, inputs: AnyArray, output: AnyArray) -> None:
             A, B, *context.options = inputs
             context.save_for_backward(A, B)
             context.save_for_forward(A, B)
 
         @classmethod
-        def vmap(cls, _: Any, dims: Any, A: Any, B: Any, *options: float) -> tuple[Any, int]:  # noqa: ANN401
+        def vmap(
+            cls, _: AnyArray, dims: AnyArray, A: AnyArray, B: AnyArray, *options: float
+        ) -> tuple[AnyArray, int]:
             A, B = (M if dim is None else M.movedim(dim, 0) for M, dim in zip((A, B), dims, strict=False))
             if B is not None and dims[1] is None:
                 return cls.apply(A.flatten(0, 1), B, *options).unflatten(0, A.shape[:2]), 0
@@ -75,7 +84,7 @@ def _functions() -> tuple[Any, Any]:
             return torch.stack(parts), 0
 
         @classmethod
-        def jvp(cls, context: Any, *tangents: Any) -> Any:  # noqa: ANN401
+        def jvp(cls, context: AnyArray, *tangents: AnyArray) -> AnyArray:
             # torch switches tangents off here, and would return 0 for derivatives of derivatives.
             forward = torch.autograd.forward_ad
             with forward._set_fwd_grad_enabled(True):
@@ -84,25 +93,25 @@ def _functions() -> tuple[Any, Any]:
 
     class InverseCosine(OfPairs):
         @staticmethod
-        def forward(U: Any, V: Any) -> Any:  # noqa: ANN401
+        def forward(U: AnyArray, V: AnyArray) -> AnyArray:
             sine = torch.sin(_angles(U, V))
             # Below a few roundings of unit vectors the direction between them is noise: the cone point.
             flat = sine <= 8 * torch.finfo(sine.dtype).eps
             return torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, sine))
 
         @staticmethod
-        def backward(context: Any, upstream: Any) -> Any:  # noqa: ANN401
+        def backward(context: AnyArray, upstream: AnyArray) -> AnyArray:
             U, V = context.saved_tensors
             change = upstream * (U @ V.T) * InverseCosine.apply(U, V) ** 3
             return change @ V, change.T @ U
 
         @staticmethod
-        def change(U: Any, V: Any, dU: Any, dV: Any) -> Any:  # noqa: ANN401
+        def change(U: AnyArray, V: AnyArray, dU: AnyArray, dV: AnyArray) -> AnyArray:
             return (U @ V.T) * InverseCosine.apply(U, V) ** 3 * (dU @ V.T + U @ dV.T)
 
     class Phi(OfPairs):
         @staticmethod
-        def forward(X: Any, Z: Any, slope: float, *variances: float) -> Any:  # noqa: ANN401
+        def forward(X: AnyArray, Z: AnyArray, slope: float, *variances: float) -> AnyArray:
             _check_values("X", X, variances[1])
             if Z is not None:
                 _check_values("Z", Z, variances[1])
@@ -115,7 +124,7 @@ def _functions() -> tuple[Any, Any]:
             return rows.phi_of_angle(_angles(U, V), slope)
 
         @staticmethod
-        def backward(context: Any, upstream: Any) -> Any:  # noqa: ANN401
+        def backward(context: AnyArray, upstream: AnyArray) -> AnyArray:
             U, lengths, V, others, weight = _weighted(*context.saved_tensors, *context.options)
             change = upstream * weight
             if V is None:
@@ -124,7 +133,7 @@ def _functions() -> tuple[Any, Any]:
             return left[:, :-1], right[:, :-1], *[None] * 3
 
         @staticmethod
-        def change(X: Any, Z: Any, *others: Any) -> Any:  # noqa: ANN401
+        def change(X: AnyArray, Z: AnyArray, *others: AnyArray) -> AnyArray:
             *options, dX, dZ = others
             U, lengths, V, others, weight = _weighted(X, Z, *options)
             pad = torch.nn.functional.pad
@@ -133,7 +142,7 @@ def _functions() -> tuple[Any, Any]:
                 return weight * (dU @ U.T + U @ dU.T)
             return weight * (dU @ V.T + U @ _across(V, pad(dZ, (0, 1)), others).T)
 
-    def _weighted(X: Any, Z: Any, slope: float, *variances: float) -> tuple[Any, ...]:  # noqa: ANN401
+    def _weighted(X: AnyArray, Z: AnyArray, slope: float, *variances: float) -> tuple[AnyArray, ...]:
         """Return unit rows with their lengths, twice (or None), and dΦ/dρ."""
         U, lengths = _unit_rows(X, *variances)
         V, others = (None, None) if Z is None else _unit_rows(Z, *variances)
@@ -143,7 +152,7 @@ def _functions() -> tuple[Any, Any]:
     return Phi, InverseCosine
 
 
-def _check_values(name: str, points: Any, bias_variance: float) -> None:  # noqa: ANN401
+def _check_values(name: str, points: AnyArray, bias_variance: float) -> None:
     """Refuse what is not finite, and a zero row where there is no bias."""
     torch = sys.modules["torch"]
     if not bool(torch.isfinite(points).all()):
@@ -152,7 +161,7 @@ def _check_values(name: str, points: Any, bias_variance: float) -> None:  # noqa
     rows.check_directions(name, points, bias_variance)
 
 
-def _angles(U: Any, V: Any) -> Any:  # noqa: ANN401
+def _angles(U: AnyArray, V: AnyArray) -> AnyArray:
     torch = sys.modules["torch"]
     if U.device.type == "cpu":
         same = U is V or (U.data_ptr() == V.data_ptr() and U.shape == V.shape)

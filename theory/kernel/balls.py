@@ -5,6 +5,8 @@ after an error.  Balls are sound at every precision, so a thread that changes it
 enclosure wider, not wrong; and a thread that computes with flint meanwhile may see the precision set here.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import threading

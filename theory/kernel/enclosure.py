@@ -6,6 +6,8 @@ every rounding; the trust is in FLINT.  `phi_interval_mpmath` shares neither lib
 algorithm with them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -110,7 +112,7 @@ class Enclosure:
             return True
         return abs(number - exact_fraction(self.ball.mid())) <= exact_fraction(self.ball.rad())
 
-    def overlaps(self, other: "Enclosure") -> bool:
+    def overlaps(self, other: Enclosure) -> bool:
         """Return whether the two balls have a point in common; if not, one of them is wrong."""
         return bool(self.ball.overlaps(other.ball))
 
@@ -159,6 +161,13 @@ def phi_enclosure(
     balls.  For exact numbers the radius is below 2^(−precision), parallel and opposite points included
     (tests/test_theory/test_kernel/test_enclosure.py::test_ball_is_narrow).  Balls of radius r,
     small against the points, widen the result by less than 2 √d r/(smaller of ‖x‖ and ‖z‖), σ_w = 1.
+
+    Examples
+    --------
+    >>> from theory import phi_enclosure
+    >>> ball = phi_enclosure([1, "0.5"], [1, "0.5"], precision=128)
+    >>> ball.contains("0.5"), ball.radius < 1e-30
+    (True, True)
     """
     bits = check_precision("precision", precision)
     gamma, variances = exact_parameters(negative_slope, weight_variance, bias_variance)
@@ -211,6 +220,12 @@ def phi_interval_mpmath(
     Source: Derivation 1.  Rigorous as far as mpmath rounds +, −, ×, ÷ and √ outward; arctan is summed here
     with its remainder, because `iv.atan2` rounds an approximate quotient and can be off in its last place.
     The precision of `mpmath.iv` is neither read nor set: the intervals are private.
+
+    Examples
+    --------
+    >>> from theory import phi_interval_mpmath
+    >>> phi_interval_mpmath([1, 0], [1, 0]).contains("0.5")
+    True
     """
     bits = check_precision("precision", precision)
     gamma, (weight, bias) = exact_parameters(negative_slope, weight_variance, bias_variance)

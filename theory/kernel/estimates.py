@@ -3,6 +3,8 @@
 They share no formula with `arrays.phi` beyond the definition Φ = E[φ'(A) φ'(B)], and exist to check it.
 """
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import dataclass
 
@@ -31,6 +33,12 @@ def phi_quadrature(rho: float, *, negative_slope: float = 0.0) -> float:
     ------
     ValueError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory import phi_quadrature
+    >>> round(phi_quadrature(0.5), 12)
+    0.333333333333
     """
     slope = check_slope("negative_slope", negative_slope)
     rho = check_real("rho", rho)
@@ -92,6 +100,15 @@ def phi_monte_carlo(
     ------
     ValueError
         If shapes disagree or an argument is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from theory import phi_monte_carlo
+    >>> x, z = np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]])
+    >>> found = phi_monte_carlo(x, z, num_draws=10_000, rng=np.random.default_rng(0))
+    >>> found.mean.round(2), found.standard_error.round(3)
+    (array([[0.33]]), array([[0.005]]))
     """
     slope = check_slope("negative_slope", negative_slope)
     num_draws = check_integer("num_draws", num_draws, minimum=2)

@@ -11,6 +11,8 @@ divided by cos(arcsin ρ).
 Work is done in place, on panels of rows, one a thread, in chunks that stay in cache.  Derivation 1.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any

@@ -4,6 +4,8 @@ Not imported by `theory` itself: `from theory.kernel.interop import PhiKernel` n
 `gpytorch_kernel` needs gpytorch.
 """
 
+from __future__ import annotations
+
 import sys
 from functools import partial
 from typing import Any

@@ -3,6 +3,8 @@
 Inputs are exact numbers or balls, as in `enclosure`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from flint import arb
@@ -25,14 +27,15 @@ from theory.kernel.balls import (
     working_precision,
 )
 from theory.kernel.enclosure import Enclosure, Sign
-from theory.validation import as_labels
+from theory.validation import as_labels, data_by_keyword
 
 
+@data_by_keyword
 def f_hat_enclosure(
     z: Point,
+    *,
     X: Points,
     y: ArrayLike,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -66,15 +69,23 @@ def f_hat_enclosure(
     Notes
     -----
     Source: `expressions.F_HAT`; published (paper A); Derivation 3.  With balls: for all points in them.
+
+    Examples
+    --------
+    >>> from theory import f_hat_enclosure
+    >>> ball = f_hat_enclosure([1, 1], X=[[1, 0], [0, 2]], y=[1, -1])
+    >>> round(ball.midpoint, 6), ball.sign
+    (-0.19371, <Sign.NEGATIVE: 'negative'>)
     """
     return _kernel_sum(("z", z), ("X", X), ("y", y), negative_slope, precision, shift=0)
 
 
+@data_by_keyword
 def f_predict_enclosure(
     z: Point,
+    *,
     X: Points,
     y: ArrayLike,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -98,15 +109,22 @@ def f_predict_enclosure(
     Notes
     -----
     Source: `expressions.F_B`; Derivation 3.  With balls: for all points in them.
+
+    Examples
+    --------
+    >>> from theory import f_predict_enclosure
+    >>> f_predict_enclosure([1, 1], X=[[1, 0], [0, 2]], y=[1, -1]).sign
+    <Sign.NEGATIVE: 'negative'>
     """
     return _kernel_sum(("z", z), ("X", X), ("y", y), negative_slope, precision, shift=1)
 
 
+@data_by_keyword
 def g_predict_enclosure(
     z: Point,
+    *,
     X_adv: Points,
     y_adv: ArrayLike,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -136,16 +154,23 @@ def g_predict_enclosure(
     Notes
     -----
     Source: `expressions.G_B`; Derivation 3.  With balls: for all points in them.
+
+    Examples
+    --------
+    >>> from theory import g_predict_enclosure
+    >>> g_predict_enclosure([1, 1], X_adv=[[1, 0], [0, -1]], y_adv=[1, -1]).sign
+    <Sign.POSITIVE: 'positive'>
     """
     return _kernel_sum(("z", z), ("X_adv", X_adv), ("y_adv", y_adv), negative_slope, precision, shift=1)
 
 
+@data_by_keyword
 def g_hat_enclosure(
     z: Point,
+    *,
     X: Points,
     y: ArrayLike,
     X_adv: Points,
-    *,
     negative_slope: Number = 0,
     precision: int = 128,
 ) -> Enclosure:
@@ -172,6 +197,12 @@ def g_hat_enclosure(
     -----
     Source: `expressions.G_HAT`; published (paper A); Derivation 3.  With balls: for all points in them.
     Work grows as N² d.
+
+    Examples
+    --------
+    >>> from theory import g_hat_enclosure
+    >>> g_hat_enclosure([1, 1], X=[[1, 0], [0, 2]], y=[1, -1], X_adv=[[1, 0], [1, 0]]).sign
+    <Sign.NEGATIVE: 'negative'>
     """
     bits = check_precision("precision", precision)
     gamma, variances = exact_parameters(negative_slope, 1, 1)
@@ -231,6 +262,14 @@ def proved_sign(
     Notes
     -----
     Source: none; soundness is that of `enclosure`.
+
+    Examples
+    --------
+    >>> from theory import f_hat_enclosure, proved_sign
+    >>> proved_sign(f_hat_enclosure, [1, 1], X=[[1, 0], [0, 2]], y=[1, -1])
+    <Sign.NEGATIVE: 'negative'>
+    >>> proved_sign(f_hat_enclosure, [1], X=[[1], [1]], y=[1, -1])  # exactly 0
+    <Sign.UNKNOWN: 'unknown'>
     """
     bits = check_precision("start_precision", start_precision)
     last = check_precision("max_precision", max_precision)

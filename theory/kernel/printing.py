@@ -1,5 +1,7 @@
 """Φ as source text of other languages, printed by sympy from `expressions.PHI`."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import sympy as sp
@@ -14,7 +16,7 @@ _BY_ANGLE = "The same from theta = 2*atan2(|u - v|, |u + v|), u and v unit: acos
 
 
 def phi_code(language: Language) -> str:
-    """Return source text that computes Φ from the correlation ρ or the angle θ, and the slope γ.
+    r"""Return source text that computes Φ from the correlation ρ or the angle θ, and the slope γ.
 
     Parameters
     ----------
@@ -35,6 +37,12 @@ def phi_code(language: Language) -> str:
     Notes
     -----
     Source: `expressions.PHI`, `expressions.PHI_ANGLE`; Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import phi_code
+    >>> phi_code("latex")[:44]
+    '\\Phi = \\frac{\\left(1 - \\gamma\\right)^{2} \\ar'
     """
     check_choice("language", language, ("latex", "c", "javascript", "python"))
     if language == "latex":

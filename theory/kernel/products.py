@@ -4,6 +4,8 @@
 summed over blocks of samples and queries, large enough for the BLAS and small enough for a memory budget.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -12,9 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from theory import libraries
 from theory.kernel import gram, threads
+from theory.kernel.arrays import phi
 from theory.kernel.rows import check_directions, phi_of_units, relative_variances
-from theory.validation import Array, as_points, as_real, check_integer, check_real, check_slope
+from theory.validation import (
+    AnyArray,
+    Array,
+    Slope,
+    as_points,
+    as_real,
+    check_integer,
+    check_real,
+    check_slope,
+)
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
 # Temporary arrays of the size of a block, in units of float64, when every pair of it is near.
@@ -58,6 +71,12 @@ def phi_product(
     Notes
     -----
     Source: `expressions.PHI`; Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import phi_product
+    >>> phi_product([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]).round(4)
+    array([0.0146])
     """
     check_real("weight_variance", weight_variance, minimum=0)
     check_real("bias_variance", bias_variance, minimum=0)
@@ -71,20 +90,20 @@ def phi_product(
     return product(*points, negative_slope, None, memory_budget, variances)
 
 
-def ntk(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
+def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyArray:
     """Return the tangent kernel of the network with frozen readout, Θ = Φ(X, Z) ∘ (⟨x, z⟩ + 1).
 
     Parameters
     ----------
-    X : array, shape (N, d)
-    Z : array, shape (Q, d), optional
+    X : array, shape (N, d) or (d,)
+    Z : array, shape (Q, d) or (d,), optional
         `X` itself if absent.
     negative_slope : float in [0, 1)
 
     Returns
     -------
-    array, shape (N, Q), float64
-        Infinite or NaN where ⟨x, z⟩ itself overflows.
+    array
+        Shape, library, dtype and device as of `theory.phi`; infinite or NaN where ⟨x, z⟩ itself overflows.
 
     Raises
     ------
@@ -94,15 +113,20 @@ def ntk(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0
     Notes
     -----
     f_b(z) = (1/N) Σ_n Θ(x_n, z) y_n.  Source: Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import ntk
+    >>> ntk([[1.0, 0.0], [0.0, 2.0]]).round(4)
+    array([[1.    , 0.3281],
+           [0.3281, 2.5   ]])
     """
-    slope = check_slope("negative_slope", negative_slope)
-    X = as_points("X", X)
-    other = X if Z is None else as_points("Z", Z, dim=X.shape[1])
-    U = gram.unit_rows(X)
-    K = phi_of_units(U, None if Z is None else gram.unit_rows(other), slope)
-    inner = X @ other.T
-    inner += 1
-    return np.multiply(K, inner, out=inner)
+    points, other = libraries.same_library(X=X, Z=Z)
+    K = phi(points, other, negative_slope=negative_slope)
+    points = libraries.real_floating(points)
+    columns = points if other is None else libraries.real_floating(other)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return K * ((points @ (columns.T if columns.ndim == 2 else columns)) + 1)
 
 
 def ntk_product(
@@ -136,6 +160,12 @@ def ntk_product(
     Notes
     -----
     Source: Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import ntk_product
+    >>> ntk_product([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]).round(4)
+    array([-0.3728])
     """
     return product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget)
 

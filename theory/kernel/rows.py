@@ -1,5 +1,7 @@
 """Φ between the rows of numpy arrays: angles, values and weighted gradients, each by one matrix product."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

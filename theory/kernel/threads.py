@@ -4,6 +4,8 @@ A matrix product followed by passes over its result is faster as one product a t
 with its own panel while it is in cache, and no idle thread of the BLAS spins beside it.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor

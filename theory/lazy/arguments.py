@@ -1,5 +1,7 @@
 """Checks of the arguments that the functions of lazy training share."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -61,7 +63,7 @@ def check_margins(margins: Array, loss: str) -> None:
 def signed_kernel(X: Array, y: Array, slope: float) -> Array:
     """Return (y yᵀ) ∘ Θ(X, X)."""
     with np.errstate(over="ignore", invalid="ignore"):
-        M = ntk(X, negative_slope=slope) * np.outer(y, y)
+        M: Array = ntk(X, negative_slope=slope) * np.outer(y, y)
     if not np.isfinite(M).all():
         msg = f"the kernel overflows: entries of X up to {np.abs(X).max():.1e}"
         raise FloatingPointError(msg)

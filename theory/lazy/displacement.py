@@ -1,5 +1,7 @@
 """How far a pre-activation can move, for every loss and at any width."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import ArrayLike
 from theory.geometry import augmented_inner
 from theory.lazy.arguments import initial_outputs_of
 from theory.lazy.losses import LAZY_LOSSES, VALUE, LazyLoss
-from theory.validation import Array, as_labels, as_nonnegative, check_choice, check_real
+from theory.validation import Array, as_labels, as_nonnegative, check_choice, check_real, data_by_keyword
 
 
 def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
@@ -30,6 +32,12 @@ def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
     ------
     ValueError
         If shapes disagree, a label is not ±1, or an output is not finite.
+
+    Examples
+    --------
+    >>> from theory import training_loss
+    >>> round(training_loss([0.5, -2.0], [1, -1], loss="logistic"), 4)
+    0.3005
     """
     check_choice("loss", loss, LAZY_LOSSES)
     y = as_labels("y", y, length=np.size(y))
@@ -38,7 +46,8 @@ def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
         return float(np.mean(VALUE[loss](-y * outputs)))
 
 
-def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
+@data_by_keyword
+def weighted_kappa(Z: ArrayLike, *, X: ArrayLike, weights: ArrayLike) -> Array:
     """Return κ_β(z) = (1/N) Σ_n β_n |k(x_n, z)|: a pre-activation moves by at most |a_i| κ_β(z).
 
     **Statement.**  |u_i(z; T) − u_i(z; 0)| ≤ |a_i| κ_β(z) for every neuron i of a network of any width,
@@ -67,6 +76,12 @@ def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
     ------
     ValueError
         If shapes disagree, a weight is negative, or an entry is not finite.
+
+    Examples
+    --------
+    >>> from theory import weighted_kappa
+    >>> weighted_kappa([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, -4.0]], weights=[0.5, 1.5])
+    array([2.75])
     """
     K = augmented_inner(Z, X)
     beta = as_nonnegative("weights", weights)
@@ -78,10 +93,11 @@ def weighted_kappa(Z: ArrayLike, X: ArrayLike, weights: ArrayLike) -> Array:
     return np.where(np.isnan(kappa), np.inf, kappa)
 
 
+@data_by_keyword
 def displacement_bound(
     Z: ArrayLike,
-    X: ArrayLike,
     *,
+    X: ArrayLike,
     T: float,
     loss: LazyLoss,
     largest_loss: float | None = None,
@@ -131,6 +147,12 @@ def displacement_bound(
     ------
     ValueError
         If shapes disagree, an argument is out of range, or Λ is missing or given where ℓ is unbounded below.
+
+    Examples
+    --------
+    >>> from theory import displacement_bound
+    >>> displacement_bound([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, -4.0]], T=2.0, loss="logistic").round(3)
+    array([5.])
     """
     check_choice("loss", loss, LAZY_LOSSES)
     T = check_real("T", T, minimum=0)

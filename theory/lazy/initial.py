@@ -1,5 +1,7 @@
 """Outputs of untrained networks in the wide limit: their covariance, and draws."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -37,6 +39,13 @@ def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slo
     Notes
     -----
     Source: Derivation 11; for γ = 0 it is half the arc-cosine kernel of order 1 (Cho and Saul, 2009).
+
+    Examples
+    --------
+    >>> from theory import initial_covariance
+    >>> initial_covariance([[1.0, 0.0], [0.0, 2.0]]).round(4)
+    array([[0.75  , 0.6259],
+           [0.6259, 1.5   ]])
     """
     slope = check_slope("negative_slope", negative_slope)
     X = as_points("X", X)
@@ -88,6 +97,15 @@ def draw_initial_outputs(
     -----
     Source: Derivation 11.  Gaussian with the covariance of `initial_covariance`, through its eigenvectors:
     points may coincide.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from theory import draw_initial_outputs
+    >>> rng = np.random.default_rng(0)
+    >>> at_X, at_Z = draw_initial_outputs([[1.0, 0.0]], [[0.0, 2.0]], num_samples=3, rng=rng)
+    >>> at_X.shape, at_Z.shape
+    ((3, 1), (3, 1))
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])

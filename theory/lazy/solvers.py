@@ -1,5 +1,7 @@
 """Solutions β(T) of lazy training: closed form, descent, adaptive integration, enclosure."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any, Literal

@@ -1,5 +1,7 @@
 """The weights β of the samples and the outputs that follow from them."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np
@@ -17,7 +19,7 @@ from theory.lazy.arguments import (
 )
 from theory.lazy.losses import SLOPE, LazyLoss
 from theory.lazy.solvers import ROUNDING, SMALLEST_TOLERANCE, descent, enclose_weights, flow, squared
-from theory.validation import Array, as_points, check_choice, check_integer, check_real
+from theory.validation import Array, as_points, check_choice, check_integer, check_real, data_by_keyword
 
 
 def lazy_weights(
@@ -78,6 +80,13 @@ def lazy_weights(
     Source: Derivation 11.  Squared loss in closed form, by an eigendecomposition.  Errors of single steps do
     not grow: for convex ℓ the distance of two solutions in the norm of M never increases.
     Two exact solutions with N = 1, one with N = 2, and mpmath are met in tests/test_theory/test_lazy.py.
+
+    Examples
+    --------
+    >>> from theory import lazy_weights
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> lazy_weights(X, y, 1.0, loss="logistic").round(4)
+    array([0.479, 0.439])
     """
     X, y, slope = checked(X, y, loss, negative_slope)
     T = check_real("T", T, minimum=0)
@@ -102,12 +111,13 @@ def lazy_weights(
     return beta.reshape(outputs.shape)
 
 
+@data_by_keyword
 def lazy_predict(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: LazyLoss,
     negative_slope: float = 0.0,
     initial_outputs: ArrayLike | None = None,
@@ -148,6 +158,13 @@ def lazy_predict(
     -----
     Source: Derivation 11.  At finite width the error is of order m^(−1/2) at fixed T:
     tests/test_empirics/test_lazy_training.py.
+
+    Examples
+    --------
+    >>> from theory import lazy_predict
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> lazy_predict(Z, X=X, y=y, T=1.0, loss="logistic").round(4)
+    array([-0.0651])
     """
     X, y, slope = checked(X, y, loss, negative_slope)
     Z = as_points("Z", Z, dim=X.shape[1])
@@ -178,12 +195,13 @@ def lazy_predict(
     return np.asarray(result)
 
 
+@data_by_keyword
 def lazy_range(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: Literal["logistic", "exponential"],
     negative_slope: float = 0.0,
     initial_outputs: ArrayLike | None = None,
@@ -227,6 +245,14 @@ def lazy_range(
         If shapes disagree or an argument is out of range.
     FloatingPointError
         If the kernel overflows.
+
+    Examples
+    --------
+    >>> from theory import lazy_range
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> low, high = lazy_range(Z, X=X, y=y, T=1.0, loss="logistic")
+    >>> (low < high).all()
+    np.True_
     """
     check_choice("loss", loss, ("logistic", "exponential"))
     X, y, slope = checked(X, y, loss, negative_slope)
@@ -251,12 +277,13 @@ def lazy_range(
     return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
 
 
+@data_by_keyword
 def lazy_sign(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: Literal["logistic", "exponential"],
     negative_slope: float = 0.0,
     initial_outputs: ArrayLike | None = None,
@@ -282,12 +309,19 @@ def lazy_sign(
     Notes
     -----
     Source: Derivation 11.  Of the wide limit: it does not certify a network of finite width.
+
+    Examples
+    --------
+    >>> from theory import lazy_sign
+    >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
+    >>> lazy_sign(Z, X=X, y=y, T=9.0, loss="logistic")
+    (<Sign.UNKNOWN: 'unknown'>,)
     """
     lower, upper = lazy_range(
         Z,
-        X,
-        y,
-        T,
+        X=X,
+        y=y,
+        T=T,
         loss=loss,
         negative_slope=negative_slope,
         initial_outputs=initial_outputs,

@@ -4,6 +4,8 @@ v − u = (1 + γ) s/√m and φ increases, so the network (√m/2)(φ(v·z) −
 Derivation 15, step 1.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -13,15 +15,16 @@ from theory.bounds.moments import QUIET
 from theory.geometry import finite
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.multipliers import Multipliers, multipliers as solve_multipliers
-from theory.validation import Array, as_labels, as_points, as_real, check_integer
+from theory.validation import Array, as_labels, as_points, as_real, check_integer, data_by_keyword
 
 
 @QUIET
+@data_by_keyword
 def limit_output(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
-    *,
     negative_slope: float,
     multipliers: Multipliers | None = None,
 ) -> Array:

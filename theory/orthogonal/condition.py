@@ -6,6 +6,8 @@ implies that every stationary point of the max-margin problem is the limit netwo
 `theory.orthogonal.multipliers`.  Derivation 15, steps 3 to 5.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

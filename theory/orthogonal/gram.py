@@ -4,6 +4,8 @@ Row n is divided by a power of two near its norm, which is exact, so norms of 1e
 of 1.  Entries that underflow there are below every error stated here.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

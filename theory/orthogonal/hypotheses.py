@@ -4,6 +4,8 @@
 any width, nearly orthogonal samples (Derivation 15).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike

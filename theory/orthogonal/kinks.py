@@ -3,6 +3,8 @@
 Derivation 15, step 8.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

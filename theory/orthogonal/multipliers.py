@@ -9,6 +9,8 @@ are 1, all neurons of one readout sign agree, and each is active on its own clas
 Derivation 15, steps 1 and 2.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

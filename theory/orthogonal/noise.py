@@ -4,6 +4,8 @@ The multipliers of the perturbed set depend on the targets.  An interval for eac
 2^N targets makes Hoeffding's inequality applicable to the rest.  Derivation 15, step 7.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -10,6 +10,8 @@ For L0 ε is the *share* of coordinates that may change, and A (1 by default) ho
 Of equal |s_i| the earlier coordinate comes first.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Literal
 

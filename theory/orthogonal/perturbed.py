@@ -1,5 +1,7 @@
 """Orthogonality of perturbed samples, from the clean ones or from the law of noise that is not yet drawn."""
 
+from __future__ import annotations
+
 import math
 from typing import Literal
 

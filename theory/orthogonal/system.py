@@ -1,5 +1,7 @@
 """Linear systems with small symmetric matrices, solved with a proved error for each component."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

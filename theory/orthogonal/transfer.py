@@ -9,6 +9,8 @@ L0 it is a positive multiple of ⟨sgn s, z⟩ (over the changed coordinates), w
 Derivation 15, step 6.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +20,8 @@ from theory.geometry import finite
 from theory.orthogonal.boundary import data_and_multipliers, output_error
 from theory.orthogonal.gram import EPS, TINY, check_open_slope
 from theory.orthogonal.multipliers import Multipliers, multipliers as solve_multipliers
-from theory.validation import Array, as_labels, as_points
-from theory.verdicts import Verdict
+from theory.validation import Array, as_labels, as_points, data_by_keyword
+from theory.verdicts import Verdict, Verdicts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +61,7 @@ class Transfer:
             return np.asarray(np.where(self.old == 0, np.nan, self.perturbation / self.old))
 
     @property
-    def condition(self) -> tuple[Verdict, ...]:
+    def condition(self) -> Verdicts:
         """Whether the second term has the sign of f(z) and is larger than the first: a kept sign."""
         slack = 2 * self._blur
         size, sign = np.abs(self.perturbation), np.sign(self.old) * np.sign(self.perturbation)
@@ -70,7 +72,7 @@ class Transfer:
         return self._verdicts(holds, fails)
 
     @property
-    def kept(self) -> tuple[Verdict, ...]:
+    def kept(self) -> Verdicts:
         """Whether sgn f_adv(z) = sgn f(z): *holds* or *fails* where both signs are proved."""
         settled = (np.abs(self.old) > self.old_error) & (np.abs(self.new) > 2 * self._blur)
         same = np.sign(self.old) == np.sign(self.new)
@@ -81,22 +83,20 @@ class Transfer:
         """The error of a term, with room for the rounding of the sum of two."""
         return np.asarray(self.error + 2 * EPS * (np.abs(self.label_noise) + np.abs(self.perturbation)))
 
-    def _verdicts(self, holds: NDArray[np.bool_], fails: NDArray[np.bool_]) -> tuple[Verdict, ...]:
+    def _verdicts(self, holds: NDArray[np.bool_], fails: NDArray[np.bool_]) -> Verdicts:
         """Without two proved limit networks everything is unknown."""
         known = self.clean.verdict is Verdict.HOLDS and self.perturbed.verdict is Verdict.HOLDS
-        return tuple(
-            Verdict.HOLDS if known and yes else Verdict.FAILS if known and no else Verdict.UNKNOWN
-            for yes, no in zip(holds, fails, strict=True)
-        )
+        return Verdicts.decided(known & holds, known & fails)
 
 
+@data_by_keyword
 def transfer(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
-    *,
     negative_slope: float,
     base: ArrayLike | None = None,
     slack: bool = False,

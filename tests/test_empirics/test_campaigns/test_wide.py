@@ -78,7 +78,7 @@ def test_monte_carlo_kernel_lowers_a_cosine_by_half_the_squared_error_across(dat
     dataset, rng, draws = data.load(seed=0), np.random.default_rng(0), 1000
     X, y = dataset.X, dataset.y
     N, dim = X.shape
-    u = perturbation_direction(X, y, kind="paper", negative_slope=0.0)
+    u = perturbation_direction(X=X, y=y, kind="paper", negative_slope=0.0)
     units = u / np.linalg.norm(u, axis=1, keepdims=True)
     if shared:
         active = (X @ rng.normal(size=(dim, draws)) / math.sqrt(dim) + rng.normal(size=draws) > 0) * 1.0

@@ -21,7 +21,7 @@ def test_beside_the_published_form_stand_the_widths_found_and_our_thresholds(res
     found = certified.curves(result)
     beside = certified.beside(result, found)
     data = result.dataset
-    everything = (data.X_test, data.X, data.y, result.X_adv, result.y_adv)
+    everything = {"Z": data.X_test, "X": data.X, "y": data.y} | {"X_adv": result.X_adv, "y_adv": result.y_adv}
     assert beside["widths"]["ours"] == {kind: found["required"]["both"][kind] for kind in ("descent", "flow")}
     published = theory.published_width(result.setting)
     assert beside["widths"]["published"] == found["published_width"] == published
@@ -32,8 +32,12 @@ def test_beside_the_published_form_stand_the_widths_found_and_our_thresholds(res
     kinds = {"descent": result.setting, "flow": result.setting, "limit": wide}
     for kind, setting in kinds.items():
         dynamics = "descent" if kind == "descent" else "flow"
-        proof = theory.certify_agreement(*everything, setting, certified.DELTA, dynamics=dynamics)
-        one = compare_published(*everything, setting, certified.DELTA, dynamics=dynamics, shares=())
+        proof = theory.certify_agreement(
+            **everything, setting=setting, delta=certified.DELTA, dynamics=dynamics
+        )
+        one = compare_published(
+            **everything, setting=setting, delta=certified.DELTA, dynamics=dynamics, shares=()
+        )
         for name, certificate, ours in (("f", proof.f, one.ours_f), ("g", proof.g, one.ours_g)):
             row = beside["networks"][name]
             assert row["proved"][kind] == certificate.share

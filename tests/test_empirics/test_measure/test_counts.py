@@ -51,7 +51,7 @@ def test_counts_are_the_naive_ones(monkeypatch, block):
     data = ShiftedGaussianData(dim=6, num_train=20, num_test=50).load(0)
     trained = trained_on(data, width=600, slope=0.2, dtype=torch.float64, T=3.0, num_steps=7)
     # A κ far below the true one, so that neurons do flip that were "not free".
-    kappa = theory.kappa(data.X_test, data.X) / 50
+    kappa = theory.kappa(data.X_test, X=data.X) / 50
     counts = count_neurons(trained, data.X_test, kappa)
 
     start, end = (preactivations(n, data.X_test) for n in (trained.initial, trained.final))
@@ -87,7 +87,7 @@ def test_free_neurons_are_binomial_with_the_predicted_share(name):
     data = source.load(3)
     trained = trained_on(data, num_steps=2, seed=11, **options)
     Z = data.X_test[:60]
-    kappa = theory.kappa(Z, data.X)
+    kappa = theory.kappa(Z, X=data.X)
     counts = count_neurons(trained, Z, kappa)
     assert counts.flipped_not_free.sum() == 0
 
@@ -114,7 +114,7 @@ def test_no_neuron_flips_that_was_not_free(dtype, loss, momentum, num_steps):
     options = {"width": 3000, "T": 20.0, "momentum": momentum, "num_steps": num_steps}
     trained = trained_on(data, dtype=dtype, loss=loss, slope=0.1, **options)
     Z = np.concatenate([data.X_test, data.X])
-    counts = count_neurons(trained, Z, theory.kappa(Z, data.X))
+    counts = count_neurons(trained, Z, theory.kappa(Z, X=data.X))
     assert counts.flipped_not_free.sum() == 0
     assert (counts.flipped <= counts.free).all()
     assert counts.flipped.sum() > 1000
@@ -129,14 +129,14 @@ def test_no_neuron_flips_beyond_the_weights_of_the_samples(dtype, loss, momentum
     options = {"width": 3000, "T": 4.0, "momentum": momentum, "num_steps": 60, "loss": loss}
     trained = trained_on(data, dtype=dtype, slope=0.1, **options)
     Z = np.concatenate([data.X_test, data.X])
-    reach = theory.weighted_kappa(Z, data.X, trained.sample_weights)
+    reach = theory.weighted_kappa(Z, X=data.X, weights=trained.sample_weights)
     counts = count_neurons(trained, Z, reach=reach)
     assert counts.flipped_not_free.sum() == 0
     assert counts.flipped.sum() > 300
     assert count_neurons(trained, Z, reach=reach / 2).flipped_not_free.sum() > 0
     if loss in ("identity", "logistic"):
         # Never above L T κ, up to the rounding of T from its steps.
-        assert (reach <= trained.T * theory.kappa(Z, data.X) * (1 + 1e-12)).all()
+        assert (reach <= trained.T * theory.kappa(Z, X=data.X) * (1 + 1e-12)).all()
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -146,7 +146,7 @@ def test_no_neuron_flips_beyond_its_limits_under_the_flow(loss):
     network = TwoLayerNet.initialise(5, 500, negative_slope=0.1, seed=0, dtype=torch.float64)
     (trained,) = smooth_flow(network, X, y, times=[4.0], loss=loss, rtol=1e-3, atol=1e-5).trained
     Z = np.concatenate([data.X_test, data.X])
-    reach = theory.weighted_kappa(Z, data.X, trained.sample_weights)
+    reach = theory.weighted_kappa(Z, X=data.X, weights=trained.sample_weights)
     counts = count_neurons(trained, Z, reach=reach)
     assert counts.flipped_not_free.sum() == 0
     assert counts.flipped.sum() > 50
@@ -154,7 +154,7 @@ def test_no_neuron_flips_beyond_its_limits_under_the_flow(loss):
     initial = (
         None if loss == "identity" else theory.training_loss(evaluate(network, data.X), data.y, loss=loss)
     )
-    bound = theory.displacement_bound(Z, data.X, T=4.0, loss=loss, largest_loss=initial)
+    bound = theory.displacement_bound(Z, X=data.X, T=4.0, loss=loss, largest_loss=initial)
     assert count_neurons(trained, Z, reach=bound).flipped_not_free.sum() == 0
 
 
@@ -193,7 +193,7 @@ def test_free_is_the_sharpest_criterion():
     trained = trained_on(data, width=20_000, dtype=torch.float64, T=5.0, num_steps=1)
     u = preactivations(trained.initial, data.X)[0]
     a = trained.initial.readout.numpy()
-    kappa = theory.kappa(data.X, data.X)
+    kappa = theory.kappa(data.X, X=data.X)
     counts = count_neurons(trained, data.X, kappa)
     pulled = (u > 0) & (a * data.y[0] < 0)
     free = np.abs(u) <= 5.0 * kappa[0] * np.abs(a)
@@ -207,7 +207,7 @@ def test_flips_beyond_the_limit_are_told_from_rounding(dtype):
     # at least 100 below it, so that all of them flip.
     x = torch.randn(1, 3, generator=torch.Generator().manual_seed(0), dtype=dtype)
     X, T, width = x.double().numpy(), 1.7, 2001
-    kappa, eps = theory.kappa(X, X), torch.finfo(dtype).eps
+    kappa, eps = theory.kappa(X, X=X), torch.finfo(dtype).eps
 
     def counted(roundings, share_of_kappa=1.0):
         bias = torch.as_tensor(T * kappa[0] * (1 + eps * np.linspace(*roundings, width)), dtype=dtype)

@@ -56,7 +56,7 @@ def test_counts_are_those_of_a_slow_computation(result, found, network):
     trained = result.trained_f if network == "f" else result.trained_g
     inputs = result.dataset.X if network == "f" else result.X_adv
     Z = result.dataset.X_test
-    ratio, crossed = _ratios(trained, Z, inputs, trained.T * theory.kappa(Z, inputs))
+    ratio, crossed = _ratios(trained, Z, inputs, trained.T * theory.kappa(Z, X=inputs))
     assert found["points"] == len(Z)
     edges = np.array(drift.EDGES)
     near = np.abs(ratio[..., None] - edges).min(axis=-1) < EDGE_ROUNDING
@@ -77,11 +77,11 @@ def test_prediction_is_that_of_the_initial_weights(result, found):
     Z, X, y = result.dataset.X_test, result.dataset.X, result.dataset.y
     weight, bias, readout = _parameters(result.trained_f.initial)
     slopes = (X @ weight.T + bias > 0).astype(float)
-    law = ((Z @ X.T + 1) * y / len(X)) @ slopes * np.sign(readout) / theory.kappa(Z, X)[:, None]
+    law = ((Z @ X.T + 1) * y / len(X)) @ slopes * np.sign(readout) / theory.kappa(Z, X=X)[:, None]
     expected, _ = np.histogram(law, bins=drift.EDGES)
     near = (np.abs(law[..., None] - np.array(drift.EDGES)).min(axis=-1) < EDGE_ROUNDING).sum()
     assert np.abs(np.array(found["f"]["predicted"]) - expected).sum() <= 2 * near
-    ratio, _ = _ratios(result.trained_f, Z, X, result.trained_f.T * theory.kappa(Z, X))
+    ratio, _ = _ratios(result.trained_f, Z, X, result.trained_f.T * theory.kappa(Z, X=X))
     difference = np.sqrt(((ratio - law) ** 2).sum() / (law**2).sum())
     assert found["f"]["difference"] == pytest.approx(difference, rel=1e-3)  # weights of float32
 
@@ -96,7 +96,7 @@ def test_a_network_that_moved_further_is_found(result):
     """Half the flow time allows half the way: neurons close to the bound are then beyond it."""
     trained = result.trained_f
     Z, X = result.dataset.X_test, result.dataset.X
-    reach = trained.T * theory.kappa(Z, X)
+    reach = trained.T * theory.kappa(Z, X=X)
     counted = drift.count(trained, Z, X, reach=reach / 2, pull=None)
     ratio, _ = _ratios(trained, Z, X, reach)
     assert counted["outside"] == (np.abs(ratio) > 0.5).sum() > 0
@@ -108,11 +108,11 @@ def test_one_neuron_beyond_the_bound_is_found(result):
     trained = result.trained_f
     Z, X = result.dataset.X_test, result.dataset.X
     moved = copy.deepcopy(trained.final)
-    limit = float(trained.initial.readout[3].abs()) * trained.T * theory.kappa(Z, X).max()
+    limit = float(trained.initial.readout[3].abs()) * trained.T * theory.kappa(Z, X=X).max()
     with torch.no_grad():
         moved.bias[3] += 3 * limit  # each way is within the bound: ±1 + 3 is not
     further = dataclasses.replace(trained, final=moved)
-    counted = drift.count(further, Z, X, reach=trained.T * theory.kappa(Z, X), pull=None)
+    counted = drift.count(further, Z, X, reach=trained.T * theory.kappa(Z, X=X), pull=None)
     assert counted["outside"] >= 1
 
 
@@ -121,7 +121,7 @@ def test_neuron_without_readout_is_not_counted(result):
     with torch.no_grad():
         trained.initial.readout[:5] = 0
     Z, X = result.dataset.X_test, result.dataset.X
-    counted = drift.count(trained, Z, X, reach=trained.T * theory.kappa(Z, X), pull=None)
+    counted = drift.count(trained, Z, X, reach=trained.T * theory.kappa(Z, X=X), pull=None)
     assert sum(counted["measured"]) == len(Z) * (result.config.width - 5)
 
 
@@ -157,7 +157,7 @@ def _moved(factor, *, dim, width, T, num_steps, momentum=0.0, **fields):
     inputs, z = rng.normal(size=(50, dim)), rng.normal(size=(1, dim))
     initial = TwoLayerNet.initialise(dim=dim, width=min(width, NEURONS), seed=1)
     initial.readout.mul_((min(width, NEURONS) / width) ** 0.5)
-    reach = T * theory.kappa(z, inputs)
+    reach = T * theory.kappa(z, X=inputs)
     lifted = np.append(z[0], 1.0)
     along = torch.as_tensor(lifted / (lifted @ lifted) * reach[0] * factor)
     move = initial.readout.double().abs()[:, None] * along

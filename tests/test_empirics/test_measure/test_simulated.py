@@ -89,7 +89,13 @@ def test_counts_are_those_of_the_certificates(result):
     assert counted["f"] > 0
     assert record["counts"]["descent"]["f"] == record["counts"]["flow"]["f"] == 0
     lazy = theory.certify_agreement(
-        data.X_test, data.X, data.y, result.X_adv, result.y_adv, result.setting, certified.DELTA
+        data.X_test,
+        X=data.X,
+        y=data.y,
+        X_adv=result.X_adv,
+        y_adv=result.y_adv,
+        setting=result.setting,
+        delta=certified.DELTA,
     )
     assert record["counts"]["descent"]["g"] == lazy.g.certified.sum()
     # Half of δ for each network, half of that for the simulation.

@@ -51,7 +51,7 @@ def test_simulated_neurons_follow_the_law(seed, dim, N, T, lipschitz, width, sca
     """Counts at a fixed point are binomial with the claimed probability (failure probability 1e-9 each)."""
     rng = np.random.default_rng(seed)
     X, z = scale * rng.normal(size=(N, dim)), scale * rng.normal(size=(1, dim))
-    k, s = kappa(z, X), preactivation_scale(z)
+    k, s = kappa(z, X=X), preactivation_scale(z)
     probability = free_fraction(T=T, kappa=k, s=s, width=width, lipschitz=lipschitz)[0]
     draws = 200_000
     u = rng.normal(size=(draws, dim)) @ z[0] / np.sqrt(dim) + rng.normal(size=draws)
@@ -103,7 +103,7 @@ def test_norm_bound_covers_data_of_these_norms(dim, N, seed, scenario, epsilon):
     s = preactivation_scale(Z)
     inputs = {"f": X, "g": R if scenario == "a" else X + R}
     data = {
-        name: width_bound(setting, free_share=0.1, network=name, kappa=kappa(Z, rows), s=s)
+        name: width_bound(setting, free_share=0.1, network=name, kappa=kappa(Z, X=rows), s=s)
         for name, rows in inputs.items()
     }
     for name in ("f", "g"):
@@ -117,7 +117,7 @@ def test_norm_bound_is_attained_on_the_sphere():
     """N = 1, z = x, ‖x‖ = √d: κ/s = (d + 1)/√2, which is where the published d² comes from."""
     x = np.full((1, 9), 1.0)
     setting = Setting(dim=9, N=1, width=1, epsilon=1.0, T_f=2.0, T_g=1.0)
-    tight = width_bound(setting, free_share=0.2, network="f", kappa=kappa(x, x), s=preactivation_scale(x))
+    tight = width_bound(setting, free_share=0.2, network="f", kappa=kappa(x, X=x), s=preactivation_scale(x))
     assert width_bound(setting, free_share=0.2, network="f") == pytest.approx(tight[0], rel=1e-14)
     assert tight[0] == pytest.approx(10**2 * 2**2 / (2 * np.tan(np.pi * 0.1) ** 2), rel=1e-14)
 

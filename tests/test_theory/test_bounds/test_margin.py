@@ -63,11 +63,13 @@ def test_no_violation_beyond_delta(kind, slope, width, T):
     """δ = .2; 300 networks at 7 points, "violated" with error probability 1e-6 a case."""
     delta, networks = 0.2, 300
     X, y, at, end, _, _ = simulate(kind, slope, width=width, T=T, N=8, d=4, networks=networks, seed=width)
-    mean = f_predict(at, X, y, negative_slope=slope)[:, None]
+    mean = f_predict(at, X=X, y=y, negative_slope=slope)[:, None]
     short = np.maximum(np.sign(mean) * (mean - end / T), 0)
     for dynamics in ("descent", "flow"):  # 20 steps stand in for the flow
         two, one = (
-            margin_bound(at, X, y, setting(X, width, T, slope), delta, dynamics=dynamics, sides=sides)
+            margin_bound(
+                at, X=X, y=y, setting=setting(X, width, T, slope), delta=delta, dynamics=dynamics, sides=sides
+            )
             for sides in (2, 1)
         )
         assert check(two, end / T - mean, delta).verdict == "holds"
@@ -83,12 +85,20 @@ def test_each_term_bounds_its_quantity_and_is_not_vacuous(slope):
         "shifted", slope, width=width, T=T, N=20, d=6, networks=networks, seed=3
     )
     here = setting(X, width, T, slope)
-    mean = f_predict(at, X, y, negative_slope=slope)[:, None]
+    mean = f_predict(at, X=X, y=y, negative_slope=slope)[:, None]
     cases = {
         "initial": (initial_bound(at, here, delta), np.abs(start), 1.6),
-        "kernel": (kernel_bound(at, X, y, here, delta), np.abs(kernel - mean), 2.1),
-        "flips": (flip_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 45.0),
-        "drift": (drift_bound(at, X, y, here, delta), np.abs((end - start) / T - kernel), 17.0),
+        "kernel": (kernel_bound(at, X=X, y=y, setting=here, delta=delta), np.abs(kernel - mean), 2.1),
+        "flips": (
+            flip_bound(at, X=X, y=y, setting=here, delta=delta),
+            np.abs((end - start) / T - kernel),
+            45.0,
+        ),
+        "drift": (
+            drift_bound(at, X=X, y=y, setting=here, delta=delta),
+            np.abs((end - start) / T - kernel),
+            17.0,
+        ),
     }
     for name, (bound, measured, looseness) in cases.items():
         assert check(bound, measured, delta).verdict == "holds", name
@@ -210,8 +220,8 @@ def test_flow_is_never_worse_than_descent_and_wins_at_large_width():
     X, y = data(rng, 60, 20)
     for width in (10, 10**4, 10**6):
         here = setting(X, width, 8.0, 0.0)
-        descent = margin_bound(X[:9], X, y, here, 0.01)
-        flow = margin_bound(X[:9], X, y, here, 0.01, dynamics="flow")
+        descent = margin_bound(X[:9], X=X, y=y, setting=here, delta=0.01)
+        flow = margin_bound(X[:9], X=X, y=y, setting=here, delta=0.01, dynamics="flow")
         assert (flow.value <= descent.value * (1 + 1e-12)).all()
     assert (flow.value < descent.value).all()
     assert set(flow.terms) == {"initial network and kernel", "drift", "flip fluctuation", "flips", "rounding"}
@@ -239,15 +249,17 @@ def test_orders_in_the_width():
 def test_extreme_numbers_never_make_a_bound_small(T, factor):
     """Overflow and T = 0 give infinity or a huge bound, never NaN treated as small."""
     X, y = data(np.random.default_rng(0), 5, 3)
-    value = np.asarray(margin_bound(factor * X, factor * X, y, setting(X, 100, T, 0.0), 0.01).value)
-    mean = f_predict(factor * X, factor * X, y)
+    value = np.asarray(
+        margin_bound(factor * X, X=factor * X, y=y, setting=setting(X, 100, T, 0.0), delta=0.01).value
+    )
+    mean = f_predict(factor * X, X=factor * X, y=y)
     assert not (np.abs(mean) > value).any()
 
 
 def test_another_loss_is_not_covered():
     X, y = data(np.random.default_rng(0), 5, 3)
     here = dataclasses.replace(setting(X, 10**9, 8.0, 0.0), loss="logistic")
-    bound = margin_bound(X, X, y, here, 0.01)
+    bound = margin_bound(X, X=X, y=y, setting=here, delta=0.01)
     assert np.isinf(bound.value).all()
     assert [item.statement for item in bound.assumptions if item.holds is False] == ["identity loss"]
 

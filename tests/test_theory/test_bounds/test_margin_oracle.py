@@ -177,21 +177,23 @@ def compare(module):
 
     # λ comes from a grid there and from a finer one here: the minimum is flat.
     close(module.initial_bound(Z, here, RISK).value, oracle.initial, rel=2e-3)
-    close(module.kernel_bound(Z, X, y, here, RISK).value, oracle.kernel)
-    close(module.flip_bound(Z, X, y, here, RISK).value, oracle.flips)
-    drift = module.drift_bound(Z, X, y, here, RISK)
+    close(module.kernel_bound(Z, X=X, y=y, setting=here, delta=RISK).value, oracle.kernel)
+    close(module.flip_bound(Z, X=X, y=y, setting=here, delta=RISK).value, oracle.flips)
+    drift = module.drift_bound(Z, X=X, y=y, setting=here, delta=RISK)
     close(drift.terms["drift"], oracle.drift)
     close(drift.terms["flip fluctuation"], oracle.fluctuation)
-    whole = module.margin_bound(Z, X, y, here, RISK, sides=1)
+    whole = module.margin_bound(Z, X=X, y=y, setting=here, delta=RISK, sides=1)
     close(whole.terms["initial network and kernel"], oracle.start, rel=2e-3)
     # Both sides at 2δ are the two one-sided bounds at δ.
     for_flow, both = (
-        module.margin_bound(Z, X, y, wide, risk, dynamics="flow", sides=sides).terms["flip fluctuation"]
+        module.margin_bound(Z, X=X, y=y, setting=wide, delta=risk, dynamics="flow", sides=sides).terms[
+            "flip fluctuation"
+        ]
         for risk, sides in ((RISK, 1), (2 * RISK, 2))
     )
     assert (for_flow > 0).all()
     np.testing.assert_allclose(both, for_flow, rtol=1e-9)
-    twice = module.margin_bound(Z, X, y, here, 2 * RISK, sides=2)
+    twice = module.margin_bound(Z, X=X, y=y, setting=here, delta=2 * RISK, sides=2)
     start = "initial network and kernel"
     assert (twice.terms[start] >= whole.terms[start] * (1 - 1e-9)).all()
 

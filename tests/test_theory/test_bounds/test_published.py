@@ -74,10 +74,10 @@ def data():
     y = np.where(np.arange(60) % 2, 1.0, -1.0)
     X = 0.6 * y[:, None] + rng.normal(size=(60, 8))
     Z = 0.6 + rng.normal(size=(25, 8))
-    u = theory.perturbation_direction(X, y)
+    u = theory.perturbation_direction(X=X, y=y)
     y_adv = rng.choice([-1.0, 1.0], size=60)
     X_adv = math.sqrt(8) * y_adv[:, None] * u / np.linalg.norm(u, axis=1, keepdims=True)
-    return Z, X, y, X_adv, y_adv
+    return {"Z": Z, "X": X, "y": y, "X_adv": X_adv, "y_adv": y_adv}
 
 
 def setting(**changes):
@@ -87,8 +87,8 @@ def setting(**changes):
 
 @pytest.mark.parametrize(("dynamics", "width"), [("descent", 500_000), ("flow", 20_000)])
 def test_our_thresholds_on_the_published_scale_certify_the_same_points(data, dynamics, width):
-    beside = compare_published(*data, setting(width=width), 0.01, dynamics=dynamics, shares=())
-    proof = theory.certify_agreement(*data, setting(width=width), 0.01, dynamics=dynamics)
+    beside = compare_published(**data, setting=setting(width=width), delta=0.01, dynamics=dynamics, shares=())
+    proof = theory.certify_agreement(**data, setting=setting(width=width), delta=0.01, dynamics=dynamics)
     f, g = np.abs(beside.f_hat) > beside.ours_f, np.abs(beside.g_hat) > beside.ours_g
     assert np.array_equal(f, proof.f.certified)
     assert np.array_equal(g, proof.g.certified)
@@ -104,59 +104,65 @@ def test_our_thresholds_on_the_published_scale_certify_the_same_points(data, dyn
 
 def test_the_wide_limit_of_our_threshold_is_the_initial_network(data):
     """At m = 10¹⁵ nothing is left but f(·; 0)/T, whose Chernoff bound is σ √(2 log(1/(.8 δ/2)))/T."""
-    Z, X, y, *_ = data
-    beside = compare_published(*data, setting(width=10**15), 0.01, shares=())
+    Z, X, y, *_ = data.values()
+    beside = compare_published(**data, setting=setting(width=10**15), delta=0.01, shares=())
     tail = theory.initial_deviation(Z) * math.sqrt(2 * math.log(1 / (0.8 * 0.01 / 2))) / 4.0
-    expected = tail * np.abs(beside.f_hat / theory.f_predict(Z, X, y))
+    expected = tail * np.abs(beside.f_hat / theory.f_predict(Z, X=X, y=y))
     # Flips and kernel: of order κ (T κ + 1)/√m, 3e-8 here times a few hundred.
     np.testing.assert_allclose(beside.ours_f, expected, rtol=1e-4)
 
 
 def test_widths_are_those_that_certify_and_may_be_given(data):
-    beside = compare_published(*data, setting(), 0.01, dynamics="flow", shares=(0.3,))
+    beside = compare_published(**data, setting=setting(), delta=0.01, dynamics="flow", shares=(0.3,))
     (share,) = beside.certifying_widths
     width = beside.certifying_widths[share]
     at, below = (
-        theory.certify_agreement(*data, setting(width=int(value)), 0.01, dynamics="flow").share
+        theory.certify_agreement(**data, setting=setting(width=int(value)), delta=0.01, dynamics="flow").share
         for value in (width, width / 1.02)
     )
     assert below < 0.3 <= at
     assert beside.published_width == 8**2 * 10.0**2
     assert beside.ratio_widths[share] == width / beside.published_width
-    given = compare_published(*data, setting(), 0.01, certifying_widths={0.5: 7.0, 0.9: math.inf})
+    given = compare_published(
+        **data, setting=setting(), delta=0.01, certifying_widths={0.5: 7.0, 0.9: math.inf}
+    )
     assert given.ratio_widths == {0.5: 7.0 / given.published_width, 0.9: math.inf}
 
 
 def test_hidden_factors_move_the_published_side_alone(data):
-    plain = compare_published(*data, setting(), 0.01, shares=())
-    other = compare_published(*data, setting(), 0.01, shares=(), constant=3.0, log_power=2.0)
+    plain = compare_published(**data, setting=setting(), delta=0.01, shares=())
+    other = compare_published(**data, setting=setting(), delta=0.01, shares=(), constant=3.0, log_power=2.0)
     factor = 3.0 * math.log(math.e * 8 * 60 * 20_000 / 0.01) ** 2
     assert other.published_width == pytest.approx(factor * plain.published_width, rel=1e-14)
     np.testing.assert_allclose(other.ratio_f * factor, plain.ratio_f, rtol=1e-13)
     np.testing.assert_allclose(other.ratio_g * factor, plain.ratio_g, rtol=1e-13)
     assert np.array_equal(other.ours_f, plain.ours_f)
-    alone = compare_published(*data, setting(), 0.01, shares=(), label_noise="scenario")
+    alone = compare_published(**data, setting=setting(), delta=0.01, shares=(), label_noise="scenario")
     assert (alone.ratio_g > plain.ratio_g).all()  # 1/√N in place of d/√N asks for less
 
 
 def test_what_is_not_known_is_nan_and_what_is_not_proved_infinite(data):
-    untrained = compare_published(*data, setting(T_f=0.0), 0.01, shares=())
+    untrained = compare_published(**data, setting=setting(T_f=0.0), delta=0.01, shares=())
     assert np.isnan(untrained.ratio_f).all()  # ∞/∞
     assert np.isinf(untrained.ours_f).all()
-    logistic = compare_published(*data, setting(loss="logistic"), 0.01, shares=(0.5,))
+    logistic = compare_published(**data, setting=setting(loss="logistic"), delta=0.01, shares=(0.5,))
     assert np.isinf(logistic.ratio_f).all()
     assert logistic.ratio_widths == {0.5: math.inf}
-    Z, X, y, X_adv, y_adv = data
-    at_zero = compare_published(np.zeros((1, 8)), X, y, X_adv, y_adv, setting(), 0.01, shares=())
+    Z, X, y, X_adv, y_adv = data.values()
+    at_zero = compare_published(
+        np.zeros((1, 8)), X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=setting(), delta=0.01, shares=()
+    )
     assert np.isnan([*at_zero.ratio_f, *at_zero.ratio_g]).all()  # f̂(0) = 0 whatever f_b is
-    far = compare_published(1e200 * Z, X, y, X_adv, y_adv, setting(), 0.01, shares=())
+    far = compare_published(
+        1e200 * Z, X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=setting(), delta=0.01, shares=()
+    )
     assert not (np.abs(far.f_hat) > far.ours_f).any()
 
 
 def test_comparison_refuses_bad_arguments(data):
     with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\), got 1"):
-        compare_published(*data, setting(), 1.0)
+        compare_published(**data, setting=setting(), delta=1.0)
     with pytest.raises(ValueError, match="log_power must be >= 0, got -1"):
-        compare_published(*data, setting(), 0.1, log_power=-1.0)
+        compare_published(**data, setting=setting(), delta=0.1, log_power=-1.0)
     with pytest.raises(ValueError, match="constant must be > 0, got 0"):
-        compare_published(*data, setting(), 0.1, constant=0.0)
+        compare_published(**data, setting=setting(), delta=0.1, constant=0.0)

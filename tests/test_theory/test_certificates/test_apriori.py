@@ -79,11 +79,11 @@ def test_nearly_equal_samples_have_the_gradient_of_equal_ones(X):
     y, slope, T, width = np.ones(2), 0.3, 8.0, 10_000
     bound = gradient_bound(X, y, setting(X, width, T, slope), 0.01)
     measured, _ = input_gradients(X, y, slope, T, width=width, count=20, seed=1)
-    gaps = np.linalg.norm(measured - T * direction(X, y, negative_slope=slope), axis=2)
+    gaps = np.linalg.norm(measured - T * direction(X=X, y=y, negative_slope=slope), axis=2)
     assert (gaps <= bound.value).all()
     np.testing.assert_allclose(
-        direction(X, y, negative_slope=slope),
-        direction(np.repeat(X[:1], 2, axis=0), y, negative_slope=slope),
+        direction(X=X, y=y, negative_slope=slope),
+        direction(X=np.repeat(X[:1], 2, axis=0), y=y, negative_slope=slope),
         rtol=1e-12,
         atol=1e-20,
     )
@@ -99,7 +99,7 @@ def test_gradients_are_violated_at_most_with_delta(kind, slope, width, T, steps)
     end, _ = input_gradients(X, y, slope, T, width=width, count=count, seed=width, steps=steps)
     here = setting(X, width, T, slope)
     bound = gradient_bound(X, y, here, delta)
-    error = np.linalg.norm(end - T * direction(X, y, negative_slope=slope), axis=2)
+    error = np.linalg.norm(end - T * direction(X=X, y=y, negative_slope=slope), axis=2)
     rows = iter(error)
     check = check_bound(
         bound.value, lambda _: next(rows), delta=delta, num_samples=count, seed=0, simultaneous=True
@@ -201,8 +201,8 @@ def test_bias_is_below_kinks_and_drift(case):
         kinks += ((now["a"] * width / 2) * (after - before))[:, :, None] * now["W"]
         drift += (now["a"] * width / 2 * after)[:, :, None] * (W - now["W"])
         drift -= (now["a"] ** 2 * T * width / 2 * before)[:, :, None] * push
-    both = direction(X, y, negative_slope=slope)
-    moving = T * (both - direction(X, y, kind="paper", negative_slope=slope))
+    both = direction(X=X, y=y, negative_slope=slope)
+    moving = T * (both - direction(X=X, y=y, kind="paper", negative_slope=slope))
     bias = gradients(X, y, setting(X, width, T, slope)).bias
     for measured, expected, bound in (
         (kinks, moving, bias["kinks"] + bias["own kink"]),
@@ -231,7 +231,7 @@ def test_the_moving_kinks_belong_to_the_prediction():
     assert (reach < half).all()  # the strip holds all that can flip
     measured, noise = each.mean(), each.std() / math.sqrt(count)
     parts = gradients(X, y, setting(X, width, T, slope))
-    moving = (parts.predicted - T * direction(X, y, kind="paper"))[0, 0]
+    moving = (parts.predicted - T * direction(X=X, y=y, kind="paper"))[0, 0]
     bound = (parts.bias["kinks"] + parts.bias["own kink"])[0]
     assert abs(measured - moving) < bound + 5 * noise
     assert abs(measured) > bound + 5 * noise
@@ -385,23 +385,26 @@ def test_every_possible_set_stays_in_the_ranges(scenario, slope, epsilon, width)
     rng, delta = np.random.default_rng(7), 0.1
     X, y = data(rng, 12, 3, "clustered")
     Z = data(rng, 5, 3, "clustered")[0]
-    ahead = direction(X, y, negative_slope=slope).mean(axis=0)
+    ahead = direction(X=X, y=y, negative_slope=slope).mean(axis=0)
     Z[0] -= ahead * (Z[0] @ ahead) / (ahead @ ahead)  # there the error along z is all that counts
     Z[0] *= 2 / np.linalg.norm(Z[0])
     t = rng.choice([-1.0, 1.0], size=12)
     here = setting(X, width, 12.0, slope, scenario=scenario, epsilon=epsilon)
     proofs = {
-        dyn: certify_agreement_a_priori(Z, X, y, t, here, delta, dynamics=dyn) for dyn in ("descent", "flow")
+        dyn: certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=here, delta=delta, dynamics=dyn)
+        for dyn in ("descent", "flow")
     }
     assert (proofs["flow"].angles < 1.5).all()
     used = 0.0
     for q, X_adv in possible_sets(rng, Z, X, y, t, here, delta, 100):
         point = Z[q : q + 1]
-        value = g_predict(point, X_adv, t, negative_slope=slope)[0]
+        value = g_predict(point, X_adv=X_adv, y_adv=t, negative_slope=slope)[0]
         for dynamics, proof in proofs.items():
             half, middle = proof.g.bound.terms["perturbed set"][q], proof.g.predictor[q]
             used = max(used, abs(value - middle) / half)
-            given = certify(point, X_adv, t, here, delta / 3, network="g", dynamics=dynamics)
+            given = certify(
+                point, X=X_adv, y=t, setting=here, delta=delta / 3, network="g", dynamics=dynamics
+            )
             if value * middle > 0:  # the signed margin given the set is never smaller
                 assert proof.g.margin[q] <= given.margin[0] + 1e-9
             if proof.g.certified[q]:
@@ -420,17 +423,21 @@ def test_worst_speeds_bound_the_terms_of_every_set(scenario, slope, epsilon, wid
     t = rng.choice([-1.0, 1.0], size=12)
     here = setting(X, width, 12.0, slope, scenario=scenario, epsilon=epsilon)
     descent, flow = (
-        certify_agreement_a_priori(Z, X, y, t, here, delta, dynamics=dyn).g.bound.terms
+        certify_agreement_a_priori(
+            Z, X=X, y=y, y_adv=t, setting=here, delta=delta, dynamics=dyn
+        ).g.bound.terms
         for dyn in ("descent", "flow")
     )
     risk = delta / 3 * 0.2
     closest = 0.0
     for q, X_adv in possible_sets(rng, Z, X, y, t, here, delta, 60):
-        given = flip_bound(Z[q : q + 1], X_adv, t, here, risk, network="g").terms["flips"][0]
+        given = flip_bound(Z[q : q + 1], X=X_adv, y=t, setting=here, delta=risk, network="g").terms["flips"][
+            0
+        ]
         assert given <= descent["flips"][q]
         closest = max(closest, given / descent["flips"][q])
         if flow["flips"][q] == 0:  # M + F was the better one; `drift_bound` shares its risk between two sides
-            terms = drift_bound(Z[q : q + 1], X_adv, t, here, 2 * risk, network="g").terms
+            terms = drift_bound(Z[q : q + 1], X=X_adv, y=t, setting=here, delta=2 * risk, network="g").terms
             assert terms["drift"][0] <= flow["drift"][q]
             assert terms["flip fluctuation"][0] <= flow["flip fluctuation"][q]
     assert closest > 0.5
@@ -475,7 +482,7 @@ def test_rows_of_which_nothing_is_known_may_be_anywhere():
     Z = rng.normal(size=(4, 3))
     t = rng.choice([-1.0, 1.0], size=8)
     here = setting(X, 100, 0.5, 0.2, epsilon=epsilon)
-    proof = certify_agreement_a_priori(Z, X, y, t, here, 0.1)
+    proof = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=here, delta=0.1)
     assert (proof.angles == np.pi).all()
     parts = gradients(X, y, here)
     inputs, _ = apriori._inputs(X, t, parts, sum(parts.length(0.01).values()), here, 0.01)
@@ -486,7 +493,7 @@ def test_rows_of_which_nothing_is_known_may_be_anywhere():
         r *= epsilon * (i % 3 > 0) / np.linalg.norm(r, axis=1, keepdims=True)
         if i % 3 == 2:
             r = epsilon * t[:, None] * Z[i % 4] / np.linalg.norm(Z[i % 4]) + 0 * r
-        assert (np.abs(g_predict(Z, r, t, negative_slope=0.2) - proof.g.predictor) <= half).all()
+        assert (np.abs(g_predict(Z, X_adv=r, y_adv=t, negative_slope=0.2) - proof.g.predictor) <= half).all()
     assert not proof.g.certified.any()
 
 
@@ -533,7 +540,7 @@ def test_certified_agreement_is_right_on_pairs_of_networks(scenario, slope, dyna
     Z = data(rng, 10, 2, kind)[0]
     t = np.where(np.arange(N) < N // 2, 1.0, -1.0)
     here = setting(X, width, T, slope, scenario=scenario)
-    proof = certify_agreement_a_priori(Z, X, y, t, here, delta, dynamics=dynamics)
+    proof = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=here, delta=delta, dynamics=dynamics)
     claim = np.array([{"agree": 1, "disagree": -1, "unknown": 0}[verdict] for verdict in proof.verdicts])
     assert proof.share >= (0.5 if width > 1000 else 0)  # measured 1, 1, .8, .5; none at the last
     wrong, outside = np.zeros(len(Z), dtype=int), 0
@@ -547,7 +554,7 @@ def test_certified_agreement_is_right_on_pairs_of_networks(scenario, slope, dyna
             nets.append(np.where(u > 0, u, slope * u) @ neurons["a"])
             if inputs is X:
                 G = (neurons["a"] * slopes_at(X, W, b, slope)) @ W
-                error = np.linalg.norm(G - T * direction(X, y, negative_slope=slope), axis=1)
+                error = np.linalg.norm(G - T * direction(X=X, y=y, negative_slope=slope), axis=1)
                 outside += int((error > proof.perturbation.value).any())
                 r = here.epsilon * t[:, None] * G / np.linalg.norm(G, axis=1, keepdims=True)
                 inputs, labels = r + (X if scenario == "b" else 0), t
@@ -579,18 +586,26 @@ def test_width_that_certifies_half_of_the_reference_case(slope, dynamics, before
     X, y = data(rng, 200, 20)
     Z = data(rng, 300, 20)[0]
     t = np.where(rng.random(200) < 0.5, 1.0, -1.0)
-    U = direction(X, y, negative_slope=slope)
+    U = direction(X=X, y=y, negative_slope=slope)
     X_adv = math.sqrt(20) * t[:, None] * U / np.linalg.norm(U, axis=1, keepdims=True)
     here = setting(X, 1, 8.0, slope, epsilon=math.sqrt(20))
 
     def a_priori(width):
         return certify_agreement_a_priori(
-            Z, X, y, t, dataclasses.replace(here, width=width), 0.01, dynamics=dynamics
+            Z,
+            X=X,
+            y=y,
+            y_adv=t,
+            setting=dataclasses.replace(here, width=width),
+            delta=0.01,
+            dynamics=dynamics,
         ).share
 
     def with_set(width):
         wide = dataclasses.replace(here, width=width)
-        return certify_agreement(Z, X, y, X_adv, t, wide, 0.01, dynamics=dynamics).share
+        return certify_agreement(
+            Z, X=X, y=y, X_adv=X_adv, y_adv=t, setting=wide, delta=0.01, dynamics=dynamics
+        ).share
 
     assert width_for_half(a_priori) == pytest.approx(before, rel=0.03)
     assert width_for_half(with_set) == pytest.approx(given, rel=0.03)
@@ -607,7 +622,7 @@ def case():
 
 def test_the_case_that_the_others_change_is_certified():
     Z, X, y, t, here = case()
-    proof = certify_agreement_a_priori(Z, X, y, t, here, 0.01)
+    proof = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=here, delta=0.01)
     assert set(proof.verdicts) == {Agreement.AGREE}
     assert proof.f.bound.delta == proof.g.bound.delta == proof.perturbation.delta == 0.01 / 3
 
@@ -631,7 +646,7 @@ def test_unmet_hypotheses_and_hopeless_settings_are_unknown(changes):
         t = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
     for dynamics in ("descent", "flow"):
         proof = certify_agreement_a_priori(
-            Z, X, y, t, dataclasses.replace(here, **changes), 0.01, dynamics=dynamics
+            Z, X=X, y=y, y_adv=t, setting=dataclasses.replace(here, **changes), delta=0.01, dynamics=dynamics
         )
         assert set(proof.verdicts) == {Agreement.UNKNOWN}
 
@@ -642,7 +657,7 @@ def test_overflowing_data_are_unknown(factor, scenario):
     Z, X, y, t, here = case()
     wide = dataclasses.replace(here, scenario=scenario)
     for points, samples in ((factor * Z, factor * X), (factor * Z, X), (Z, factor * X)):
-        proof = certify_agreement_a_priori(points, samples, y, t, wide, 0.01)
+        proof = certify_agreement_a_priori(points, X=samples, y=y, y_adv=t, setting=wide, delta=0.01)
         assert set(proof.verdicts) == {Agreement.UNKNOWN}
 
 
@@ -650,17 +665,19 @@ def test_zero_gradients_zero_points_and_one_sample():
     """∇f_b = 0 for a sample at 0: its perturbation is anywhere, or 0; z = 0 sees the labels alone."""
     X, y, t = np.zeros((1, 3)), np.ones(1), np.ones(1)
     here = setting(X, 10**10, 40.0, 0.0, epsilon=0.5)
-    proof = certify_agreement_a_priori(np.zeros((2, 3)), X, y, t, here, 0.01)
+    proof = certify_agreement_a_priori(np.zeros((2, 3)), X=X, y=y, y_adv=t, setting=here, delta=0.01)
     assert proof.angles[0] == np.pi
-    assert proof.verdicts == (Agreement.AGREE, Agreement.AGREE)  # both are Φ(x, 0) > 0, whatever r is
-    (minus,) = certify_agreement_a_priori(np.zeros((1, 3)), X, y, -t, here, 0.01).verdicts
+    assert tuple(proof.verdicts) == (Agreement.AGREE, Agreement.AGREE)  # both are Φ(x, 0) > 0, whatever r is
+    (minus,) = certify_agreement_a_priori(
+        np.zeros((1, 3)), X=X, y=y, y_adv=-t, setting=here, delta=0.01
+    ).verdicts
     assert minus is Agreement.DISAGREE
 
 
 def test_certificate_is_the_one_of_f_and_shares_of_delta():
     Z, X, y, t, here = case()
-    proof = certify_agreement_a_priori(Z, X, y, t, here, 0.3, dynamics="flow")
-    alone = certify(Z, X, y, here, 0.3 / 3, dynamics="flow")
+    proof = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=here, delta=0.3, dynamics="flow")
+    alone = certify(Z, X=X, y=y, setting=here, delta=0.3 / 3, dynamics="flow")
     np.testing.assert_array_equal(proof.f.bound.value, alone.bound.value)
     each = sum(gradients(X, y, here).length(0.3 / 3 / 30).values())
     np.testing.assert_array_equal(proof.perturbation.value, each)
@@ -672,7 +689,7 @@ def test_other_losses_leave_each_part_unknown():
     Z, X, y, t, here = case()
     other = dataclasses.replace(here, loss="logistic")
     assert np.isinf(gradient_bound(X, y, other, 0.1).value).all()
-    proof = certify_agreement_a_priori(Z, X, y, t, other, 0.1)
+    proof = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=other, delta=0.1)
     assert np.isinf(proof.perturbation.value).all()
     assert not proof.g.certified.any()
 
@@ -687,13 +704,13 @@ def test_start_of_g_is_taken_at_the_worst_numbers(monkeypatch):
         return start_tail(**arguments)
 
     monkeypatch.setattr(apriori, "start_tail", spy)
-    g = certify_agreement_a_priori(Z, X, y, t, here, 0.1).g
+    g = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=here, delta=0.1).g
     lower = np.abs(g.predictor) - g.bound.terms["perturbed set"]
     assert (lower > 0).all()
     np.testing.assert_allclose(seen[0]["mean"], -lower, rtol=1e-6)
     for q, X_adv in possible_sets(np.random.default_rng(5), Z, X, y, t, here, 0.1, 30):
         # The same Bernstein bound from the variance and speed that were handed over.
-        given = kernel_bound(Z[q : q + 1], X_adv, t, here, 0.02, network="g").value[0]
+        given = kernel_bound(Z[q : q + 1], X=X_adv, y=t, setting=here, delta=0.02, network="g").value[0]
         handed = bernstein(3 * seen[0]["variance"], 2 * seen[0]["largest"], here.width, 0.01)[q]
         assert given <= handed < 4 * given
 

@@ -186,7 +186,7 @@ def test_parts_of_delta_add_up_and_are_named():
         *strong_sample(rng, 4000, points=points), envelope, delta=delta, simultaneous=True
     )
     assert result.certified.all()
-    assert result.verdicts == (Sign.POSITIVE,) * points
+    assert tuple(result.verdicts) == (Sign.POSITIVE,) * points
     terms = result.failure.terms
     assert set(terms) == {"neurons out of limits", "Chernoff", "simulation"}
     assert result.delta == pytest.approx(delta / points)
@@ -319,7 +319,7 @@ def test_limits_have_the_probability_that_is_paid():
     """m P(|α| > A) + m P(‖w‖ > ω) is the truncation, exactly."""
     X, y, Z = np.ones((3, 4)), np.array([1.0, -1, 1]), np.zeros((1, 4))
     for width, risk in ((1, 0.3), (1000, 1e-4), (10**6, 1e-12)):
-        envelope = neuron_envelope(Z, X, y, width=width, T=1.0, num_steps=1, truncation=risk)
+        envelope = neuron_envelope(Z, X=X, y=y, width=width, T=1.0, num_steps=1, truncation=risk)
         outside = 2 * stats.norm.sf(envelope.readout_limit) + stats.chi2.sf(4 * envelope.norm_limit**2, 4)
         assert width * outside == pytest.approx(risk, rel=1e-9)
         assert envelope.truncation == risk
@@ -333,8 +333,8 @@ def test_envelope_matches_its_statement():
     slope, T, width = 0.3, 2.0, 50
     envelope = neuron_envelope(
         Z,
-        X,
-        y,
+        X=X,
+        y=y,
         width=width,
         negative_slope=slope,
         T=T,
@@ -371,7 +371,7 @@ def test_what_is_not_finite_is_unknown(bad):
     X, u, alpha, norms = strong_sample(np.random.default_rng(8), 1000, points=2)
     X[3, 1] = bad
     result = certify_independent(X, u, alpha, norms, envelope_of(points=2), delta=0.1)
-    assert result.verdicts == (Sign.POSITIVE, Sign.UNKNOWN)
+    assert tuple(result.verdicts) == (Sign.POSITIVE, Sign.UNKNOWN)
     assert np.isnan(result.mean[1])
     alpha[0] = bad
     assert not certify_independent(X, u, alpha, norms, envelope_of(points=2), delta=0.1).certified.any()
@@ -407,4 +407,4 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="risk must lie in"):
         upper_mean(X, ceiling=np.ones(1), bet=np.ones(1), risk=0.0)
     with pytest.raises(ValueError, match="truncation must lie in"):
-        neuron_envelope(u[:1], u[:2], np.array([1.0, -1]), width=3, T=1.0, num_steps=1, truncation=2.0)
+        neuron_envelope(u[:1], X=u[:2], y=np.array([1.0, -1]), width=3, T=1.0, num_steps=1, truncation=2.0)

@@ -22,7 +22,7 @@ RNG = np.random.default_rng(1)
 X, Y = data(RNG, 30, 4)
 Z = data(RNG, 20, 4)[0]
 HERE = Setting(dim=4, N=30, width=10**5, negative_slope=0.3, epsilon=2.0, T_f=8.0, T_g=8.0)
-DIRECTIONS = perturbation_direction(X, Y, negative_slope=0.3)
+DIRECTIONS = perturbation_direction(X=X, y=Y, negative_slope=0.3)
 T_ADV = np.where(RNG.random(30) < 0.5, 1.0, -1.0)
 X_ADV = 2 * T_ADV[:, None] * DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
 
@@ -31,10 +31,10 @@ X_ADV = 2 * T_ADV[:, None] * DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, kee
 @pytest.mark.parametrize("adversarial", [False, True])
 def test_required_width_is_sound_and_nearly_least(dynamics, adversarial):
     more = {"X_adv": X_ADV, "y_adv": T_ADV} if adversarial else {}
-    width = required_width(Z, X, Y, HERE, 0.01, share=0.5, dynamics=dynamics, **more)
+    width = required_width(Z, X=X, y=Y, setting=HERE, delta=0.01, share=0.5, dynamics=dynamics, **more)
 
     def share(m):
-        (got,) = certified_share(Z, X, Y, HERE, 0.01, widths=[m], dynamics=dynamics, **more)
+        (got,) = certified_share(Z, X=X, y=Y, setting=HERE, delta=0.01, widths=[m], dynamics=dynamics, **more)
         return got
 
     assert share(width) >= 0.5 > share(int(width / 1.02))
@@ -42,34 +42,42 @@ def test_required_width_is_sound_and_nearly_least(dynamics, adversarial):
 
 def test_share_is_that_of_the_certificates():
     widths = [10**3, 10**5, 10**7]
-    alone = [certify(Z, X, Y, dataclasses.replace(HERE, width=m), 0.01).share for m in widths]
-    np.testing.assert_array_equal(certified_share(Z, X, Y, HERE, 0.01, widths=widths), alone)
-    both = certified_share(Z, X, Y, HERE, 0.01, widths=widths, X_adv=X_ADV, y_adv=T_ADV)
+    alone = [
+        certify(Z, X=X, y=Y, setting=dataclasses.replace(HERE, width=m), delta=0.01).share for m in widths
+    ]
+    np.testing.assert_array_equal(
+        certified_share(Z, X=X, y=Y, setting=HERE, delta=0.01, widths=widths), alone
+    )
+    both = certified_share(Z, X=X, y=Y, setting=HERE, delta=0.01, widths=widths, X_adv=X_ADV, y_adv=T_ADV)
     changed = dataclasses.replace(HERE, width=widths[2])
-    assert both[2] == certify_agreement(Z, X, Y, X_ADV, T_ADV, changed, 0.01).share
+    assert (
+        both[2] == certify_agreement(Z, X=X, y=Y, X_adv=X_ADV, y_adv=T_ADV, setting=changed, delta=0.01).share
+    )
     assert (both <= alone).all()
 
 
 def test_no_width_helps_where_the_initial_network_decides():
     short = dataclasses.replace(HERE, T_f=1e-3)
-    assert math.isinf(required_width(Z, X, Y, short, 0.01))
+    assert math.isinf(required_width(Z, X=X, y=Y, setting=short, delta=0.01))
 
 
 def test_times_that_certify_lie_between_start_and_flips():
-    low, high = required_time(Z, X, Y, HERE, 0.01, share=0.5)
+    low, high = required_time(Z, X=X, y=Y, setting=HERE, delta=0.01, share=0.5)
     assert 0.01 < low < high < 1e6
     for T in (low, high):
-        assert certify(Z, X, Y, dataclasses.replace(HERE, T_f=T), 0.01).share >= 0.5
+        assert certify(Z, X=X, y=Y, setting=dataclasses.replace(HERE, T_f=T), delta=0.01).share >= 0.5
     narrow = dataclasses.replace(HERE, width=2)
-    assert all(map(math.isnan, required_time(Z, X, Y, narrow, 0.01)))
+    assert all(map(math.isnan, required_time(Z, X=X, y=Y, setting=narrow, delta=0.01)))
 
 
 @pytest.mark.parametrize("scenario", ["a", "b"])
 def test_perturbation_sizes_that_certify(scenario):
     here = dataclasses.replace(HERE, scenario=scenario, width=10**8)
-    low, _ = required_epsilon(Z, X, Y, 7 * DIRECTIONS, T_ADV, here, 0.01, share=0.5)
+    low, _ = required_epsilon(
+        Z, X=X, y=Y, directions=7 * DIRECTIONS, y_adv=T_ADV, setting=here, delta=0.01, share=0.5
+    )
     perturbed = low / 2 * X_ADV + (X if scenario == "b" else 0)
-    assert certify_agreement(Z, X, Y, perturbed, T_ADV, here, 0.01).share >= 0.5
+    assert certify_agreement(Z, X=X, y=Y, X_adv=perturbed, y_adv=T_ADV, setting=here, delta=0.01).share >= 0.5
 
 
 @pytest.mark.parametrize(
@@ -86,13 +94,13 @@ def test_widths_of_the_reference_case(slope, dynamics, for_f, for_both):
     rng, d, N = np.random.default_rng(0), 20, 200
     X, y = data(rng, N, d)
     at = data(rng, 300, d)[0]
-    U = perturbation_direction(X, y, negative_slope=slope)
+    U = perturbation_direction(X=X, y=y, negative_slope=slope)
     t = np.random.default_rng(1).choice([-1.0, 1.0], N)
     X_adv = math.sqrt(d) * t[:, None] * U / np.linalg.norm(U, axis=1, keepdims=True)
     here = Setting(dim=d, N=N, width=1, negative_slope=slope, epsilon=math.sqrt(d), T_f=8.0, T_g=8.0)
     options = {"share": 0.9, "dynamics": dynamics}
-    alone = required_width(at, X, y, here, 0.01, **options)
-    both = required_width(at, X, y, here, 0.01, X_adv=X_adv, y_adv=t, **options)
+    alone = required_width(at, X=X, y=y, setting=here, delta=0.01, **options)
+    both = required_width(at, X=X, y=y, setting=here, delta=0.01, X_adv=X_adv, y_adv=t, **options)
     assert alone == pytest.approx(for_f, rel=0.05)
     assert both == pytest.approx(for_both, rel=0.05)
 
@@ -100,12 +108,23 @@ def test_widths_of_the_reference_case(slope, dynamics, for_f, for_both):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: required_width(Z, X, Y, HERE, 0.01, share=0.0), "share must be > 0"),
-        (lambda: required_width(Z, X, Y, HERE, 0.01, share=1.5), r"share must lie in \(0, 1\], got 1.5"),
-        (lambda: required_width(Z, X, Y, HERE, 0.01, X_adv=X_ADV), "X_adv and y_adv must be given together"),
-        (lambda: required_time(Z, X, Y, HERE, 0.01, between=(1.0, 0.5)), r"between\[1\] must be >= 1"),
+        (lambda: required_width(Z, X=X, y=Y, setting=HERE, delta=0.01, share=0.0), "share must be > 0"),
         (
-            lambda: required_epsilon(Z, X, Y, 0 * DIRECTIONS, T_ADV, HERE, 0.01),
+            lambda: required_width(Z, X=X, y=Y, setting=HERE, delta=0.01, share=1.5),
+            r"share must lie in \(0, 1\], got 1.5",
+        ),
+        (
+            lambda: required_width(Z, X=X, y=Y, setting=HERE, delta=0.01, X_adv=X_ADV),
+            "X_adv and y_adv must be given together",
+        ),
+        (
+            lambda: required_time(Z, X=X, y=Y, setting=HERE, delta=0.01, between=(1.0, 0.5)),
+            r"between\[1\] must be >= 1",
+        ),
+        (
+            lambda: required_epsilon(
+                Z, X=X, y=Y, directions=0 * DIRECTIONS, y_adv=T_ADV, setting=HERE, delta=0.01
+            ),
             "directions must be 30 rows of X's length, none zero",
         ),
     ],

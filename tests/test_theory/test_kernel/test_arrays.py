@@ -139,7 +139,7 @@ def test_phi_reads_every_layout(form, dtype):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "match"),
     [
-        (([1.0, 2.0],), {}, ValueError, r"X must have shape \(n, d\).*got \(2,\)"),
+        (([[[1.0, 2.0]]],), {}, ValueError, r"X must have shape \(n, d\).*got \(1, 1, 2\)"),
         (([[1.0]], [[1.0, 2.0]]), {}, ValueError, "Z must have 1 columns.*got 2"),
         (([[np.nan]],), {}, ValueError, "X must be finite, got nan"),
         (([[1.0]], [[np.inf]]), {}, ValueError, "Z must be finite, got inf"),

@@ -178,7 +178,7 @@ def test_torch_keeps_dtype_and_needs_no_graph(dtype):
         ((X > 0,), TypeError, "X must be float32, float64 or integers, got dtype torch.bool"),
         ((X, Z.to_sparse()), TypeError, "Z must be a dense tensor, got layout torch.sparse_coo"),
         ((X.to("meta"),), ValueError, "X must have values, got a tensor on the device meta"),
-        ((X[0],), ValueError, r"X must have shape \(n, d\)"),
+        ((X[None],), ValueError, r"X must have shape \(n, d\)"),
         ((X / 0,), ValueError, "X must be finite, got 12 entries that are not"),
         ((X, Z.to("meta")), ValueError, "Z must be on the device of X, cpu, got meta"),
     ],

@@ -1,5 +1,6 @@
 """Enclosures: they contain 200 digits, are narrow, agree with intervals, and prove signs or say unknown."""
 
+import inspect
 import math
 import threading
 from decimal import Decimal
@@ -244,16 +245,26 @@ def test_predictors_contain_their_expressions(data):
         }
         options = {"negative_slope": slope}
         cases = (
-            (ex.F_HAT, f_hat_enclosure(z, X, y, **options), theory.f_hat, (X, y)),
-            (ex.F_B, f_predict_enclosure(z, X, y, **options), theory.f_predict, (X, y)),
-            (ex.G_B, g_predict_enclosure(z, X_adv, y_adv, **options), theory.g_predict, (X_adv, y_adv)),
-            (ex.G_HAT, g_hat_enclosure(z, X, y, X_adv, **options), theory.g_hat, (X, y, X_adv)),
+            (ex.F_HAT, f_hat_enclosure(z, X=X, y=y, **options), theory.f_hat, {"X": X, "y": y}),
+            (ex.F_B, f_predict_enclosure(z, X=X, y=y, **options), theory.f_predict, {"X": X, "y": y}),
+            (
+                ex.G_B,
+                g_predict_enclosure(z, X_adv=X_adv, y_adv=y_adv, **options),
+                theory.g_predict,
+                {"X_adv": X_adv, "y_adv": y_adv},
+            ),
+            (
+                ex.G_HAT,
+                g_hat_enclosure(z, X=X, y=y, X_adv=X_adv, **options),
+                theory.g_hat,
+                {"X": X, "y": y, "X_adv": X_adv},
+            ),
         )
         for expression, ball, float_version, arguments in cases:
             assert ball.contains(evaluated(expression, tables))
             assert ball.radius < 2.0**-128  # promised: times a mean above 1
             assert ball.midpoint == pytest.approx(
-                float_version(z[None], *arguments, negative_slope=slope)[0], abs=1e-14
+                float_version(z, **arguments, negative_slope=slope), abs=1e-14
             )
             assert ball.sign is (Sign.POSITIVE if ball.midpoint > 0 else Sign.NEGATIVE)
 
@@ -265,8 +276,8 @@ def test_predictors_contain_their_expressions(data):
 )
 def test_proved_sign_is_the_float_sign_where_the_margin_is_clear(points, y, slope):
     z, X = points[0], points[1:]
-    value = theory.f_hat(z[None], X, y, negative_slope=slope)[0]
-    sign = proved_sign(f_hat_enclosure, z, X, y, negative_slope=slope, max_precision=128)
+    value = theory.f_hat(z[None], X=X, y=y, negative_slope=slope)[0]
+    sign = proved_sign(f_hat_enclosure, z, X=X, y=y, negative_slope=slope, max_precision=128)
     if abs(value) > 1e-12:  # terms are below 50 and have relative errors of a few ε
         assert sign is (Sign.POSITIVE if value > 0 else Sign.NEGATIVE)
 
@@ -281,19 +292,19 @@ def test_proved_sign_is_the_float_sign_where_the_margin_is_clear(points, y, slop
     ],
 )
 def test_exact_cancellation_is_unknown_at_every_precision(z, X, y):
-    assert f_hat_enclosure(z, X, y, precision=500).contains(0)
-    assert proved_sign(f_hat_enclosure, z, X, y, max_precision=1000) is Sign.UNKNOWN
-    assert proved_sign(g_hat_enclosure, z, X, y, X, max_precision=1000) is Sign.UNKNOWN
+    assert f_hat_enclosure(z, X=X, y=y, precision=500).contains(0)
+    assert proved_sign(f_hat_enclosure, z, X=X, y=y, max_precision=1000) is Sign.UNKNOWN
+    assert proved_sign(g_hat_enclosure, z, X=X, y=y, X_adv=X, max_precision=1000) is Sign.UNKNOWN
 
 
 def test_precision_is_raised_until_a_tiny_margin_is_decided():
     """x = 1 and x = 1 + 1e-60 with opposite labels, seen from z = 1: xΦ(x, 1) grows, so f̂ < 0."""
     near = [[1], [1 + Fraction(1, 10**60)]]
-    assert theory.f_hat([[1.0]], [[1.0], [1.0 + 1e-60]], [1, -1])[0] == 0
-    assert f_hat_enclosure([1], near, [1, -1], precision=64).sign is Sign.UNKNOWN
-    assert proved_sign(f_hat_enclosure, [1], near, [1, -1], max_precision=64) is Sign.UNKNOWN
-    assert proved_sign(f_hat_enclosure, [1], near, [1, -1]) is Sign.NEGATIVE
-    assert proved_sign(f_hat_enclosure, [1], near, [-1, 1]) is Sign.POSITIVE
+    assert theory.f_hat([[1.0]], X=[[1.0], [1.0 + 1e-60]], y=[1, -1])[0] == 0
+    assert f_hat_enclosure([1], X=near, y=[1, -1], precision=64).sign is Sign.UNKNOWN
+    assert proved_sign(f_hat_enclosure, [1], X=near, y=[1, -1], max_precision=64) is Sign.UNKNOWN
+    assert proved_sign(f_hat_enclosure, [1], X=near, y=[1, -1]) is Sign.NEGATIVE
+    assert proved_sign(f_hat_enclosure, [1], X=near, y=[-1, 1]) is Sign.POSITIVE
 
 
 def test_proved_sign_ends_at_max_precision_exactly():
@@ -312,13 +323,13 @@ def test_predictor_of_balls_contains_the_predictor_of_points(data):
     z, radius = Z[0], 2.0**-12
     rng = np.random.default_rng(1)
     balls = [[[arb(v, radius) for v in row] for row in rows] for rows in (X, X_adv, z[None])]
-    f_ball = f_hat_enclosure(balls[2][0], balls[0], y)
-    g_ball = g_hat_enclosure(balls[2][0], balls[0], y, balls[1])
+    f_ball = f_hat_enclosure(balls[2][0], X=balls[0], y=y)
+    g_ball = g_hat_enclosure(balls[2][0], X=balls[0], y=y, X_adv=balls[1])
     assert f_ball.radius < 0.01
     for _ in range(20):
         moved = [rows + radius * rng.choice([-1.0, 0.5, 1.0], rows.shape) for rows in (X, X_adv, z[None])]
-        assert f_ball.overlaps(f_hat_enclosure(moved[2][0], moved[0], y))
-        assert g_ball.overlaps(g_hat_enclosure(moved[2][0], moved[0], y, moved[1]))
+        assert f_ball.overlaps(f_hat_enclosure(moved[2][0], X=moved[0], y=y))
+        assert g_ball.overlaps(g_hat_enclosure(moved[2][0], X=moved[0], y=y, X_adv=moved[1]))
 
 
 @pytest.mark.parametrize(
@@ -582,12 +593,13 @@ def test_only_balls_know_balls():
     ],
 )
 def test_predictors_reject_bad_input(function, arguments, options, error, match):
+    named = dict(zip(inspect.signature(function).parameters, arguments, strict=False))
     with pytest.raises(error, match=match):
-        function(*arguments, **options)
+        function(**named, **options)
 
 
 def test_proved_sign_rejects_bad_precisions():
     with pytest.raises(ValueError, match="start_precision must be >= 2, got 1"):
-        proved_sign(f_hat_enclosure, [1], [[1]], [1], start_precision=1)
+        proved_sign(f_hat_enclosure, [1], X=[[1]], y=[1], start_precision=1)
     with pytest.raises(ValueError, match="max_precision must be >= start_precision = 64, got 32"):
-        proved_sign(f_hat_enclosure, [1], [[1]], [1], max_precision=32)
+        proved_sign(f_hat_enclosure, [1], X=[[1]], y=[1], max_precision=32)

@@ -37,7 +37,7 @@ def test_variances_are_passed_on():
 def test_tangent_kernel_is_phi_times_the_augmented_inner_product():
     np.testing.assert_allclose(ntk(X), phi(X) * (X @ X.T + 1), rtol=1e-15)
     y = np.sign(X[:, 0])
-    np.testing.assert_allclose(f_predict(Z, X, y), ntk(Z, X) @ y / 23, rtol=1e-13)
+    np.testing.assert_allclose(f_predict(Z, X=X, y=y), ntk(Z, X) @ y / 23, rtol=1e-13)
 
 
 @pytest.mark.parametrize("budget", [1 << 20, 1 << 24])
@@ -73,7 +73,7 @@ def test_many_threads_and_long_rows_share_the_budget(limit):
     [
         (lambda: phi_product(Z, X, np.ones(22)), r"v must have shape \(23,\) or \(23, K\), got \(22,\)"),
         (lambda: phi_product(Z, X, np.full(23, np.nan)), "v must be finite"),
-        (lambda: f_predict(Z, X, np.sign(X[:, 0]), memory_budget=10), "memory_budget must be >= 1048576"),
+        (lambda: f_predict(Z, X=X, y=np.sign(X[:, 0]), memory_budget=10), "memory_budget must be >= 1048576"),
         (
             lambda: phi_product(Z, X, np.ones(23), memory_budget=10),
             "memory_budget must be >= 1048576, got 10",

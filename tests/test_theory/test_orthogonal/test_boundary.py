@@ -30,7 +30,7 @@ def test_network_has_unit_margins_and_the_sign_of_the_boundary(case, half, seed)
     v, u = limit_network(X, y, negative_slope=slope, width=2 * half)
     options = {"width": 2 * half, "negative_slope": slope}
     assert y * network_output(X, v, u, **options) == pytest.approx(np.ones(len(X)), rel=1e-9)
-    boundary = limit_output(Z, X, y, negative_slope=slope)
+    boundary = limit_output(Z, X=X, y=y, negative_slope=slope)
     output = network_output(Z, v, u, **options)
     clear = np.abs(boundary) > 1e-12 * np.abs(boundary).max()
     assert (np.sign(boundary) == np.sign(output))[clear].all()
@@ -49,18 +49,18 @@ def test_network_matches_exact_arithmetic():
         value * int(label) * exact_inner([Fraction(float(entry)) for entry in row], z)
         for value, label, row in zip(exact_multipliers(X, y, 0.25), y, X, strict=True)
     )
-    assert limit_output([z], X, y, negative_slope=0.25) == pytest.approx([float(expected)], rel=1e-12)
+    assert limit_output([z], X=X, y=y, negative_slope=0.25) == pytest.approx([float(expected)], rel=1e-12)
 
 
 def test_known_multipliers_are_used_and_checked():
     X, y = near_orthogonal(np.random.default_rng(1), 4, 30)
     known = multipliers(X, y, negative_slope=0.5)
     Z = np.eye(30)
-    again = limit_output(Z, X, y, negative_slope=0.5, multipliers=known)
-    assert (again == limit_output(Z, X, y, negative_slope=0.5)).all()
+    again = limit_output(Z, X=X, y=y, negative_slope=0.5, multipliers=known)
+    assert (again == limit_output(Z, X=X, y=y, negative_slope=0.5)).all()
     for X_other, y_other, slope in ((X[:3], y[:3], 0.5), (X, y, 0.25)):
         with pytest.raises(ValueError, match="multipliers must be of this data and slope"):
-            limit_output(Z, X_other, y_other, negative_slope=slope, multipliers=known)
+            limit_output(Z, X=X_other, y=y_other, negative_slope=slope, multipliers=known)
 
 
 @pytest.mark.parametrize("width", [0, 3])

@@ -27,7 +27,7 @@ def test_code_has_the_expressions(slope):
     entries = {ex.lam_n[n + 1]: known.values[n] for n in range(2)}
     entries |= {ex.y[n + 1]: y[n] for n in range(2)} | {ex.G[n + 1]: X[n] @ z for n in range(2)}
     expected = float(boundary.subs(entries))
-    assert limit_output([z], X, y, negative_slope=slope) == pytest.approx([expected], rel=1e-12)
+    assert limit_output([z], X=X, y=y, negative_slope=slope) == pytest.approx([expected], rel=1e-12)
 
 
 def test_alignment_is_the_row_condition():

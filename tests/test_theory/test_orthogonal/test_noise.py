@@ -77,7 +77,7 @@ def all_targets(Z, base, s, **options):
         X_adv = limit_perturbations(base, s, targets, **options)
         known = multipliers(X_adv, targets, negative_slope=SLOPE)
         noise.append(Z @ (base.T @ (known.values * targets)))
-        whole.append(limit_output(Z, X_adv, targets, negative_slope=SLOPE, multipliers=known))
+        whole.append(limit_output(Z, X=X_adv, y=targets, negative_slope=SLOPE, multipliers=known))
     return np.array(noise), np.array(whole)
 
 

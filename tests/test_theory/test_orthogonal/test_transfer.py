@@ -30,7 +30,7 @@ def test_sign_condition_is_never_violated_by_the_limit_boundary():
     met, met_not, unknown = 0, 0, 0
     for trial in range(2500):
         Z, X, y, base, X_adv, t, slope = perturbed_case(rng, noise=trial % 2 == 1)
-        found = transfer(Z, X, y, X_adv, t, negative_slope=slope, base=base)
+        found = transfer(Z, X=X, y=y, X_adv=X_adv, y_adv=t, negative_slope=slope, base=base)
         for verdict, kept, old, new in zip(found.condition, found.kept, found.old, found.new, strict=True):
             if verdict is Verdict.HOLDS:
                 assert kept is Verdict.HOLDS
@@ -47,7 +47,7 @@ def test_verdicts_against_exact_arithmetic():
     seen = set()
     for trial in range(150):
         Z, X, y, base, X_adv, t, slope = perturbed_case(rng, noise=trial % 2 == 1)
-        found = transfer(Z[:2], X, y, X_adv, t, negative_slope=slope, base=base)
+        found = transfer(Z[:2], X=X, y=y, X_adv=X_adv, y_adv=t, negative_slope=slope, base=base)
         if Verdict.UNKNOWN in (found.clean.verdict, found.perturbed.verdict):
             continue
         clean, new = exact_multipliers(X, y, slope), exact_multipliers(X_adv, t, slope)
@@ -83,12 +83,12 @@ def test_l2_carries_a_positive_multiple_of_the_old_boundary():
     t, Z = rng.choice([-1.0, 1.0], 5), rng.standard_normal((20, 200))
     s = limit_direction(X, y, negative_slope=0.5)
     X_adv = limit_perturbations(X, s, t, epsilon=0.2)
-    found = transfer(Z, X, y, X_adv, t, negative_slope=0.5)
+    found = transfer(Z, X=X, y=y, X_adv=X_adv, y_adv=t, negative_slope=0.5)
     factor = 0.2 * found.perturbed.values.sum() / np.linalg.norm(s)
     assert found.multiple == pytest.approx(np.full(20, factor), rel=1e-10)
     assert factor > 0
-    assert found.old == pytest.approx(limit_output(Z, X, y, negative_slope=0.5), rel=1e-12)
-    assert found.new == pytest.approx(limit_output(Z, X_adv, t, negative_slope=0.5), rel=1e-9)
+    assert found.old == pytest.approx(limit_output(Z, X=X, y=y, negative_slope=0.5), rel=1e-12)
+    assert found.new == pytest.approx(limit_output(Z, X=X_adv, y=t, negative_slope=0.5), rel=1e-9)
 
 
 @pytest.mark.parametrize(("norm", "epsilon"), [("Linf", 0.02), ("L0", 0.1)])
@@ -99,7 +99,7 @@ def test_linf_and_l0_carry_signs_which_may_differ_from_the_boundary(norm, epsilo
     s = limit_direction(X, y, negative_slope=0.5)
     t, Z = rng.choice([-1.0, 1.0], 5), np.vstack([s, rng.standard_normal((60, 200))])
     X_adv = limit_perturbations(X, s, t, norm=norm, epsilon=epsilon, amplitude=0.1)
-    found = transfer(Z, X, y, X_adv, t, negative_slope=0.5)
+    found = transfer(Z, X=X, y=y, X_adv=X_adv, y_adv=t, negative_slope=0.5)
     step = limit_perturbations(np.zeros((1, 200)), s, [1], norm=norm, epsilon=epsilon, amplitude=0.1)[0]
     expected = found.perturbed.values.sum() * (Z @ step)
     assert found.perturbation == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -112,7 +112,7 @@ def test_without_limit_networks_everything_is_unknown():
     X, y = near_orthogonal(np.random.default_rng(0), 3, 50)
     broken = np.vstack([X[:2], np.zeros(50)])
     for clean, perturbed in ((broken, X), (X, broken)):
-        found = transfer(X, clean, y, perturbed, y, negative_slope=0.5)
+        found = transfer(X, X=clean, y=y, X_adv=perturbed, y_adv=y, negative_slope=0.5)
         assert set(found.condition) == set(found.kept) == {Verdict.UNKNOWN}
         assert len(found.new) == 3
 
@@ -120,7 +120,7 @@ def test_without_limit_networks_everything_is_unknown():
 def test_a_violated_pattern_in_the_perturbed_set_leaves_everything_unknown():
     X, y = np.eye(2, 50), [1, 1]
     close = np.vstack([X[0], np.cos(0.5) * X[0] + np.sin(0.5) * X[1]])
-    found = transfer(X, X, y, close, [1, -1], negative_slope=0.05, base=X)
+    found = transfer(X, X=X, y=y, X_adv=close, y_adv=[1, -1], negative_slope=0.05, base=X)
     assert found.perturbed.verdict is Verdict.FAILS
     assert np.isfinite(found.error).all()
     assert set(found.condition) == set(found.kept) == {Verdict.UNKNOWN}
@@ -128,18 +128,20 @@ def test_a_violated_pattern_in_the_perturbed_set_leaves_everything_unknown():
 
 def test_no_perturbation_carries_nothing():
     X, y = near_orthogonal(np.random.default_rng(0), 3, 50)
-    found = transfer(X, X, y, X, -y, negative_slope=0.5)
+    found = transfer(X, X=X, y=y, X_adv=X, y_adv=-y, negative_slope=0.5)
     assert (found.perturbation == 0).all()
     assert set(found.condition) == {Verdict.FAILS}
     assert set(found.kept) == {Verdict.FAILS}  # the labels are those of the other class
     assert (found.multiple == 0).all()
-    assert np.isnan(transfer(np.zeros((1, 50)), X, y, X, y, negative_slope=0.5).multiple).all()
+    assert np.isnan(
+        transfer(np.zeros((1, 50)), X=X, y=y, X_adv=X, y_adv=y, negative_slope=0.5).multiple
+    ).all()
 
 
 def test_slack_is_passed_on():
     X = np.array([[1.0, 0], [2.0, 0.5]])
-    strict = transfer(X, X, [1, 1], X, [1, 1], negative_slope=0.9)
-    loose = transfer(X, X, [1, 1], X, [1, 1], negative_slope=0.9, slack=True)
+    strict = transfer(X, X=X, y=[1, 1], X_adv=X, y_adv=[1, 1], negative_slope=0.9)
+    loose = transfer(X, X=X, y=[1, 1], X_adv=X, y_adv=[1, 1], negative_slope=0.9, slack=True)
     assert set(strict.kept) == {Verdict.UNKNOWN}
     assert set(loose.kept) == {Verdict.HOLDS}
     assert loose.clean.values == pytest.approx(multipliers(X, [1, 1], negative_slope=0.9, slack=True).values)
@@ -148,14 +150,14 @@ def test_slack_is_passed_on():
 def test_base_must_match():
     X, y = near_orthogonal(np.random.default_rng(0), 3, 50)
     with pytest.raises(ValueError, match="base must have the shape of X_adv"):
-        transfer(X, X, y, X[:2], y[:2], negative_slope=0.5)
+        transfer(X, X=X, y=y, X_adv=X[:2], y_adv=y[:2], negative_slope=0.5)
 
 
 def test_a_known_clean_system_is_not_solved_again():
     X, y = near_orthogonal(np.random.default_rng(0), 3, 50)
     known = multipliers(X, y, negative_slope=0.5)
-    found = transfer(X, X, y, X, -y, negative_slope=0.5, multipliers=known)
+    found = transfer(X, X=X, y=y, X_adv=X, y_adv=-y, negative_slope=0.5, multipliers=known)
     assert found.clean is known
-    assert (found.old == transfer(X, X, y, X, -y, negative_slope=0.5).old).all()
+    assert (found.old == transfer(X, X=X, y=y, X_adv=X, y_adv=-y, negative_slope=0.5).old).all()
     with pytest.raises(ValueError, match="multipliers must be of this data and slope"):
-        transfer(X, X, y, X, y, negative_slope=0.4, multipliers=known)
+        transfer(X, X=X, y=y, X_adv=X, y_adv=y, negative_slope=0.4, multipliers=known)

@@ -1,5 +1,7 @@
 """What all routes to Φ share: the correlation of the pair, the sign pairs, and the special cases."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 

@@ -5,6 +5,8 @@ expectation is a quadrature: the double-exponential rule on half-lines where the
 there is none the trapezoidal rule, whose error for an entire function under a normal density is exp(−2π²/h²).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """Route to Φ by the derivative of P(A > 0, B > 0) in ρ (R. L. Plackett, Biometrika 41, 1954)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import sympy as sp

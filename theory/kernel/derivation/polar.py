@@ -1,5 +1,7 @@
 """Route to Φ by polar coordinates: for the whitened pair the quadrant is a sector of angle π − θ."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 import sympy as sp

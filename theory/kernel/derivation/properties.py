@@ -1,5 +1,7 @@
 """What follows from the closed form of Φ: derivatives, range, monotonicity, gradient, positivity."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 
 import sympy as sp

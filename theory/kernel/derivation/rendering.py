@@ -1,5 +1,7 @@
 """Steps of a derivation as text, LaTeX and MathML."""
 
+from __future__ import annotations
+
 import re
 import textwrap
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """The derivations that exist, by name."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 from typing import Literal
 
@@ -36,6 +38,13 @@ def derive_phi(route: Route = "plackett") -> Derivation:
     Notes
     -----
     Source: Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import derive_phi
+    >>> derivation = derive_phi("polar")
+    >>> len(derivation.steps), all(step.holds() for step in derivation.steps)
+    (10, True)
     """
     check_choice("route", route, ("plackett", "polar", "series"))
     return _derive(route)
@@ -53,6 +62,12 @@ def derive_phi_properties() -> Derivation:
     Notes
     -----
     Source: `expressions.PHI_GENERAL`, `expressions.RHO_GENERAL`; Derivations 1 and 2.
+
+    Examples
+    --------
+    >>> from theory import derive_phi_properties
+    >>> derive_phi_properties().steps[0].statement[:40]
+    'The derivative in the correlation, posit'
     """
     return _derive("properties")
 
@@ -79,5 +94,11 @@ def phi_expr() -> sp.Expr:
     Notes
     -----
     Source: `expressions.PHI`; Derivation 1.
+
+    Examples
+    --------
+    >>> from theory import phi_expr
+    >>> phi_expr()
+    (1 - gamma)**2*asin(rho)/(2*pi) + (gamma + 1)**2/4
     """
     return ex.PHI

@@ -3,6 +3,8 @@
 Generating functions carry the statements about every order k at once, so that no series is cut off.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import sympy as sp

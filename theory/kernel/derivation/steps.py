@@ -58,7 +58,7 @@ class Step:
         return bool(self.discrepancy() < mp.mpf(10) ** -DIGITS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """The steps of one route and the closed form that the last one reaches."""
 
@@ -110,6 +110,16 @@ class Derivation:
         """Return the numbered steps as an HTML list with presentation MathML, also well-formed XML."""
         return rendering.mathml((step.statement, step.expression) for step in self.steps)
 
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.route!r}, {len(self.steps)} steps, result {self.result})"
+
     def _repr_html_(self) -> str:
         """Show the derivation in a notebook."""
         return self.to_mathml()
+
+    def _repr_latex_(self) -> str:
+        """Show the derivation where LaTeX is shown."""
+        return self.to_latex()

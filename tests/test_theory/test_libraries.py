@@ -1,0 +1,230 @@
+"""Predictors on arrays of every library: the kind that comes in goes out, with its derivatives."""
+
+import importlib.metadata
+
+import array_api_strict
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import theory
+
+RNG = np.random.default_rng(3)
+N, DIM, SLOPE = 7, 4, 0.3
+X, Z = RNG.normal(size=(N, DIM)), RNG.normal(size=(5, DIM))
+Y, Y_ADV = np.resize([1.0, -1.0], N), np.resize([-1.0, -1.0, 1.0], N)
+X_ADV = 0.5 * X + 0.1
+LIBRARIES = {
+    "numpy": np.asarray,
+    "torch": torch.as_tensor,
+    "jax": jnp.asarray,
+    "strict": array_api_strict.asarray,
+}
+PREDICTORS = {
+    "f_hat": lambda a, z=Z: theory.f_hat(a(z), X=a(X), y=a(Y), negative_slope=SLOPE),
+    "f_predict": lambda a, z=Z: theory.f_predict(a(z), X=a(X), y=a(Y), negative_slope=SLOPE),
+    "g_predict": lambda a, z=Z: theory.g_predict(a(z), X_adv=a(X_ADV), y_adv=a(Y_ADV), negative_slope=SLOPE),
+    "g_hat": lambda a, z=Z: theory.g_hat(a(z), X=a(X), y=a(Y), X_adv=a(X_ADV), negative_slope=SLOPE),
+    "ntk": lambda a, z=Z: theory.ntk(a(z), a(X), negative_slope=SLOPE),
+    "phi": lambda a, z=Z: theory.phi(a(z), a(X), negative_slope=SLOPE),
+    "scale": lambda a, z=Z: theory.preactivation_scale(a(z)),
+    "deviation": lambda a, z=Z: theory.initial_deviation(a(z), negative_slope=SLOPE),
+    **{
+        kind: lambda a, z=Z, kind=kind: theory.perturbation_direction(
+            a(z), X=a(X), y=a(Y), kind=kind, negative_slope=SLOPE
+        )
+        for kind in ("paper", "gradient", "kink")
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _wide():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_what_comes_in_goes_out(name, dtype, library):
+
+    def given(values):
+        return LIBRARIES[library](values.astype(dtype))
+
+    found, expected = PREDICTORS[name](given), PREDICTORS[name](np.asarray)
+    assert isinstance(found, type(given(Z)))
+    assert found.dtype == given(Z).dtype
+    # Sums of 35 products of numbers below 4, each with a few roundings of a few numbers of that size.
+    allowed = 500 * np.finfo(dtype).eps
+    np.testing.assert_allclose(np.asarray(found, dtype=np.float64), expected, rtol=0, atol=allowed)
+    one = PREDICTORS[name](given, z=Z[2])
+    assert tuple(one.shape) == expected.shape[1:]
+    np.testing.assert_allclose(np.asarray(one, dtype=np.float64), expected[2], rtol=0, atol=allowed)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_chance_of_agreement_in_every_library(library):
+    f, g_b, deviation = np.array([1.0, -2.0, 0.0]), np.array([0.3, 0.2, 5.0]), np.array([1.0, 2.0, 0.1])
+    made = LIBRARIES[library]
+    found = theory.agreement_probability(made(f), made(g_b), made(deviation), T_g=2.0)
+    assert isinstance(found, type(made(f)))
+    expected = theory.agreement_probability(f, g_b, deviation, T_g=2.0)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-15)
+
+
+def _of_torch(function, at):
+    point = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    function(point).backward()
+    return point.grad.numpy()
+
+
+def _of_jax(function, at):
+    return np.asarray(jax.jit(jax.grad(function))(jnp.asarray(at)))
+
+
+GRADIENTS = [(torch.as_tensor, _of_torch), (jnp.asarray, _of_jax)]
+
+
+@pytest.mark.parametrize(("made", "gradient"), GRADIENTS, ids=["torch", "jax"])
+def test_derivative_in_the_query_point_is_the_direction_of_the_perturbation(made, gradient):
+    """∇f_b, and ∇f_b at a training point, where its own kernel has a cone point."""
+    for point in (Z[0], X[1]):
+        found = gradient(lambda z: theory.f_predict(z, X=made(X), y=made(Y), negative_slope=SLOPE), point)
+        expected = theory.perturbation_direction(point, X=X, y=Y, negative_slope=SLOPE)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(("made", "gradient"), GRADIENTS, ids=["torch", "jax"])
+def test_derivative_in_a_sample_is_that_in_the_point_as_the_kernel_is_symmetric(made, gradient):
+    one = made(np.ones(1))
+    for function in (theory.f_hat, theory.f_predict):
+        in_sample = gradient(
+            lambda x, f=function: f(made(Z[0]), X=x[None], y=one, negative_slope=SLOPE), X[0]
+        )
+        in_point = gradient(lambda z, f=function: f(z, X=made(X[:1]), y=one, negative_slope=SLOPE), Z[0])
+        swapped = gradient(lambda z, f=function: f(z, X=made(Z[:1]), y=one, negative_slope=SLOPE), X[0])
+        np.testing.assert_allclose(in_sample, swapped, rtol=0, atol=1e-14)
+        assert np.abs(in_sample - in_point).max() > 0.01
+
+
+@pytest.mark.parametrize(("made", "gradient"), GRADIENTS, ids=["torch", "jax"])
+@pytest.mark.parametrize("name", ["f_hat", "g_hat", "direction"])
+def test_derivative_in_the_slope_is_the_difference_quotient(made, gradient, name):
+    """Φ is of second degree in γ, and so is f̂, whose central differences are exact; ĝ is of fourth."""
+
+    def value(slope, a=made):
+        if name == "direction":
+            return theory.perturbation_direction(a(Z), X=a(X), y=a(Y), negative_slope=slope).sum()
+        more = {"X_adv": a(X_ADV)} if name == "g_hat" else {}
+        return getattr(theory, name)(a(Z), X=a(X), y=a(Y), negative_slope=slope, **more).sum()
+
+    def difference(h):
+        return (value(SLOPE + h, np.asarray) - value(SLOPE - h, np.asarray)) / (2 * h)
+
+    # Richardson's extrapolation is exact up to the fourth degree.
+    expected = (4 * difference(0.05) - difference(0.1)) / 3
+    assert gradient(value, SLOPE) == pytest.approx(expected, rel=1e-12)
+
+
+def test_jax_maps_over_points_and_torch_over_samples():
+    expected = theory.f_hat(Z, X=X, y=Y)
+    mapped = jax.vmap(lambda z: theory.f_hat(z, X=jnp.asarray(X), y=jnp.asarray(Y)))(jnp.asarray(Z))
+    np.testing.assert_allclose(np.asarray(mapped), expected, rtol=0, atol=1e-14)
+    jacobian = torch.func.jacrev(lambda z: theory.f_hat(z, X=torch.as_tensor(X), y=torch.as_tensor(Y)))(
+        torch.as_tensor(Z)
+    )
+    assert jacobian.shape == (5, 5, DIM)
+    assert not jacobian[0, 1].any()
+
+
+# Bad input ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: theory.f_hat(*(X, Z, Y)),
+            TypeError,
+            r"all but the query points must be given by keyword, f_hat\(Z, X=X, y=y\), got 3 by position",
+        ),
+        (
+            lambda: theory.certify(*(Z, X, Y)),
+            TypeError,
+            r"certify\(Z, X=X, y=y, setting=setting, delta=delta\), got 3 by position",
+        ),
+        (
+            lambda: theory.f_hat(Z, X=X, y=Y, gamma=0.1),
+            TypeError,
+            "f_hat must be given negative_slope, the paper's γ, got gamma",
+        ),
+        (
+            lambda: theory.f_hat(torch.as_tensor(Z), X=X, y=Y),
+            TypeError,
+            "X must be an array of the library of Z, torch, got numpy",
+        ),
+        (
+            lambda: theory.f_hat(torch.as_tensor(Z), X=torch.as_tensor(X), y=torch.zeros(N)),
+            ValueError,
+            "y must be -1 or \\+1, got 0",
+        ),
+        (
+            lambda: theory.f_hat(torch.as_tensor(Z).half(), X=torch.as_tensor(X).half(), y=torch.ones(N)),
+            TypeError,
+            "X must be float32, float64 or integers, got dtype torch.float16",
+        ),
+        (
+            lambda: theory.f_hat(Z.astype(np.float16), X=X, y=Y),
+            TypeError,
+            "Z must be of float32, float64 or integers, got float16",
+        ),
+        (
+            lambda: theory.phi(torch.as_tensor(X), negative_slope=torch.tensor(1.0)),
+            ValueError,
+            r"negative_slope must lie in \[0, 1\), got 1.0",
+        ),
+        (
+            lambda: theory.phi(torch.as_tensor(X), negative_slope=torch.zeros(2)),
+            ValueError,
+            r"negative_slope must be a number, got shape \(2,\)",
+        ),
+    ],
+)
+def test_bad_input_is_one_error(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# Answers ------------------------------------------------------------------------------------------------
+
+
+def test_verdicts_are_an_array_that_counts():
+    proof = theory.certify(
+        [[2.0, 1.0], [0.1, 5.0], [-2.0, 0.0]],
+        X=[[3.0, 0.0], [-3.0, 0.0]],
+        y=[1, -1],
+        setting=theory.Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3),
+        delta=0.01,
+    )
+    verdicts = proof.verdicts
+    assert repr(verdicts) == "<3 verdicts: 1 positive, 1 unknown, 1 negative>"
+    assert repr(proof) == f"Certificate({verdicts!r})"
+    assert (verdicts == "unknown").tolist() == [False, True, False]
+    assert type(verdicts == "unknown") is np.ndarray
+    assert verdicts[proof.certified].tolist() == ["positive", "negative"]
+
+
+def test_printed_derivation_is_the_derivation():
+    derivation = theory.derive_phi("polar")
+    assert str(derivation) == derivation.to_text()
+    assert repr(derivation) == f"Derivation('polar', 10 steps, result {derivation.result})"
+    assert derivation._repr_latex_().startswith("\\begin{enumerate}")
+
+
+def test_version_is_that_of_the_distribution():
+    assert theory.__version__ == importlib.metadata.version("perturblearn")
+    with pytest.raises(AttributeError, match="phy"):
+        theory.phy  # noqa: B018
