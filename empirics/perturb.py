@@ -114,7 +114,20 @@ def normalised(directions: Array, targets: Array, *, epsilon: float) -> Array:
 
 
 def adversarial_inputs(X: Array, R: Array, *, scenario: Scenario) -> Array:
-    """Return the inputs of g: r_n in scenario "a", x_n + r_n in scenario "b"."""
+    """Return the inputs of g: r_n in scenario "a", x_n + r_n in scenario "b".
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+        Clean samples x_n.
+    R : array, shape (N, d)
+        Perturbations r_n.
+    scenario : {"a", "b"}
+
+    Returns
+    -------
+    array, shape (N, d)
+    """
     check_choice("scenario", scenario, SCENARIOS)
     X, R = as_points("X", X, keep_float32=True), as_points("R", R, keep_float32=True)
     if X.shape != R.shape:

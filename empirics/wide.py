@@ -172,7 +172,16 @@ def _classes(value: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 
 def config_hash(config: ExperimentConfig) -> str:
-    """Return the SHA-256 of the identity of a configuration, in hexadecimal; see `Experiment.hash`."""
+    """Return the SHA-256 of the identity of a configuration, in hexadecimal; see `Experiment.hash`.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+
+    Returns
+    -------
+    str
+    """
     return WIDE.hash(config)
 
 

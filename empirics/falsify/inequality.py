@@ -213,7 +213,17 @@ def _smallest_mean(values: Array, support: tuple[float, float], error_probabilit
 
 
 def describe(inequality: Inequality, result: Measurement) -> list[str]:
-    """Return the lines in which a measurement is printed."""
+    """Return the lines in which a measurement is printed.
+
+    Parameters
+    ----------
+    inequality : Inequality
+    result : Measurement
+
+    Returns
+    -------
+    list of str
+    """
     what = "the mean excess" if inequality.delta is None else f"P(crossed) − {inequality.delta:g}"
     return [
         f"measured {result.measured:+.6g}",

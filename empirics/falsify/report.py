@@ -45,7 +45,17 @@ if __name__ == "__main__":
 
 
 def counter_example(falsification: Falsification) -> str:
-    """Return the text of a Python file that reproduces a violation; see `write_counter_example`."""
+    """Return the text of a Python file that reproduces a violation; see `write_counter_example`.
+
+    Parameters
+    ----------
+    falsification : Falsification
+        With the verdict "violated".
+
+    Returns
+    -------
+    str
+    """
     instance, result = falsification.instance, falsification.measurement
     recipe = falsification.inequality.recipe
     if falsification.verdict != "violated" or instance is None or result is None:

@@ -36,29 +36,80 @@ class NeuronCounts:
 
 
 def evaluate(network: TwoLayerNet, Z: Array) -> Array:
-    """Return f(Z), shape (Q,), float64."""
+    """Return f(Z), shape (Q,), float64.
+
+    Parameters
+    ----------
+    network : TwoLayerNet
+    Z : array, shape (Q, d)
+
+    Returns
+    -------
+    array, shape (Q,), float64
+    """
     return np.asarray(network.outputs(_as_points(network, Z)).cpu().numpy())
 
 
 def accuracy(outputs: Array, y: Array) -> float:
-    """Return the share of points with sgn f(z) = y; an output of 0 or NaN is wrong."""
+    """Return the share of points with sgn f(z) = y; an output of 0 or NaN is wrong.
+
+    Parameters
+    ----------
+    outputs : array, shape (Q,)
+        f(z).
+    y : array, shape (Q,)
+        Labels −1 or +1.
+
+    Returns
+    -------
+    float in [0, 1]
+    """
     outputs, y = _of_one_shape("outputs", outputs, "y", y)
     return float(np.mean(np.sign(outputs) == y))
 
 
 def agreement(f: Array, g: Array) -> float:
-    """Return the share of points with sgn f(z) = sgn g(z) ≠ 0."""
+    """Return the share of points with sgn f(z) = sgn g(z) ≠ 0.
+
+    Parameters
+    ----------
+    f, g : arrays, shape (Q,)
+        Outputs at the same points.
+
+    Returns
+    -------
+    float in [0, 1]
+    """
     return float(np.mean(agrees(f, g)))
 
 
 def agrees(f: Array, g: Array) -> NDArray[np.bool_]:
-    """Return where sgn f(z) = sgn g(z) ≠ 0; False where either is 0 or NaN."""
+    """Return where sgn f(z) = sgn g(z) ≠ 0; False where either is 0 or NaN.
+
+    Parameters
+    ----------
+    f, g : arrays, shape (Q,)
+        Outputs at the same points.
+
+    Returns
+    -------
+    array of bool, shape (Q,)
+    """
     f, g = _of_one_shape("f", f, "g", g)
     return np.asarray((np.sign(f) * np.sign(g)) == 1)
 
 
 def cosines(A: Array, B: Array) -> Array:
-    """Return the cosine of each row of A with the same row of B, shape (N,); NaN where a row is 0."""
+    """Return the cosine of each row of A with the same row of B, shape (N,); NaN where a row is 0.
+
+    Parameters
+    ----------
+    A, B : arrays, shape (N, d)
+
+    Returns
+    -------
+    array, shape (N,)
+    """
     units = []
     for rows in _of_one_shape("A", A, "B", B):
         largest = np.abs(rows).max(axis=1, keepdims=True)  # scaled before squaring

@@ -86,7 +86,18 @@ class OrthogonalConfig:
 
 
 def draw(count: int, dim: int, *, distribution: Distribution, rng: np.random.Generator) -> Array:
-    """Draw independent points, shape (count, dim): uniform on [−1, 1]^d, or N(0, I)."""
+    """Draw independent points, shape (count, dim): uniform on [−1, 1]^d, or N(0, I).
+
+    Parameters
+    ----------
+    count, dim : int
+    distribution : {"uniform", "gaussian"}
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array, shape (count, dim)
+    """
     check_choice("distribution", distribution, DISTRIBUTIONS)
     if distribution == "gaussian":
         return rng.standard_normal((count, dim))

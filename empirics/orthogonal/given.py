@@ -103,7 +103,17 @@ def _of_file(source: FileData) -> Dataset:
 
 
 def epsilon_for(X: Array, norm: Norm) -> float:
-    """Return a radius: half of the smallest norm that is not 0 (L2), that over √d (L∞); 0.1 for L0."""
+    """Return a radius: half of the smallest norm that is not 0 (L2), that over √d (L∞); 0.1 for L0.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    norm : {"L0", "L2", "Linf"}
+
+    Returns
+    -------
+    float
+    """
     X = as_points("X", X)
     if norm == "L0":
         return 0.1
@@ -119,6 +129,16 @@ def amplitude_for(X: Array, epsilon: float) -> float:
     """Return how far L0 moves a coordinate: half of the smallest norm that is not 0 over √⌈εd⌉.
 
     The perturbation is then as long as that of `epsilon_for` in L2.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    epsilon : float > 0
+        Share of the coordinates that may change.
+
+    Returns
+    -------
+    float
     """
     X = as_points("X", X)
     share = check_real("epsilon", epsilon, minimum=0, exclusive=True)

@@ -24,7 +24,16 @@ ORTHOGONAL_VERSION = 3
 
 
 def data_digest(data: Dataset) -> str:
-    """Return the SHA-256 of the samples, labels and test points of given data, in hexadecimal."""
+    """Return the SHA-256 of the samples, labels and test points of given data, in hexadecimal.
+
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    str
+    """
     made = hashlib.sha256()
     for array in (data.X, data.y, data.X_test, data.y_test):
         made.update(repr(array.shape).encode())
@@ -41,6 +50,10 @@ def orthogonal(data: Dataset | None = None, *, content: str | None = None) -> Ex
         What all configurations run on, see `run_orthogonal`.
     content : str, optional
         From `data_digest`, of data that are not in hand: their results can be looked at, not made.
+
+    Returns
+    -------
+    Experiment
     """
     content = content if data is None else data_digest(data)
     return Experiment(

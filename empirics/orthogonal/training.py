@@ -282,6 +282,14 @@ def boundary_direction(network: TwoLayerNet) -> Array:
     """Return Σ_i a_i w_i, shape (d,): proportional to v − u once positive and negative neurons are equal.
 
     In the limit all neurons with positive readout are v, the others u, and sgn f(z) = sgn⟨v − u, z⟩.
+
+    Parameters
+    ----------
+    network : TwoLayerNet
+
+    Returns
+    -------
+    array, shape (d,)
     """
     return np.asarray((network.readout @ network.weight.detach()).cpu().double().numpy())
 
@@ -290,6 +298,14 @@ def alignment(network: TwoLayerNet) -> float:
     """Return the share of ‖W‖² in the two means v, u of neurons with readout of one sign, in [0, 1].
 
     1 if and only if the network has at most two different neurons, as the limit has.
+
+    Parameters
+    ----------
+    network : TwoLayerNet
+
+    Returns
+    -------
+    float in [0, 1]
     """
     weight = network.weight.detach().double()
     signs = network.readout > 0

@@ -137,7 +137,17 @@ def seeds_axis(seeds: int | Sequence[int]) -> Axis:
 
 
 def plan_of_configs(experiment: Experiment[Config], configs: Iterable[Config]) -> Plan:
-    """Return the plan of just these configurations: an axis for each set of fields that they have."""
+    """Return the plan of just these configurations: an axis for each set of fields that they have.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    configs : iterable of Config
+
+    Returns
+    -------
+    Plan
+    """
     found: dict[tuple[str, ...], dict[tuple[Any, ...], None]] = {}
     for config in configs:
         fields = experiment.fields(config)

@@ -234,7 +234,18 @@ def stored(experiment: Experiment[Config], configs: Iterable[Config], folder: Pa
 
 
 def finished(experiment: Experiment[Config], configs: Iterable[Config], folder: Path) -> bool:
-    """Return whether a folder holds sound records of all these."""
+    """Return whether a folder holds sound records of all these.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    configs : iterable of Config
+    folder : Path
+
+    Returns
+    -------
+    bool
+    """
     configs = set(configs)
     return configs <= stored(experiment, configs, folder).keys()
 

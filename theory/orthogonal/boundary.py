@@ -67,7 +67,14 @@ def limit_direction(
 ) -> Array:
     """Return s = Σ_n λ_n y_n x_n, shape (d,); NaN, not known, where a sum overflows.
 
-    Parameters and errors as `limit_output`.
+    Parameters
+    ----------
+    X, y, negative_slope, multipliers
+        As `limit_output`.
+
+    Returns
+    -------
+    array, shape (d,)
     """
     X, y, known = data_and_multipliers(X, y, negative_slope, multipliers)
     return finite(X.T @ (known.values * y))
