@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from empirics.data import DataSource, FileData
+from empirics.data import Dataset, DataSource, FileData
 from empirics.experiment import load_data
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool
@@ -53,7 +53,8 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
         formats.find_browser()
     formats.check_output(options.out, options.format, sections=len(all_series))
     pool = _pool(options, all_series)
-    _check_data(all_series)
+    for found in _check_data(all_series):
+        terminal.notify(found)
     results = _trained(options, all_series, pool, provenance(command=command, device=options.device), show)
     try:
         contents = formats.files(results, options.format)
@@ -90,23 +91,26 @@ def _trained(
         raise (FailedError if failed else KeyboardInterrupt)(said) from None
 
 
-def _check_data(all_series: list[Series]) -> None:
-    """Bad data must be known before anything is trained."""
+def _check_data(all_series: list[Series]) -> list[Dataset]:
+    """Return the data of the first seed of each series; bad ones must be known before anything is trained."""
+    first = []
     for item in all_series:
         for seed in item.seeds:
             try:
-                item.base.setting(load_data(replace(item.base, seed=seed)))
+                found = load_data(replace(item.base, seed=seed))
+                item.base.setting(found)
             except ValueError as error:
                 what = _explained(error, item.base.data)
                 msg = f"{what} (data of seed {seed})" if seed != item.seeds[0] else what
                 raise ValueError(msg) from error
+            if seed == item.seeds[0]:
+                first.append(found)
+    return first
 
 
 def _explained(error: ValueError, data: DataSource) -> str:
     """Return what is wrong with data, and what of it a file or an option of the command would set right."""
     parts = [str(error)]
-    if parts[0].startswith("classes must be named"):
-        parts.append("on the command line --classes A,B")
     if "use 'none'" in parts[0]:
         parts.append("on the command line --standardise none")
     of_file = isinstance(data, FileData) and data.path.endswith(".csv") and Path(data.path).name in parts[0]

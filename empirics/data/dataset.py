@@ -2,6 +2,8 @@
 
 import math
 import re
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,6 +42,8 @@ class Dataset:
         Names of the classes −1 and +1, in this order.
     preparation : str
         What was done to the features, in words.
+    notices : tuple of str
+        What a file or arrays were understood to be, and what of it limits the verdicts, a line each.
     """
 
     name: str
@@ -49,6 +53,12 @@ class Dataset:
     y_test: Array
     classes: tuple[str, str]
     preparation: str
+    notices: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """The preparation with all notices, for pages."""
+        return "; ".join((self.preparation, *self.notices))
 
     def __post_init__(self) -> None:
         as_points("X", self.X)
@@ -98,8 +108,9 @@ def two_classes(
     labels : array, shape (N,)
         Class of each row: numbers or text.
     classes : pair of str, optional
-        Which two, compared as text, see `class_name`.  May be absent if the labels are already −1 and +1,
-        each written in one way.
+        Which two, compared as text, see `class_name`.  May be absent if the labels have two values: the
+        larger of two numbers, else the later in the alphabet, becomes +1; −1 and +1 may be written in any
+        one way.
     source : str
         Name of the data, for errors.
 
@@ -111,22 +122,15 @@ def two_classes(
     Raises
     ------
     ValueError
-        If a class does not occur, or no classes are named and labels are not ±1.
+        If a class does not occur, or no classes are named and labels have not two values.
     """
     found = [class_name(label) for label in labels.tolist()]
     names = np.array(signs(found) if classes is None else found)
     present = in_order(set(names.tolist()))
     if classes is None:
-        if present != ["-1", "1"]:
-            listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
-            msg = (
-                f"classes must be named, as labels of {source} are not -1 and +1 but {listed}: "
-                "the first class named becomes +1, the second -1"
-            )
-            if len(present) > _MANY_CLASSES and all(map(is_number, present)):
-                msg += f"; these labels look continuous: {len(present)} values in {len(names)} rows"
-            raise ValueError(msg)
-        classes = ("1", "-1")
+        if len(present) != 2:
+            raise ValueError(_not_two(names.tolist(), present, source))
+        classes = (present[1], present[0])
     for name in classes:
         if name not in present:
             msg = f"classes must occur in {source}, got {name!r}; present are {', '.join(present[:10])}"
@@ -138,6 +142,40 @@ def two_classes(
     keep = (names == positive) | (names == negative)
     y = np.where(names[keep] == positive, 1.0, -1.0)
     return X[keep], y, (negative, positive)
+
+
+def understood(X: Array, y: Array, classes: tuple[str, str], *, label: str = "label", total: int) -> str:
+    """Return in one line what rows with labels were taken for: sizes, and which class is which sign.
+
+    Parameters
+    ----------
+    X, y, classes
+        From `two_classes`.
+    label : str
+        What the column of labels is called.
+    total : int
+        Number of rows before those of other classes were left out.
+    """
+    signs_of = zip(("+1", "−1"), reversed(classes), (y > 0, y < 0), strict=True)
+    counted = ", ".join(f"{name} → {sign} ({int(which.sum())})" for sign, name, which in signs_of)
+    left = f" ({total - len(X)} of other classes left out)" if total > len(X) else ""
+    return f"{len(X)} rows{left}, {X.shape[1]} features, {label}: {counted}"
+
+
+def _not_two(names: list[str], present: list[str], source: str) -> str:
+    """Return the error for labels of another number of values than two, with the option to paste."""
+    listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
+    msg = f"classes must be two, but {source} has {len(present)} in its labels: {listed}"
+    if len(present) > _MANY_CLASSES and all(map(is_number, present)):
+        return f"{msg}; these labels look continuous: {len(present)} values in {len(names)} rows"
+    if len(present) > 2:
+        counts = Counter(names)
+        often = sorted(present, key=lambda name: -counts[name])[:2]
+        first, second = sorted(often, key=present.index, reverse=True)
+        pasted = f"--classes {shlex.quote(f'{first},{second}')}, in Python "
+        msg += f"; name two, the first becomes +1: {'' if ',' in first + second else pasted}"
+        msg += f"classes=({first!r}, {second!r})"
+    return msg
 
 
 def split(
@@ -247,10 +285,10 @@ def signs(names: Sequence[str]) -> list[str]:
 
 
 def in_order(names: set[str]) -> list[str]:
-    """Return names in the order of their numbers if each is one as Python writes it, else of their text."""
+    """Return names in the order of their numbers if each is one as Python writes it, else of the alphabet."""
     numbers = {name: number for name in names if (number := _canonical(name)) is not None}
     if len(numbers) < len(names):
-        return sorted(names)
+        return sorted(names, key=lambda name: (name.casefold(), name))
     return sorted(names, key=lambda name: (numbers[name], name))
 
 

@@ -6,7 +6,7 @@ import math
 import warnings
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ from empirics.data.dataset import (
     is_number,
     split,
     two_classes,
+    understood,
 )
 from empirics.data.idx import MAX_BYTES, check_file, read_exactly
 from empirics.data.table import HEADERS, is_missing, read_table
@@ -39,15 +40,15 @@ class FileData:
     Raises
     ------
     ValueError
-        On construction or loading: unknown option, unreadable or malformed file, labels that are not
-        ±1 without `classes`, missing labels, values that are not finite, constant data, or a file that leaves
-        open what its first row or a column is.
+        On construction or loading: unknown option, unreadable or malformed file, labels of more than two
+        classes without `classes`, missing labels, values that are not finite, constant data, or a file that
+        leaves open what its first row or a column is.
     FileNotFoundError
         On loading, if there is no such file.
     """
 
     path: str
-    classes: tuple[str, str] | None = None  # the first becomes +1; needed unless labels are ±1
+    classes: tuple[str, str] | None = None  # the first becomes +1; see `two_classes`
     test_fraction: float = 0.3
     standardise: str = "zscore"
     header: str = "auto"  # whether a .csv file has one: "yes", "no"; see `empirics.data.table.read_table`
@@ -73,7 +74,8 @@ class FileData:
         """Read, map the classes and split with `seed`."""
         X, names = self.read()
         found = two_classes(X, np.array(names), self.classes, source=Path(self.path).name)
-        return split(*found, self.test_fraction, self.standardise, seed=seed, name=self.name)
+        made = split(*found, self.test_fraction, self.standardise, seed=seed, name=self.name)
+        return replace(made, notices=(understood(*found, total=len(X)),))
 
     def read(self) -> tuple[Array, list[str]]:
         """Return the points, shape (N, d), and the names of their classes, as they are in the file."""

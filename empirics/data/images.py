@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from empirics.data.dataset import (
     check_varies,
     standardised,
     two_classes,
+    understood,
 )
 from empirics.data.idx import FILES, IdxFile, checksum_of, content_hash, find_file, read_split
 from theory.validation import Array, check_choice, check_integer
@@ -311,6 +312,8 @@ def _load(config: _ImageData, files: list[IdxFile], seed: int) -> Dataset:
     # Two streams, so that one subsample does not depend on the size of the other.
     train_rng, test_rng = np.random.default_rng(seed).spawn(2)
     X, y, classes, total = _part(config, "num_train", files[:2], train_rng)
+    if config.classes is None:  # what the training part decided holds for the test part
+        config = replace(config, classes=(classes[1], classes[0]))
     X_test, y_test, _, total_test = _part(config, "num_test", files[2:], test_rng)
     if len(set(y)) < 2:
         msg = f"num_train must be large enough for both classes, got {len(X)} of one class in {config.name}"
@@ -331,7 +334,8 @@ def _load(config: _ImageData, files: list[IdxFile], seed: int) -> Dataset:
         if other:
             prepared += f"; not the published files: {', '.join(other)}"
     title = f"{config.name} {classes[1]} vs {classes[0]}".replace("/", "-")  # also names files
-    return Dataset(title, X, y, X_test, y_test, classes, prepared)
+    said = () if published is not None else (understood(X, y, classes, total=len(X)),)
+    return Dataset(title, X, y, X_test, y_test, classes, prepared, said)
 
 
 def _part(

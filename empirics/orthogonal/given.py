@@ -168,7 +168,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Exami
             "num_test": len(data.X_test),
             "counts": [int((data.y < 0).sum()), int((data.y > 0).sum())],
             "classes": list(data.classes),
-            "preparation": data.preparation,
+            "preparation": data.described,
             "zero_rows": int((~data.X.any(axis=1)).sum()),
         },
         "sizes": {

@@ -157,6 +157,7 @@ def _asked(options: "Orthogonal") -> tuple[Part | None, Dataset | None]:
         "num_train": options.num_train,
     } | ({} if options.header is None else {"header": options.header})
     data = _load(said)
+    terminal.notify(data)
     sizes = {"dim": data.X.shape[1], "num_train": len(data.X), "num_test": len(data.X_test)}
     fields = {"epsilon": epsilon_for(data.X, fields.get("norm", "L2")), **fields}
     if fields.get("norm") == "L0" and "amplitude" not in fields:

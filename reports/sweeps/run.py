@@ -1,9 +1,13 @@
 """What `perturblearn sweep` is asked for: a published block, a study, a plan file, or fields and axes."""
 
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empirics.campaigns.wide import Part
+from empirics.data import FileData, IdxData
+from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
@@ -38,6 +42,8 @@ def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
     plan, part = _asked(plan_file, options)
     serial = options.device != "cpu"
     pool = executors.parse(options.executor or ("serial" if serial else "processes"), jobs=options.jobs)
+    if plan is not None:
+        _notify(plan)
     parts: list[Part] | None = None
     if plan is not None and not options.dry_run:
         parts = [] if part is None else [part]
@@ -56,6 +62,14 @@ def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
         retry_failed=options.retry_failed,
         merge=options.merge,
     )
+
+
+def _notify(plan: Plan) -> None:
+    """Say what the user's own data were understood to be, each once; what cannot be loaded fails later."""
+    configs = chain.from_iterable(block.configs(WIDE.make) for block in plan.blocks)
+    for config in {one.data: one for one in configs if isinstance(one.data, (FileData, IdxData))}.values():
+        with suppress(ValueError, OSError):
+            terminal.notify(load_data(config))
 
 
 def _asked(plan_file: Path | None, options: "Sweep") -> tuple[Plan | None, Part | None]:

@@ -75,7 +75,7 @@ def test_answer_is_kept_by_the_source(tmp_path):
     path = file_of(tmp_path, *labelled([1, -1], header="0,1,2"))
     data = FileData(path=str(path), header="yes", standardise="none").load(0)
     assert len(data.X) + len(data.X_test) == 12
-    with pytest.raises(ValueError, match=r"classes must be named, as labels of mine.csv are .* -1, 1, 2"):
+    with pytest.raises(ValueError, match=r"classes must be two, but mine.csv has 3 .*: -1, 1, 2;"):
         FileData(path=str(path), header="no").load(0)
     with pytest.raises(ValueError, match="header must be one of auto, yes, no, got 'maybe'"):
         FileData(path=str(path), header="maybe")
@@ -137,7 +137,7 @@ def test_labels_are_text(tmp_path, labels, classes):
     for sign, name in zip((1, -1), classes, strict=True):
         found = {tuple(x) for x in np.vstack([data.X[data.y == sign], data.X_test[data.y_test == sign]])}
         assert found == {tuple(x) for x in POINTS[labels.index(name) :: 3]}
-    with pytest.raises(ValueError, match="classes must be named"):
+    with pytest.raises(ValueError, match="classes must be two"):
         FileData(path=str(path)).load(0)
 
 
@@ -149,9 +149,9 @@ def test_signs_may_be_written_in_any_one_way(tmp_path, labels):
     assert {tuple(x) for x in data.X[data.y > 0]} <= {tuple(x) for x in POINTS[::2]}
 
 
-@pytest.mark.parametrize("labels", [("+1", "1", "-1"), ("01", "-1"), ("1", "-1", "1.0"), ("١", "-1")])
+@pytest.mark.parametrize("labels", [("+1", "1", "-1"), ("1", "-1", "1.0")])
 def test_signs_written_in_two_ways_are_asked_for(tmp_path, labels):
-    with pytest.raises(ValueError, match="classes must be named"):
+    with pytest.raises(ValueError, match="classes must be two"):
         FileData(path=str(file_of(tmp_path, *labelled(labels)))).load(0)
 
 
