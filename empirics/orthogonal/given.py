@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from empirics.data import Dataset, DataSource, FileData
-from empirics.data.dataset import signs, standardised
+from empirics.data.dataset import preparation_for, signs, standardised
 from empirics.measure import accuracy
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.examination import Examination
@@ -82,15 +82,17 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
 
 def _of_file(source: FileData) -> Dataset:
     """Load a file; with one class alone, which other users of it refuse, make the split here."""
-    X, found = source.read()
-    names = set(found if source.classes else signs(found))
+    rows = source.read()
+    names = set(rows.labels if source.classes else signs(rows.labels))
     known = source.classes or ("1", "-1")
-    if len(names) != 1 or not names <= set(known) or len(X) < 2:
+    if len(names) != 1 or not names <= set(known) or len(rows.X) < 2 or rows.X_test is not None:
         return source.load(0)
     sign = 1.0 if names == {known[0]} else -1.0
-    order = np.random.default_rng(0).permutation(len(X))
-    num_test = max(1, int(source.test_fraction * len(X)))
-    train, test = standardised(X[order[num_test:]], X[order[:num_test]], source.standardise, source.name)
+    order = np.random.default_rng(0).permutation(len(rows.X))
+    num_test = max(1, int(source.test_fraction * len(rows.X)))
+    how = preparation_for(source.standardise, rows.X.shape[1])
+    parts = rows.X[order[num_test:]], rows.X[order[:num_test]]
+    train, test = standardised(*parts, how, source.name)
     return Dataset(
         source.name,
         train,
@@ -98,7 +100,7 @@ def _of_file(source: FileData) -> Dataset:
         test,
         np.full(len(test), sign),
         (known[1], known[0]),
-        f"one class alone; standardise: {source.standardise}",
+        f"one class alone; standardise: {how}",
     )
 
 

@@ -112,7 +112,7 @@ def test_row_equal_to_the_mean_cannot_be_scaled():
         (1.0, "none", ValueError, r"test_fraction must lie in \(0, 1\), got 1.0"),
         (math.nan, "none", ValueError, "test_fraction must be finite, got nan"),
         ("0.3", "none", TypeError, "test_fraction must be a real number, got '0.3'"),
-        (0.3, "scale", ValueError, "standardise must be one of none, center, zscore, got 'scale'"),
+        (0.3, "scale", ValueError, "standardise must be one of none, center, zscore, ball, got 'scale'"),
     ],
 )
 def test_preparation_rejects_bad_options(fraction, standardise, error, message):
