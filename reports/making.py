@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empirics.data import Dataset, DataSource, FileData
+from empirics.data.table import TABLES
 from empirics.experiment import load_data
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool
@@ -18,7 +19,7 @@ from empirics.sweep.runner import FailedError, stored
 from reports import formats, schema, terminal
 from reports.build import build
 from reports.measured import Run, experiment, runs_of
-from reports.presets import DEFAULT_DATA, Series, series, source
+from reports.presets import DEFAULT_DATA, Series, series, source, two_names
 from reports.provenance import check_device, provenance
 from reports.render import partial_note
 from reports.text import legible
@@ -113,9 +114,8 @@ def _explained(error: ValueError, data: DataSource) -> str:
     parts = [str(error)]
     if "use 'none'" in parts[0]:
         parts.append("on the command line --standardise none")
-    of_file = isinstance(data, FileData) and data.path.endswith(".csv") and Path(data.path).name in parts[0]
-    if of_file:
-        parts.append("in a .csv file commas separate the columns, and the last one is the label")
+    if isinstance(data, FileData) and data.path.endswith(TABLES) and Path(data.path).name in parts[0]:
+        parts.append("the label is in the last column unless --label says which")
     return "; ".join(parts)
 
 
@@ -172,13 +172,7 @@ def places(folder: Path, contents: Mapping[str, bytes]) -> str:
 
 
 def _series(name: str, options: "Report", given: "Data", setting: "Setting") -> Series:
-    classes = None
-    if given.classes is not None:
-        parts = [part.strip() for part in given.classes.split(",")]
-        if len(parts) != 2 or not all(parts):
-            msg = f"classes must be two names separated by a comma, got {given.classes!r}"
-            raise ValueError(msg)
-        classes = (parts[0], parts[1])
+    classes = None if given.classes is None else two_names(given.classes)
     data = source(name, preset=options.preset, **(vars(given) | {"classes": classes}))
     fields = {name: value for name, value in vars(setting).items() if value is not None and name != "widths"}
     try:

@@ -75,13 +75,13 @@ class Dataset:
         as_labels("y_test", self.y_test, length=len(self.X_test))
 
 
-def check_preparation(test_fraction: float, standardise: str) -> None:
+def check_preparation(test_fraction: float, standardise: str, *, auto: bool = False) -> None:
     """Check the options that the sources of real data share."""
     share = check_real("test_fraction", test_fraction, minimum=0, exclusive=True)
     if share >= 1:
         msg = f"test_fraction must lie in (0, 1), got {test_fraction}"
         raise ValueError(msg)
-    check_choice("standardise", standardise, STANDARDISATIONS)
+    check_choice("standardise", standardise, STANDARDISATIONS + ("auto",) * auto)
 
 
 def check_classes(classes: tuple[str, str] | None) -> None:
@@ -124,7 +124,7 @@ def own_dataset(
     source: str,
     classes: tuple[str, str] | None,
     test_fraction: float,
-    standardise: str | None,
+    standardise: str,
     seed: int,
 ) -> Dataset:
     """Return the data set of the user's own points, with notices of what it was understood to be.
@@ -135,7 +135,7 @@ def own_dataset(
     name, source : str
         Of the data set; of what was read, for errors.
     classes, test_fraction, standardise, seed
-        As in `two_classes` and `split`; `standardise` may be left to `preparation_for`.
+        As in `two_classes` and `split`; `standardise` may be "auto", see `preparation_for`.
 
     Raises
     ------
@@ -156,15 +156,17 @@ def own_dataset(
     return replace(made, notices=(said, *rows.notes, *_limits(made, how)))
 
 
-def preparation_for(standardise: str | None, dim: int) -> str:
-    """Return how features are prepared: as asked, else "ball" in three dimensions or fewer, else "zscore".
+def preparation_for(standardise: str, dim: int) -> str:
+    """Return how features are prepared: "auto" is "ball" in three dimensions or fewer, else "zscore".
 
     Rows scaled to norm √d lie on a sphere of d − 1 dimensions.  With many features little is lost; with two
     or three a picture such as two half-moons becomes another one, so that what is learned is not what was
     asked.  The theory needs no more than ‖x‖ ≤ √d, which "ball" grants; its price is that points near the
     mean have ‖x‖ < √d, where fewer neurons tell them apart and bounds from norms alone are looser.
     """
-    return standardise or ("ball" if dim <= _FEW_DIMENSIONS else "zscore")
+    if standardise != "auto":
+        return standardise
+    return "ball" if dim <= _FEW_DIMENSIONS else "zscore"
 
 
 def _limits(data: Dataset, how: str) -> list[str]:

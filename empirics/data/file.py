@@ -30,10 +30,11 @@ FORMATS = "a file (.csv, .tsv, .json, .npy, .npz; with the extra files .parquet,
 _OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "header": ((*TEXTS, ".xlsx"), "auto"),
     "decimal": (TABLES, "auto"),
-    "label": ((*TABLES, ".npy"), None),
-    "index": ((*TABLES, ".npy"), None),
+    "label": ((*TABLES, ".npy"), ""),
+    "index": ((*TABLES, ".npy"), ""),
     "drop_missing": (TABLES, False),
 }
+OPTIONS = frozenset(_OPTIONS)
 # Arrays of an .npz file by name, with those of test points.
 _NAMES = (("X", "y", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
 
@@ -61,10 +62,10 @@ class FileData:
     path: str
     classes: tuple[str, str] | None = None  # the first becomes +1; see `two_classes`
     test_fraction: float = 0.3
-    standardise: str | None = None  # see `preparation_for`
+    standardise: str = "auto"  # see `preparation_for`
     header: str = "auto"  # whether there is one: "yes", "no"
-    label: str | None = None  # name of the column or its number from 1; the last if absent
-    index: str | None = None  # column that numbers or names the rows, no feature
+    label: str = ""  # name of the column or its number from 1; the last if empty
+    index: str = ""  # column that numbers or names the rows, no feature
     drop_missing: bool = False  # leave out rows that lack a value
     decimal: str = "auto"  # of numbers in text: "point", "comma"
 
@@ -74,7 +75,7 @@ class FileData:
         return Path(self.path).stem
 
     def __post_init__(self) -> None:
-        check_preparation(self.test_fraction, self.standardise or "none")
+        check_preparation(self.test_fraction, self.standardise, auto=True)
         check_classes(self.classes)
         check_choice("header", self.header, HEADERS)
         check_choice("decimal", self.decimal, DECIMALS)
@@ -112,9 +113,9 @@ class FileData:
                 if path.suffix == ".npy"
                 else read_table(path, header=self.header, decimal=self.decimal)
             )
-            label = table.label_column(self.label)
+            label = table.label_column(self.label or None)
             used = [column for column in range(table.cells.shape[1]) if column != label]
-            if self.index is not None:
+            if self.index:
                 used = [column for column in used if column != table.column(self.index, "index")]
             if self.drop_missing:
                 table = table.complete(used, label)

@@ -17,6 +17,7 @@ from msgspec import Struct, convert
 
 from empirics.data.dataset import (
     PREPARED,
+    STANDARDISATIONS,
     Dataset,
     check_classes,
     check_varies,
@@ -29,7 +30,7 @@ from theory.validation import Array, check_choice, check_integer
 
 # How pixels, read as numbers in [0, 1], are prepared.  "scalar-mean" subtracts one number from all of them,
 # as the published experiments do; the others are those of `empirics.data.dataset`.
-IMAGE_PREPARATIONS = ("scalar-mean", "none", "center", "zscore")
+IMAGE_PREPARATIONS = ("scalar-mean", *STANDARDISATIONS)
 FOLDER_VARIABLE = "PERTURBLEARN_DATA"  # holds one folder a data set, such as mnist
 
 _SILENCE = 20.0  # seconds without a byte after which a mirror is given up

@@ -40,7 +40,7 @@ _MOST_LABELS = 20  # a column with more different values is hardly one of labels
 _ASK = "say which by header 'yes' or 'no' (on the command line --header yes or --header no)"
 _SWAPPED = str.maketrans(",.", ".,")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
-_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Table:
     decimal: str = "auto"
     notes: tuple[str, ...] = ()  # what was understood that is not plain
 
-    def column(self, asked: str, option: str) -> int:
+    def column(self, asked: str, option: str, *, also: str = "") -> int:
         """Return the column of this name, or of this number from 1 where no name is a number.
 
         Raises
@@ -69,7 +69,7 @@ class Table:
             return numbers.index(asked)
         if names.count(asked) != 1:
             known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-            msg = f"{option} must be one column of {self.source} ({known}), got {asked!r}"
+            msg = f"{option} must be {also}one column of {self.source} ({known}), got {asked!r}"
             raise ValueError(msg)
         return names.index(asked)
 
@@ -199,7 +199,7 @@ class Table:
                 )
                 raise ValueError(msg)
         elif label != "none":
-            columns.remove(self.column(label, "label must be 'none', or label"))
+            columns.remove(self.column(label, "label", also="'none' or "))
         return columns
 
     def _called(self, column: int) -> str:
@@ -260,8 +260,8 @@ class Table:
             if said is not None:
                 msg = (
                     f"{self.source} must not hold an index of the rows, but column {column + 1} {said}: "
-                    f"remove the column, say index {name or str(column + 1)!r} (--index), or name it otherwise in a "
-                    "header if it is a feature"
+                    f"remove the column, say index {name or str(column + 1)!r} (--index), or name it "
+                    "otherwise in a header if it is a feature"
                 )
                 raise ValueError(msg)
 
@@ -381,12 +381,12 @@ def _decoded(content: bytes) -> tuple[str, tuple[str, ...]]:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text, notes = content.decode("cp1252"), ("read as latin-1",)
-            if _CONTROL.search(text):
-                msg = "it holds control characters"
-                raise ValueError(msg) from None
+            text, notes = content.decode("cp1252", errors="replace"), ("read as latin-1",)
     if "\0" in text:
         msg = "it holds a NUL character"
+        raise ValueError(msg)
+    if "read as latin-1" in notes and _CONTROL.search(text):
+        msg = "it holds control characters"
         raise ValueError(msg)
     return text, notes
 
