@@ -19,12 +19,13 @@ if _missing:
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from reports.ask import report
     from reports.choice import Choice, choose
     from reports.claims import claims
+    from reports.document import Report, build
     from reports.presets import PRESETS, Series, series, source
     from reports.provenance import provenance
     from reports.render import render
-    from reports.report import Report, build
     from reports.results import SCHEMA_VERSION
     from reports.schema import SchemaError
     from reports.verdicts import Claim
@@ -42,6 +43,7 @@ __all__ = [
     "claims",
     "provenance",
     "render",
+    "report",
     "series",
     "source",
 ]
@@ -50,12 +52,13 @@ _PLACES = {
     name: module
     for module, names in {
         "results": ("SCHEMA_VERSION",),
+        "ask": ("report",),
+        "document": ("Report", "build"),
         "choice": ("Choice", "choose"),
         "claims": ("claims",),
         "presets": ("PRESETS", "Series", "series", "source"),
         "provenance": ("provenance",),
         "render": ("render",),
-        "report": ("Report", "build"),
         "schema": ("SchemaError",),
         "verdicts": ("Claim",),
     }.items()

@@ -131,7 +131,7 @@ class Table:
         ValueError
             If there is no such column, or no other, or a column before the last is called the label.
         """
-        last = self.cells.shape[1] - 1
+        last = int(self.cells.shape[1]) - 1
         if last < 1:
             msg = f"{self.source} must have rows of at least one feature and a label"
             raise ValueError(msg)
@@ -345,7 +345,8 @@ def read_table(path: Path, *, header: str = "auto", decimal: str = "auto") -> Ta
     """
     check_choice("header", header, HEADERS)
     check_choice("decimal", decimal, DECIMALS)
-    separator, notes = "", ()
+    separator = ""
+    notes: tuple[str, ...] = ()
     if path.suffix in TEXTS:
         with readable(f"{path.name} must be a readable text file of separated values"):
             text, notes = _decoded(path.read_bytes())

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from empirics.data import Dataset, DataSource, FileData
+from empirics.data import ArrayData, Dataset, DataSource, FileData
 from empirics.data.dataset import preparation_for, signs, standardised
 from empirics.measure import accuracy
 from empirics.orthogonal.config import OrthogonalConfig
@@ -67,7 +67,7 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
     ValueError, FileNotFoundError
         As the source, or if more than `MOST_SAMPLES` samples would be left.
     """
-    data = _of_file(source) if isinstance(source, FileData) else source.load(0)
+    data = _own(source) if isinstance(source, (FileData, ArrayData)) else source.load(0)
     count = len(data.X)
     if num_train is not None:
         count = min(count, check_integer("num_train", num_train, minimum=1))
@@ -80,8 +80,8 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
     return replace(data, X=data.X[:count], y=data.y[:count])
 
 
-def _of_file(source: FileData) -> Dataset:
-    """Load a file; with one class alone, which other users of it refuse, make the split here."""
+def _own(source: FileData | ArrayData) -> Dataset:
+    """Load data of the user; with one class alone, which other users of it refuse, make the split here."""
     rows = source.read()
     names = set(rows.labels if source.classes else signs(rows.labels))
     known = source.classes or ("1", "-1")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empirics.campaigns.wide import Part
-from empirics.data import FileData, IdxData
+from empirics.data import ArrayData, FileData, IdxData
 from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import executors
@@ -70,7 +70,9 @@ def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
 def _notify(plan: Plan) -> None:
     """Say what the user's own data were understood to be, each once; what cannot be loaded fails later."""
     configs = chain.from_iterable(block.configs(WIDE.make) for block in plan.blocks)
-    for config in {one.data: one for one in configs if isinstance(one.data, (FileData, IdxData))}.values():
+    for config in {
+        one.data: one for one in configs if isinstance(one.data, (ArrayData, FileData, IdxData))
+    }.values():
         with suppress(ValueError, OSError):
             terminal.notify(load_data(config))
 

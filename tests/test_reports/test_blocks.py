@@ -14,11 +14,11 @@ from markupsafe import Markup
 from reports import svg
 from reports.claims.sweeps.rows import Section as Measured
 from reports.compare import compare
+from reports.document import Report
 from reports.inline import Part, html, lines, link, markdown, rich
 from reports.numbers import records
 from reports.page import Bad, Figure, List, Page, Prose, Section, Table, figure, note, say, table
 from reports.pages import comparison
-from reports.report import Report
 from reports.verdicts import Claim
 
 # The package has functions of these names.

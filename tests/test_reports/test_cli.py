@@ -668,7 +668,7 @@ def test_package_names_stay_functions_where_modules_have_the_same():
         cwd=Path(__file__).parents[2],
         check=True,
     )
-    assert done.stdout == "render reports.report\n"
+    assert done.stdout == "render reports.document\n"
 
 
 # Streams that take nothing, or not every letter -------------------------------------------------------

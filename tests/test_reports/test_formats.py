@@ -19,8 +19,8 @@ from empirics.campaigns.wide import Part
 from empirics.sweep.plan import plan_of_configs
 from empirics.wide import WIDE
 from reports import compare, formats, inline, listing, schema
+from reports.document import Report
 from reports.pages import comparison
-from reports.report import Report
 from reports.sweeps import reproduction
 from tests.test_reports.parsed import HTML, parse
 
@@ -264,7 +264,7 @@ def test_a_report_is_built_from_series(tiny_series, tiny_results, monkeypatch):
         seen.append((list(all_series), device, pool and pool.name))
         return tiny_results | {"provenance": provenance | {"seconds": 0.0}}
 
-    monkeypatch.setattr("reports.report.run_series", run)
+    monkeypatch.setattr("reports.document.run_series", run)
     report = reports.build(tiny_series[0], command="my notebook")
     assert report.results["claims"] == tiny_results["claims"]
     assert report.results["provenance"]["command"] == "my notebook"

@@ -12,7 +12,7 @@ import pytest
 from empirics.sweep.store import ResultFolder
 from reports import formats, making, schema
 from reports.cli import main
-from reports.report import Report
+from reports.document import Report
 
 DATA = ["--data", "shifted-gaussian"]
 # What each command is given, the file that it is to write (in a folder if it writes several), its name.

@@ -120,7 +120,9 @@ def test_ending_must_be_known(path):
 def test_options_are_checked_on_construction():
     with pytest.raises(ValueError, match="test_fraction must be > 0, got 0"):
         FileData(path="mine.csv", test_fraction=0)
-    with pytest.raises(ValueError, match="standardise must be one of none, center, zscore, ball, auto, got 'all'"):
+    with pytest.raises(
+        ValueError, match="standardise must be one of none, center, zscore, ball, auto, got 'all'"
+    ):
         FileData(path="mine.csv", standardise="all")
 
 
