@@ -203,7 +203,7 @@ class Table:
         return columns
 
     def _called(self, column: int) -> str:
-        return str(column + 1) if self.names is None else self.names[column]
+        return (self.names and self.names[column]) or str(column + 1)
 
     def _place(self, row: int) -> str:
         return f"{'line' if self.separator else 'row'} {self.places[row]}"

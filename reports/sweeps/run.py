@@ -1,6 +1,5 @@
 """What `perturblearn sweep` is asked for: a published block, a study, a plan file, or fields and axes."""
 
-from contextlib import suppress
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
@@ -68,13 +67,12 @@ def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
 
 
 def _notify(plan: Plan) -> None:
-    """Say what the user's own data were understood to be, each once; what cannot be loaded fails later."""
+    """Say what the user's own data were understood to be, each once; bad ones are refused before any run."""
     configs = chain.from_iterable(block.configs(WIDE.make) for block in plan.blocks)
     for config in {
         one.data: one for one in configs if isinstance(one.data, (ArrayData, FileData, IdxData))
     }.values():
-        with suppress(ValueError, OSError):
-            terminal.notify(load_data(config))
+        terminal.notify(load_data(config))
 
 
 def _asked(plan_file: Path | None, options: "Sweep") -> tuple[Plan | None, Part | None]:

@@ -87,7 +87,7 @@ def test_own_file_and_classes(families, out, tmp_path, capsys):
 
 def test_own_file_may_begin_with_a_header_of_numbers(families, out, tmp_path, capsys):
     path = tmp_path / "own.csv"
-    path.write_text("0,1\n3,1\n4,-1\n", encoding="utf-8")
+    path.write_text("0,1\n3,1\n4,-1\n5,1\n7,-1\n", encoding="utf-8")
     flags = ["--data", str(path), "--header", "yes", "--axis", "width=3"]
     assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 0
     (row,) = rows(out)
