@@ -6,6 +6,7 @@ from .config import (
     ExperimentConfig as ExperimentConfig,
 )
 from .data import (
+    ArrayData as ArrayData,
     BreastCancerData as BreastCancerData,
     Dataset as Dataset,
     DataSource as DataSource,

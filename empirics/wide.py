@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
 from empirics.data.dataset import class_name
+from empirics.data.file import ENDINGS, FORMATS
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Outcome
 from empirics.sweep.plain import plain_numbers
@@ -70,7 +71,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
     ----------
     named : mapping
         Field to value.  ``data.source`` is the name of a source, "file" or "idx" (with ``data.path`` and
-        ``data.folder``), or the path of a .npz or .csv file.
+        ``data.folder``), or the path of a file that `FileData` reads.
 
     Returns
     -------
@@ -83,17 +84,17 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
         If a field is unknown or missing, or breaks its rule.
     """
     source = named.get("data.source")
-    if isinstance(source, str) and source.endswith((".npz", ".csv")):
+    if isinstance(source, str) and source.endswith(ENDINGS):
         named = {**named, "data.source": "file", "data.path": source}
         source = "file"
     if source is None:
         msg = (
-            f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got none: name it by "
+            f"data.source must be one of {', '.join(_SOURCES)}, or {FORMATS}, got none: name it by "
             "--data, or under [base] of a plan file: data = {source = 'digits'}"
         )
         raise ValueError(msg)
     if not isinstance(source, str) or source not in _SOURCES:
-        msg = f"data.source must be one of {', '.join(_SOURCES)}, or a .npz or .csv file, got {source!r}"
+        msg = f"data.source must be one of {', '.join(_SOURCES)}, or {FORMATS}, got {source!r}"
         raise ValueError(msg)
     kind = _SOURCES[source]
     possible = {f"{DATA_PREFIX}{field.name}": field for field in fields(kind)}

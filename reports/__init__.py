@@ -19,6 +19,7 @@ if _missing:
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from reports.ask import report
     from reports.choice import choose
     from reports.claims import claims
     from reports.document import Report, build
@@ -42,6 +43,7 @@ __all__ = [
     "claims",
     "provenance",
     "render",
+    "report",
     "series",
     "source",
 ]
@@ -50,6 +52,7 @@ _PLACES = {
     name: module
     for module, names in {
         "results": ("SCHEMA_VERSION", "Choice"),
+        "ask": ("report",),
         "choice": ("choose",),
         "claims": ("claims",),
         "presets": ("PRESETS", "Series", "series", "source"),

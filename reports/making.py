@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from empirics.data import DataSource, FileData
+from empirics.data import Dataset, DataSource, FileData
+from empirics.data.table import TABLES
 from empirics.experiment import load_data
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool
@@ -20,7 +21,7 @@ from empirics.sweep.runner import FailedError, stored
 from reports import formats, schema, terminal
 from reports.build import build
 from reports.measured import Run, experiment, runs_of
-from reports.presets import DEFAULT_DATA, Series, series, source
+from reports.presets import DEFAULT_DATA, Series, series, source, two_names
 from reports.provenance import check_device, provenance
 from reports.render import partial_note
 from reports.results import Origin, Partial, PartialSection, Results, Section
@@ -56,7 +57,8 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
         formats.find_browser()
     formats.check_output(options.out, options.format, sections=len(all_series))
     pool = _pool(options, all_series)
-    _check_data(all_series)
+    for found in _check_data(all_series):
+        terminal.notify(found)
     results = _trained(options, all_series, pool, provenance(command=command, device=options.device), show)
     try:
         contents = formats.files(results, options.format)
@@ -93,28 +95,30 @@ def _trained(
         raise (FailedError if failed else KeyboardInterrupt)(said) from None
 
 
-def _check_data(all_series: list[Series]) -> None:
-    """Bad data must be known before anything is trained."""
+def _check_data(all_series: list[Series]) -> list[Dataset]:
+    """Return the data of the first seed of each series; bad ones must be known before anything is trained."""
+    first = []
     for item in all_series:
         for seed in item.seeds:
             try:
-                item.base.setting(load_data(replace(item.base, seed=seed)))
+                found = load_data(replace(item.base, seed=seed))
+                item.base.setting(found)
             except ValueError as error:
                 what = _explained(error, item.base.data)
                 msg = f"{what} (data of seed {seed})" if seed != item.seeds[0] else what
                 raise ValueError(msg) from error
+            if seed == item.seeds[0]:
+                first.append(found)
+    return first
 
 
 def _explained(error: ValueError, data: DataSource) -> str:
     """Return what is wrong with data, and what of it a file or an option of the command would set right."""
     parts = [str(error)]
-    if parts[0].startswith("classes must be named"):
-        parts.append("on the command line --classes A,B")
     if "use 'none'" in parts[0]:
         parts.append("on the command line --standardise none")
-    of_file = isinstance(data, FileData) and data.path.endswith(".csv") and Path(data.path).name in parts[0]
-    if of_file:
-        parts.append("in a .csv file commas separate the columns, and the last one is the label")
+    if isinstance(data, FileData) and data.path.endswith(TABLES) and Path(data.path).name in parts[0]:
+        parts.append("the label is in the last column unless --label says which")
     return "; ".join(parts)
 
 
@@ -172,13 +176,7 @@ def places(folder: Path, contents: Mapping[str, bytes]) -> str:
 
 
 def _series(name: str, options: "Report", given: "Data", setting: "Setting") -> Series:
-    classes = None
-    if given.classes is not None:
-        parts = [part.strip() for part in given.classes.split(",")]
-        if len(parts) != 2 or not all(parts):
-            msg = f"classes must be two names separated by a comma, got {given.classes!r}"
-            raise ValueError(msg)
-        classes = (parts[0], parts[1])
+    classes = None if given.classes is None else two_names(given.classes)
     data = source(name, preset=options.preset, **(vars(given) | {"classes": classes}))
     fields = {name: value for name, value in vars(setting).items() if value is not None and name != "widths"}
     try:

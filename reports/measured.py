@@ -186,7 +186,7 @@ def _details(result: ExperimentResult) -> Json:
     return {
         "name": dataset.name,
         "classes": list(dataset.classes),
-        "preparation": dataset.preparation,
+        "preparation": dataset.described,
         "num_test": len(dataset.X_test),
         "largest_norm": choice.largest_norm(dataset),
         "setting": asdict(result.setting),

@@ -19,6 +19,7 @@ from empirics.data import (
     MnistData,
     ShiftedGaussianData,
 )
+from empirics.data.file import ENDINGS, FORMATS, OPTIONS, options_of
 from empirics.data.idx import FILES, find_file
 from empirics.experiment import load_data
 from reports.choice import choose
@@ -109,18 +110,23 @@ def source(
     standardise: str | None = None,
     test_fraction: float | None = None,
     header: str | None = None,
+    label: str | None = None,
+    index: str | None = None,
+    drop_missing: bool = False,
+    decimal: str | None = None,
 ) -> DataSource:
     """Return a data source by its name on the command line.
 
     Parameters
     ----------
     name : str
-        "digits", "shifted-gaussian", "gaussian", "breast-cancer", "mnist", "fashion-mnist", a path ending
-        in .npz or .csv, or a folder of four IDX files (or the path of one of them).
+        "digits", "shifted-gaussian", "gaussian", "breast-cancer", "mnist", "fashion-mnist", the path of
+        a file that `FileData` reads, or a folder of four IDX files (or the path of one of them).
     preset : {"quick", "lazy", "published"}
         Decides the default sizes of synthetic data; of images also the preparation: all points of the two
         classes and a scalar mean for "published", else 200 and 300 points with rows scaled to √d.
-    classes, dim, num_train, num_test, shift, standardise, test_fraction, header
+    classes, dim, num_train, num_test, shift, standardise, test_fraction : optional
+    header, label, index, drop_missing, decimal : optional
         Options of the source; those that do not apply to it are an error.
 
     Returns
@@ -142,21 +148,25 @@ def source(
         "standardise": standardise,
         "test_fraction": test_fraction,
         "header": header,
+        "label": label,
+        "index": index,
+        "drop_missing": drop_missing or None,
+        "decimal": decimal,
     }
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     where: dict[str, Any] = {}
     if name in _NAMED:
         build = _NAMED[name]
-    elif name.endswith((".npz", ".csv")):
+    elif name.endswith(ENDINGS):
         build, where = FileData, {"path": name}
     elif (folder := _idx_folder(name)) is not None:
         build, where = IdxData, {"folder": folder}
     else:
-        msg = f"data must be {', '.join(_NAMED)}, a .npz or .csv file, or a folder of IDX files, got {name!r}"
+        msg = f"data must be {', '.join(_NAMED)}, {FORMATS}, or a folder of IDX files, got {name!r}"
         raise ValueError(msg)
     possible = {field.name for field in fields(build)} - where.keys()
-    if not name.endswith(".csv"):
-        possible -= {"header"}
+    if build is FileData:
+        possible -= OPTIONS - options_of(name)
     for key, value in options.items():
         if key not in possible:
             msg = f"{key.replace('_', '-')} does not apply to data {name!r}, got {value}"
@@ -170,6 +180,15 @@ def source(
         defaults = {"num_train": 200, "num_test": 300, "standardise": "center"}
     made: DataSource = build(**(where | defaults | options))
     return made
+
+
+def two_names(text: str) -> tuple[str, str]:
+    """Return two names of classes that are written A,B."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(parts):
+        msg = f"classes must be two names separated by a comma, got {text!r}"
+        raise ValueError(msg)
+    return parts[0], parts[1]
 
 
 def _idx_folder(name: str) -> str | None:

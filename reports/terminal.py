@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from reports.text import legible
+
+if TYPE_CHECKING:
+    from empirics.data import Dataset
 
 # Seconds without a word after which a line says what is done, where nobody watches a bar.
 SILENCE = 20.0
@@ -96,6 +99,12 @@ def show(text: str) -> bool:
 def complain(text: str) -> None:
     """Print a line on stderr, if it takes one."""
     _write(f"perturblearn: {text}\n", sys.stderr)
+
+
+def notify(data: "Dataset") -> None:
+    """Print on stderr what data were understood to be, and what of them limits the verdicts."""
+    for line in data.notices:
+        complain(legible(f"{data.name}: {line}"))
 
 
 def _write(text: str, stream: TextIO | None) -> Exception | None:

@@ -12,6 +12,9 @@ from .gaussian import (
     GaussianData as GaussianData,
     ShiftedGaussianData as ShiftedGaussianData,
 )
+from .held import (
+    ArrayData as ArrayData,
+)
 from .images import (
     FashionMnistData as FashionMnistData,
     IdxData as IdxData,

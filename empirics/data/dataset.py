@@ -2,8 +2,10 @@
 
 import math
 import re
+import shlex
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,13 +14,21 @@ from theory.validation import Array, as_labels, as_points, check_choice, check_r
 # How features are prepared.  Statistics are those of the training part.
 #   "none":   as they are;
 #   "center": each feature minus its mean, then each row scaled to norm √d;
-#   "zscore": each feature minus its mean and divided by its standard deviation, then rows as above.
-# The theory assumes ‖x‖ ≤ √d, which the row scaling makes an equality.
-STANDARDISATIONS = ("none", "center", "zscore")
+#   "zscore": each feature minus its mean and divided by its standard deviation, then rows as above;
+#   "ball":   each feature minus its mean, then all points, training and test, over one number, so that the
+#             largest norm is √d.
+# The theory assumes ‖x‖ ≤ √d.  The row scaling makes it an equality, and takes one of d dimensions away: two
+# points for d = 1, a circle for d = 2.  One scale for all keeps angles and ratios of distances.
+STANDARDISATIONS = ("none", "center", "zscore", "ball")
+_FEW_DIMENSIONS = 3  # up to here "ball" is the default
 PREPARED = {
     "center": "centred (training means), rows scaled to norm √d",
     "zscore": "centred and divided by their deviation (training part), rows scaled to norm √d",
+    "ball": "centred (training means), one scale for all points: largest norm √d",
 }
+# With fewer test points a share of 1/2 among them is known to ±.2 at best (.98/√n at 95 %).
+_FEW_TEST_POINTS = 25
+_RARE = 0.05  # share of a class that is almost absent
 # Numbers with more different values than these are hardly names of classes.
 _MANY_CLASSES = 20
 _SIGN = re.compile(r"([+-]?)1(\.0*)?([eE][+-]?0+)?")
@@ -40,6 +50,8 @@ class Dataset:
         Names of the classes −1 and +1, in this order.
     preparation : str
         What was done to the features, in words.
+    notices : tuple of str
+        What a file or arrays were understood to be, and what of it limits the verdicts, a line each.
     """
 
     name: str
@@ -49,6 +61,12 @@ class Dataset:
     y_test: Array
     classes: tuple[str, str]
     preparation: str
+    notices: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """The preparation with all notices, for pages."""
+        return "; ".join((self.preparation, *self.notices))
 
     def __post_init__(self) -> None:
         as_points("X", self.X)
@@ -57,13 +75,13 @@ class Dataset:
         as_labels("y_test", self.y_test, length=len(self.X_test))
 
 
-def check_preparation(test_fraction: float, standardise: str) -> None:
+def check_preparation(test_fraction: float, standardise: str, *, auto: bool = False) -> None:
     """Check the options that the sources of real data share."""
     share = check_real("test_fraction", test_fraction, minimum=0, exclusive=True)
     if share >= 1:
         msg = f"test_fraction must lie in (0, 1), got {test_fraction}"
         raise ValueError(msg)
-    check_choice("standardise", standardise, STANDARDISATIONS)
+    check_choice("standardise", standardise, STANDARDISATIONS + ("auto",) * auto)
 
 
 def check_classes(classes: tuple[str, str] | None) -> None:
@@ -87,6 +105,98 @@ def check_classes(classes: tuple[str, str] | None) -> None:
         raise ValueError(msg)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Points of the user and the names of their classes, before two of them are chosen."""
+
+    X: Array
+    labels: list[str]
+    X_test: Array | None = None  # absent: some of X are held out
+    labels_test: list[str] | None = None
+    label: str = "label"  # what the labels are called
+    notes: tuple[str, ...] = ()
+
+
+def own_dataset(
+    rows: Rows,
+    *,
+    name: str,
+    source: str,
+    classes: tuple[str, str] | None,
+    test_fraction: float,
+    standardise: str,
+    seed: int,
+) -> Dataset:
+    """Return the data set of the user's own points, with notices of what it was understood to be.
+
+    Parameters
+    ----------
+    rows : Rows
+    name, source : str
+        Of the data set; of what was read, for errors.
+    classes, test_fraction, standardise, seed
+        As in `two_classes` and `split`; `standardise` may be "auto", see `preparation_for`.
+
+    Raises
+    ------
+    ValueError
+        As `two_classes` and `split`.
+    """
+    X, y, pair = two_classes(rows.X, np.array(rows.labels), classes, source=source)
+    how = preparation_for(standardise, X.shape[1])
+    if rows.X_test is None or rows.labels_test is None:
+        made = split(X, y, pair, test_fraction, how, seed=seed, name=name)
+    else:
+        held_out = two_classes(
+            rows.X_test, np.array(rows.labels_test), (pair[1], pair[0]), source=f"test points of {source}"
+        )
+        check_varies(X, name)
+        made = _prepared((X, y), held_out[:2], pair, how, name)
+    said = understood(X, y, pair, label=rows.label, total=len(rows.X))
+    return replace(made, notices=(said, *rows.notes, *_limits(made, how)))
+
+
+def preparation_for(standardise: str, dim: int) -> str:
+    """Return how features are prepared: "auto" is "ball" in three dimensions or fewer, else "zscore".
+
+    Rows scaled to norm √d lie on a sphere of d − 1 dimensions.  With many features little is lost; with two
+    or three a picture such as two half-moons becomes another one, so that what is learned is not what was
+    asked.  The theory needs no more than ‖x‖ ≤ √d, which "ball" grants; its price is that points near the
+    mean have ‖x‖ < √d, where fewer neurons tell them apart and bounds from norms alone are looser.
+    """
+    if standardise != "auto":
+        return standardise
+    return "ball" if dim <= _FEW_DIMENSIONS else "zscore"
+
+
+def _limits(data: Dataset, how: str) -> list[str]:
+    """Return what of data limits the verdicts, a line each."""
+    said = []
+    dim, num_test = data.X.shape[1], len(data.X_test)
+    if how in {"center", "zscore"} and dim <= _FEW_DIMENSIONS:
+        place = ("two points", "a circle", "a sphere")[dim - 1]
+        said.append(
+            f"rows scaled to norm √{dim} lie on {place}: standardise ball (--standardise ball) does not"
+        )
+    if num_test < _FEW_TEST_POINTS:
+        error = 0.98 / math.sqrt(num_test)
+        said.append(
+            f"{num_test} test points: a share of them says ±{error:.1g} or more; verdicts may be unknown"
+        )
+    known = {row.tobytes() for row in data.X + 0.0}  # 0.0: −0 is 0
+    repeated = sum(row.tobytes() in known for row in data.X_test + 0.0)
+    if repeated:
+        said.append(f"{repeated} of {num_test} test points are training points: they are not fresh")
+    constant = int((data.X[0] == data.X).all(axis=0).sum())
+    if constant:
+        said.append(f"{constant} of {dim} features are constant in the training part")
+    for name, sign in zip(data.classes, (-1, 1), strict=True):
+        share = float((data.y == sign).mean())
+        if share < _RARE:
+            said.append(f"class {name} is {100 * share:.1f} % of the training points: it is almost absent")
+    return said
+
+
 def two_classes(
     X: Array, labels: np.ndarray, classes: tuple[str, str] | None, *, source: str
 ) -> tuple[Array, Array, tuple[str, str]]:
@@ -98,8 +208,9 @@ def two_classes(
     labels : array, shape (N,)
         Class of each row: numbers or text.
     classes : pair of str, optional
-        Which two, compared as text, see `class_name`.  May be absent if the labels are already −1 and +1,
-        each written in one way.
+        Which two, compared as text, see `class_name`.  May be absent if the labels have two values: the
+        larger of two numbers, else the later in the alphabet, becomes +1; −1 and +1 may be written in any
+        one way.
     source : str
         Name of the data, for errors.
 
@@ -111,22 +222,15 @@ def two_classes(
     Raises
     ------
     ValueError
-        If a class does not occur, or no classes are named and labels are not ±1.
+        If a class does not occur, or no classes are named and labels have not two values.
     """
     found = [class_name(label) for label in labels.tolist()]
     names = np.array(signs(found) if classes is None else found)
     present = in_order(set(names.tolist()))
     if classes is None:
-        if present != ["-1", "1"]:
-            listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
-            msg = (
-                f"classes must be named, as labels of {source} are not -1 and +1 but {listed}: "
-                "the first class named becomes +1, the second -1"
-            )
-            if len(present) > _MANY_CLASSES and all(map(is_number, present)):
-                msg += f"; these labels look continuous: {len(present)} values in {len(names)} rows"
-            raise ValueError(msg)
-        classes = ("1", "-1")
+        if len(present) != 2:
+            raise ValueError(_not_two(names.tolist(), present, source))
+        classes = (present[1], present[0])
     for name in classes:
         if name not in present:
             msg = f"classes must occur in {source}, got {name!r}; present are {', '.join(present[:10])}"
@@ -138,6 +242,40 @@ def two_classes(
     keep = (names == positive) | (names == negative)
     y = np.where(names[keep] == positive, 1.0, -1.0)
     return X[keep], y, (negative, positive)
+
+
+def understood(X: Array, y: Array, classes: tuple[str, str], *, label: str = "label", total: int) -> str:
+    """Return in one line what rows with labels were taken for: sizes, and which class is which sign.
+
+    Parameters
+    ----------
+    X, y, classes
+        From `two_classes`.
+    label : str
+        What the column of labels is called.
+    total : int
+        Number of rows before those of other classes were left out.
+    """
+    signs_of = zip(("+1", "−1"), reversed(classes), (y > 0, y < 0), strict=True)
+    counted = ", ".join(f"{name} → {sign} ({int(which.sum())})" for sign, name, which in signs_of)
+    left = f" ({total - len(X)} of other classes left out)" if total > len(X) else ""
+    return f"{len(X)} rows{left}, {X.shape[1]} features, {label}: {counted}"
+
+
+def _not_two(names: list[str], present: list[str], source: str) -> str:
+    """Return the error for labels of another number of values than two, with the option to paste."""
+    listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
+    msg = f"classes must be two, but {source} has {len(present)} in its labels: {listed}"
+    if len(present) > _MANY_CLASSES and all(map(is_number, present)):
+        return f"{msg}; these labels look continuous: {len(present)} values in {len(names)} rows"
+    if len(present) > 2:
+        counts = Counter(names)
+        often = sorted(present, key=lambda name: -counts[name])[:2]
+        first, second = sorted(often, key=present.index, reverse=True)
+        pasted = f"--classes {shlex.quote(f'{first},{second}')}, in Python "
+        msg += f"; name two, the first becomes +1: {'' if ',' in first + second else pasted}"
+        msg += f"classes=({first!r}, {second!r})"
+    return msg
 
 
 def split(
@@ -158,7 +296,7 @@ def split(
         From `two_classes`.
     test_fraction : float in (0, 1)
         Share of the rows held out, rounded down, at least one.
-    standardise : {"none", "center", "zscore"}
+    standardise : {"none", "center", "zscore", "ball"}
         See `STANDARDISATIONS`.
     seed : int
         Of the shuffle.
@@ -184,9 +322,15 @@ def split(
     if len(set(y[train])) < 2:
         msg = f"data must have both classes in its training part, got one in {name}"
         raise ValueError(msg)
-    X_train, X_test = standardised(X[train], X[test], standardise, name)
-    prepared = f"features {PREPARED.get(standardise, 'as they are')}"
-    return Dataset(name, X_train, y[train], X_test, y[test], classes, prepared)
+    return _prepared((X[train], y[train]), (X[test], y[test]), classes, standardise, name)
+
+
+def _prepared(
+    train: tuple[Array, Array], test: tuple[Array, Array], classes: tuple[str, str], how: str, name: str
+) -> Dataset:
+    X, X_test = standardised(train[0], test[0], how, name)
+    prepared = f"features {PREPARED.get(how, 'as they are')}"
+    return Dataset(name, X, train[1], X_test, test[1], classes, prepared)
 
 
 def check_varies(X: Array, name: str) -> None:
@@ -207,6 +351,12 @@ def standardised(train: Array, test: Array, how: str, name: str) -> tuple[Array,
     scale = np.ones(train.shape[1])
     if how == "zscore":
         scale = np.where(varies, train.std(axis=0), 1.0)
+    if how == "ball":
+        parts = [part - mean for part in (train, test)]
+        largest = max(float(np.linalg.norm(part, axis=1).max()) for part in parts)
+        return parts[0] * (math.sqrt(train.shape[1]) / largest), parts[1] * (
+            math.sqrt(train.shape[1]) / largest
+        )
     parts = []
     for part in (train, test):
         rows = (part - mean) / scale
@@ -247,10 +397,10 @@ def signs(names: Sequence[str]) -> list[str]:
 
 
 def in_order(names: set[str]) -> list[str]:
-    """Return names in the order of their numbers if each is one as Python writes it, else of their text."""
+    """Return names in the order of their numbers if each is one as Python writes it, else of the alphabet."""
     numbers = {name: number for name in names if (number := _canonical(name)) is not None}
     if len(numbers) < len(names):
-        return sorted(names)
+        return sorted(names, key=lambda name: (name.casefold(), name))
     return sorted(names, key=lambda name: (numbers[name], name))
 
 

@@ -1,11 +1,8 @@
-"""The user's own data: an .npz file with arrays X and y, or a .csv file with the label in the last column."""
+"""The user's own data in a file: a table with a column of labels, or arrays X and y."""
 
-import contextlib
 import hashlib
 import math
-import warnings
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,41 +13,61 @@ from numpy.typing import NDArray
 
 from empirics.data.dataset import (
     Dataset,
+    Rows,
     check_classes,
     check_preparation,
     class_name,
     is_number,
-    split,
-    two_classes,
+    own_dataset,
 )
 from empirics.data.idx import MAX_BYTES, check_file, read_exactly
-from empirics.data.table import HEADERS, is_missing, read_table
+from empirics.data.table import DECIMALS, HEADERS, TABLES, TEXTS, Table, is_missing, read_table, readable
 from theory.validation import Array, as_points, check_choice
+
+ENDINGS = (*TABLES, ".npy", ".npz")
+FORMATS = "a file (.csv, .tsv, .json, .npy, .npz; with the extra files .parquet, .feather, .xlsx)"
+# Which options apply to which endings, and how they are left out.
+_OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "header": ((*TEXTS, ".xlsx"), "auto"),
+    "decimal": (TABLES, "auto"),
+    "label": ((*TABLES, ".npy"), ""),
+    "index": ((*TABLES, ".npy"), ""),
+    "drop_missing": (TABLES, False),
+}
+OPTIONS = frozenset(_OPTIONS)
+# Arrays of an .npz file by name, with those of test points.
+_NAMES = (("X", "y", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileData:
     """Data read from a file.
 
-    ``.npz``: arrays ``X`` (N, d) and ``y`` (N,); never unpickled.  ``.csv``: numbers separated by
-    commas, the label in the last column, an optional header row.  Labels are text: 007, 7 and 7.0 in a .csv
-    file are three classes.
+    A table (``.csv``, ``.tsv``, ``.json``, ``.parquet``, ``.feather``, ``.xlsx``, see
+    `empirics.data.table.read_table`), or a ``.npy`` array, of numbers with a column of labels.  ``.npz``:
+    arrays ``X`` (N, d) and ``y`` (N,), or ``x_train`` and ``y_train``, and test points ``X_test`` and
+    ``y_test`` (``x_test``) if they are there.  Nothing is unpickled.  Labels in text are text: 007, 7 and 7.0
+    are three classes.
 
     Raises
     ------
     ValueError
-        On construction or loading: unknown option, unreadable or malformed file, labels that are not
-        ±1 without `classes`, missing labels, values that are not finite, constant data, or a file that leaves
-        open what its first row or a column is.
+        On construction or loading: unknown option, unreadable or malformed file, labels of more than two
+        classes without `classes`, missing values, values that are not finite, constant data, or a file that
+        leaves open what its first row, a column or a number is.
     FileNotFoundError
         On loading, if there is no such file.
     """
 
     path: str
-    classes: tuple[str, str] | None = None  # the first becomes +1; needed unless labels are ±1
+    classes: tuple[str, str] | None = None  # the first becomes +1; see `two_classes`
     test_fraction: float = 0.3
-    standardise: str = "zscore"
-    header: str = "auto"  # whether a .csv file has one: "yes", "no"; see `empirics.data.table.read_table`
+    standardise: str = "auto"  # see `preparation_for`
+    header: str = "auto"  # whether there is one: "yes", "no"
+    label: str = ""  # name of the column or its number from 1; the last if empty
+    index: str = ""  # column that numbers or names the rows, no feature
+    drop_missing: bool = False  # leave out rows that lack a value
+    decimal: str = "auto"  # of numbers in text: "point", "comma"
 
     @property
     def name(self) -> str:
@@ -58,43 +75,59 @@ class FileData:
         return Path(self.path).stem
 
     def __post_init__(self) -> None:
-        check_preparation(self.test_fraction, self.standardise)
+        check_preparation(self.test_fraction, self.standardise, auto=True)
         check_classes(self.classes)
         check_choice("header", self.header, HEADERS)
+        check_choice("decimal", self.decimal, DECIMALS)
         ending = Path(self.path).suffix
-        if ending not in {".npz", ".csv"}:
-            msg = f"data file must end in .npz or .csv, got {self.path!r}"
+        if ending not in ENDINGS:
+            msg = f"data file must end in {', '.join(ENDINGS)}, got {self.path!r}"
             raise ValueError(msg)
-        if ending == ".npz" and self.header != "auto":
-            msg = f"header must be left out with an .npz file, which has none, got {self.header!r}"
-            raise ValueError(msg)
+        for option, (endings, absent) in _OPTIONS.items():
+            value = getattr(self, option)
+            if ending not in endings and value != absent:
+                msg = f"{option} must be left out with a {ending} file, which has none, got {value!r}"
+                raise ValueError(msg)
 
     def load(self, seed: int) -> Dataset:
         """Read, map the classes and split with `seed`."""
-        X, names = self.read()
-        found = two_classes(X, np.array(names), self.classes, source=Path(self.path).name)
-        return split(*found, self.test_fraction, self.standardise, seed=seed, name=self.name)
+        return own_dataset(
+            self.read(),
+            name=self.name,
+            source=Path(self.path).name,
+            classes=self.classes,
+            test_fraction=self.test_fraction,
+            standardise=self.standardise,
+            seed=seed,
+        )
 
-    def read(self) -> tuple[Array, list[str]]:
-        """Return the points, shape (N, d), and the names of their classes, as they are in the file."""
+    def read(self) -> Rows:
+        """Return the points and the names of their classes, as they are in the file."""
         path = Path(self.path)
         check_file("data file", path)
         if path.suffix == ".npz":
-            X, y = _read_npz(path)
-            X = _points(f"X in {path.name}", X)
-            names = _class_names(f"y in {path.name}", y, len(X))
+            rows = _read_npz(path)
         else:
-            table = read_table(path, header=self.header)
-            if table.num_columns < 2:
-                msg = f"{path.name} must have rows of at least one feature and a label"
-                raise ValueError(msg)
-            names, X = table.labels(), table.numbers(range(table.num_columns - 1))
-        if all(map(is_number, names)):
-            for label in names:
-                if label.lstrip("+-").casefold() in {"inf", "infinity"}:
-                    msg = f"labels in {path.name} must be finite, got {label}"
+            table = (
+                _table_of_array(path)
+                if path.suffix == ".npy"
+                else read_table(path, header=self.header, decimal=self.decimal)
+            )
+            label = table.label_column(self.label or None)
+            used = [column for column in range(table.cells.shape[1]) if column != label]
+            if self.index:
+                used = [column for column in used if column != table.column(self.index, "index")]
+            if self.drop_missing:
+                table = table.complete(used, label)
+            called = f"label {table.names[label]!r}" if table.names else "label"
+            labels = table.labels(label)
+            rows = Rows(table.numbers(used), labels, label=called, notes=table.notes)
+        if all(map(is_number, rows.labels)):
+            for one in rows.labels:
+                if one.lstrip("+-").casefold() in {"inf", "infinity"}:
+                    msg = f"labels in {path.name} must be finite, got {one}"
                     raise ValueError(msg)
-        return X, names
+        return rows
 
     def content_hash(self) -> str:
         """Return the SHA-256 (hex) of the file, as it is on the disk."""
@@ -104,31 +137,62 @@ class FileData:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@contextlib.contextmanager
-def _readable(rule: str) -> Iterator[None]:
-    """Turn whatever parsers of zip, zlib, lzma and numpy raise on damaged files into one error.
-
-    There is no list of it: headers are literals of Python, with all that its parser can raise.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote, and reads them
-            yield
-    except Exception as error:
-        msg = f"{rule}: {' '.join(str(error).split()) or type(error).__name__}"
-        raise ValueError(msg) from error
+def options_of(path: str) -> set[str]:
+    """Return the options that apply to a file of this ending and not to all."""
+    return {option for option, (endings, _) in _OPTIONS.items() if path.endswith(endings)}
 
 
-def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+def _table_of_array(path: Path) -> Table:
+    X = _points(path.name, _read_npy(path))
+    return Table(path.name, None, list(range(1, len(X) + 1)), X.astype(object))
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    with readable(f"{path.name} must be a readable .npy file of points"), path.open("rb") as stream:
+        return _array(stream, path.stat().st_size)
+
+
+def _read_npz(path: Path) -> Rows:
     most = max(MAX_BYTES, path.stat().st_size)
-    with _readable(f"{path.name} must be a readable .npz file"), zipfile.ZipFile(path) as archive:
-        members = archive.namelist()
-        if members.count("X.npy") == members.count("y.npy") == 1:
-            with archive.open("X.npy") as X, archive.open("y.npy") as y:
-                return _array(X, most), _array(y, most)
-    found = ", ".join(name.removesuffix(".npy") for name in members) or "none"
-    msg = f"{path.name} must hold arrays X and y, got {found}"
-    raise ValueError(msg)
+    with readable(f"{path.name} must be a readable .npz file"), zipfile.ZipFile(path) as archive:
+        members = [name.removesuffix(".npy") for name in archive.namelist()]
+        sets = [names for names in _NAMES if set(names[:2]) <= set(members)]
+        if len(sets) == 1 and len(set(members)) == len(members):
+            arrays = {}
+            for name in sets[0]:
+                if name in members:
+                    with archive.open(f"{name}.npy") as stream:
+                        arrays[name] = _array(stream, most)
+    if len(sets) != 1 or len(set(members)) < len(members):
+        found = ", ".join(members) or "none"
+        msg = f"{path.name} must hold arrays X and y, or x_train and y_train, got {found}"
+        raise ValueError(msg)
+    return rows_of_arrays(arrays, sets[0], where=f" in {path.name}")
+
+
+def rows_of_arrays(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], *, where: str = "") -> Rows:
+    """Return points and labels from arrays: training and, if they are there, test ones, by their names.
+
+    Raises
+    ------
+    ValueError
+        If they are no points and labels, or one array of test points is there without the other.
+    """
+    X, y, X_test, y_test = names
+    points = _points(f"{X}{where}", arrays[X])
+    labels = _class_names(f"{y}{where}", arrays[y], len(points))
+    given = [name for name in (X_test, y_test) if name in arrays]
+    if not given:
+        return Rows(points, labels)
+    if len(given) == 1:
+        msg = f"{X_test} and {y_test} must come together, got {given[0]}{where}"
+        raise ValueError(msg)
+    Z = _points(f"{X_test}{where}", arrays[X_test])
+    if Z.shape[1] != points.shape[1]:
+        msg = f"{X_test}{where} must have {points.shape[1]} columns, as {X} has, got {Z.shape[1]}"
+        raise ValueError(msg)
+    note = f"{len(Z)} test points from {X_test} and {y_test}"
+    return Rows(points, labels, Z, _class_names(f"{y_test}{where}", arrays[y_test], len(Z)), notes=(note,))
 
 
 def _array(stream: IO[bytes], most: int) -> NDArray[Any]:
@@ -137,7 +201,7 @@ def _array(stream: IO[bytes], most: int) -> NDArray[Any]:
     Raises
     ------
     Exception
-        Of many types, for `_readable`.
+        Of many types, for `readable`.
     """
     version = npy.read_magic(stream)
     if version not in {(1, 0), (2, 0)}:
@@ -176,7 +240,7 @@ def _class_names(name: str, labels: NDArray[Any], count: int) -> list[str]:
     if labels.shape != (count,):
         msg = f"{name} must have shape ({count},), one label a row of X, got {labels.shape}"
         raise ValueError(msg)
-    with _readable(f"{name} must be numbers or text in UTF-8"):
+    with readable(f"{name} must be numbers or text in UTF-8"):
         names = list(map(class_name, labels.tolist()))
     missing = sum(map(is_missing, names))
     if missing:
@@ -185,16 +249,18 @@ def _class_names(name: str, labels: NDArray[Any], count: int) -> list[str]:
     return names
 
 
-def read_points(path: Path, *, header: str = "auto", label: str | None = None) -> Array:
-    """Read points without labels from a .npy file or a .csv file of numbers.
+def read_points(
+    path: Path, *, header: str = "auto", label: str | None = None, decimal: str = "auto"
+) -> Array:
+    """Read points without labels from a .npy file or a table of numbers.
 
     Parameters
     ----------
     path : Path
-    header : {"auto", "yes", "no"}
-        Whether a .csv file has a header, see `empirics.data.table.read_table`.
+    header, decimal : str
+        Of a table, see `empirics.data.table.read_table`.
     label : str, optional
-        Column of a .csv file to leave out, or "none", see `empirics.data.table.Table.coordinates`.
+        Column of a table to leave out, or "none", see `empirics.data.table.Table.coordinates`.
 
     Returns
     -------
@@ -205,19 +271,17 @@ def read_points(path: Path, *, header: str = "auto", label: str | None = None) -
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it ends otherwise, cannot be read, does not hold finite points, or leaves open what its first row
-        or a column is.
+        If it ends otherwise, cannot be read, does not hold finite points, or leaves open what its first row,
+        a column or a number is.
     """
-    if path.suffix not in {".npy", ".csv"}:
-        msg = f"points must be in a .npy or .csv file, got {str(path)!r}"
+    if path.suffix not in {".npy", *TABLES}:
+        msg = f"points must be in a file that ends in .npy, {', '.join(TABLES)}, got {str(path)!r}"
         raise ValueError(msg)
     check_file("file of points", path)
-    if path.suffix == ".csv":
-        table = read_table(path, header=header)
+    if path.suffix != ".npy":
+        table = read_table(path, header=header, decimal=decimal)
         return _points(f"points in {path.name}", table.numbers(table.coordinates(label)))
-    if header != "auto" or label is not None:
-        msg = f"header and label must be left out with a .npy file, which has none, got {path.name}"
+    if (header, decimal) != ("auto", "auto") or label is not None:
+        msg = f"header, decimal and label must be left out with a .npy file, which has none, got {path.name}"
         raise ValueError(msg)
-    with _readable(f"{path.name} must be a readable .npy file of points"), path.open("rb") as stream:
-        array = _array(stream, path.stat().st_size)
-    return _points(f"points in {path.name}", array)
+    return _points(f"points in {path.name}", _read_npy(path))

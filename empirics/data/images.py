@@ -8,7 +8,7 @@ import os
 import shlex
 import time
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -17,18 +17,20 @@ from msgspec import Struct, convert
 
 from empirics.data.dataset import (
     PREPARED,
+    STANDARDISATIONS,
     Dataset,
     check_classes,
     check_varies,
     standardised,
     two_classes,
+    understood,
 )
 from empirics.data.idx import FILES, IdxFile, checksum_of, content_hash, find_file, read_split
 from theory.validation import Array, check_choice, check_integer
 
 # How pixels, read as numbers in [0, 1], are prepared.  "scalar-mean" subtracts one number from all of them,
 # as the published experiments do; the others are those of `empirics.data.dataset`.
-IMAGE_PREPARATIONS = ("scalar-mean", "none", "center", "zscore")
+IMAGE_PREPARATIONS = ("scalar-mean", *STANDARDISATIONS)
 FOLDER_VARIABLE = "PERTURBLEARN_DATA"  # holds one folder a data set, such as mnist
 
 _SILENCE = 20.0  # seconds without a byte after which a mirror is given up
@@ -311,6 +313,8 @@ def _load(config: _ImageData, files: list[IdxFile], seed: int) -> Dataset:
     # Two streams, so that one subsample does not depend on the size of the other.
     train_rng, test_rng = np.random.default_rng(seed).spawn(2)
     X, y, classes, total = _part(config, "num_train", files[:2], train_rng)
+    if config.classes is None:  # what the training part decided holds for the test part
+        config = replace(config, classes=(classes[1], classes[0]))
     X_test, y_test, _, total_test = _part(config, "num_test", files[2:], test_rng)
     if len(set(y)) < 2:
         msg = f"num_train must be large enough for both classes, got {len(X)} of one class in {config.name}"
@@ -331,7 +335,8 @@ def _load(config: _ImageData, files: list[IdxFile], seed: int) -> Dataset:
         if other:
             prepared += f"; not the published files: {', '.join(other)}"
     title = f"{config.name} {classes[1]} vs {classes[0]}".replace("/", "-")  # also names files
-    return Dataset(title, X, y, X_test, y_test, classes, prepared)
+    said = () if published is not None else (understood(X, y, classes, total=len(X)),)
+    return Dataset(title, X, y, X_test, y_test, classes, prepared, said)
 
 
 def _part(

@@ -3,6 +3,7 @@
 from empirics.data.bundled import BreastCancerData, DigitsData
 from empirics.data.file import FileData
 from empirics.data.gaussian import GaussianData, ShiftedGaussianData
+from empirics.data.held import ArrayData
 from empirics.data.images import FashionMnistData, IdxData, MnistData
 
 DataSource = (
@@ -11,6 +12,7 @@ DataSource = (
     | DigitsData
     | BreastCancerData
     | FileData
+    | ArrayData
     | MnistData
     | FashionMnistData
     | IdxData

@@ -1,106 +1,177 @@
-"""A .csv file of numbers: its header, its rows, and what cannot be told of them without being asked.
+"""A table in a file: its columns, its rows, and what cannot be told of them without being asked.
 
-A file says nowhere whether its first row is a header, or which column is an index or a label.  What a name or
-the values leave open is an error that says how to decide it; nothing is guessed.
+A text file says nowhere whether its first row is a header, which column is an index or a label, or whether
+1,234 is a thousand or a decimal comma.  What a name or the values leave open is an error that says how to
+decide it; nothing is guessed.  Text is split by `csv`, as pandas fills short rows up and mends quotes
+without a word; pandas reads the other formats.
 """
 
+import codecs
+import contextlib
 import csv
 import io
+import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from empirics.data.dataset import is_number
+from empirics.data.dataset import class_name, is_number
 from theory.validation import Array, check_choice
 
 HEADERS = ("auto", "yes", "no")
+DECIMALS = ("auto", "point", "comma")
+TEXTS = (".csv", ".tsv")
+TABLES = (*TEXTS, ".json", ".parquet", ".feather", ".xlsx")  # the last three need the extra `files`
 
 # Columns that number the rows; the index that pandas writes has no name.
 _INDEX_NAME = re.compile(r"(|index|id|unnamed: \d+)", re.IGNORECASE)
 _COUNTER_NAME = re.compile(r"(rows?|no\.?|nr\.?|#|samples?|obs|observation)", re.IGNORECASE)
 _LABEL_NAMES = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
-_MISSING = frozenset({"", "nan"})  # labels as pandas and numpy write what is not there
+_NO_LABEL = frozenset({"", "nan"})  # as pandas and numpy write what is not there; NA may be a name
+_NO_NUMBER = _NO_LABEL | {"na", "n/a", "null", "none"}
 _MOST_LABELS = 20  # a column with more different values is hardly one of labels
 _ASK = "say which by header 'yes' or 'no' (on the command line --header yes or --header no)"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of a .csv file, and the line that it begins at."""
-
-    number: int  # from 1, as an editor counts: with the header and empty lines
-    cells: list[str]
+_SWAPPED = str.maketrans(",.", ".,")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a .csv file, all of one length, and the names in its header if it has one."""
+    """The cells of a file, rows of one length, and the names of its columns if it has them."""
 
     source: str  # name of the file, for errors
     names: list[str] | None
-    rows: list[Line]
+    places: list[int]  # of the rows: lines of a text file, as an editor counts them; else rows from 1
+    cells: NDArray[np.object_]  # text; of files with types what they hold, and None
+    separator: str = ""  # of a text file
+    decimal: str = "auto"
+    notes: tuple[str, ...] = ()  # what was understood that is not plain
 
-    @property
-    def num_columns(self) -> int:
-        """Number of columns."""
-        return len(self.rows[0].cells)
+    def column(self, asked: str, option: str, *, also: str = "") -> int:
+        """Return the column of this name, or of this number from 1 where no name is a number.
+
+        Raises
+        ------
+        ValueError
+            If it is not one column; the error names `option`.
+        """
+        numbers = list(map(str, range(1, self.cells.shape[1] + 1)))
+        names = numbers if self.names is None else self.names
+        if asked not in names and asked in numbers and not any(map(str.isdigit, names)):
+            return numbers.index(asked)
+        if names.count(asked) != 1:
+            known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+            msg = f"{option} must be {also}one column of {self.source} ({known}), got {asked!r}"
+            raise ValueError(msg)
+        return names.index(asked)
+
+    def complete(self, columns: Sequence[int], label: int) -> "Table":
+        """Leave out the rows that lack a label or a number, and say how many."""
+        lacking = [
+            is_missing(row[label], _NO_LABEL) or any(map(is_missing, row[list(columns)]))
+            for row in self.cells
+        ]
+        kept = [index for index, one in enumerate(lacking) if not one]
+        note = f"{sum(lacking)} of {len(lacking)} rows left out, which have missing values"
+        return replace(
+            self,
+            cells=self.cells[kept],
+            places=[self.places[index] for index in kept],
+            notes=(*self.notes, note) if any(lacking) else self.notes,
+        )
 
     def numbers(self, columns: Sequence[int]) -> Array:
-        """Return columns as numbers; errors name the line of the file and the column.
+        """Return columns as numbers; errors name the place and the column.
 
         Raises
         ------
         ValueError
-            If a cell holds no finite number, or a column is an index of the rows.
+            If a cell holds no finite number, may be one of two, or a column is an index of the rows.
         """
         self._refuse_index(columns)
-        values = np.empty((len(self.rows), len(columns)))
-        for index, row in enumerate(self.rows):
-            for position, column in enumerate(columns):
-                text = row.cells[column]
-                place = f"line {row.number}, column {column + 1}"
-                if not is_number(text):
-                    msg = f"{self.source} must hold numbers, got {text!r} in {place}"
-                    if index == 0 and self.names is None:
-                        msg += f"; if line {row.number} is a header, say so by header 'yes' (--header yes)"
-                    raise ValueError(msg)
-                values[index, position] = float(text)
-                if not math.isfinite(values[index, position]):
-                    msg = f"{self.source} must hold finite numbers, got {text.strip()!r} in {place}"
-                    raise ValueError(msg)
-        return values
+        cells = self.cells[:, list(columns)]
+        comma = self._decimal_comma(cells)
+        values = np.array([[_number(cell, comma) for cell in row] for row in cells], dtype=np.float64)
+        values = values.reshape(cells.shape)
+        if np.isfinite(values).all():
+            return values
+        missing = np.array([[is_missing(cell) for cell in row] for row in cells])
+        wrong = np.argwhere(~np.isfinite(values) & ~missing)
+        row, position = (wrong if len(wrong) else np.argwhere(missing))[0]
+        place = f"{self._place(row)}, column {columns[position] + 1}"
+        if not len(wrong):
+            msg = (
+                f"{self.source} must have no missing values, got them in {missing.any(axis=1).sum()} of "
+                f"{len(cells)} rows and {missing.any(axis=0).sum()} of {len(columns)} columns, first in "
+                f"{place}: "
+                "fill them in, or leave these rows out by drop_missing (--drop-missing)"
+            )
+            raise ValueError(msg)
+        cell = cells[row, position]
+        shown = repr(cell.strip() if isinstance(cell, str) else cell)
+        finite = "finite " if math.isinf(values[row, position]) else ""
+        msg = f"{self.source} must hold {finite}numbers, got {shown} in {place}"
+        if row == 0 and self.names is None and not finite:
+            msg += f"; if {self._place(row)} is a header, say so by header 'yes' (--header yes)"
+        raise ValueError(msg)
 
-    def labels(self) -> list[str]:
-        """Return the texts of the last column.
+    def label_column(self, asked: str | None) -> int:
+        """Return the column of the label, the last one if none is asked for.
 
         Raises
         ------
         ValueError
-            If one is missing, or a column before the last is called the label.
+            If there is no such column, or no other, or a column before the last is called the label.
         """
-        texts = [row.cells[-1].strip() for row in self.rows]
-        lines = [row.number for row, text in zip(self.rows, texts, strict=True) if is_missing(text)]
-        if lines:
-            msg = (
-                f"{self.source} must have a label in each row, got none in {len(lines)} of {len(texts)}, "
-                f"first in line {lines[0]}"
-            )
-            if len(lines) == len(texts):
-                msg += "; the label is what follows the last comma"
+        last = int(self.cells.shape[1]) - 1
+        if last < 1:
+            msg = f"{self.source} must have rows of at least one feature and a label"
             raise ValueError(msg)
+        if asked is not None:
+            return self.column(asked, "label")
         names = [name.casefold() for name in self.names or [""]]
-        for column, name in enumerate(names[:-1], start=1):
+        for column, name in enumerate(names[:-1]):
             if _is_label(name, names) and names[-1] not in _LABEL_NAMES:
                 msg = (
-                    f"{self.source} must have the label in its last column, got {name!r} as column {column}: "
-                    "move it to the end, or rename it if it is a feature"
+                    f"{self.source} must have the label in its last column, got {name!r} as column "
+                    f"{column + 1}: say label {self._called(column)!r} or {self._called(last)!r} (--label)"
                 )
                 raise ValueError(msg)
-        return texts
+        return last
+
+    def labels(self, column: int) -> list[str]:
+        """Return the names of classes in a column.
+
+        Raises
+        ------
+        ValueError
+            If one is missing or no text or number.
+        """
+        cells = self.cells[:, column].tolist()
+        lacking = [row for row, cell in enumerate(cells) if is_missing(cell, _NO_LABEL)]
+        if lacking:
+            msg = (
+                f"{self.source} must have a label in each row, got none in {len(lacking)} of {len(cells)}, "
+                f"first in {self._place(lacking[0])}"
+            )
+            if len(lacking) == len(cells):
+                msg += "; the label is in the last column unless label (--label) says which"
+            else:
+                msg += "; leave these rows out by drop_missing (--drop-missing)"
+            raise ValueError(msg)
+        for row, cell in enumerate(cells):
+            if not isinstance(cell, (str, bytes, bool, int, float)):
+                msg = f"{self.source} must have numbers or text as labels, got {cell!r} in {self._place(row)}"
+                raise ValueError(msg)
+        return [cell.strip() if isinstance(cell, str) else class_name(cell) for cell in cells]
 
     def coordinates(self, label: str | None) -> list[int]:
         """Return the columns of points, all but that of a label.
@@ -108,7 +179,7 @@ class Table:
         Parameters
         ----------
         label : str, optional
-            "none" if there is none; else its name in the header, or its number from 1 if there is no header.
+            "none" if there is none; else as in `column`.
 
         Raises
         ------
@@ -116,7 +187,7 @@ class Table:
             If there is no such column, or no `label` is given and a column looks like one: by its name, or
             the last one by values that recur, −1 and 1 or whole numbers beside fractions in all others.
         """
-        columns = list(range(self.num_columns))
+        columns = list(range(self.cells.shape[1]))
         if label is None:
             found = self._looks_like_label()
             if found is not None:
@@ -128,23 +199,44 @@ class Table:
                 )
                 raise ValueError(msg)
         elif label != "none":
-            matching = [column for column in columns if self._called(column) == label]
-            if len(matching) != 1:
-                known = ", ".join(map(self._called, columns[:10])) + (", ..." if len(columns) > 10 else "")
-                msg = f"label must be 'none' or one column of {self.source} ({known}), got {label!r}"
-                raise ValueError(msg)
-            columns.remove(matching[0])
+            columns.remove(self.column(label, "label", also="'none' or "))
         return columns
 
     def _called(self, column: int) -> str:
-        return str(column + 1) if self.names is None else self.names[column]
+        return (self.names and self.names[column]) or str(column + 1)
+
+    def _place(self, row: int) -> str:
+        return f"{'line' if self.separator else 'row'} {self.places[row]}"
+
+    def _decimal_comma(self, cells: NDArray[np.object_]) -> bool:
+        """Return whether numbers have decimal commas: a number that can be read in one way alone decides."""
+        if self.decimal != "auto":
+            return self.decimal == "comma"
+        open_at = None
+        for row, column in np.ndindex(cells.shape):
+            cell = cells[row, column]
+            if isinstance(cell, str) and ("," in cell or "." in cell):
+                point, comma = _number(cell, comma=False), _number(cell, comma=True)
+                if math.isnan(point) != math.isnan(comma):
+                    return math.isnan(point)
+                # Where commas separate the columns, one that is no separator is quoted.
+                if point != comma and not math.isnan(point) and ("," in cell or self.separator != ","):
+                    open_at = open_at or (row, cell.strip())
+        if open_at is not None:
+            msg = (
+                f"{open_at[1]!r} in {self._place(open_at[0])} of {self.source} may have a decimal "
+                f"{'comma' if ',' in open_at[1] else 'point'} or thousands: say decimal 'comma' or 'point' "
+                "(on the command line --decimal)"
+            )
+            raise ValueError(msg)
+        return False
 
     def _looks_like_label(self) -> int | None:
         names = [name.casefold() for name in self.names or ()]
         for column, name in enumerate(names):
             if _is_label(name, names):
                 return column
-        values = np.array([[_float(cell) for cell in row.cells] for row in self.rows])
+        values = np.array([[_number(cell, comma=False) for cell in row] for row in self.cells])
         last, others = values[:, -1], values[:, :-1]
         distinct = set(last.tolist())
         if not others.size or not np.isfinite(values).all() or not 2 <= len(distinct) <= _MOST_LABELS:
@@ -152,32 +244,46 @@ class Table:
         # Whole numbers that recur, beside fractions in all other columns or beside one with more values.
         apart = (others % 1 != 0).any(axis=0).all() or max(map(len, map(set, others.T))) > len(distinct)
         whole = (last % 1 == 0).all() and len(distinct) < len(last) and apart
-        return len(self.rows[0].cells) - 1 if whole or distinct == {-1.0, 1.0} else None
+        return self.cells.shape[1] - 1 if whole or distinct == {-1.0, 1.0} else None
 
     def _refuse_index(self, columns: Sequence[int]) -> None:
         """Refuse a column that numbers the rows: without a header, the first one by its values."""
         for column in columns:
             name = None if self.names is None else self.names[column]
+            said = None
             if name is not None and (
                 _INDEX_NAME.fullmatch(name) or (_COUNTER_NAME.fullmatch(name) and self._counts_rows(column))
             ):
-                called = f"is called {name!r}" if name else "has no name"
+                said = f"{f'is called {name!r}' if name else 'has no name'}, as an index"
+            elif name is None and len(columns) > 1 and column == 0 and self._counts_rows(0):
+                said = "counts them"
+            if said is not None:
                 msg = (
-                    f"{self.source} must not hold an index of the rows, but column {column + 1} {called}, "
-                    "as an index: remove the column, or give it another name if it is a feature"
+                    f"{self.source} must not hold an index of the rows, but column {column + 1} {said}: "
+                    f"remove the column, say index {name or str(column + 1)!r} (--index), or name it "
+                    "otherwise in a header if it is a feature"
                 )
                 raise ValueError(msg)
-        if self.names is None and len(columns) > 1 and columns[0] == 0 and self._counts_rows(0):
-            msg = (
-                f"{self.source} must not hold an index of the rows, but column 1 counts them: remove it, or "
-                "name it in a header if it is a feature"
-            )
-            raise ValueError(msg)
 
     def _counts_rows(self, column: int) -> bool:
         """Return whether a column goes up by 1 from row to row, three rows or more."""
-        values = [_float(row.cells[column]) for row in self.rows]
+        values = [_number(cell, comma=False) for cell in self.cells[:, column]]
         return len(values) > 2 and values == [values[0] + i for i in range(len(values))]
+
+
+def _number(cell: object, comma: bool) -> float:
+    """Return the number in a cell, read with decimal points or commas; NaN if there is none."""
+    if isinstance(cell, str):
+        text = cell.strip()
+        text = text.translate(_SWAPPED) if comma else text
+        if _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
+        return float(text) if is_number(text) else math.nan
+    if isinstance(cell, (int, float, np.integer, np.floating)) and not isinstance(cell, bool):
+        with contextlib.suppress(OverflowError):
+            return float(cell)
+        return math.inf
+    return math.nan
 
 
 def _is_label(name: str, names: Sequence[str]) -> bool:
@@ -185,19 +291,46 @@ def _is_label(name: str, names: Sequence[str]) -> bool:
     return name in _LABEL_NAMES and not (name == "y" and "x" in names)
 
 
-def is_missing(label: str) -> bool:
-    """Return whether a label stands for one that is not there."""
-    return label.casefold() in _MISSING
+def is_missing(cell: object, words: frozenset[str] = _NO_NUMBER) -> bool:
+    """Return whether a cell stands for a value that is not there."""
+    if isinstance(cell, str):
+        return cell.strip().casefold() in words
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
-def read_table(path: Path, *, header: str = "auto") -> Table:
-    """Read a .csv file: commas between the columns, points in the numbers, UTF-8.
+# Reading --------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def readable(rule: str) -> Iterator[None]:
+    """Turn whatever parsers raise on damaged files into one error.
+
+    There is no list of it: headers of arrays are literals of Python, with all that its parser can raise.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote, and reads them
+            yield
+    except ImportError as error:
+        msg = f"{rule}, which needs the extra files: pip install 'perturblearn[files]' ({error.name})"
+        raise ValueError(msg) from error
+    except Exception as error:
+        msg = f"{rule}: {' '.join(str(error).split()) or type(error).__name__}"
+        raise ValueError(msg) from error
+
+
+def read_table(path: Path, *, header: str = "auto", decimal: str = "auto") -> Table:
+    """Read a table.
 
     Parameters
     ----------
     path : Path
+        A .csv file with commas, semicolons or tabs between its columns, or a .tsv file, in UTF-8, UTF-16 or
+        latin-1 (as Windows has it); a .json file of records or columns; a .parquet, .feather or .xlsx file.
     header : {"auto", "yes", "no"}
-        Whether the first row is a header.  "auto": a row without any number is one.
+        Whether the first row of a .csv, .tsv or .xlsx file is a header.  "auto": a row without any number is.
+    decimal : {"auto", "point", "comma"}
+        In numbers that are text.  "auto": what one of them shows.
 
     Returns
     -------
@@ -211,40 +344,145 @@ def read_table(path: Path, *, header: str = "auto") -> Table:
         and no letter, or a name twice, or one that is a label of another row.
     """
     check_choice("header", header, HEADERS)
-    rows, begins = [], 1
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        if "\0" in text:
-            msg = "it holds a NUL character"
-            raise ValueError(msg)
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        for cells in reader:
-            if cells:
-                rows.append(Line(begins, cells))
-            begins = reader.line_num + 1
-    except (OSError, ValueError, csv.Error) as error:
-        msg = f"{path.name} must be a readable text file of comma-separated values in UTF-8: {error}"
-        raise ValueError(msg) from error
-    for row in rows:
-        if len(row.cells) != len(rows[0].cells):
-            got = f"got {len(row.cells)} in line {row.number}"
-            msg = f"{path.name} must have {len(rows[0].cells)} columns in each row, {got}"
-            raise ValueError(msg)
-    names = None
-    if rows and _is_header(path.name, rows, header):
-        names = [cell.strip() for cell in rows.pop(0).cells]
-    if not rows:
+    check_choice("decimal", decimal, DECIMALS)
+    separator = ""
+    notes: tuple[str, ...] = ()
+    if path.suffix in TEXTS:
+        with readable(f"{path.name} must be a readable text file of separated values"):
+            text, notes = _decoded(path.read_bytes())
+        separator, rows = _separated(text, path)
+        if separator == ";":
+            notes = (*notes, "semicolons separate the columns")
+    else:
+        with readable(f"{path.name} must be a readable {path.suffix} file of a table"):
+            names, rows = _typed_rows(path)
+    if path.suffix in {*TEXTS, ".xlsx"}:
+        named = bool(rows) and _is_header(path.name, [_texts(cells) for _, cells in rows], header)
+        names = _texts(rows.pop(0)[1]) if named else None
+    if not rows or not rows[0][1]:
         msg = f"{path.name} must have rows of numbers, got none"
         raise ValueError(msg)
-    return Table(path.name, names, rows)
+    cells = np.empty((len(rows), len(rows[0][1])), dtype=object)
+    for index, (_, row) in enumerate(rows):
+        for column, cell in enumerate(row):
+            cells[index, column] = cell
+    return Table(path.name, names, [number for number, _ in rows], cells, separator, decimal, notes)
 
 
-def _is_header(source: str, rows: list[Line], header: str) -> bool:
+def _texts(cells: Sequence[Any]) -> list[str]:
+    return ["" if cell is None else class_name(cell).strip() for cell in cells]
+
+
+def _decoded(content: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a file, and in what it was understood to be encoded if not in UTF-8."""
+    notes: tuple[str, ...] = ()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text, notes = content.decode("utf-16"), ("read as UTF-16",)
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text, notes = content.decode("cp1252", errors="replace"), ("read as latin-1",)
+    if "\0" in text:
+        msg = "it holds a NUL character"
+        raise ValueError(msg)
+    if "read as latin-1" in notes and _CONTROL.search(text):
+        msg = "it holds control characters"
+        raise ValueError(msg)
+    return text, notes
+
+
+_Rows = list[tuple[int, list[Any]]]
+
+
+def _separated(text: str, path: Path) -> tuple[str, _Rows]:
+    """Return what separates the columns of a text, and its rows: all of one length, each with its line."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    possible = ["\t"] if path.suffix == ".tsv" else [mark for mark in ",;\t" if mark in first] or [","]
+    found, errors = {}, []
+    for mark in possible:
+        try:
+            with readable(f"{path.name} must be a readable text file of separated values"):
+                rows = _split(text, mark)
+            for number, cells in rows:
+                if len(cells) != len(rows[0][1]):
+                    got = f"got {len(cells)} in line {number}"
+                    msg = f"{path.name} must have {len(rows[0][1])} columns in each row, {got}"
+                    raise ValueError(msg)
+            found[mark] = rows
+        except ValueError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    left = {mark: _left_over(rows, "".join(possible)) for mark, rows in found.items()}
+    best = [mark for mark in found if left[mark] == min(left.values())]
+    if len(best) > 1:
+        fitting = " and ".join(map(repr, best))
+        msg = f"{path.name} must have one mark between its columns, got rows that fit {fitting}"
+        raise ValueError(msg)
+    return best[0], found[best[0]]
+
+
+def _split(text: str, mark: str) -> _Rows:
+    rows: _Rows = []
+    begins = 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    for cells in reader:
+        if cells:
+            rows.append((begins, cells))
+        begins = reader.line_num + 1
+    return rows
+
+
+def _left_over(rows: _Rows, marks: str) -> tuple[int, int]:
+    """Count the cells that are no numbers: those that another mark would split, and all."""
+    other = [cell for _, cells in rows for cell in cells if not _numberish(cell)]
+    return sum(any(mark in cell.strip() for mark in marks) for cell in other), len(other)
+
+
+def _numberish(text: str) -> bool:
+    return is_number(text.strip()) or not all(math.isnan(_number(text, comma)) for comma in (False, True))
+
+
+def _typed_rows(path: Path) -> tuple[list[str] | None, _Rows]:
+    """Return the names of the columns and the rows of a file that pandas reads; None for what is missing."""
+    import pandas as pd  # noqa: PLC0415  (a second to import)
+
+    if path.suffix == ".json":
+        frame = pd.DataFrame(json.loads(path.read_bytes(), object_pairs_hook=_unique), dtype=object)
+    elif path.suffix == ".xlsx":
+        with pd.ExcelFile(path) as book:
+            if len(book.sheet_names) != 1:
+                msg = f"it must have one sheet, got {len(book.sheet_names)}"
+                raise ValueError(msg)
+            frame = book.parse(header=None, dtype=object, keep_default_na=False)
+    else:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_feather(path)
+    numbered = isinstance(frame.columns, pd.RangeIndex)
+    frame = frame.astype(object)
+    frame = frame.where(frame.notna(), None)
+    cells = enumerate(frame.to_numpy().tolist(), start=1)
+    rows = [(number, row) for number, row in cells if path.suffix != ".xlsx" or any(map(_there, row))]
+    return None if numbered else list(map(str, frame.columns)), rows
+
+
+def _there(cell: object) -> bool:
+    return cell is not None and cell != ""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        msg = "an object must not have a name twice"
+        raise ValueError(msg)
+    return dict(pairs)
+
+
+def _is_header(source: str, rows: list[list[str]], header: str) -> bool:
     if header != "auto":
         return header == "yes"
-    cells = [cell.strip() for cell in rows[0].cells]
-    named = not any(map(is_number, cells))
-    new = not is_number(cells[-1]) and cells[-1] not in {row.cells[-1].strip() for row in rows[1:]}
+    cells = rows[0]
+    named = not any(map(_numberish, cells))
+    new = not is_number(cells[-1]) and cells[-1] not in {row[-1] for row in rows[1:]}
     if named:
         words = [cell for cell in cells if cell]
         sure = any(map(str.isalpha, "".join(words))) and len(set(words)) == len(words)
@@ -263,7 +501,3 @@ def _counts(cells: list[str]) -> bool:
     if not cells or not re.fullmatch(r"[0-9]{1,9}", cells[0]) or (cells[0] != "0" and len(cells) < 3):
         return False
     return cells == [str(int(cells[0]) + i) for i in range(len(cells))]
-
-
-def _float(text: str) -> float:
-    return float(text) if is_number(text) else math.nan

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from empirics.data import Dataset, DataSource, FileData
-from empirics.data.dataset import signs, standardised
+from empirics.data import ArrayData, Dataset, DataSource, FileData
+from empirics.data.dataset import preparation_for, signs, standardised
 from empirics.measure import accuracy
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.examination import Examination
@@ -67,7 +67,7 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
     ValueError, FileNotFoundError
         As the source, or if more than `MOST_SAMPLES` samples would be left.
     """
-    data = _of_file(source) if isinstance(source, FileData) else source.load(0)
+    data = _own(source) if isinstance(source, (FileData, ArrayData)) else source.load(0)
     count = len(data.X)
     if num_train is not None:
         count = min(count, check_integer("num_train", num_train, minimum=1))
@@ -80,17 +80,19 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
     return replace(data, X=data.X[:count], y=data.y[:count])
 
 
-def _of_file(source: FileData) -> Dataset:
-    """Load a file; with one class alone, which other users of it refuse, make the split here."""
-    X, found = source.read()
-    names = set(found if source.classes else signs(found))
+def _own(source: FileData | ArrayData) -> Dataset:
+    """Load data of the user; with one class alone, which other users of it refuse, make the split here."""
+    rows = source.read()
+    names = set(rows.labels if source.classes else signs(rows.labels))
     known = source.classes or ("1", "-1")
-    if len(names) != 1 or not names <= set(known) or len(X) < 2:
+    if len(names) != 1 or not names <= set(known) or len(rows.X) < 2 or rows.X_test is not None:
         return source.load(0)
     sign = 1.0 if names == {known[0]} else -1.0
-    order = np.random.default_rng(0).permutation(len(X))
-    num_test = max(1, int(source.test_fraction * len(X)))
-    train, test = standardised(X[order[num_test:]], X[order[:num_test]], source.standardise, source.name)
+    order = np.random.default_rng(0).permutation(len(rows.X))
+    num_test = max(1, int(source.test_fraction * len(rows.X)))
+    how = preparation_for(source.standardise, rows.X.shape[1])
+    parts = rows.X[order[num_test:]], rows.X[order[:num_test]]
+    train, test = standardised(*parts, how, source.name)
     return Dataset(
         source.name,
         train,
@@ -98,7 +100,7 @@ def _of_file(source: FileData) -> Dataset:
         test,
         np.full(len(test), sign),
         (known[1], known[0]),
-        f"one class alone; standardise: {source.standardise}",
+        f"one class alone; standardise: {how}",
     )
 
 
@@ -188,7 +190,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Exami
             "num_test": len(data.X_test),
             "counts": [int((data.y < 0).sum()), int((data.y > 0).sum())],
             "classes": list(data.classes),
-            "preparation": data.preparation,
+            "preparation": data.described,
             "zero_rows": int((~data.X.any(axis=1)).sum()),
         },
         "sizes": {

@@ -7,12 +7,12 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from reports.commands.options import Classes, Header, Names, Run, Standardise
+from reports.commands.options import Classes, Files, Names, Run, Standardise
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Orthogonal:
+class Orthogonal(Files):
     """Options of `perturblearn orthogonal`.
 
     Parameters
@@ -22,9 +22,7 @@ class Orthogonal:
     study
         A study.
     data
-        Data in hand: a source of `report`, or a .npz or .csv file.
-    header
-        With --data: whether the first row of a .csv file is a header (default: if it has no number).
+        Data in hand: a source or a file of `report`.
     sweeps
         With --published: some of d,N,N_adv,eps, separated by commas (all).
     scale
@@ -57,7 +55,6 @@ class Orthogonal:
     published: Literal["L2", "Linf", "L0"] | None = None
     study: Literal["turning", "orthogonality"] | None = None
     data: str | None = None
-    header: Header | None = None
     sweeps: str | None = None
     scale: int | None = None
     rule: Literal["signal", "per-root"] | None = None

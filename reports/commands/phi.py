@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from reports.commands.options import Header, Run
+from reports.commands.options import Decimal, Header, Run
 from reports.terminal import Show
 
 
@@ -16,11 +16,9 @@ class Phi:
 
     Parameters
     ----------
-    header
-        Whether the first row of a .csv file is a header (default: if it has no number).
     label
-        Column of .csv files to leave out, by its name, or by its number from 1 if there is no header;
-        none: all are coordinates (needed if one looks like a label).
+        Column of tables to leave out, by its name, or by its number from 1; none: all are coordinates
+        (needed if one looks like a label).
     negative_slope
         γ of the leaky ReLU, in [0, 1).
     weight_variance
@@ -31,8 +29,9 @@ class Phi:
         An .npy or .csv file (printed if absent).
     """
 
-    header: Header | None = None
+    header: Header = None
     label: str | None = None
+    decimal: Decimal = None
     negative_slope: float = 0.0
     weight_variance: float = 1.0
     bias_variance: float = 1.0
@@ -40,12 +39,12 @@ class Phi:
 
 
 def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) -> Run:
-    """Print the kernel matrix Φ of points in .npy or .csv files, or write it.
+    """Print the kernel matrix Φ of points in files, or write it.
 
     Parameters
     ----------
     points
-        Rows of Φ: .npy, or .csv of numbers.
+        Rows of Φ: an array (.npy), or a table of numbers (.csv, .tsv, .json, ...).
     others
         Columns of Φ (the same points if absent).
     """
@@ -62,12 +61,13 @@ def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) ->
         if out is not None:
             disk.check_output(out)
             disk.check_apart(out, files)
-        asked = {name: value for name in ("header", "label") if (value := getattr(options, name)) is not None}
-        if asked and not any(path.suffix == ".csv" for path in files):
-            msg = f"--{' and --'.join(asked)} must come with a .csv file"
+        names = ("header", "label", "decimal")
+        asked = {name: value for name in names if (value := getattr(options, name)) is not None}
+        if asked and all(path.suffix == ".npy" for path in files):
+            msg = f"--{' and --'.join(asked)} must come with a table, such as a .csv file"
             raise ValueError(msg)
         K = theory.phi(
-            *(read_points(path, **(asked if path.suffix == ".csv" else {})) for path in files),
+            *(read_points(path, **({} if path.suffix == ".npy" else asked)) for path in files),
             negative_slope=options.negative_slope,
             weight_variance=options.weight_variance,
             bias_variance=options.bias_variance,

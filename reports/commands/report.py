@@ -7,7 +7,7 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from reports.commands.options import Classes, Format, Header, Names, Run, Typed
+from reports.commands.options import Classes, Files, Format, Names, Run, Standardise, Typed
 
 
 @Parameter(name="*")
@@ -18,9 +18,10 @@ class Report:
     Parameters
     ----------
     data
-        digits, shifted-gaussian, gaussian, breast-cancer, mnist, fashion-mnist, a .npz (arrays X, y) or .csv
-        file (label in the last column), or a folder of IDX files; one section each
-        (default: digits shifted-gaussian).
+        digits, shifted-gaussian, gaussian, breast-cancer, mnist, fashion-mnist, a file, or a folder of IDX
+        files; one section each (default: digits shifted-gaussian). Files: .csv, .tsv, .json, .npy with the
+        label in the last column, .npz with arrays X, y or x_train, y_train; with the extra files .parquet,
+        .feather, .xlsx.
     preset
         quick and lazy: wide; published: far from lazy.
     seeds
@@ -49,17 +50,15 @@ class Report:
 
 @Parameter(name="*", group="Data")
 @dataclass(frozen=True, kw_only=True)
-class Data:
+class Data(Files):
     """Options of the data of `perturblearn report`.
 
     Parameters
     ----------
     classes
-        Two classes A,B: A becomes +1, B becomes -1.
+        Two classes A,B: A becomes +1, B becomes -1 (default: of two classes the later one is +1).
     standardise
-        How features are prepared (scalar-mean: images only).
-    header
-        Whether the first row of a .csv file is a header (default: if it has no number).
+        How features are prepared (scalar-mean: images only; of a file: zscore, up to 3 features ball).
     test_fraction
         Share of real data held out, in (0, 1).
     dim
@@ -73,8 +72,7 @@ class Data:
     """
 
     classes: Classes | None = None
-    standardise: Literal["scalar-mean", "none", "center", "zscore"] | None = None
-    header: Header | None = None
+    standardise: Standardise | None = None
     test_fraction: float | None = None
     dim: int | None = None
     num_train: int | None = None

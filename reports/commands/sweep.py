@@ -7,12 +7,12 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from reports.commands.options import Header, Names, Run
+from reports.commands.options import Classes, Files, Names, Run
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Sweep(Files):
     """Options of `perturblearn sweep`.
 
     Parameters
@@ -32,9 +32,9 @@ class Sweep:
     balanced
         In a published block, as many target labels +1 as −1.
     data
-        A source, or a .npz or .csv file.
-    header
-        Whether the first row of a .csv file is a header (default: if it has no number).
+        A source, or a file as of `report`.
+    classes
+        With --data: two classes A,B: A becomes +1, B becomes -1.
     set
         FIELD=VALUE: a field of all experiments, such as width=100 or data.dim=20; two classes:
         data.classes=3:8.
@@ -68,7 +68,7 @@ class Sweep:
     size: Literal["full", "small"] | None = None
     balanced: bool = False
     data: str | None = None
-    header: Header | None = None
+    classes: Classes | None = None
     set: Names | None = None
     axis: Names | None = None
     seeds: int | None = None

@@ -1,6 +1,7 @@
 """What `perturblearn orthogonal` is asked for: published sweeps, a study, or data in hand."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from msgspec import json, to_builtins
 
 from empirics.campaigns.orthogonal import Part, lists
 from empirics.data import Dataset
+from empirics.data.file import ENDINGS
 from empirics.orthogonal import amplitude_for, data_digest, epsilon_for, examine, load_given
 from empirics.plan_text import number_or_text
 from empirics.sweep import executors
@@ -16,8 +18,9 @@ from empirics.sweep.runner import finished, made_by
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports import terminal
 from reports.claims.orthogonal.rows import Results
+from reports.commands.options import Files
 from reports.orthogonal.page import EXAMINATION, NUMBERS, read_part, write_page
-from reports.presets import source
+from reports.presets import source, two_names
 from reports.running import SEEDS, carry_out, check_together, set_fields
 
 if TYPE_CHECKING:
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 _KINDS = ("published", "study", "data")
 _NEEDS = {
     **dict.fromkeys(("sweeps", "scale", "rule"), ("published",)),
-    **dict.fromkeys(("classes", "standardise", "num_train", "header"), ("data",)),
+    **dict.fromkeys(
+        ("classes", "standardise", "num_train", *(field.name for field in fields(Files))), ("data",)
+    ),
     **dict.fromkeys(("loss", "set", "seeds"), _KINDS),
 }
 
@@ -102,15 +107,10 @@ def _again(folder: Path, part: Part) -> Dataset | None:
 
 
 def _load(said: Mapping[str, Any]) -> Dataset:
-    classes = said.get("classes")
-    asked = source(
-        said["name"],
-        preset="quick",
-        classes=None if classes is None else tuple(classes),
-        standardise=said.get("standardise"),
-        header=said.get("header"),
-    )
-    return load_given(asked, num_train=said.get("num_train"))
+    given = {name: value for name, value in said.items() if name not in {"name", "num_train"}}
+    if given.get("classes") is not None:
+        given["classes"] = tuple(given["classes"])
+    return load_given(source(said["name"], preset="quick", **given), num_train=said.get("num_train"))
 
 
 def _examine(folder: Path, part: Part, data: Dataset) -> None:
@@ -152,11 +152,12 @@ def _asked(options: "Orthogonal") -> tuple[Part | None, Dataset | None]:
         return Part(name=name, options=fields, **common), None
     said = {
         "name": name,
-        "classes": None if options.classes is None else [c.strip() for c in options.classes.split(",")],
-        "standardise": options.standardise or ("none" if name.endswith((".npz", ".csv")) else None),
+        "classes": None if options.classes is None else list(two_names(options.classes)),
+        "standardise": options.standardise or ("none" if name.endswith(ENDINGS) else None),
         "num_train": options.num_train,
-    } | ({} if options.header is None else {"header": options.header})
+    } | options.asked
     data = _load(said)
+    terminal.notify(data)
     sizes = {"dim": data.X.shape[1], "num_train": len(data.X), "num_test": len(data.X_test)}
     fields = {"epsilon": epsilon_for(data.X, fields.get("norm", "L2")), **fields}
     if fields.get("norm") == "L0" and "amplitude" not in fields:

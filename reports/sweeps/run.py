@@ -1,14 +1,20 @@
 """What `perturblearn sweep` is asked for: a published block, a study, a plan file, or fields and axes."""
 
+from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empirics.campaigns.wide import Part
+from empirics.data import ArrayData, FileData, IdxData
+from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
 from empirics.wide import WIDE
 from reports import terminal
+from reports.commands.options import Files
+from reports.presets import two_names
 from reports.provenance import check_device
 from reports.running import SEEDS, carry_out, check_together, set_fields
 from reports.sweeps.page import read_parts, write_page
@@ -22,7 +28,7 @@ _SOLVERS: dict[str, dict[str, Any]] = {
     "gd": {"solver": "gd"},
     "gd-momentum": {"solver": "gd", "momentum": 0.9},
 }
-_FIELDS = ("data", "header", "set", "axis")
+_FIELDS = ("data", *(field.name for field in fields(Files)), "classes", "set", "axis")
 _NEEDS = {
     "sweeps": ("published", "study"),
     "size": ("published",),
@@ -38,6 +44,8 @@ def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
     plan, part = _asked(plan_file, options)
     serial = options.device != "cpu"
     pool = executors.parse(options.executor or ("serial" if serial else "processes"), jobs=options.jobs)
+    if plan is not None:
+        _notify(plan)
     parts: list[Part] | None = None
     if plan is not None and not options.dry_run:
         parts = [] if part is None else [part]
@@ -58,9 +66,18 @@ def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
     )
 
 
+def _notify(plan: Plan) -> None:
+    """Say what the user's own data were understood to be, each once; bad ones are refused before any run."""
+    configs = chain.from_iterable(block.configs(WIDE.make) for block in plan.blocks)
+    for config in {
+        one.data: one for one in configs if isinstance(one.data, (ArrayData, FileData, IdxData))
+    }.values():
+        terminal.notify(load_data(config))
+
+
 def _asked(plan_file: Path | None, options: "Sweep") -> tuple[Plan | None, Part | None]:
     """Return the plan that was declared, None if none was, and the block or study that it is of."""
-    asked = [name for name in ("published", "study", *_FIELDS) if getattr(options, name) is not None]
+    asked = [name for name in ("published", "study", *_FIELDS) if getattr(options, name) not in (None, False)]
     kinds = {None if name in _FIELDS else name for name in asked} | ({"plan"} if plan_file else set())
     if len(kinds) > 1:
         msg = "sweep must be one of --published, --study, a plan file, or --data with --set and --axis"
@@ -91,7 +108,8 @@ def _asked(plan_file: Path | None, options: "Sweep") -> tuple[Plan | None, Part 
 def _plan(options: "Sweep") -> Plan:
     """Return the plan of fields and axes."""
     named: dict[str, Any] = {} if options.data is None else {"data.source": options.data}
-    named |= {} if options.header is None else {"data.header": options.header}
+    named |= {f"data.{name}": value for name, value in options.asked.items()}
+    named |= {} if options.classes is None else {"data.classes": list(two_names(options.classes))}
     named |= _SOLVERS[options.solver] if options.solver is not None else {}
     set_fields(options.set, value_of_text, named)
     axes = [axis_of_text(text) for text in options.axis or ()]

@@ -37,6 +37,10 @@ SOURCES = [
             "test_fraction": 0.2,
             "standardise": "none",
             "header": "auto",
+            "label": "",
+            "index": "",
+            "drop_missing": False,
+            "decimal": "auto",
         },
     ),
 ]

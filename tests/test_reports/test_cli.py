@@ -129,11 +129,17 @@ def test_own_file_becomes_a_section(tmp_path, out, capsys):
     path = tmp_path / "own.csv"
     rows = [f"{a},{b},{'yes' if a > 0 else 'no'}" for a, b in rng.normal(size=(24, 2)).tolist()]
     path.write_text("\n".join(["first,second,label", *rows]), encoding="utf-8")
-    flags = ["--classes", "yes,no", "--standardise", "none", "--test-fraction", "0.5", "--out", str(out)]
+    flags = ["--standardise", "none", "--test-fraction", "0.5", "--out", str(out)]
     assert main(["report", "--data", str(path), *FAST, *flags]) == 0
-    assert "\nown\n" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "\nown\n" in captured.out
+    positive = sum(",yes" in row for row in rows)
+    said = f"24 rows, 2 features, label 'label': yes → +1 ({positive}), no → −1 ({24 - positive})"
+    few = "12 test points: a share of them says ±0.3 or more; verdicts may be unknown"
+    assert captured.err == f"perturblearn: own: {said}\nperturblearn: own: {few}\n"
     (section,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["sections"]
     assert (section["name"], section["classes"]) == ("own", ["no", "yes"])
+    assert section["preparation"].endswith(f"; {said}; {few}")
     assert section["setting"]["N"] == section["num_test"] == 12
 
 
@@ -190,7 +196,7 @@ def files(tmp_path):
     good = [f"{index % 5},{index**2 % 7}" for index in range(12)]
     contents = {
         "nan.csv": [f"{row},{(-1) ** i}" if i != 3 else "nan,1,1" for i, row in enumerate(good)],
-        "digits.csv": [f"{row},{3 + 5 * (i % 2)}" for i, row in enumerate(good)],
+        "digits.csv": [f"{row},{3 + i % 3}" for i, row in enumerate(good)],
         "constant.csv": [f"1,2,{(-1) ** i}" for i in range(12)],
         "ragged.csv": [*(f"{row},{(-1) ** i}" for i, row in enumerate(good)), "1,1"],
         "words.csv": [*(f"{row},{(-1) ** i}" for i, row in enumerate(good)), "1,many,1"],
@@ -224,21 +230,25 @@ BAD = [
     ("--data digits --classes -1,1", "classes must occur in digits", "'-1'"),
     ("--data {files}/absent.csv", "data file must exist", "absent.csv'"),
     ("--data {files}", "data must be digits", "/data'"),
-    ("--data {files}/binary.csv", "binary.csv must be a readable text file", "0x80"),
+    ("--data {files}/binary.csv", "binary.csv must be a readable text file", "NUL"),
     ("--data {files}/broken.npz", "broken.npz must be a readable .npz file", "Bad CRC-32"),
     ("--data {files}/renamed.npz", "renamed.npz must hold arrays X and y", "data, labels"),
-    ("--data {files}/nan.csv", "nan.csv must hold finite numbers", "'nan' in line 4, column 1"),
+    (
+        "--data {files}/nan.csv",
+        "nan.csv must have no missing values",
+        "1 of 12 rows and 1 of 2 columns, first in line 4",
+    ),
     ("--data {files}/inf.npz", "X in inf.npz must be finite", "inf (16 of 16 entries)"),
     ("--data {files}/text.npz", "X in text.npz must be an array of real numbers", "dtype <U1"),
-    ("--data {files}/digits.csv", "classes must be named", "3, 8"),
-    ("--data {files}/digits.csv", "on the command line --classes A,B", "the last one is the label"),
-    ("--data {files}/words.csv", "words.csv must hold numbers", "commas separate the columns"),
+    ("--data {files}/digits.csv", "classes must be two", "3, 4, 5; name two"),
+    ("--data {files}/digits.csv", "--classes 4,3, in Python", "the last column unless --label"),
+    ("--data {files}/words.csv", "words.csv must hold numbers", "the label is in the last column"),
     ("--data {files}/constant.csv", "data must not be constant", "12 equal rows"),
     ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in line 13"),
     ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in line 13, column 2"),
     ("--data {files}/empty.csv", "empty.csv must have rows of numbers, got none", ""),
     ("--data {files}/counted.csv", "may be a header or data", "--header yes or --header no"),
-    ("--data {files}/counted.csv --header no", "labels of counted.csv are not -1 and +1", "-1, 1, 2"),
+    ("--data {files}/counted.csv --header no", "counted.csv has 3 in its labels", "-1, 1, 2"),
     (f"{SYNTHETIC} --header no", "header does not apply to data 'shifted-gaussian'", "no"),
     (f"{SYNTHETIC} --negative-slope 1.5", "negative_slope must lie in [0, 1)", "1.5"),
     (f"{SYNTHETIC} --negative-slope nan", "negative_slope must be finite", "nan"),
@@ -1134,7 +1144,7 @@ def test_phi_leaves_out_the_column_that_is_named(tmp_path, capsys, header, flags
         ),
         ("p.csv", b"0,1\n2.5,3.5\n", [], "may be a header or data: say which by header 'yes' or 'no'"),
         ("p.csv", b"a,b\n2.5,3.5\n", ["--label", "y"], "label must be 'none' or one column of p.csv (a, b)"),
-        ("p.npy", b"", ["--label", "none"], "--label must come with a .csv file"),
+        ("p.npy", b"", ["--label", "none"], "--label must come with a table, such as a .csv file"),
         ("p.npy", b"\x93NUMPY\x01\x00\x09\x00{'a': (3,", [], "p.npy must be a readable .npy file of points"),
     ],
 )

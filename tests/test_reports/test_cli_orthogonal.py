@@ -173,7 +173,10 @@ def test_own_data_end_with_verdicts_and_need_no_file_again(out, tmp_path, plain)
     first = _bytes(out)
     results = json.loads(first["report.json"])
     assert results["examination"]["data"]["N"] == 4
-    assert results["examination"]["data"]["preparation"] == "features as they are"
+    assert results["examination"]["data"]["preparation"] == (
+        "features as they are; 9 rows, 120 features, label: a → +1 (5), b → −1 (4); "
+        "2 test points: a share of them says ±0.7 or more; verdicts may be unknown"
+    )
     assert results["examination"]["multipliers"]["verdict"] == "holds"
     page = first["report.html"].decode()
     assert "Which theory applies" in page

@@ -76,17 +76,18 @@ def test_plan_file_says_the_same_as_flags(families, out, tmp_path, capsys):
 
 def test_own_file_and_classes(families, out, tmp_path, capsys):
     path = tmp_path / "own.csv"
-    path.write_text("1,a\n2,b\n", encoding="utf-8")
-    flags = ["--data", str(path), "--set", "data.classes=a:b", "--axis", "width=3"]
+    path.write_text("1,a\n2,b\n4,a\n8,b\n16,a\n", encoding="utf-8")
+    flags = ["--data", str(path), "--classes", "a,b", "--label", "2", "--axis", "width=3,5"]
     assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 0
-    capsys.readouterr()
-    (row,) = rows(out)
+    said = "perturblearn: own: 5 rows, 1 features, label: a → +1 (3), b → −1 (2)\n"
+    assert capsys.readouterr().err.count(said) == 1
+    row = rows(out)[0]
     assert (row["data.source"], row["data.path"], row["data.classes"]) == ("file", str(path), ["a", "b"])
 
 
 def test_own_file_may_begin_with_a_header_of_numbers(families, out, tmp_path, capsys):
     path = tmp_path / "own.csv"
-    path.write_text("0,1\n3,1\n4,-1\n", encoding="utf-8")
+    path.write_text("0,1\n3,1\n4,-1\n5,1\n7,-1\n", encoding="utf-8")
     flags = ["--data", str(path), "--header", "yes", "--axis", "width=3"]
     assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 0
     (row,) = rows(out)
@@ -152,7 +153,10 @@ def test_paths_that_look_like_numbers_are_paths(families, out, tmp_path, capsys,
     assert "got '123'" in capsys.readouterr().err
     flags = ["--data", "file", "--set", "data.path=1e5", "--set", "width=3"]
     assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 2
-    assert "data file must end in .npz or .csv, got '1e5'" in capsys.readouterr().err
+    assert (
+        "data file must end in .csv, .tsv, .json, .parquet, .feather, .xlsx, .npy, .npz, got '1e5'"
+        in capsys.readouterr().err
+    )
 
 
 def test_damage_and_strangers_are_told(families, out, capsys):

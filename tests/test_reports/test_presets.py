@@ -28,15 +28,22 @@ OPTIONS = {
     "standardise": "none",
     "test_fraction": 0.5,
     "header": "no",
+    "label": "a",
+    "index": "b",
+    "drop_missing": True,
+    "decimal": "comma",
 }
 SYNTHETIC, REAL = {"dim", "num_train", "num_test"}, {"standardise", "test_fraction"}
+TABLE = {"label", "index", "drop_missing", "decimal"}
 IMAGES = {"classes", "num_train", "num_test", "standardise"}
 APPLY = {
     "digits": (DigitsData, REAL | {"classes"}),
     "shifted-gaussian": (ShiftedGaussianData, SYNTHETIC | {"shift"}),
     "gaussian": (GaussianData, SYNTHETIC),
     "breast-cancer": (BreastCancerData, REAL),
-    "some/file.csv": (FileData, REAL | {"classes", "header"}),
+    "some/file.csv": (FileData, REAL | {"classes"} | TABLE | {"header"}),
+    "some/file.json": (FileData, REAL | {"classes"} | TABLE),
+    "some/file.npy": (FileData, REAL | {"classes", "label", "index"}),
     "some/file.npz": (FileData, REAL | {"classes"}),
     "mnist": (MnistData, IMAGES),
     "fashion-mnist": (FashionMnistData, IMAGES),

@@ -61,7 +61,9 @@ def test_split_depends_on_the_seed_alone(source):
 def test_options_are_checked_on_construction(source):
     with pytest.raises(ValueError, match=r"test_fraction must lie in \(0, 1\), got 1"):
         source(test_fraction=1)
-    with pytest.raises(ValueError, match="standardise must be one of none, center, zscore, got 'minmax'"):
+    with pytest.raises(
+        ValueError, match="standardise must be one of none, center, zscore, ball, got 'minmax'"
+    ):
         source(standardise="minmax")
 
 

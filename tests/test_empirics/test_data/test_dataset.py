@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.data.dataset import Dataset, check_preparation, split, two_classes
+from empirics.data.dataset import Dataset, check_preparation, split, two_classes, understood
 
 EPS = np.finfo(np.float64).eps
 
@@ -112,7 +112,7 @@ def test_row_equal_to_the_mean_cannot_be_scaled():
         (1.0, "none", ValueError, r"test_fraction must lie in \(0, 1\), got 1.0"),
         (math.nan, "none", ValueError, "test_fraction must be finite, got nan"),
         ("0.3", "none", TypeError, "test_fraction must be a real number, got '0.3'"),
-        (0.3, "scale", ValueError, "standardise must be one of none, center, zscore, got 'scale'"),
+        (0.3, "scale", ValueError, "standardise must be one of none, center, zscore, ball, got 'scale'"),
     ],
 )
 def test_preparation_rejects_bad_options(fraction, standardise, error, message):
@@ -150,16 +150,52 @@ def test_classes_are_compared_as_text(labels, classes):
 
 
 @pytest.mark.parametrize(
+    ("labels", "positive"),
+    [
+        ([0, 1], "1"),
+        ([2, 1], "2"),
+        ([10, 9], "10"),
+        (["10", "9"], "10"),
+        (["010", "9"], "9"),  # not as a number is written: text
+        ([-1, 1], "1"),
+        ([-1, -2], "-1"),
+        ([0.5, 2.5], "2.5"),
+        (["yes", "no"], "yes"),
+        ([True, False], "True"),
+        (["M", "B"], "M"),
+        (["apple", "Banana"], "Banana"),
+        (["1", "x"], "x"),
+    ],
+)
+def test_two_values_are_two_classes_in_their_order(labels, positive):
+    X = np.arange(4.0)[:, None]
+    kept, y, classes = two_classes(X, np.array(labels + labels), None, source="data")
+    expected = [1.0 if str(label) == positive else -1.0 for label in labels + labels]
+    assert y.tolist() == expected
+    assert classes[1] == positive
+    said = understood(kept, y, classes, label="label 'kind'", total=5)
+    assert said == (
+        f"4 rows (1 of other classes left out), 1 features, label 'kind': {positive} → +1 (2), "
+        f"{classes[0]} → −1 (2)"
+    )
+
+
+@pytest.mark.parametrize(
     ("labels", "classes", "message"),
     [
-        ([0, 1, 0], None, "classes must be named, as labels of data are not -1 and [+]1 but 0, 1: the first"),
-        ([1, 1, 1], None, "not -1 and [+]1 but 1: the first class named becomes [+]1, the second -1"),
-        (range(12), None, r"but 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.: the first"),
-        (["10", "1E1", "9"], None, "but 10, 1E1, 9: the first"),
-        (["+1", "-1", "1"], None, r"but \+1, -1, 1: the first"),
-        (np.linspace(0, 1, 21), None, "the second -1; these labels look continuous: 21 values in 21 rows"),
-        (range(20), None, "the second -1$"),
-        (list("abcdefghijklmnopqrstuvwxyz"), None, "the second -1$"),
+        ([1, 1, 1], None, "classes must be two, but data has 1 in its labels: 1$"),
+        (
+            range(12),
+            None,
+            r"has 12 in its labels: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.; .* --classes 1,0, in",
+        ),
+        (["10", "1E1", "9", "9"], None, r"10, 1E1, 9; .* --classes 9,10, in Python classes=\('9', '10'\)$"),
+        (["+1", "-1", "1"], None, r": \+1, -1, 1; "),
+        (["a b", "c", "c", "d", "a b"], None, "becomes [+]1: --classes 'c,a b', in Python"),
+        (["a,b", "c", "d"], None, r"becomes [+]1: classes=\('c', 'a,b'\)$"),
+        (np.linspace(0, 1, 21), None, "; these labels look continuous: 21 values in 21 rows"),
+        (range(20), None, "name two, the first becomes"),
+        (list("abcdefghijklmnopqrstuvwxyz"), None, "name two, the first becomes"),
         ([0, 1, 0], ("1", "2"), "classes must occur in data, got '2'; present are 0, 1"),
         (["a", "b", "a"], ("A", "b"), "classes must occur in data, got 'A'; present are a, b"),
         ([0, 1, 0], ("1", "1"), "classes must be two different ones, got '1' twice"),

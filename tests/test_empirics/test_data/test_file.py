@@ -84,7 +84,7 @@ def test_text_labels_are_mapped_as_named(tmp_path, ending):
 
 def test_rows_of_a_file_are_standardised_unless_told_otherwise(tmp_path):
     X, y = points_and_labels()
-    data = FileData(path=write_npz(tmp_path / "mine.npz", X=X[:, 1:], y=y)).load(0)
+    data = FileData(path=write_npz(tmp_path / "mine.npz", X=X[:, 1:], y=y), standardise="zscore").load(0)
     # Two squares, a root, two quotients: fewer than 10 roundings.
     norms = np.linalg.norm(np.concatenate([data.X, data.X_test]), axis=1)
     np.testing.assert_allclose(norms, np.sqrt(2), rtol=10 * np.finfo(np.float64).eps)
@@ -110,14 +110,19 @@ def test_integer_features_become_real(tmp_path):
 
 @pytest.mark.parametrize("path", ["mine.txt", "mine", "mine.NPZ", "folder.csv/mine"])
 def test_ending_must_be_known(path):
-    with pytest.raises(ValueError, match=f"data file must end in .npz or .csv, got '{path}'"):
+    with pytest.raises(
+        ValueError,
+        match=f"data file must end in .csv, .tsv, .json, .parquet, .feather, .xlsx, .npy, .npz, got '{path}'",
+    ):
         FileData(path=path)
 
 
 def test_options_are_checked_on_construction():
     with pytest.raises(ValueError, match="test_fraction must be > 0, got 0"):
         FileData(path="mine.csv", test_fraction=0)
-    with pytest.raises(ValueError, match="standardise must be one of none, center, zscore, got 'all'"):
+    with pytest.raises(
+        ValueError, match="standardise must be one of none, center, zscore, ball, auto, got 'all'"
+    ):
         FileData(path="mine.csv", standardise="all")
 
 
@@ -136,9 +141,9 @@ WITH_NAN[3, 1], WITH_INF[5, 0] = np.nan, -np.inf
 @pytest.mark.parametrize(
     ("arrays", "error", "message"),
     [
-        ({"X": X}, ValueError, "mine.npz must hold arrays X and y, got X"),
-        ({"x": X, "y": Y}, ValueError, "mine.npz must hold arrays X and y, got x, y"),
-        ({}, ValueError, "mine.npz must hold arrays X and y, got none"),
+        ({"X": X}, ValueError, "mine.npz must hold arrays X and y, or x_train and y_train, got X"),
+        ({"x": X, "y": Y}, ValueError, "mine.npz must hold arrays X and y, or x_train and y_train, got x, y"),
+        ({}, ValueError, "mine.npz must hold arrays X and y, or x_train and y_train, got none"),
         ({"X": X[:, 0], "y": Y}, ValueError, r"X in mine.npz must have shape \(n, d\).*, got \(24,\)"),
         ({"X": X[:0], "y": Y[:0]}, ValueError, r"X in mine.npz must have shape .*, got \(0, 3\)"),
         ({"X": X, "y": Y[1:]}, ValueError, r"y in mine.npz must have shape \(24,\), .*, got \(23,\)"),
@@ -156,8 +161,7 @@ WITH_NAN[3, 1], WITH_INF[5, 0] = np.nan, -np.inf
             ValueError,
             "X in mine.npz must be an array of real numbers, got dtype",
         ),
-        ({"X": X, "y": (Y + 1) // 2}, ValueError, "labels of mine.npz are not -1 and [+]1 but 0, 1"),
-        ({"X": X, "y": Y**2}, ValueError, "labels of mine.npz are not -1 and [+]1 but 1"),
+        ({"X": X, "y": Y**2}, ValueError, "classes must be two, but mine.npz has 1 in its labels: 1"),
         ({"X": X[:3], "y": [1, -1, 1]}, ValueError, "at least 4 rows of the two classes, got 3 in mine"),
         ({"X": X * 0, "y": Y}, ValueError, "data must not be constant, got 24 equal rows in mine"),
         (
@@ -268,7 +272,7 @@ def test_packed_zeros_are_not_unpacked(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"an array must have at most 50000 bytes, got 160000 in its header"):
         FileData(path=str(tmp_path / "mine.npz")).load(0)
     np.savez(tmp_path / "mine.npz", X=np.zeros((2000, 10)), y=np.zeros(2000))
-    with pytest.raises(ValueError, match="classes must be named"):  # not packed: as large as it says
+    with pytest.raises(ValueError, match="classes must be two"):  # not packed: as large as it says
         FileData(path=str(tmp_path / "mine.npz")).load(0)
 
 
@@ -311,23 +315,26 @@ BODY = "1,2,1\n3,4,-1\n"
         (BODY + "5,1\n", "mine.csv must have 3 columns in each row, got 2 in line 3"),
         ("a,b,c\n" + BODY + "5,6,7,1\n", "mine.csv must have 3 columns in each row, got 4 in line 4"),
         (BODY + "5,six,1\n", "mine.csv must hold numbers, got 'six' in line 3, column 2"),
-        (BODY + "5,,1\n", "mine.csv must hold numbers, got '' in line 3, column 2"),
-        ("a,b,c\n" + BODY + "5,,1\n", "mine.csv must hold numbers, got '' in line 4, column 2"),
+        (
+            BODY + "5,,1\n",
+            "no missing values, got them in 1 of 3 rows and 1 of 2 columns, first in line 3, column 2",
+        ),
+        ("a,b,c\n" + BODY + "5,,1\n", "no missing values, .* first in line 4, column 2: .*--drop-missing"),
         (
             "a,b,c\n\n" + BODY + "5,NaN ,1\n",
-            "mine.csv must hold finite numbers, got 'NaN' in line 5, column 2",
+            "no missing values, .* first in line 5, column 2",
         ),
         (
             '"a\nb",c,d\n' + BODY + "inf,6,1\n",
             "mine.csv must hold finite numbers, got 'inf' in line 5, column 1",
         ),
-        (BODY + "5,nan,1\n", "mine.csv must hold finite numbers, got 'nan' in line 3, column 2"),
+        (BODY + "5,nan,1\n", "no missing values, .* first in line 3, column 2"),
         (BODY + "-inf,6,1\n", "mine.csv must hold finite numbers, got '-inf' in line 3, column 1"),
         ("a,b,c\n" + BODY + "5,6,nan\n", "a label in each row, got none in 1 of 3, first in line 4"),
-        (BODY + "5,6,2\n", "labels of mine.csv are not -1 and [+]1 but -1, 1, 2"),
-        (BODY + "5,6,yes\n", "labels of mine.csv are not -1 and [+]1 but -1, 1, yes"),
+        (BODY + "5,6,2\n", "classes must be two, but mine.csv has 3 in its labels: -1, 1, 2;"),
+        (BODY + "5,6,yes\n", "has 3 in its labels: -1, 1, yes;"),
         (BODY, "at least 4 rows of the two classes, got 2 in mine"),
-        ("1,2,1\n" * 5, "labels of mine.csv are not -1 and [+]1 but 1"),
+        ("1,2,1\n" * 5, "has 1 in its labels: 1"),
         ("1,2,1\n1,2,-1\n" * 3, "data must not be constant, got 6 equal rows in mine"),
     ],
 )
@@ -337,10 +344,10 @@ def test_bad_csv_is_named(tmp_path, text, message):
         FileData(path=str(tmp_path / "mine.csv")).load(0)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe1\x00,\x002\x00", b"1,2,\xe9\n"])
-def test_csv_that_is_not_utf8_is_named(tmp_path, content):
+@pytest.mark.parametrize("content", [b"\xff\xfe1\x00,\x002", b"1,2,\x00\n", b"\x01,2,\xe9\n", b"1,2,\x81"])
+def test_csv_that_is_no_text_is_named(tmp_path, content):
     (tmp_path / "mine.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=r"mine.csv must be a readable text file of comma-separated values"):
+    with pytest.raises(ValueError, match=r"mine.csv must be a readable text file of separated values"):
         FileData(path=str(tmp_path / "mine.csv")).load(0)
 
 
@@ -391,7 +398,12 @@ def test_points_come_back_unchanged(tmp_path):
             ValueError,
             "points.csv must hold finite numbers, got 'inf' in line 1, column 2",
         ),
-        ("points.txt", b"1,2\n", ValueError, r"points must be in a .npy or .csv file, got '.*points\.txt'"),
+        (
+            "points.txt",
+            b"1,2\n",
+            ValueError,
+            r"points must be in a file that ends in .npy, .csv, .*, got '.*points\.txt'",
+        ),
         ("points.npy", None, FileNotFoundError, r"file of points must exist, got '.*points\.npy'"),
     ],
 )

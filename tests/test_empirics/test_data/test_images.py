@@ -528,10 +528,24 @@ def test_any_images_in_four_files_are_a_source(tmp_path):
 
 def test_classes_of_any_images_must_be_named(tmp_path):
     place = str(write_files(tmp_path / "shapes"))
-    with pytest.raises(ValueError, match=r"classes must be named, as labels of shapes \(training part\)"):
+    with pytest.raises(ValueError, match=r"classes must be two, but shapes \(training part\) has 10"):
         IdxData(folder=place).load(0)
     with pytest.raises(FileNotFoundError, match=r"folder must hold .*, got '.*none'$"):
         IdxData(folder=str(tmp_path / "none"), classes=("0", "1")).load(0)
+
+
+def test_two_classes_of_images_have_one_sign_in_both_parts(tmp_path):
+    """Labels 3 and 5 to train with; the test part also has a 1, which is no class."""
+    made = list(make_arrays(seed=2, side=6))
+    made[1], made[3] = (
+        np.resize(pair, len(made[k])).astype(np.uint8) for k, pair in ((1, [3, 5]), (3, [1, 3, 5]))
+    )
+    place = write_files(tmp_path / "shapes", dict(zip(FILES, map(idx_bytes, made), strict=True)))
+    data = IdxData(folder=str(place)).load(0)
+    assert data.classes == ("3", "5")
+    assert (data.y_test < 0).sum() == (made[3] == 3).sum()
+    assert (data.y_test > 0).sum() == (made[3] == 5).sum()
+    assert "5 → +1" in data.notices[0]
 
 
 def test_constant_images_are_refused(tmp_path):

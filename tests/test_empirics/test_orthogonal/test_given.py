@@ -183,7 +183,7 @@ def test_a_file_of_one_class_is_loaded(tmp_path):
     assert data.X.shape == (4, 2)
     assert set(data.y) == set(data.y_test) == {1.0}
     path.write_text("1,2,a\n2,3,a\n4,4,a\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="classes must be named"):
+    with pytest.raises(ValueError, match="classes must be two"):
         load_given(FileData(path=str(path)))
 
 

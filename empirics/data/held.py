@@ -1,0 +1,181 @@
+"""Arrays in memory as a source of data."""
+
+import hashlib
+import io
+import json
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from empirics.data.dataset import Dataset, Rows, check_classes, check_preparation, own_dataset
+from empirics.data.file import rows_of_arrays
+from theory.validation import as_points
+
+_NAMES = ("X", "y", "X_test", "y_test")
+# By digest, as long as an `ArrayData` holds them: a configuration read from a plan finds its arrays again.
+_HELD: weakref.WeakValueDictionary[str, Rows] = weakref.WeakValueDictionary()
+
+
+@dataclass(frozen=True, init=False)
+class ArrayData:
+    """Points and labels in memory; two of them are equal if their content and options are.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+        Of numpy, torch or jax, a data frame of pandas, or (without `y`) a ``Bunch`` of scikit-learn.
+    y : array, shape (N,)
+        Labels, numbers or text; of two values or with `classes`.
+    X_test, y_test : arrays, shapes (Q, d) and (Q,), optional
+        Test points; a share `test_fraction` of X is held out if absent.
+    name : str
+        Of the data set and of the file that `archive` is written to.
+    classes, test_fraction, standardise
+        As for `FileData`.
+    digest : str
+        Of arrays that this process holds already, in place of them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes, types or values do not fit, columns or rows of data frames are in another order than those
+        they belong to, or the process holds no arrays with this digest.
+    """
+
+    digest: str  # SHA-256 of the content
+    name: str = "arrays"
+    classes: tuple[str, str] | None = None
+    test_fraction: float = 0.3
+    standardise: str = "auto"
+
+    def __init__(
+        self,
+        X: Any = None,  # noqa: ANN401  (of any library)
+        y: Any = None,  # noqa: ANN401
+        X_test: Any = None,  # noqa: ANN401
+        y_test: Any = None,  # noqa: ANN401
+        *,
+        name: str = "arrays",
+        classes: tuple[str, str] | None = None,
+        test_fraction: float = 0.3,
+        standardise: str = "auto",
+        digest: str | None = None,
+    ) -> None:
+        check_preparation(test_fraction, standardise, auto=True)
+        check_classes(classes)
+        if not isinstance(name, str) or not name or any(mark in name for mark in "/\\\0\n"):
+            msg = f"name must be that of a file, got {name!r}"
+            raise ValueError(msg)
+        if X is None:
+            rows = _HELD.get(digest or "")
+            if rows is None:
+                msg = f"arrays must be given again, as this process does not hold any with digest {digest}"
+                raise ValueError(msg)
+        else:
+            rows = _rows(X, y, X_test, y_test)
+        digest = _digest(rows)
+        _HELD[digest] = rows
+        values = (digest, name, classes, test_fraction, standardise, rows)
+        for field, value in zip(
+            ("digest", "name", "classes", "test_fraction", "standardise", "rows"), values, strict=True
+        ):
+            object.__setattr__(self, field, value)
+
+    def read(self) -> Rows:
+        """Return the points and the names of their classes."""
+        found: Rows = self.__dict__["rows"]
+        return found
+
+    def load(self, seed: int) -> Dataset:
+        """Map the classes and split with `seed`."""
+        return own_dataset(
+            self.read(),
+            name=self.name,
+            source=self.name,
+            classes=self.classes,
+            test_fraction=self.test_fraction,
+            standardise=self.standardise,
+            seed=seed,
+        )
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 (hex) of the content."""
+        return self.digest
+
+    def archive(self) -> bytes:
+        """Return the .npz file of the arrays, from which `FileData` loads the same data sets."""
+        rows, stream = self.read(), io.BytesIO()
+        arrays: dict[str, Any] = {"X": rows.X, "y": np.array(rows.labels)}
+        if rows.X_test is not None and rows.labels_test is not None:
+            arrays |= {"X_test": rows.X_test, "y_test": np.array(rows.labels_test)}
+        np.savez(stream, **arrays)
+        return stream.getvalue()
+
+
+def _rows(X: Any, y: Any, X_test: Any, y_test: Any) -> Rows:  # noqa: ANN401
+    if y is None and {"data", "target"} <= set(dir(X)):  # a Bunch
+        names = getattr(X, "target_names", None)
+        X, y = X.data, X.target
+        plain = np.asarray(y)
+        if names is not None and plain.ndim == 1 and plain.dtype.kind in "iu" and plain.max() < len(names):
+            y = np.asarray(names)[plain]
+    given = {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
+    if y is None:
+        msg = "y must be given: one label a row of X"
+        raise ValueError(msg)
+    _check_frames(given)
+    arrays = {name: _plain(name, value) for name, value in given.items() if value is not None}
+    for name in ("X", "X_test"):
+        if name in arrays:
+            as_points(name, arrays[name])
+    return rows_of_arrays(arrays, _NAMES)
+
+
+def _check_frames(given: dict[str, Any]) -> None:
+    """Refuse columns and rows that are in another order than those they belong to."""
+    columns = {name: _names_of(given[name], "columns") for name in ("X", "X_test")}
+    if None not in columns.values() and columns["X"] != columns["X_test"]:
+        msg = f"X_test must have the columns of X in their order, {columns['X']}, got {columns['X_test']}"
+        raise ValueError(msg)
+    for points, labels in (("X", "y"), ("X_test", "y_test")):
+        rows, named = _names_of(given[points], "index"), _names_of(given[labels], "index")
+        if rows is not None and named is not None and rows != named:
+            msg = f"{labels} must have the index of {points}, row by row, got another one"
+            raise ValueError(msg)
+
+
+def _names_of(value: Any, what: str) -> list[Any] | None:  # noqa: ANN401
+    names = getattr(value, what, None)  # lists have a method that is called index
+    return None if names is None or callable(names) else list(names)
+
+
+def _plain(name: str, value: Any) -> np.ndarray:  # noqa: ANN401
+    """Return an array of numpy: of a tensor its values, of objects numbers or text if all are of one type."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        msg = f"{name} must be an array of numbers or text, got {type(value).__name__}: {error}"
+        raise TypeError(msg) from error
+    if array.dtype == object:
+        items: Sequence[Any] = array.ravel().tolist()
+        kinds = {type(item) for item in items}
+        if len(kinds) == 1 and kinds <= {str, int, float, bool, bytes}:
+            return np.array(array.tolist())
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        msg = f"{name} must be an array of numbers or text, of one type, got {found}"
+        raise TypeError(msg)
+    return array
+
+
+def _digest(rows: Rows) -> str:
+    said = json.dumps([rows.X.shape, rows.labels, rows.labels_test, rows.X_test is None])
+    digest = hashlib.sha256(said.encode())
+    for points in (rows.X, rows.X_test):
+        if points is not None:
+            digest.update(np.ascontiguousarray(points).tobytes())
+    return digest.hexdigest()
