@@ -228,7 +228,8 @@ def _points(name: str, array: NDArray[Any]) -> Array:
     """Return what a file holds as points; of another type it is as wrong as with other values."""
     try:
         with np.errstate(over="ignore"):  # longer numbers than float64 become infinite, which is refused
-            return as_points(name, array)
+            exact = array.astype(np.float64) if array.dtype == np.float16 else array
+            return as_points(name, exact)
     except TypeError as error:
         raise ValueError(str(error)) from error
 

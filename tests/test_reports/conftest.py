@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -113,6 +113,8 @@ def _draw_once(patch: pytest.MonkeyPatch, drawings: dict[str, str]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_line_of_progress() -> Iterator[None]:
     """Tests that compare all of stderr take longer than 20 s on a busy machine."""
-    monkeypatch.setattr("reports.terminal.SILENCE", 1e6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.terminal.SILENCE", 1e6)
+        yield

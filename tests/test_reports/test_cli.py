@@ -433,7 +433,7 @@ GRID = [*TINY, "--widths", "16,64,128", "--seeds", "3", "--num-steps", "3"]
 
 
 @pytest.mark.usefixtures("quick_phi")
-def test_partial_report_is_the_report_of_a_smaller_grid(out, tmp_path, capsys, monkeypatch):
+def test_partial_report_is_the_report_of_a_smaller_grid(out, tiny, tmp_path, capsys, monkeypatch):
     trained = _interrupt(monkeypatch, calls=7)  # two widths of three seeds, and one run more
     assert main([*GRID, "--jobs", "1", "--out", str(out)]) == 130
     captured = capsys.readouterr()
@@ -464,7 +464,7 @@ def test_partial_report_is_the_report_of_a_smaller_grid(out, tmp_path, capsys, m
     assert "<title>Partial: " in page
     assert f"{name}: widths 16, 64 of 16, 64, 128, 3 of 3 seeds. Every claim" in page
     monkeypatch.undo()
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: results["phi"])
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
     small = [*TINY, "--widths", "16,64", "--seeds", "3", "--num-steps", "3", "--jobs", "1"]
     assert main([*small, "--out", str(tmp_path / "small")]) == 0
     expected = plain(schema.read(tmp_path / "small"))

@@ -27,9 +27,9 @@ TINY = {"widths": (16, 64), "seeds": 2, "num_steps": 2}
 
 
 @pytest.fixture(autouse=True)
-def _quick_phi(tiny_results, monkeypatch):
+def _quick_phi(tiny, monkeypatch):
     """Take the check of Φ from the tiny report: it does not depend on the data."""
-    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny_results["phi"])
+    monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_relu_has_no_orthogonality_ratio_above_zero():
 
 def test_one_condition_on_the_samples_is_enough():
     def rows(*data):
-        aspects = [("data", verdict) for verdict in data] + [("loss", theory.conditions.Verdict.HOLDS)]
+        aspects = [("data", verdict) for verdict in data] + [("loss", theory.Verdict.HOLDS)]
         return [
             prior_work.Hypothesis(
                 aspect=aspect, wide="", wide_verdict=verdict, orthogonal="", orthogonal_verdict=verdict
@@ -119,7 +119,7 @@ def test_one_condition_on_the_samples_is_enough():
             for aspect, verdict in aspects
         ]
 
-    V = theory.conditions.Verdict
+    V = theory.Verdict
     apply = prior_work.orthogonal_verdict
     assert apply(rows(V.FAILS, V.HOLDS, V.HOLDS)) is V.HOLDS
     assert apply(rows(V.HOLDS, V.UNKNOWN, V.UNKNOWN)) is V.HOLDS
@@ -129,7 +129,7 @@ def test_one_condition_on_the_samples_is_enough():
 
 def test_the_lambda_system_alone_does_not_say_where_training_ends():
     # It proves a KKT point; test_empirics/test_orthogonal/test_training.py has a run that ends elsewhere.
-    V = theory.conditions.Verdict
+    V = theory.Verdict
 
     def rows(*data):
         return [

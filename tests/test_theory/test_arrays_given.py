@@ -38,6 +38,7 @@ SPECIAL = {
     "certify_independent": {"outputs": POOL["sample"], "initial": POOL["sample"]},
     "weighted_kappa": {"weights": np.ones(3)},
     "network_output": {"v": np.ones(2)},
+    "phi_monte_carlo": {"num_draws": 2},
     "free_fraction": {"T": np.ones(2), "width": np.ones(2)},
 }
 MODULES = (theory, bounds, lazy, orthogonal, empirics)

@@ -6,7 +6,7 @@ import pytest
 
 from empirics.campaigns import orthogonal, wide
 from empirics.campaigns.files import SIZES
-from empirics.sweep.store import digest, plain_numbers
+from empirics.sweep.plain import digest, plain_numbers
 from theory.orthogonal.perturbations import NORMS
 
 # Of all points with the fields of their configurations: another digest is another experiment, whose results
