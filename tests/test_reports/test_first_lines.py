@@ -211,29 +211,29 @@ def test_report_of_arrays_is_replayed_by_its_command(tmp_path, monkeypatch, caps
     assert {"mine.npz", "report.html", "results.json"} <= {
         path.name for path in (tmp_path / "first").iterdir()
     }
-    command = shlex.split(made.results["provenance"]["command"])
+    command = shlex.split(made.results.provenance.command)
     assert command[:4] == ["perturblearn", "report", "--data", "first/mine.npz"]
     assert main([*command[1:-1], "second"]) == 0
     again = read(tmp_path / "second")
     for name in ("by_width", "classes", "preparation", "setting", "runs"):
-        assert again["sections"][0][name] == made.results["sections"][0][name]
+        assert getattr(again.sections[0], name) == getattr(made.results.sections[0], name)
 
 
 @pytest.mark.parametrize("asked", ["digits", DigitsData(), "zero_one.csv"], ids=str)
 @pytest.mark.usefixtures("folder")
 def test_report_of_a_name_or_source(asked):
     made = reports.report(asked, **TINY)
-    (section,) = made.results["sections"]
-    assert section["widths"] == [16, 64]
-    assert section["seeds"] == [0, 1]
-    assert section["name"] == ("zero_one" if asked == "zero_one.csv" else "digits 1 vs 2")
+    (section,) = made.results.sections
+    assert section.widths == [16, 64]
+    assert section.seeds == [0, 1]
+    assert section.name == ("zero_one" if asked == "zero_one.csv" else "digits 1 vs 2")
 
 
 def test_times_of_arrays_follow_from_the_theory():
     data = ArrayData(POINTS, LARGE)
     chosen = series(data, num_seeds=2).choice
     made = reports.report(POINTS, LARGE, **TINY)
-    assert made.results["sections"][0]["config"]["T_f"] == chosen.T_f
+    assert made.results.sections[0].config.T_f == chosen.T_f
 
 
 # Sets of scikit-learn ------------------------------------------------------------------------------------
