@@ -34,7 +34,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "index": ((*TABLES, ".npy"), ""),
     "drop_missing": (TABLES, False),
 }
-OPTIONS = frozenset(_OPTIONS)
+OPTIONS = tuple(_OPTIONS)
 # Arrays of an .npz file by name, with those of test points.
 _NAMES = (("X", "y", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
 

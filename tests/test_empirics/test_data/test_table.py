@@ -402,6 +402,11 @@ def test_other_formats_say_the_same_as_text(tmp_path, ending):
     np.testing.assert_array_equal(
         FileData(path=path, drop_missing=True).read().X, lacking.dropna()[["a", "count"]]
     )
+    if ending == "parquet":  # keeps an index, which is no feature
+        frame.set_index("count").to_parquet(tmp_path / "index.parquet")
+        rows = FileData(path=str(tmp_path / "index.parquet")).read()
+        np.testing.assert_array_equal(rows.X, frame[["a"]])
+        assert rows.notes == ("index 'count' left out",)
     broken = tmp_path / f"broken.{ending}"
     broken.write_bytes(b"no table")
     with pytest.raises(ValueError, match=f"broken.{ending} must be a readable .{ending} file of a table"):
