@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from empirics.data import ArrayData, DataSource
 from empirics.experiment import load_data
@@ -75,7 +75,7 @@ def report(
         _refuse_labels(y, X_test, y_test)
         chosen = source(data, preset=preset, **of_data)
         command.append(data)
-    elif hasattr(data, "load") and hasattr(data, "name"):
+    elif isinstance(data, get_args(DataSource)):
         _refuse_labels(y, X_test, y_test, *of_data.values())
         chosen, command = data, [f"reports.report({data!r})"]
     else:

@@ -166,7 +166,7 @@ def source(
         raise ValueError(msg)
     possible = {field.name for field in fields(build)} - where.keys()
     if build is FileData:
-        possible -= OPTIONS - options_of(name)
+        possible -= set(OPTIONS) - options_of(name)
     for key, value in options.items():
         if key not in possible:
             msg = f"{key.replace('_', '-')} does not apply to data {name!r}, got {value}"

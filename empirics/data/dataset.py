@@ -68,6 +68,12 @@ class Dataset:
         """The preparation with all notices, for pages."""
         return "; ".join((self.preparation, *self.notices))
 
+    @property
+    def repeated(self) -> int:
+        """How many test points are training points."""
+        known = {row.tobytes() for row in self.X + 0.0}  # 0.0: −0 is 0
+        return sum(row.tobytes() in known for row in self.X_test + 0.0)
+
     def __post_init__(self) -> None:
         as_points("X", self.X)
         as_labels("y", self.y, length=len(self.X))
@@ -183,10 +189,8 @@ def _limits(data: Dataset, how: str) -> list[str]:
         said.append(
             f"{num_test} test points: a share of them says ±{error:.1g} or more; verdicts may be unknown"
         )
-    known = {row.tobytes() for row in data.X + 0.0}  # 0.0: −0 is 0
-    repeated = sum(row.tobytes() in known for row in data.X_test + 0.0)
-    if repeated:
-        said.append(f"{repeated} of {num_test} test points are training points: they are not fresh")
+    if data.repeated:
+        said.append(f"{data.repeated} of {num_test} test points are training points: they are not fresh")
     constant = int((data.X[0] == data.X).all(axis=0).sum())
     if constant:
         said.append(f"{constant} of {dim} features are constant in the training part")

@@ -34,7 +34,7 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "index": ((*TABLES, ".npy"), ""),
     "drop_missing": (TABLES, False),
 }
-OPTIONS = frozenset(_OPTIONS)
+OPTIONS = tuple(_OPTIONS)
 # Arrays of an .npz file by name, with those of test points.
 _NAMES = (("X", "y", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
 
@@ -117,6 +117,9 @@ class FileData:
             used = [column for column in range(table.cells.shape[1]) if column != label]
             if self.index:
                 used = [column for column in used if column != table.column(self.index, "index")]
+            if not used or (self.index and table.column(self.index, "index") == label):
+                msg = f"{path.name} must have a feature beside its label and its index, which differ"
+                raise ValueError(msg)
             if self.drop_missing:
                 table = table.complete(used, label)
             called = f"label {table.names[label]!r}" if table.names else "label"

@@ -77,7 +77,7 @@ class ArrayData:
         else:
             rows = _rows(X, y, X_test, y_test)
         digest = _digest(rows)
-        _HELD[digest] = rows
+        rows = _HELD.setdefault(digest, rows)
         values = (digest, name, classes, test_fraction, standardise, rows)
         for field, value in zip(
             ("digest", "name", "classes", "test_fraction", "standardise", "rows"), values, strict=True

@@ -355,7 +355,7 @@ def read_table(path: Path, *, header: str = "auto", decimal: str = "auto") -> Ta
             notes = (*notes, "semicolons separate the columns")
     else:
         with readable(f"{path.name} must be a readable {path.suffix} file of a table"):
-            names, rows = _typed_rows(path)
+            names, rows, notes = _typed_rows(path)
     if path.suffix in {*TEXTS, ".xlsx"}:
         named = bool(rows) and _is_header(path.name, [_texts(cells) for _, cells in rows], header)
         names = _texts(rows.pop(0)[1]) if named else None
@@ -444,8 +444,8 @@ def _numberish(text: str) -> bool:
     return is_number(text.strip()) or not all(math.isnan(_number(text, comma)) for comma in (False, True))
 
 
-def _typed_rows(path: Path) -> tuple[list[str] | None, _Rows]:
-    """Return the names of the columns and the rows of a file that pandas reads; None for what is missing."""
+def _typed_rows(path: Path) -> tuple[list[str] | None, _Rows, tuple[str, ...]]:
+    """Return names of columns, rows and notes of a file that pandas reads; a missing value is None."""
     import pandas as pd  # noqa: PLC0415  (a second to import)
 
     if path.suffix == ".json":
@@ -463,7 +463,9 @@ def _typed_rows(path: Path) -> tuple[list[str] | None, _Rows]:
     frame = frame.where(frame.notna(), None)
     cells = enumerate(frame.to_numpy().tolist(), start=1)
     rows = [(number, row) for number, row in cells if path.suffix != ".xlsx" or any(map(_there, row))]
-    return None if numbered else list(map(str, frame.columns)), rows
+    known = [str(name) for name in frame.index.names if name is not None]
+    notes = (f"index {', '.join(map(repr, known))} left out",) if known else ()
+    return None if numbered else list(map(str, frame.columns)), rows, notes
 
 
 def _there(cell: object) -> bool:

@@ -1,7 +1,6 @@
 """What `perturblearn orthogonal` is asked for: published sweeps, a study, or data in hand."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ from msgspec import json, to_builtins
 
 from empirics.campaigns.orthogonal import Part, lists
 from empirics.data import Dataset
-from empirics.data.file import ENDINGS
+from empirics.data.file import ENDINGS, OPTIONS
 from empirics.orthogonal import amplitude_for, data_digest, epsilon_for, examine, load_given
 from empirics.plan_text import number_or_text
 from empirics.sweep import executors
@@ -18,7 +17,6 @@ from empirics.sweep.runner import finished, made_by
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports import terminal
 from reports.claims.orthogonal.rows import Results
-from reports.commands.options import Files
 from reports.orthogonal.page import EXAMINATION, NUMBERS, read_part, write_page
 from reports.presets import source, two_names
 from reports.running import SEEDS, carry_out, check_together, set_fields
@@ -29,9 +27,7 @@ if TYPE_CHECKING:
 _KINDS = ("published", "study", "data")
 _NEEDS = {
     **dict.fromkeys(("sweeps", "scale", "rule"), ("published",)),
-    **dict.fromkeys(
-        ("classes", "standardise", "num_train", *(field.name for field in fields(Files))), ("data",)
-    ),
+    **dict.fromkeys(("classes", "standardise", "num_train", *OPTIONS), ("data",)),
     **dict.fromkeys(("loss", "set", "seeds"), _KINDS),
 }
 

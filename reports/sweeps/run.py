@@ -1,19 +1,18 @@
 """What `perturblearn sweep` is asked for: a published block, a study, a plan file, or fields and axes."""
 
-from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empirics.campaigns.wide import Part
 from empirics.data import ArrayData, FileData, IdxData
+from empirics.data.file import OPTIONS
 from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
 from empirics.wide import WIDE
 from reports import terminal
-from reports.commands.options import Files
 from reports.presets import two_names
 from reports.provenance import check_device
 from reports.running import SEEDS, carry_out, check_together, set_fields
@@ -28,7 +27,7 @@ _SOLVERS: dict[str, dict[str, Any]] = {
     "gd": {"solver": "gd"},
     "gd-momentum": {"solver": "gd", "momentum": 0.9},
 }
-_FIELDS = ("data", *(field.name for field in fields(Files)), "classes", "set", "axis")
+_FIELDS = ("data", *OPTIONS, "classes", "set", "axis")
 _NEEDS = {
     "sweeps": ("published", "study"),
     "size": ("published",),

@@ -189,6 +189,7 @@ def test_arrays_are_known_by_their_content():
     other = ExperimentConfig(data=ArrayData(POINTS + 1e-9, LARGE), width=10)
     assert config == same
     assert WIDE.hash(config) == WIDE.hash(same) != WIDE.hash(other)
+    del same  # the arrays of the first are still held
     again = config_of(WIDE.fields(config))
     assert again == config
     np.testing.assert_array_equal(again.data.load(1).X, config.data.load(1).X)

@@ -345,6 +345,8 @@ def test_label_and_index_are_named(tmp_path, label):
     path = file_of(tmp_path, "kind,,a,b", *(f"{'uv'[i % 2]},{7 * i},{row}" for i, row in enumerate(ROWS)))
     with pytest.raises(ValueError, match=r"column 2 has no name, as an index: .* say index '2' \(--index\)"):
         FileData(path=str(path), label=label).read()
+    with pytest.raises(ValueError, match="a feature beside its label and its index, which differ"):
+        FileData(path=str(path), label=label, index=label).read()
     rows = FileData(path=str(path), label=label, index="2").read()
     np.testing.assert_array_equal(rows.X, POINTS)
     assert (rows.labels, rows.label) == (["u", "v"] * 6, "label 'kind'")
@@ -400,6 +402,11 @@ def test_other_formats_say_the_same_as_text(tmp_path, ending):
     np.testing.assert_array_equal(
         FileData(path=path, drop_missing=True).read().X, lacking.dropna()[["a", "count"]]
     )
+    if ending == "parquet":  # keeps an index, which is no feature
+        frame.set_index("count").to_parquet(tmp_path / "index.parquet")
+        rows = FileData(path=str(tmp_path / "index.parquet")).read()
+        np.testing.assert_array_equal(rows.X, frame[["a"]])
+        assert rows.notes == ("index 'count' left out",)
     broken = tmp_path / f"broken.{ending}"
     broken.write_bytes(b"no table")
     with pytest.raises(ValueError, match=f"broken.{ending} must be a readable .{ending} file of a table"):
