@@ -14,7 +14,7 @@ from collections.abc import Callable
 import array_api_compat
 import numpy as np
 
-from theory.validation import AnyArray, as_labels, as_points, as_real, check_slope
+from theory.validation import AnyArray, Array, as_labels, as_points, as_real, check_slope
 
 
 def same_library(**named: AnyArray) -> list[AnyArray]:
@@ -44,10 +44,27 @@ def as_slope(value: AnyArray, like: AnyArray) -> AnyArray:
     if slope.ndim:
         msg = f"negative_slope must be a number, got shape {tuple(slope.shape)}"
         raise ValueError(msg)
-    with contextlib.suppress(RuntimeError, TypeError):  # traced: there is no value yet
-        check_slope("negative_slope", float(constant(slope)))
     xp = array_api_compat.array_namespace(like)
+    _check_real("negative_slope", slope, xp)
+    value = values_of(slope)
+    if value is not None:
+        check_slope("negative_slope", float(value))
+    else:
+        slope = xp.where((slope >= 0) & (slope < 1), slope, xp.nan)
     return xp.astype(slope, like.dtype) if xp.isdtype(like.dtype, "real floating") else slope
+
+
+def values_of(array: AnyArray) -> Array | None:
+    """Return values as a numpy array; None where there are none yet, under `jax.jit` or `torch.func.vmap`."""
+    with contextlib.suppress(RuntimeError, TypeError):
+        return np.asarray(array.detach().cpu() if array_api_compat.is_torch_array(array) else array)
+    return None
+
+
+def _check_real(name: str, array: AnyArray, xp: AnyArray) -> None:
+    if not xp.isdtype(array.dtype, ("integral", "real floating")):
+        msg = f"{name} must be real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
 
 
 def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
@@ -94,32 +111,47 @@ def query(**named: AnyArray) -> tuple[AnyArray, AnyArray, Callable[[AnyArray], A
     Results are computed in float64 for numpy; they get the dtype that came in, and one point its number.
     """
     first, *others = named
+    for name, value in named.items():
+        if value is None:
+            msg = f"{name} must be an array, got None"
+            raise TypeError(msg)
     Z, *rest = same_library(**named)
     X = rest[0] if rest else None
     one = Z.ndim == 1
     Z = Z[None, ...] if one else Z
     if not isinstance(Z, np.ndarray):
         X = None if X is None else floating(others[0], X, X)
-        return floating(first, Z, Z if X is None else X), X, lambda values: values[0, ...] if one else values
+        Z = floating(first, Z, Z if X is None else X)
+        if X is not None and Z.dtype != X.dtype:
+            msg = f"{others[0]} must have the dtype of {first}, {Z.dtype}, got {X.dtype}"
+            raise ValueError(msg)
+        return Z, X, lambda values: values[0, ...] if one else values
     kept = all(points.dtype == np.float32 for points in (Z, X) if points is not None)
     X = None if X is None else as_points(others[0], X)
     Z = as_points(first, Z, dim=None if X is None else X.shape[1])
 
     def result(values: AnyArray) -> AnyArray:
-        return (values[0] if one else values).astype(np.float32 if kept else np.float64, copy=False)
+        values = values[0] if one else values
+        if not kept:
+            return values
+        with np.errstate(over="ignore"):
+            return np.where(np.abs(values) <= np.finfo(np.float32).max, values, np.nan).astype(np.float32)[()]
 
     return Z, X, result
 
 
 def labels(name: str, y: AnyArray, X: AnyArray) -> AnyArray:
-    """Return labels ±1, one a row of X, in its dtype; where there are no values yet they are not checked."""
+    """Return labels ±1, one a row of X, in its dtype; NaN for others where there are no values yet."""
     xp = array_api_compat.array_namespace(X)
     if tuple(y.shape) != (X.shape[0],):
         msg = f"{name} must have shape ({X.shape[0]},), one label a point, got {tuple(y.shape)}"
         raise ValueError(msg)
-    with contextlib.suppress(RuntimeError, TypeError):
-        as_labels(name, [float(label) for label in constant(y)], length=X.shape[0])
-    return xp.astype(y, X.dtype)
+    _check_real(name, y, xp)
+    values = values_of(y)
+    if values is not None:
+        as_labels(name, values, length=X.shape[0])
+        return xp.astype(y, X.dtype)
+    return xp.where(xp.abs(y) == 1, xp.astype(y, X.dtype), xp.nan)
 
 
 def row_sums(values: AnyArray) -> AnyArray:
@@ -136,7 +168,8 @@ def normal_cdf(values: AnyArray) -> AnyArray:
     xp = array_api_compat.array_namespace(values)
     from scipy import special  # noqa: PLC0415  (a third of the time of `import theory`)
 
-    return xp.asarray(special.ndtr(np.asarray(values)), dtype=values.dtype)
+    chance = special.ndtr(np.asarray(values))
+    return xp.asarray(chance, dtype=values.dtype, device=array_api_compat.device(values))
 
 
 def scales(Z: AnyArray) -> AnyArray:

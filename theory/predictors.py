@@ -432,6 +432,10 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     array([0.8413, 0.1587])
     """
     given = libraries.same_library(f=f, g_b=g_b, deviation=deviation)
+    shapes = [tuple(one.shape) for one in given]
+    if len(set(shapes)) > 1:
+        msg = f"f, g_b and deviation must have one shape, got {', '.join(map(str, shapes))}"
+        raise ValueError(msg)
     T_g = check_real("T_g", T_g, minimum=0)
     if all(isinstance(one, (np.ndarray, np.generic)) for one in given):
         dtype = np.float32 if all(one.dtype == np.float32 for one in given) else np.float64
@@ -443,7 +447,13 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
             reach = np.clip(velocity / spread * T_g, -100, 100)  # beyond 40 it is 0 or 1
         return special.ndtr(np.sign(signs) * reach).astype(dtype)
     xp = array_api_compat.array_namespace(*given)
-    return libraries.normal_cdf(xp.sign(given[0]) * xp.clip(given[1] / given[2] * T_g, -100, 100))
+    spread = given[2]
+    known = libraries.values_of(spread)
+    if known is not None:
+        as_nonnegative("deviation", known, positive=True)
+    else:
+        spread = xp.where(spread > 0, spread, xp.nan)
+    return libraries.normal_cdf(xp.sign(given[0]) * xp.clip(given[1] / spread * T_g, -100, 100))
 
 
 def _checked(

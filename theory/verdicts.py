@@ -39,8 +39,11 @@ class Verdicts(np.ndarray[Any, np.dtype[np.object_]]):
     @classmethod
     def decided(cls, holds: ArrayLike, fails: ArrayLike) -> Verdicts:
         """Return *holds* where it does, *fails* where it does that, and *unknown* elsewhere."""
-        values = np.where(holds, Verdict.HOLDS, np.where(fails, Verdict.FAILS, Verdict.UNKNOWN))
-        return cls.of(map(Verdict, values.tolist()))
+        places = np.where(holds, 0, np.where(fails, 1, 2))
+        made = np.empty(places.shape, dtype=object)
+        for place, value in np.ndenumerate(places):
+            made[place] = tuple(Verdict)[value]
+        return made.view(cls)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:  # noqa: ANN401
         """Return what operations give, such as a comparison, as a plain array."""

@@ -177,6 +177,27 @@ def test_jax_maps_over_points_and_torch_over_samples():
             "X must be float32, float64 or integers, got dtype torch.float16",
         ),
         (
+            lambda: theory.f_hat(torch.as_tensor(Z), X=torch.as_tensor(X), y=torch.as_tensor(Y) * 1j),
+            TypeError,
+            "y must be real numbers, got dtype torch.complex128",
+        ),
+        (
+            lambda: theory.f_hat(torch.as_tensor(Z).float(), X=torch.as_tensor(X), y=torch.ones(N)),
+            ValueError,
+            "X must have the dtype of Z, torch.float32, got torch.float64",
+        ),
+        (lambda: theory.f_hat(None, X=X, y=Y), TypeError, "Z must be an array, got None"),
+        (
+            lambda: theory.agreement_probability(*torch.tensor([[1.0], [0.5], [-1.0]]), T_g=2.0),
+            ValueError,
+            "deviation must be > 0, got -1",
+        ),
+        (
+            lambda: theory.agreement_probability([1.0, 2.0], [1.0], [1.0], T_g=1.0),
+            ValueError,
+            r"f, g_b and deviation must have one shape, got \(2,\), \(1,\), \(1,\)",
+        ),
+        (
             lambda: theory.f_hat(Z.astype(np.float16), X=X, y=Y),
             TypeError,
             "Z must be of float32, float64 or integers, got float16",
@@ -196,6 +217,43 @@ def test_jax_maps_over_points_and_torch_over_samples():
 def test_bad_input_is_one_error(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def _of_labels(labels):
+    return theory.f_hat(jnp.asarray(Z), X=jnp.asarray(X), y=labels)
+
+
+def test_what_cannot_be_checked_yet_is_not_known_rather_than_wrong():
+    """Under `jit` arrays that are in hand are checked; traced ones give NaN where they break their rule."""
+    wrong = jnp.asarray((Y > 0) * 1.0)
+    with pytest.raises(ValueError, match="y must be -1 or"):
+        jax.jit(lambda z: theory.f_hat(z, X=jnp.asarray(X), y=wrong))(jnp.asarray(Z))
+    assert np.isnan(jax.jit(_of_labels)(wrong)).all()
+    np.testing.assert_allclose(jax.jit(_of_labels)(jnp.asarray(Y)), _of_labels(jnp.asarray(Y)), rtol=1e-14)
+    slopes = jax.jit(lambda slope: theory.initial_deviation(jnp.asarray(Z), negative_slope=slope))
+    assert np.isnan(slopes(1.5)).all()
+    np.testing.assert_allclose(slopes(0.3), theory.initial_deviation(Z, negative_slope=0.3), rtol=1e-15)
+    rows = torch.as_tensor(np.stack([Y, Y > 0]))
+    found = torch.func.vmap(lambda y: theory.f_hat(torch.as_tensor(Z), X=torch.as_tensor(X), y=y))(rows)
+    np.testing.assert_allclose(found[0].numpy(), theory.f_hat(Z, X=X, y=Y), rtol=0, atol=1e-14)
+    assert torch.isnan(found[1]).all()
+
+
+def test_float32_sums_beyond_its_range_are_not_known():
+    with np.errstate(over="raise"):
+        found = theory.f_hat(*[(Z * 1e30).astype("f4")], X=(X * 1e30).astype("f4"), y=Y)
+    assert found.dtype == np.float32
+    assert np.isnan(found).all()
+
+
+def test_certificate_takes_tensors():
+    setting = theory.Setting(dim=DIM, N=N, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=SLOPE)
+    of_torch, of_numpy = (
+        theory.certify(made(Z), X=made(X), y=made(Y), setting=setting, delta=0.01)
+        for made in (torch.as_tensor, np.asarray)
+    )
+    np.testing.assert_array_equal(of_torch.predictor, of_numpy.predictor)
+    np.testing.assert_array_equal(of_torch.bound.value, of_numpy.bound.value)
 
 
 # Answers ------------------------------------------------------------------------------------------------

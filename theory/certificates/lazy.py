@@ -204,6 +204,7 @@ def certify(
     bound = margin_bound(
         Z, X=X, y=y, setting=setting, delta=risk, network=network, dynamics=dynamics, sides=1
     )
+    X, y = np.asarray(X), np.asarray(y)
     return Certificate(f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope), bound)
 
 

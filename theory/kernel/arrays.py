@@ -166,7 +166,7 @@ def _unit_rows(xp: AnyArray, X: AnyArray, weight_variance: float, bias_variance:
     """Return unit vectors along (σ_w x/√d, σ_b), scaled before squaring."""
     if bias_variance == 0 and array_api_compat.is_jax_array(X):
         X = _lifted(X)
-    column = xp.full((X.shape[0], 1), math.sqrt(bias_variance), dtype=X.dtype)
+    column = xp.full_like(X[:, :1], math.sqrt(bias_variance))
     U = xp.concat([X * math.sqrt(weight_variance / X.shape[1]), column], axis=1)  # variances are at most 1
     # Constant, since the length cancels: its derivative would divide by a square, which can be 0.
     U = U / libraries.constant(xp.max(xp.abs(U), axis=1, keepdims=True))
