@@ -71,7 +71,8 @@ def report(
     of_data = {name: options.pop(name) for name in _DATA_OPTIONS if name in options}
     command = ["perturblearn", "report", "--data"]
     chosen: DataSource
-    if isinstance(data, str):
+    if isinstance(data, (str, Path)):
+        data = str(data)
         _refuse_labels(y, X_test, y_test)
         chosen = source(data, preset=preset, **of_data)
         command.append(data)

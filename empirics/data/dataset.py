@@ -28,6 +28,7 @@ PREPARED = {
 }
 # With fewer test points a share of 1/2 among them is known to ±.2 at best (.98/√n at 95 %).
 _FEW_TEST_POINTS = 25
+_LARGEST = 1e150  # of an entry whose square, in sums, is a float
 _RARE = 0.05  # share of a class that is almost absent
 # Numbers with more different values than these are hardly names of classes.
 _MANY_CLASSES = 20
@@ -351,10 +352,19 @@ def standardised(train: Array, test: Array, how: str, name: str) -> tuple[Array,
     # A feature that never varies carries nothing: it becomes exactly 0.  (Its rounded mean would leave a
     # rounding error behind, which division by an equally tiny deviation would blow up.)
     varies = (train != train[0]).any(axis=0)
-    mean = np.where(varies, train.mean(axis=0), train[0])
-    scale = np.ones(train.shape[1])
-    if how == "zscore":
-        scale = np.where(varies, train.std(axis=0), 1.0)
+    sizes = np.abs(np.concatenate([train, test])).max(axis=0)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = np.where(varies, train.mean(axis=0), train[0])
+        deviations = np.where(varies, train.std(axis=0), 1.0)
+    lost = ~(np.isfinite(deviations) & (deviations > 0)) | (sizes > _LARGEST)
+    if lost.any():
+        column = int(lost.argmax())
+        msg = (
+            f"features must have sizes and deviations that can be squared, got entries up to "
+            f"{sizes[column]:.3g} in feature {column + 1} of {name}; rescale it, or use 'none'"
+        )
+        raise ValueError(msg)
+    scale = deviations if how == "zscore" else np.ones(train.shape[1])
     if how == "ball":
         parts = [part - mean for part in (train, test)]
         largest = max(float(np.linalg.norm(part, axis=1).max()) for part in parts)

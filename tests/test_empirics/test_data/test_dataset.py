@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.data.dataset import Dataset, check_preparation, split, two_classes, understood
+from empirics.data.dataset import Dataset, check_preparation, split, standardised, two_classes, understood
 
 EPS = np.finfo(np.float64).eps
 
@@ -226,3 +226,12 @@ def test_dataset_rejects_bad_fields(field, value, error, message):
     fields = {"X": np.eye(2), "y": np.array([1.0, -1.0]), "X_test": np.ones((1, 2)), "y_test": np.ones(1)}
     with pytest.raises(error, match=message):
         Dataset(name="data", classes=("-", "+"), preparation="none", **{**fields, field: value})
+
+
+@pytest.mark.parametrize("how", ["center", "zscore", "ball"])
+@pytest.mark.parametrize("size", [1e300, 1e-200])
+def test_features_that_cannot_be_squared_are_refused_rather_than_lost(how, size):
+    """Their deviation overflows, or vanishes, and a feature that varies would become 0."""
+    train = np.random.default_rng(0).normal(size=(9, 2)) * [1.0, size]
+    with pytest.raises(ValueError, match=r"got entries up to .*e[+-]\d+ in feature 2 of mine; rescale it"):
+        standardised(train, train, how, "mine")
