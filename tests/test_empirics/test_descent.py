@@ -359,6 +359,7 @@ def test_error_of_f_predict_falls_like_the_root_of_the_width(slope, momentum):
     assert abs(slopes.mean() + 0.5) <= margin
 
 
+@pytest.mark.slow
 def test_error_of_f_predict_falls_like_the_root_of_the_width_on_digits():
     # Measured with these seeds: −0.49, interval [−0.57, −0.42].
     slopes = slopes_of_the_error(DigitsData().load(0), [1_000, 10_000, 100_000], 16, T=1.0, num_steps=10)

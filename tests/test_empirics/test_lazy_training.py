@@ -155,7 +155,7 @@ def test_mean_over_networks_is_the_mean_over_gaussian_initial_outputs():
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared", "exponential"])
-@pytest.mark.parametrize("width", [3, 30, 1000])
+@pytest.mark.parametrize("width", [3, 30, pytest.param(1000, marks=pytest.mark.slow)])
 def test_small_steps_lower_the_loss_and_no_neuron_moves_beyond_its_initial_bound(loss, width):
     """The flow, in steps small enough: Λ is the initial loss.  Few neurons are far from lazy."""
     T = 3.0

@@ -135,7 +135,7 @@ def test_initial_gradient_is_nearly_sharp_and_dominates_in_the_end():
     assert (first > 4 * sum(wide.values())).all()
 
 
-@pytest.mark.parametrize("slope", [0.0, 0.4])
+@pytest.mark.parametrize("slope", [pytest.param(0.0, marks=pytest.mark.slow), 0.4])
 def test_fluctuation_after_training_keeps_its_size(slope):
     """δ = .1; 400 networks of 3000 neurons, N = 6, d = 3, T = 4: ∇f(T) about its mean, ratio 1.7 to 2.0.
 

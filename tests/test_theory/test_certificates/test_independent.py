@@ -251,7 +251,7 @@ def test_chernoff_term_is_the_one_of_the_derivation(split):
     assert 0 < result.failure.terms["Chernoff"][0] < 1
 
 
-@pytest.mark.parametrize(("width", "n"), [(20_000, 400), (300, 300)])
+@pytest.mark.parametrize(("width", "n"), [pytest.param(20_000, 400, marks=pytest.mark.slow), (300, 300)])
 def test_untrained_networks_are_not_certified(width, n):
     """E X = 0: a proved sign is wrong half of the time, so it may be given with probability 2δ at most.
 
