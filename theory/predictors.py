@@ -433,9 +433,11 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     """
     given = libraries.same_library(f=f, g_b=g_b, deviation=deviation)
     shapes = [tuple(one.shape) for one in given]
-    if len(set(shapes)) > 1:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError as error:
         msg = f"f, g_b and deviation must have one shape, got {', '.join(map(str, shapes))}"
-        raise ValueError(msg)
+        raise ValueError(msg) from error
     T_g = check_real("T_g", T_g, minimum=0)
     if all(isinstance(one, (np.ndarray, np.generic)) for one in given):
         dtype = np.float32 if all(one.dtype == np.float32 for one in given) else np.float64

@@ -193,9 +193,9 @@ def test_jax_maps_over_points_and_torch_over_samples():
             "deviation must be > 0, got -1",
         ),
         (
-            lambda: theory.agreement_probability([1.0, 2.0], [1.0], [1.0], T_g=1.0),
+            lambda: theory.agreement_probability([1.0, 2.0], [1.0, 1.0, 1.0], [1.0], T_g=1.0),
             ValueError,
-            r"f, g_b and deviation must have one shape, got \(2,\), \(1,\), \(1,\)",
+            r"f, g_b and deviation must have one shape, got \(2,\), \(3,\), \(1,\)",
         ),
         (
             lambda: theory.f_hat(Z.astype(np.float16), X=X, y=Y),
