@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from empirics.sweep.plain import to_json
-
 TEMPORARY = ".perturblearn-"  # begins names of files that are not whole
 
 
@@ -200,8 +198,3 @@ def make_parents(path: Path, created: list[Path]) -> None:
         with contextlib.suppress(FileExistsError):  # another process was faster
             folder.mkdir()
             created.append(folder)
-
-
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
-    """Write JSON atomically; raises as `to_json`."""
-    write_text(path, to_json(value))

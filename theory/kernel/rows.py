@@ -69,8 +69,8 @@ def weighted_gradient(Z: Array, V: Array, weights: Array, *, negative_slope: flo
     V are the unit rows of the x_n, from `gram.unit_rows`.  All arrays are float64.
 
     At z = x_n, where Φ has a cone point, the gradient of that term is taken as 0, the symmetric choice.
-    Pairs at an angle of sine up to 1e-10 count as coinciding: nearer than that rounding exceeds the
-    gradient itself.
+    Pairs at an angle of sine up to 1e-10 (`NEAREST`) count as coinciding: their term, of full size, is left
+    out, as `theory.gradient_bound` allows for.
 
     Notes
     -----
