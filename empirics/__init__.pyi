@@ -28,7 +28,6 @@ from .exact_flow import (
     flow as flow,
 )
 from .experiment import (
-    ExperimentResult as ExperimentResult,
     run as run,
 )
 from .measure import (
@@ -37,6 +36,9 @@ from .measure import (
     cosines as cosines,
     count_neurons as count_neurons,
     evaluate as evaluate,
+)
+from .measure.result import (
+    ExperimentResult as ExperimentResult,
 )
 from .model import (
     TwoLayerNet as TwoLayerNet,

@@ -3,8 +3,6 @@
 `run` is pure: its result depends on the configuration alone (and, in the last digits, on the machine).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy import special
@@ -12,8 +10,9 @@ from scipy import special
 import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
-from empirics.descent import Trained
 from empirics.measure import accuracy, agreement, agrees, cosines, evaluate
+from empirics.measure.conditions import count_conditions
+from empirics.measure.result import Agreement, Cosines, ExperimentResult, Measures, Points
 from empirics.model import TwoLayerNet, as_tensor
 from empirics.pairs import Network, Perturbed, pairs
 from empirics.seeds import seeds_of
@@ -24,109 +23,6 @@ from theory.validation import Array
 # law of f(·; 0), which is nearly Gaussian there.
 _UNTRAINED_NETWORKS = 4
 _UNTRAINED_WIDTH = 4096
-
-
-@dataclass(frozen=True, kw_only=True)
-class Points:
-    """Values at the test points for one network, arrays of shape (Q,).
-
-    Attributes
-    ----------
-    initial, final : array
-        f(z; 0) and f(z; T).
-    predicted : array
-        f_b(z), so that f(z; T) ≈ f(z; 0) + T f_b(z).
-    published : array
-        f̂(z) (ĝ(z) for g).
-    """
-
-    initial: Array
-    final: Array
-    predicted: Array
-    published: Array
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkMeasurement:
-    """What was measured on one network, each beside its prediction; means are over test points."""
-
-    accuracy_train: float  # on the clean training points of f, also for g
-    accuracy_test: float
-    error: float  # root mean square of (f(z; T) − f(z; 0))/T − f_b(z); NaN at T = 0
-    scale: float  # root mean square of f_b(z)
-    sign_match: float  # share of sgn f(z; T) = sgn f_b(z)
-    published_sign_match: float  # share of sgn f(z; T) = sgn f̂(z)
-    mean_tau: float  # mean of L T κ(z)/(s(z) √m)
-    free_predicted: float  # mean of (2/π) arctan τ
-    free_measured: float  # mean share of free neurons
-    free_pvalue: float  # smallest two-sided binomial p-value over test points, times their number
-    flipped: float  # mean share of neurons that changed sign
-    flipped_not_free: int  # events that the theory excludes, over all test points
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cosines:
-    """Mean cosines over training points.
-
-    The perturbation's direction is ∇f(x; T); its trained part is ∇f(x; T) − ∇f(x; 0).
-    """
-
-    perturbation_paper: float  # with u
-    perturbation_gradient: float  # with ∇f_b
-    perturbation_given_initial: float  # with ∇f(x; 0) + T ∇f_b: the prediction for the network in hand
-    trained_paper: float  # trained part with u
-    trained_gradient: float  # trained part with ∇f_b
-    between: float  # of u with ∇f_b: what trained_paper tends to
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConditionCounts:
-    """Test points by whether the published conditions hold there and whether the signs agree."""
-
-    label_noise: str  # "published" (d/√N) or "scenario" (1/√N in scenario (a))
-    width: str  # verdict of m > d² (T_f + T_g)² at constant 1
-    threshold_a: float
-    threshold_b: float
-    a: int  # points where each condition holds
-    b: int
-    c: int
-    a_agree: int  # of these, points where the signs agree
-    b_agree: int
-    c_agree: int
-    met_agree: int  # (a), (b) and (c) hold
-    met_differ: int
-    unmet_agree: int
-    unmet_differ: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """Share of test points with sgn f(z; T_f) = sgn g(z; T_g)."""
-
-    measured: float
-    predicted: float  # nothing trained: mean over untrained networks f(·; 0), same target labels
-    predicted_given_f: float  # from the f and the inputs of g that were really trained
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExperimentResult:
-    """Everything measured in one experiment, and the networks for further questions."""
-
-    config: ExperimentConfig
-    setting: Setting
-    dataset: Dataset
-    X_adv: Array
-    y_adv: Array
-    trained_f: Trained
-    trained_g: Trained
-    f: NetworkMeasurement
-    g: NetworkMeasurement
-    points_f: Points
-    points_g: Points
-    cosines: Cosines
-    conditions: tuple[ConditionCounts, ...]
-    agreement: Agreement
-    zero_gradients: int
 
 
 def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
@@ -167,6 +63,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         predicted=theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope),
         published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),
     )
+    agree = agrees(points_f.final, points_g.final)
     return ExperimentResult(
         config=config,
         setting=setting,
@@ -181,7 +78,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         points_g=points_g,
         cosines=_cosines(on),
         conditions=tuple(
-            _count_conditions(setting, dataset, X_adv, points_f, points_g, label_noise)
+            count_conditions(dataset, X_adv, setting, agree, label_noise)
             for label_noise in ("published", "scenario")
         ),
         agreement=_agreement(on, points_f, points_g, setting),
@@ -200,14 +97,14 @@ def load_data(config: ExperimentConfig) -> Dataset:
     return config.data.load(seeds_of(config.seed)[0])
 
 
-def _measure(network: Network, points: Points) -> NetworkMeasurement:
+def _measure(network: Network, points: Points) -> Measures[float]:
     dataset, T, width = network.family.dataset, network.trained.T, network.trained.final.width
     bounded = bool(np.isfinite(network.lipschitz))
     tau, free = (network.tau, network.free) if bounded else (np.array(np.nan), np.array(np.nan))  # no law
     error = np.array(np.nan)
     if T > 0:
         error = (points.final - points.initial) / T - points.predicted
-    return NetworkMeasurement(
+    return Measures(
         accuracy_train=accuracy(network.on_train, dataset.y),
         accuracy_test=accuracy(points.final, dataset.y_test),
         error=_root_mean_square(error),
@@ -231,7 +128,7 @@ def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> flo
     return float(np.minimum(1.0, smallest * len(counts)))
 
 
-def _cosines(on: Perturbed) -> Cosines:
+def _cosines(on: Perturbed) -> Cosines[float]:
     gradient, paper, final = on.family.gradient, on.family.published_direction, on.gradients
 
     def mean(A: Array, B: Array) -> float:
@@ -249,34 +146,7 @@ def _cosines(on: Perturbed) -> Cosines:
     )
 
 
-def _count_conditions(
-    setting: Setting,
-    dataset: Dataset,
-    X_adv: Array,
-    f: Points,
-    g: Points,
-    label_noise: theory.LabelNoise,
-) -> ConditionCounts:
-    conditions = theory.conditions.evaluate(
-        dataset.X_test, X=dataset.X, y=dataset.y, X_adv=X_adv, setting=setting, label_noise=label_noise
-    )
-    holds = {name: conditions[name].holds for name in "abc"}
-    met, agree = holds["a"] & holds["b"] & holds["c"], agrees(f.final, g.final)
-    return ConditionCounts(
-        label_noise=label_noise,
-        width=conditions["width"].verdicts[0].value,
-        threshold_a=float(conditions["a"].rhs[0]),
-        threshold_b=float(conditions["b"].rhs[0]),
-        **{name: int(one.sum()) for name, one in holds.items()},
-        **{f"{name}_agree": int((one & agree).sum()) for name, one in holds.items()},
-        met_agree=int((met & agree).sum()),
-        met_differ=int((met & ~agree).sum()),
-        unmet_agree=int((~met & agree).sum()),
-        unmet_differ=int((~met & ~agree).sum()),
-    )
-
-
-def _agreement(on: Perturbed, f: Points, g: Points, setting: Setting) -> Agreement:
+def _agreement(on: Perturbed, f: Points, g: Points, setting: Setting) -> Agreement[float]:
     dataset, slope = on.family.dataset, setting.negative_slope
     Z = dataset.X_test
     deviation = theory.initial_deviation(Z, negative_slope=slope)

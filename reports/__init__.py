@@ -20,13 +20,13 @@ if _missing:
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
     from reports.ask import report
-    from reports.choice import choose
+    from reports.choice import Choice, choose
     from reports.claims import claims
     from reports.document import Report, build
     from reports.presets import PRESETS, Series, series, source
     from reports.provenance import provenance
     from reports.render import render
-    from reports.results import SCHEMA_VERSION, Choice
+    from reports.results import SCHEMA_VERSION
     from reports.schema import SchemaError
     from reports.verdicts import Claim
 
@@ -51,9 +51,9 @@ __all__ = [
 _PLACES = {
     name: module
     for module, names in {
-        "results": ("SCHEMA_VERSION", "Choice"),
+        "results": ("SCHEMA_VERSION",),
         "ask": ("report",),
-        "choice": ("choose",),
+        "choice": ("Choice", "choose"),
         "claims": ("claims",),
         "presets": ("PRESETS", "Series", "series", "source"),
         "provenance": ("provenance",),

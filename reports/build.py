@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from msgspec import convert
+from msgspec import convert, json
 from msgspec.structs import asdict, replace
 
-from empirics.measure import diagnosis, simulated
+from empirics.measure import runs as pairs, simulated
+from empirics.measure.conditions import crossed
+from empirics.record import added
 from empirics.sweep.executors import Pool
 from empirics.sweep.outcome import Outcome
 from empirics.sweep.plain import finite
@@ -26,16 +27,16 @@ from reports.claims.theorem import trends
 from reports.measured import Measured
 from reports.phi_check import check_phi
 from reports.presets import Series
+from reports.provenance import Origin
 from reports.results import (
     SCHEMA_VERSION,
+    Applied,
     AtWidth,
-    Origin,
+    ChoiceUsed,
+    Config,
     Provenance,
     Results,
-    Run,
     Section,
-    crossed,
-    total_of,
 )
 from reports.text import legible
 from reports.verdicts import Claim
@@ -129,46 +130,47 @@ def _named_apart(sections: Sequence[Section]) -> Iterator[Section]:
 
 
 def _section(series: Series, measured: Sequence[Measured]) -> Section:
-    records = [one.record for one in measured]
-    details: dict[str, Any] = {"simulated": None}
-    for one in measured:
-        details |= one.details
-    runs = [convert(finite(record), Run) for record in records]
-    plan, drawn = simulated.plan(series.base, series.widths, series.seeds), details["simulated"]
-    conditions = total_of([run for run in runs if run.width == series.widths[-1]])
-    found = details | {
-        "diagnosis": diagnosis.total(records, series.widths),
-        "drift": [record["drift"] for record in records if "drift" in record],
-        "choice": _choice(series),
-        "simulated": total_of_simulated(plan, runs, drawn) if plan and drawn else None,
-        "config": series.base.to_json(),
-        "widths": series.widths,
-        "seeds": series.seeds,
-        "runs": runs,
-        "by_width": [AtWidth.of([run for run in runs if run.width == width]) for width in series.widths],
-        "condition_rows": crossed(conditions),
-        "condition_totals": conditions,
-    }
-    return convert(finite(found), Section)
+    runs = [one.run for one in measured]
+    (drawn,) = [one.drawn for one in measured if one.drawn is not None]
+    scan = next((one.scan for one in measured if one.scan is not None), None)
+    plan = simulated.plan(series.base, series.widths, series.seeds)
+    widest = [run.conditions for run in runs if run.width == series.widths[-1]]
+    conditions = [added(counts) for counts in zip(*widest, strict=True)]
+    section = Section(
+        **asdict(drawn),
+        config=convert(series.base.to_json(), Config),
+        widths=list(series.widths),
+        seeds=list(series.seeds),
+        runs=runs,
+        by_width=[AtWidth.of([run for run in runs if run.width == width]) for width in series.widths],
+        condition_rows=crossed(conditions),
+        condition_totals=conditions,
+        diagnosis=pairs.diagnose([(one.run, one.sizes) for one in measured], series.widths),
+        drift=[one.drift for one in measured if one.drift is not None],
+        choice=_choice(series),
+        simulated=total_of_simulated(plan, runs, scan) if plan and scan else None,
+    )
+    return json.decode(json.encode(section), type=Section)  # what is not finite is then None
 
 
-def _choice(series: Series) -> dict[str, Any] | None:
+def _choice(series: Series) -> ChoiceUsed | None:
     """Return what was chosen from the data, and which of it these experiments have."""
     if series.choice is None:
         return None
     base, chosen = series.base, series.choice
-    return asdict(chosen) | {
-        "applied": {
-            "T_f": base.T_f == chosen.T_f,
-            "T_g": base.T_g == chosen.T_g,
-            "epsilon": base.epsilon == chosen.epsilon,
-            "widths": series.widths == chosen.widths,
-        },
-        "shares": {
+    return ChoiceUsed(
+        **asdict(chosen),
+        applied=Applied(
+            T_f=base.T_f == chosen.T_f,
+            T_g=base.T_g == chosen.T_g,
+            epsilon=base.epsilon == chosen.epsilon,
+            widths=series.widths == chosen.widths,
+        ),
+        shares={
             "initial": choice.INITIAL_SHARE,
             "largest_initial": choice.LARGEST_INITIAL_SHARE,
             "widest_free": choice.WIDEST_FREE_SHARE,
             "capped_free": choice.CAPPED_FREE_SHARE,
             "work": choice.MOST_WORK,
         },
-    }
+    )

@@ -12,18 +12,17 @@ Nothing is trained here.  Where a report has no values of its own for a data set
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
 
 import theory
 from empirics.data import Dataset
-from empirics.experiment import ExperimentResult
+from empirics.measure.result import ExperimentResult
 from empirics.perturb import adversarial_inputs, draw_targets, normalised
+from empirics.record import NAMES, Count, Name, Number, Record
 from reports import text
-from reports.results import Choice
 from theory.setting import Scenario
 from theory.validation import Array
 
@@ -38,7 +37,31 @@ _NORM_ROUNDING = 1e-6
 _LAZY_FREE_SHARE = 0.3
 _SIGNS = 0.6
 
-Json = dict[str, Any]
+
+class Choice(Record, frozen=True, kw_only=True):
+    """What was chosen for one data set, and the numbers that it follows from."""
+
+    T_f: float
+    T_g: float
+    epsilon: float | None  # None: √d
+    widths: tuple[Count, ...]
+    width_wanted: Number  # from which both free shares are at most WIDEST_FREE_SHARE at these times
+    width_cap: Count
+    times_lowered: bool  # for the cap
+    initial_share_f: Number  # median σ(z)/median |T f_b(z)| at the times chosen
+    initial_share_g: Number
+    free_share: Number  # largest mean expected free share of the two networks at the largest width
+
+
+class Feasible(Record, frozen=True, kw_only=True):
+    """A hypothesis that depends on the data: what is asked for, what is here, and whether that is enough."""
+
+    hypothesis: str
+    asked: str
+    here: str
+    met: bool | None  # at this width; None: not known
+    remedy: str  # what would meet it, in words
+    reachable: bool  # whether anything but other data would
 
 
 @dataclass(frozen=True)
@@ -173,7 +196,7 @@ def _widths(widest: int) -> tuple[int, ...]:
 # What the data cannot satisfy -------------------------------------------------------------------------
 
 
-def feasibility(result: ExperimentResult) -> list[Json]:
+def feasibility(result: ExperimentResult) -> list[Feasible]:
     """Return the hypotheses that depend on the data, with what is asked for, what is here, and a verdict.
 
     Parameters
@@ -183,15 +206,13 @@ def feasibility(result: ExperimentResult) -> list[Json]:
 
     Returns
     -------
-    list of dict
-        ``hypothesis``, ``asked``, ``here``: texts; ``met``: at this width (None: not known);
-        ``remedy``: what would meet it, in words; ``reachable``: whether anything but other data would.
+    list of Feasible
     """
     setting, data = result.setting, result.dataset
     return [
         _norm_row(data),
         _fresh_row(data),
-        *(_free_row(result, network) for network in ("f", "g")),
+        *(_free_row(result, network) for network in NAMES),
         _initial_row(result),
         _width_row(result),
         *_margin_rows(result),
@@ -199,15 +220,15 @@ def feasibility(result: ExperimentResult) -> list[Json]:
     ] + ([] if setting.loss == "identity" else [_loss_row(setting.loss)])
 
 
-def _row(hypothesis: str, asked: str, here: str, met: bool | None, remedy: str, reachable: bool) -> Json:
-    return {
-        "hypothesis": hypothesis,
-        "asked": asked,
-        "here": here,
-        "met": met,
-        "remedy": remedy if met is False else "",
-        "reachable": bool(reachable or met),
-    }
+def _row(hypothesis: str, asked: str, here: str, met: bool | None, remedy: str, reachable: bool) -> Feasible:
+    return Feasible(
+        hypothesis=hypothesis,
+        asked=asked,
+        here=here,
+        met=met,
+        remedy=remedy if met is False else "",
+        reachable=bool(reachable or met),
+    )
 
 
 def largest_norm(data: Dataset) -> float:
@@ -216,7 +237,7 @@ def largest_norm(data: Dataset) -> float:
     return float(max(norms) / math.sqrt(data.X.shape[1]))
 
 
-def _norm_row(data: Dataset) -> Json:
+def _norm_row(data: Dataset) -> Feasible:
     largest = largest_norm(data)
     return _row(
         "norms of the samples",
@@ -228,7 +249,7 @@ def _norm_row(data: Dataset) -> Json:
     )
 
 
-def _fresh_row(data: Dataset) -> Json:
+def _fresh_row(data: Dataset) -> Feasible:
     """Repeated rows of a data set end up on both sides of a split."""
     repeated, distinct = data.repeated, len({row.tobytes() for row in data.X + 0.0})  # 0.0: −0 is 0
     return _row(
@@ -242,18 +263,16 @@ def _fresh_row(data: Dataset) -> Json:
     )
 
 
-def _free_row(result: ExperimentResult, network: str) -> Json:
-    setting = result.setting
-    inputs, T = (result.dataset.X, setting.T_f) if network == "f" else (result.X_adv, setting.T_g)
-    Z = result.dataset.X_test
-    rate = theory.kappa(Z, X=inputs) / theory.preactivation_scale(Z)
+def _free_row(result: ExperimentResult, network: Name) -> Feasible:
+    setting, side, Z = result.setting, result.side(network), result.dataset.X_test
+    rate = theory.kappa(Z, X=side.X) / theory.preactivation_scale(Z)
     one = _Network(math.nan, math.nan, rate * setting.lipschitz)
     label = f"lazy training of {network}"
     asked = f"expected free share ≤ {_LAZY_FREE_SHARE}"
     if not (math.isfinite(setting.lipschitz) and (rate > 0).all()):
         return _row(label, asked, "no law for this loss", None, "", False)
-    share = one.free_share(T, setting.width)
-    needed = (T / one.unit_time(_LAZY_FREE_SHARE)) ** 2
+    share = one.free_share(side.T, setting.width)
+    needed = (side.T / one.unit_time(_LAZY_FREE_SHARE)) ** 2
     return _row(
         label,
         asked,
@@ -264,7 +283,7 @@ def _free_row(result: ExperimentResult, network: str) -> Json:
     )
 
 
-def _initial_row(result: ExperimentResult) -> Json:
+def _initial_row(result: ExperimentResult) -> Feasible:
     setting, Z = result.setting, result.dataset.X_test
     deviation = float(np.median(theory.initial_deviation(Z, negative_slope=setting.negative_slope)))
     size = float(np.median(np.abs(result.points_f.predicted)))
@@ -280,7 +299,7 @@ def _initial_row(result: ExperimentResult) -> Json:
     )
 
 
-def _width_row(result: ExperimentResult) -> Json:
+def _width_row(result: ExperimentResult) -> Feasible:
     published = float(theory.published_width(result.setting))
     return _row(
         "published width",
@@ -292,11 +311,11 @@ def _width_row(result: ExperimentResult) -> Json:
     )
 
 
-def _margin_rows(result: ExperimentResult) -> list[Json]:
+def _margin_rows(result: ExperimentResult) -> list[Feasible]:
     """Return conditions (a) and (b), met if at half of the test points; thresholds fall with time."""
     setting = result.setting
     values = {"a": np.abs(result.points_f.published), "b": np.abs(result.points_g.published)}
-    late = theory.Setting(**(asdict(setting) | {"T_f": 1e12, "T_g": 1e12}))
+    late = replace(setting, T_f=1e12, T_g=1e12)
     rows = []
     kinds: tuple[tuple[str, theory.LabelNoise, str], ...] = (
         ("a", "published", "(a) |f̂(z)|"),
@@ -325,7 +344,7 @@ def _threshold(setting: theory.Setting, name: str, noise: theory.LabelNoise) -> 
     return float((thresholds.a if name == "a" else thresholds.b).value)
 
 
-def _sign_row(result: ExperimentResult) -> Json:
+def _sign_row(result: ExperimentResult) -> Feasible:
     signs = np.sign(result.points_f.published) * np.sign(result.points_g.published)
     share = float(np.mean(signs > 0))
     return _row(
@@ -338,5 +357,5 @@ def _sign_row(result: ExperimentResult) -> Json:
     )
 
 
-def _loss_row(loss: str) -> Json:
+def _loss_row(loss: str) -> Feasible:
     return _row("loss", "identity", loss, False, "--loss identity", True)

@@ -1,16 +1,18 @@
 """Numbers of claims as text: what several claims say in one way."""
 
-from dataclasses import asdict
+from msgspec.structs import asdict
 
+from empirics.measure.runs import Run
+from empirics.record import Number
 from reports import text
-from reports.results import Run, Section, Spread
+from reports.results import Section
 from reports.statistics import Summary
 
 # Seeds that agree to this much, relative for spreads, differ by rounding alone.
 _ROUNDING = 1e-11
 
 
-def spread(summary: Spread) -> str:
+def spread(summary: Summary[Number]) -> str:
     """Return mean ± standard deviation over seeds; a deviation that is rounding alone is 0."""
     mean, sd = summary.mean, summary.sd
     if mean is not None and sd is not None and sd < _ROUNDING * abs(mean):
@@ -18,7 +20,7 @@ def spread(summary: Spread) -> str:
     return text.spread(mean, sd)
 
 
-def interval(summary: Summary | None) -> str:
+def interval(summary: Summary[float] | None) -> str:
     """Return a mean with its interval over seeds; a dash where there is none."""
     if summary is None:
         return text.DASH
@@ -28,7 +30,7 @@ def interval(summary: Summary | None) -> str:
     return text.interval(mean, low, high)
 
 
-def numbers_of(summary: Summary | None) -> dict[str, float | None]:
+def numbers_of(summary: Summary[float] | None) -> dict[str, float | None]:
     """Return what `interval` rounds, for `Claim.numbers`."""
     return {} if summary is None else asdict(summary)
 

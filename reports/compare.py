@@ -15,8 +15,10 @@ import numpy as np
 from msgspec import to_builtins
 from scipy import stats
 
+from empirics.measure.runs import Run
+from empirics.record import Number, Record
 from reports.numbers import picked
-from reports.results import Record, Results, Run, Section, Spread
+from reports.results import Results, Section
 from reports.statistics import summarise
 from reports.verdicts import Claim
 from theory.validation import Array, check_probability
@@ -70,9 +72,11 @@ class Difference:
         return self.difference - reach, self.difference + reach
 
 
-class Known(Spread, frozen=True):
+class Known(Record, frozen=True):
     """Mean and spread over the seeds that have a value."""
 
+    mean: Number
+    sd: Number
     n: int
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from reports._matplotlib import Axes
-from reports.results import PhiCheck, Section
+from reports.phi_check import PhiCheck
+from reports.results import Section
 from reports.svg import (
     COLORS,
     GRID,

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from empirics.measure.drift import Displacements
 from reports._matplotlib import Axes
-from reports.results import Displacements, Section
+from reports.results import Section
 from reports.svg import COLORS, INK, SHADE, THIRD, F, G, drawing, log_x, powers
 
 

@@ -22,9 +22,9 @@ from reports import formats, schema, terminal
 from reports.build import build
 from reports.measured import Run, experiment, runs_of
 from reports.presets import DEFAULT_DATA, Series, series, source, two_names
-from reports.provenance import check_device, provenance
+from reports.provenance import Origin, check_device, provenance
 from reports.render import partial_note
-from reports.results import Origin, Partial, PartialSection, Results, Section
+from reports.results import Partial, PartialSection, Results, Section
 from reports.text import legible
 
 if TYPE_CHECKING:

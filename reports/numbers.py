@@ -12,6 +12,8 @@ import numpy as np
 from markupsafe import Markup
 from msgspec.structs import asdict as fields_of
 
+from theory.validation import Array
+
 Cell = str | float | None
 
 SHOWN = 40  # rows of a figure's numbers that the page shows
@@ -90,6 +92,11 @@ def _leaves(value: Any, place: str) -> Iterable[tuple[str, Cell]]:  # noqa: ANN4
 def picked(record: object, *names: str) -> dict[str, Any]:
     """Return some fields of a record by name."""
     return {name: getattr(record, name) for name in names}
+
+
+def rounded(values: Array) -> list[float]:
+    """Return five significant digits: enough for a figure, and a smaller file."""
+    return [float(f"{value:.5g}") for value in values.tolist()]
 
 
 def together(columns: Mapping[str, Sequence[Cell]]) -> Numbers:

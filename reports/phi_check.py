@@ -6,8 +6,60 @@ sympy is imported when it is needed: it takes long, and most commands need none.
 import numpy as np
 
 import theory
-from reports.results import Curve, MonteCarlo, PhiCheck, Quadrature, Step
-from theory.validation import Array
+from empirics.record import Count, Record, same_length
+from reports.numbers import rounded
+
+
+class Curve(Record, frozen=True):
+    """Φ over ρ at one slope."""
+
+    negative_slope: float
+    rho: list[float]
+    closed_form: list[float]
+
+    def __post_init__(self) -> None:
+        same_length(rho=self.rho, closed_form=self.closed_form)
+
+
+class Step(Record, frozen=True):
+    """A step of a derivation, and whether computer algebra carried it out."""
+
+    statement: str
+    latex: str
+    holds: bool
+
+
+class Quadrature(Record, frozen=True):
+    """Φ at one ρ and slope."""
+
+    rho: float
+    negative_slope: float
+    closed_form: float
+    quadrature: float
+
+
+class MonteCarlo(Record, frozen=True):
+    """Φ of pairs of points, exact and sampled."""
+
+    negative_slope: float
+    num_draws: Count
+    exact: list[float]
+    mean: list[float]
+    standard_error: list[float]
+    largest_deviation: float | None
+
+    def __post_init__(self) -> None:
+        same_length(exact=self.exact, mean=self.mean, standard_error=self.standard_error)
+
+
+class PhiCheck(Record, frozen=True):
+    """What `check_phi` found."""
+
+    curves: list[Curve]
+    routes: dict[str, list[Step]]
+    quadrature: list[Quadrature]
+    largest_difference: float | None
+    monte_carlo: MonteCarlo
 
 
 def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> PhiCheck:
@@ -32,7 +84,7 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
     order = np.argsort(exact, axis=None)
     axis = np.linspace(-1.0, 1.0, 81)
     return PhiCheck(
-        curves=[Curve(slope, *map(_rounded, (axis, closed(axis, slope)))) for slope in slopes],
+        curves=[Curve(slope, *map(rounded, (axis, closed(axis, slope)))) for slope in slopes],
         routes={route: _derivation(route) for route in ("plackett", "polar", "series")},
         quadrature=quadrature,
         largest_difference=max(abs(row.closed_form - row.quadrature) for row in quadrature),
@@ -45,10 +97,6 @@ def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -
             largest_deviation=float(np.abs(deviation).max()),
         ),
     )
-
-
-def _rounded(values: Array) -> list[float]:
-    return [float(f"{value:.5g}") for value in values.tolist()]
 
 
 def _derivation(route: "theory.Route") -> list[Step]:

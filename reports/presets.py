@@ -22,8 +22,7 @@ from empirics.data import (
 from empirics.data.file import ENDINGS, FORMATS, OPTIONS, options_of
 from empirics.data.idx import FILES, find_file
 from empirics.experiment import load_data
-from reports.choice import choose
-from reports.results import Choice
+from reports.choice import Choice, choose
 from theory.setting import flow_time
 from theory.validation import check_choice, check_integer
 

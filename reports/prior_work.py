@@ -1,13 +1,13 @@
 """Two theories on the data in hand: that of wide networks, and the prior one of nearly orthogonal samples."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 import theory
-from empirics.experiment import ExperimentResult
+from empirics.measure.result import ExperimentResult
+from empirics.record import Count, Number, Record
 from theory.orthogonal import Hypothesis, Orthogonality, hypotheses, orthogonality
 from theory.validation import Array
 from theory.verdicts import Verdict
@@ -17,8 +17,7 @@ MOST_SAMPLES = 2_000
 # For data at slope 0, which the prior theory excludes: its condition is easiest to meet as the slope tends
 # to 1, so that what fails there fails for every slope.
 _STEEPEST = float(np.nextafter(1.0, 0.0))
-_ORDER = ("time", "data", "margin", "width", "loss", "activation", "bias", "perturbation")
-_LABELS = {
+_LABELS = {  # in order
     "time": "training time",
     "data": "training set",
     "margin": "query points",
@@ -29,10 +28,57 @@ _LABELS = {
     "perturbation": "perturbation",
 }
 
-Json = dict[str, Any]
+
+class PriorRow(Record, frozen=True, kw_only=True):
+    """One hypothesis of both theories: what each asks for, and its verdict."""
+
+    aspect: str
+    wide: str
+    wide_verdict: str  # of the margins also at how many points
+    orthogonal: str
+    orthogonal_verdict: str
+    label: str
 
 
-def compare(result: ExperimentResult) -> Json:
+class PriorSizes(Record, frozen=True, kw_only=True):
+    """Norms and inner products beside the published condition."""
+
+    R_min: Number
+    R_max: Number
+    p_max: Number
+    ratio: Number  # γ³R_min⁴/(3 N R_max²) over p_max: above 1 the condition is met
+    best_ratio: Number  # at γ → 1
+    best_verdict: str
+
+
+class PriorRatios(Record, frozen=True, kw_only=True):
+    """How far the hypotheses of both theories are from being met."""
+
+    width: Number  # m over the published width
+    published_width: Number
+    negative_slope: float
+    samples: PriorSizes | None  # of f
+    inputs_of_g: PriorSizes | None
+    most_samples: Count
+
+
+class PriorVerdicts(Record, frozen=True, kw_only=True):
+    """Of each theory as a whole."""
+
+    wide: str
+    orthogonal: str
+
+
+class PriorWork(Record, frozen=True, kw_only=True):
+    """Which of both theories applies."""
+
+    width: Count
+    rows: list[PriorRow]
+    ratios: PriorRatios
+    verdicts: PriorVerdicts
+
+
+def compare(result: ExperimentResult) -> PriorWork:
     """Return the hypotheses of both theories beside what holds for one experiment.
 
     Parameters
@@ -42,12 +88,9 @@ def compare(result: ExperimentResult) -> Json:
 
     Returns
     -------
-    dict
-        ``rows``: aspect, what each theory asks for, and both verdicts; ``ratios``: m over the published
-        width, and γ³R_min⁴/(3 N R_max²) over p_max, for the samples of f and the inputs of g (above 1 the
-        condition is met); ``verdicts``: of each theory as a whole.  The margins of wide networks, of which
-        the constants are 1 and ν = d/√N, "hold" or "fail" if they do at every test point, and else say at
-        how many.
+    PriorWork
+        The margins of wide networks, of which the constants are 1 and ν = d/√N, "hold" or "fail" if they do
+        at every test point, and else say at how many.
 
     Notes
     -----
@@ -60,34 +103,36 @@ def compare(result: ExperimentResult) -> Json:
         hypotheses(data.X, data.y, setting, converged=False, biases=True) if small else _without_data(result)
     )
     margins = _margins(result)
-    rows = [_plain(asdict(row)) | {"label": _LABELS[row.aspect]} for row in found]
-    rows.sort(key=lambda row: _ORDER.index(row["aspect"]))
-    for row in rows:
-        if row["aspect"] == "margin":
-            row["wide_verdict"] = margins
+    rows = [
+        PriorRow(
+            aspect=row.aspect,
+            wide=row.wide,
+            wide_verdict=margins if row.aspect == "margin" else row.wide_verdict.value,
+            orthogonal=row.orthogonal,
+            orthogonal_verdict=row.orthogonal_verdict.value,
+            label=_LABELS[row.aspect],
+        )
+        for row in sorted(found, key=lambda row: list(_LABELS).index(row.aspect))
+    ]
     # At a query point the theory applies if its margins are met there and all else is met.
     others = all_of(row.wide_verdict for row in found if row.aspect != "margin").value
     published = theory.published_width(setting)
-    return {
-        "width": setting.width,
-        "rows": rows,
-        "ratios": {
-            "width": setting.width / published if published > 0 else None,
-            "published_width": published,
-            "negative_slope": setting.negative_slope,
-            "samples": _sizes(data.X, setting.negative_slope) if small else None,
-            "inputs_of_g": _sizes(result.X_adv, setting.negative_slope) if small else None,
-            "most_samples": MOST_SAMPLES,
-        },
-        "verdicts": {
-            "wide": margins if others == Verdict.HOLDS.value else others,
-            "orthogonal": orthogonal_verdict(found).value,
-        },
-    }
-
-
-def _plain(row: Json) -> Json:
-    return {name: value.value if isinstance(value, Verdict) else value for name, value in row.items()}
+    return PriorWork(
+        width=setting.width,
+        rows=rows,
+        ratios=PriorRatios(
+            width=setting.width / published if published > 0 else None,
+            published_width=published,
+            negative_slope=setting.negative_slope,
+            samples=_sizes(data.X, setting.negative_slope) if small else None,
+            inputs_of_g=_sizes(result.X_adv, setting.negative_slope) if small else None,
+            most_samples=MOST_SAMPLES,
+        ),
+        verdicts=PriorVerdicts(
+            wide=margins if others == Verdict.HOLDS.value else others,
+            orthogonal=orthogonal_verdict(found).value,
+        ),
+    )
 
 
 def _margins(result: ExperimentResult) -> str:
@@ -102,35 +147,27 @@ def _margins(result: ExperimentResult) -> str:
 
 def _without_data(result: ExperimentResult) -> tuple[Hypothesis, ...]:
     """Return the rows for more samples than are looked at pair by pair: what is about pairs is unknown."""
-    two = slice(0, 2)
-    data = result.dataset
-    few = theory.Setting(**(asdict(result.setting) | {"N": len(data.X[two])}))
-    found = hypotheses(data.X[two], data.y[two], few, converged=False, biases=True)
+    X, y = result.dataset.X[:2], result.dataset.y[:2]
+    found = hypotheses(X, y, replace(result.setting, N=len(X)), converged=False, biases=True)
     text = f"not computed for more than {MOST_SAMPLES:,} samples"
     return tuple(
-        Hypothesis(
-            aspect=row.aspect,
-            wide=row.wide,
-            wide_verdict=row.wide_verdict,
-            orthogonal=text if row.aspect == "data" else row.orthogonal,
-            orthogonal_verdict=Verdict.UNKNOWN if row.aspect == "data" else row.orthogonal_verdict,
-        )
+        replace(row, orthogonal=text, orthogonal_verdict=Verdict.UNKNOWN) if row.aspect == "data" else row
         for row in found
     )
 
 
-def _sizes(X: Array, slope: float) -> Json:
+def _sizes(X: Array, slope: float) -> PriorSizes:
     """Return norms, inner products, and lhs/rhs of the published condition at this slope and at best."""
     best = orthogonality(X, negative_slope=_STEEPEST)
     here = orthogonality(X, negative_slope=slope) if slope > 0 else None
-    return {
-        "R_min": best.R_min,
-        "R_max": best.R_max,
-        "p_max": best.p_max,
-        "ratio": 0.0 if here is None else _ratio(here),
-        "best_ratio": _ratio(best),
-        "best_verdict": best.verdict.value,
-    }
+    return PriorSizes(
+        R_min=best.R_min,
+        R_max=best.R_max,
+        p_max=best.p_max,
+        ratio=0.0 if here is None else _ratio(here),
+        best_ratio=_ratio(best),
+        best_verdict=best.verdict.value,
+    )
 
 
 def _ratio(condition: Orthogonality) -> float:

@@ -8,9 +8,26 @@ from pathlib import Path
 
 import torch
 
-from reports.results import Machine, Origin
+from empirics.record import Count, Record
 
 _PACKAGES = ("perturblearn", "numpy", "scipy", "sympy", "mpmath", "torch", "scikit-learn", "matplotlib")
+
+
+class Machine(Record, frozen=True):
+    """What ran it."""
+
+    system: str
+    threads: Count
+    device: str
+
+
+class Origin(Record, frozen=True):
+    """What something was made by."""
+
+    command: str
+    versions: dict[str, str | None]
+    revision: str | None
+    machine: Machine
 
 
 def provenance(*, command: str, device: str) -> Origin:

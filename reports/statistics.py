@@ -3,14 +3,14 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from empirics.record import Count, Record, T_co
 from reports.verdicts import MISSED
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ _ROUNDING = 1e-11  # of shares, cosines, slopes: seeds that agree to this differ
 _CELLS = 100  # a scatter is drawn to 1/_CELLS, pairs that fall together as one
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A quantity over independent seeds.
+class Summary(Record, Generic[T_co], frozen=True):
+    """A quantity over independent seeds; numbers are floats, or what is left of them in the results.
 
     Attributes
     ----------
@@ -35,14 +34,14 @@ class Summary:
         Number of seeds.
     """
 
-    mean: float
-    sd: float
-    low: float
-    high: float
-    n: int
+    mean: T_co
+    sd: T_co
+    low: T_co
+    high: T_co
+    n: Count
 
 
-def summarise(values: Sequence[float | None]) -> Summary:
+def summarise(values: Sequence[float | None]) -> Summary[float]:
     """Return mean, spread and interval of one value a seed; what is None is not known, as NaN."""
     array = np.asarray(values, dtype=np.float64)
     n = len(array)
@@ -55,7 +54,7 @@ def summarise(values: Sequence[float | None]) -> Summary:
     return Summary(mean, sd, mean - half, mean + half, n)
 
 
-def rates(widths: Sequence[int], errors: Sequence[Sequence[float]]) -> Summary:
+def rates(widths: Sequence[int], errors: Sequence[Sequence[float]]) -> Summary[float]:
     """Return the log–log slope of the error against width, fitted for each seed by least squares.
 
     Parameters

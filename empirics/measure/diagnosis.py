@@ -12,9 +12,8 @@ f and g differ, a term that outweighs one of them is to blame, or the signals th
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,14 +21,11 @@ from numpy.typing import NDArray
 
 import theory
 from empirics.measure.counts import agrees
+from empirics.measure.result import ExperimentResult
 from empirics.model import TwoLayerNet, activation_slopes, blocks
+from empirics.record import NAMES, Count, Counts, Number, Record
 from theory.validation import Array
 
-if TYPE_CHECKING:
-    from empirics.experiment import ExperimentResult
-
-# Below this share of equal signs a run counts as failed: hardly more than a coin.
-FAILED = 0.6
 TERMS = (
     "initial network",
     "sample labels",
@@ -38,21 +34,40 @@ TERMS = (
     "kernel fluctuation",
     "flips",
 )
-NETWORKS = ("f", "g")
 # The signals differ: as f̂ and ĝ do (condition (c) is not met), or because the perturbations of the trained f,
 # with its initial network and finite width, are not those that ĝ is made of.
 CONDITION_C, STRAYED = "condition (c)", "perturbations stray from the prediction"
 NO_SIGNAL, UNKNOWN = "no signal", "unknown"
 CAUSES = (
-    *(f"{network}: {term}" for network in NETWORKS for term in TERMS),
+    *(f"{network}: {term}" for network in NAMES for term in TERMS),
     CONDITION_C,
     STRAYED,
     NO_SIGNAL,
     UNKNOWN,
 )
 CONDITIONS = ("width", "a", "b", "b, scenario", "c")
+NONE = ("none", "none, scenario")
 
-Json = dict[str, Any]
+Sizes = list[dict[str, Number]]  # |term|/|signal| by term, of each point where signs differ
+
+
+class Examined(Record, frozen=True, kw_only=True):
+    """Why signs differ where they do, counted by cause and by condition.
+
+    Attributes
+    ----------
+    points, differ : int
+    causes, enough : dict from `CAUSES` to int
+        Points by cause; of these, those where it is enough alone.
+    unmet : dict from `CONDITIONS` to int
+        Differing points at which a condition is not met; "none" and "none, scenario": all of them hold.
+    """
+
+    points: Count
+    differ: Count
+    causes: Counts
+    enough: Counts
+    unmet: Counts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,9 +146,8 @@ def account(
 @torch.no_grad()
 def initial_kernel(network: TwoLayerNet, inputs: Array, Z: Array) -> Array:
     """Return Σ_i a_i² φ'(u_i(x_n)) φ'(u_i(z)), shape (N, Q), float64, block by block."""
-    like: dict[str, Any] = {"dtype": network.weight.dtype, "device": network.weight.device}
-    points = torch.as_tensor(np.concatenate([inputs, Z]), **like)
-    total = torch.zeros(len(inputs), len(Z), dtype=torch.float64, device=network.weight.device)
+    points = torch.as_tensor(np.concatenate([inputs, Z])).to(network.weight)
+    total = torch.zeros(len(inputs), len(Z), dtype=torch.float64, device=points.device)
     for part in blocks(network.width, len(points)):
         hidden = torch.addmm(network.bias[part], points, network.weight[part].T)
         slopes = activation_slopes(hidden, network.negative_slope) * network.readout[part]
@@ -202,69 +216,57 @@ def _blame_one(both: Mapping[str, _Point], same: bool) -> tuple[str, bool]:
 # One run ----------------------------------------------------------------------------------------------
 
 
-def examine(result: "ExperimentResult") -> Json:
-    """Return counts over the test points where signs differ, and one row of numbers for each of them.
+def examine(result: ExperimentResult) -> tuple[Examined, Sizes]:
+    """Return counts over the test points where signs differ, and the sizes of the terms at each of them.
 
     Parameters
     ----------
-    result : "ExperimentResult"
-        Of any loss; causes are known for the identity loss.
-
-    Returns
-    -------
-    dict
-        ``points``, ``differ``, ``causes`` and ``enough`` (counts by cause), ``unmet`` (counts by condition;
-        "none" and "none, scenario": all conditions hold), ``rows``: |term|/|signal| by term of each point.
+    result : ExperimentResult
+        Of any loss; causes and sizes are known for the identity loss.
     """
     differ = ~agrees(result.points_f.final, result.points_g.final)
-    record: Json = {
-        "points": len(differ),
-        "differ": int(differ.sum()),
-        "causes": {},
-        "enough": {},
-        "unmet": dict.fromkeys([*CONDITIONS, "none", "none, scenario"], 0),
-        "rows": [],
-    }
-    if not differ.any():
-        return record
-    record["unmet"], same = _conditions(result, differ)
-    if result.setting.loss != "identity":
-        return record | {"causes": {UNKNOWN: int(differ.sum())}}
-    f, g = _accounts(result, differ)
-    causes, enough = blame(f, g, same)
-    record["causes"] = dict(Counter(causes))
-    record["enough"] = dict(Counter(cause for cause, alone in zip(causes, enough, strict=True) if alone))
-    record["rows"] = _sizes(f, g)
-    return record
+    count = int(differ.sum())
+    unmet, same = dict.fromkeys([*CONDITIONS, *NONE], 0), differ
+    causes: dict[str, int] = {}
+    enough: dict[str, int] = {}
+    sizes: Sizes = []
+    if count:
+        unmet, same = _conditions(result, differ)
+    if count and result.setting.loss != "identity":
+        causes = {UNKNOWN: count}
+    elif count:
+        f, g = _accounts(result, differ)
+        named, alone = blame(f, g, same)
+        causes = Counter(named)
+        enough = Counter(cause for cause, one in zip(named, alone, strict=True) if one)
+        sizes = _sizes(f, g)
+    return Examined(points=len(differ), differ=count, causes=causes, enough=enough, unmet=unmet), sizes
 
 
-def _accounts(result: "ExperimentResult", chosen: NDArray[np.bool_]) -> tuple[Account, Account]:
-    data, setting = result.dataset, result.setting
-    Z = data.X_test[chosen]
-    R = result.X_adv if setting.scenario == "a" else result.X_adv - data.X
-    settings = (
-        (result.trained_f, result.points_f, data.X, data.y, data.X, setting.T_f),
-        (result.trained_g, result.points_g, result.X_adv, result.y_adv, R, setting.T_g),
-    )
+def _accounts(result: ExperimentResult, chosen: NDArray[np.bool_]) -> tuple[Account, Account]:
+    setting, Z = result.setting, result.dataset.X_test[chosen]
     f, g = (
         account(
             Z,
-            inputs,
-            labels,
+            side.X,
+            side.y,
             signal_inputs=signal_inputs,
-            T=T,
+            T=side.T,
             negative_slope=setting.negative_slope,
-            initial=points.initial[chosen],
-            final=points.final[chosen],
-            kernel=initial_kernel(trained.initial, inputs, Z),
+            initial=side.points.initial[chosen],
+            final=side.points.final[chosen],
+            kernel=initial_kernel(side.trained.initial, side.X, Z),
         )
-        for trained, points, inputs, labels, signal_inputs, T in settings
+        for side, signal_inputs in (
+            (result.side("f"), result.dataset.X),
+            (result.side("g"), result.perturbations),
+        )
     )
     return f, g
 
 
 def _conditions(
-    result: "ExperimentResult", chosen: NDArray[np.bool_]
+    result: ExperimentResult, chosen: NDArray[np.bool_]
 ) -> tuple[dict[str, int], NDArray[np.bool_]]:
     """Return at how many points each condition is not met, and where (c) is."""
     data, setting = result.dataset, result.setting
@@ -285,82 +287,13 @@ def _conditions(
     return counts, published["c"].holds
 
 
-def _sizes(f: Account, g: Account) -> list[dict[str, float]]:
+def _sizes(f: Account, g: Account) -> Sizes:
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = {
             f"{network}: {name}": np.abs(values / one.signal)
-            for network, one in (("f", f), ("g", g))
+            for network, one in zip(NAMES, (f, g), strict=True)
             for name, values in one.terms.items()
         }
     return [
         {name: float(column[index]) for name, column in columns.items()} for index in range(len(f.output))
     ]
-
-
-# All runs of a section --------------------------------------------------------------------------------
-
-
-def total(runs: Sequence[Json], widths: Sequence[int]) -> Json:
-    """Add up the runs of a section, width by width.
-
-    Parameters
-    ----------
-    runs : sequence of dict
-        Records with "width", "seed", "agreement" and "diagnosis" (from `examine`).
-    widths : sequence of int
-
-    Returns
-    -------
-    dict
-        ``causes``, ``terms``: names in order; ``by_width``: points, differing points, counts of causes, of
-        causes that are enough alone and of conditions not met, medians of |term|/|signal| over the differing
-        points; ``failed``: runs with an agreement below `FAILED`, each with the cause of most of its
-        differing points, the share of that, and conditions not met at most of them.
-    """
-    by_width = [_by_width([run for run in runs if run["width"] == width], width) for width in widths]
-    return {
-        "failed_below": FAILED,
-        "causes": [cause for cause in CAUSES if any(cause in row["causes"] for row in by_width)],
-        "terms": list(next((row["sizes"] for row in by_width if row["sizes"]), {})),
-        "by_width": by_width,
-        "failed": [
-            {"width": run["width"], "seed": run["seed"], "agreement": run["agreement"]["measured"]}
-            | _dominating(run["diagnosis"])
-            for run in runs
-            if run["agreement"]["measured"] < FAILED
-        ],
-    }
-
-
-def _by_width(runs: Sequence[Json], width: int) -> Json:
-    found = [run["diagnosis"] for run in runs]
-    rows = [row for one in found for row in one["rows"]]
-    return {
-        "width": width,
-        "points": sum(one["points"] for one in found),
-        "differ": sum(one["differ"] for one in found),
-        **{name: _add([one[name] for one in found]) for name in ("causes", "enough", "unmet")},
-        "sizes": {name: float(np.median([row[name] for row in rows])) for name in (rows[0] if rows else ())},
-    }
-
-
-def _add(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    added: Counter[str] = Counter()
-    for count in counts:
-        added.update(count)
-    order = [*CAUSES, *CONDITIONS, "none", "none, scenario"]
-    return {name: added[name] for name in sorted(added, key=order.index)}
-
-
-def _dominating(found: Json) -> Json:
-    """Return the most frequent cause; unknown where two are equally frequent."""
-    counted: Counter[str] = Counter(found["causes"])
-    ranked = counted.most_common(2)
-    tied = len(ranked) == 2 and ranked[0][1] == ranked[1][1]
-    cause, count = ranked[0] if ranked and not tied else (UNKNOWN, found["causes"].get(UNKNOWN, 0))
-    differ = found["differ"]
-    return {
-        "cause": cause,
-        "share": count / differ if differ else None,
-        "unmet": [name for name in CONDITIONS if found["unmet"][name] > differ / 2],
-    }

@@ -11,7 +11,6 @@ a function of the initial weights.  Where the slope of the loss is not bounded, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 
 import theory
 from empirics.descent import Trained
+from empirics.measure.result import ExperimentResult
 from empirics.model import TwoLayerNet, activation_slopes, as_tensor, blocks
+from empirics.record import NAMES, Count, Number, OfBoth, Record
 from theory.validation import Array
-
-if TYPE_CHECKING:
-    from empirics.experiment import ExperimentResult
 
 EDGES = tuple(float(edge) for edge in np.linspace(-1, 1, 41))  # of the bins of the ratio
 _POINTS = 60  # test points, evenly spread, at most
@@ -31,7 +29,53 @@ _POINTS = 60  # test points, evenly spread, at most
 # loss on the CPU, and rounds once.
 FEW_SAMPLES, MANY_DIMENSIONS = 10_000, 15
 
-Json = dict[str, Any]
+
+class Displacements(Record, frozen=True, kw_only=True):
+    """Pairs of neuron and point by the ratio of how far it moved there and its bound, bin by bin.
+
+    Attributes
+    ----------
+    measured : list of int
+    crossed : list of int
+        Of these, those that changed sign.
+    predicted : list of int or None
+        None for another loss than identity.
+    outside : int
+        Pairs beyond the bound by more than rounding.
+    blind : float or None
+        Share of pairs whose rounding is as large as their bound, so that they say nothing.
+    largest : float or None
+        The largest |ratio|, less its rounding.
+    difference : float or None
+        Root mean square of measured − predicted, relative to predicted.
+    """
+
+    measured: list[Count]
+    crossed: list[Count]
+    predicted: list[Count] | None
+    outside: Count
+    blind: Number
+    largest: Number
+    difference: Number
+
+
+class Drift(OfBoth[Displacements | None], frozen=True, kw_only=True):
+    """Displacements in one pair of networks, None where nothing was trained."""
+
+    width: Count
+    seed: Count
+    points: Count
+    edges: list[float]
+
+    def __post_init__(self) -> None:
+        for network, counted in (("f", self.f), ("g", self.g)):
+            for name in ("measured", "crossed", "predicted") if counted is not None else ():
+                counts = getattr(counted, name)
+                if counts is not None and len(counts) != len(self.edges) - 1:
+                    msg = (
+                        f"{network} must have one count a bin, got {len(counts)} for {len(self.edges)} edges"
+                    )
+                    raise ValueError(msg)
 
 
 def drawn(widths: Sequence[int], seeds: Sequence[int]) -> set[tuple[int, int]]:
@@ -39,22 +83,8 @@ def drawn(widths: Sequence[int], seeds: Sequence[int]) -> set[tuple[int, int]]:
     return {(widths[0], seeds[0]), (widths[-1], seeds[0])}
 
 
-def measure(result: "ExperimentResult") -> Json:
+def measure(result: ExperimentResult) -> Drift:
     """Count the neurons of both networks by how far their pre-activations moved.
-
-    Parameters
-    ----------
-    result : "ExperimentResult"
-
-    Returns
-    -------
-    dict
-        ``width``, ``seed``, ``points``, ``edges``; ``f`` and ``g``: None where nothing was trained, else
-        ``measured``, ``crossed`` (of these, those that changed sign) and ``predicted`` (None for another
-        loss than identity): pairs of neuron and point, bin by bin; ``outside``: pairs beyond the bound by
-        more than rounding; ``largest``: the largest |ratio|, less its rounding; ``blind``: share of pairs
-        whose rounding is as large as their bound, so that they say nothing; ``difference``: root mean square
-        of measured − predicted, relative to predicted.
 
     Notes
     -----
@@ -62,26 +92,21 @@ def measure(result: "ExperimentResult") -> Json:
     """
     setting, Z = result.setting, result.dataset.X_test
     Z = Z[np.linspace(0, len(Z) - 1, min(len(Z), _POINTS)).astype(int)]
-    sides = {
-        "f": (result.trained_f, result.dataset.X, result.dataset.y),
-        "g": (result.trained_g, result.X_adv, result.y_adv),
-    }
-    found: Json = {
-        "width": result.config.width,
-        "seed": result.config.seed,
-        "points": len(Z),
-        "edges": list(EDGES),
-    }
-    for network, (trained, inputs, labels) in sides.items():
+    found: dict[str, Displacements | None] = {}
+    for network in NAMES:
+        side = result.side(network)
+        inputs, trained = side.X, side.trained
         if np.isfinite(setting.lipschitz):
             reach = setting.lipschitz * trained.T * theory.kappa(Z, X=inputs)
         else:
             reach = theory.weighted_kappa(Z, X=inputs, weights=np.asarray(trained.sample_weights))
         pull = None
         if setting.loss == "identity":
-            pull = (Z @ inputs.T + 1) * labels / len(inputs)  # of sample n at z, per unit of readout and time
+            pull = (Z @ inputs.T + 1) * side.y / len(inputs)  # of sample n at z, per unit of readout and time
         found[network] = count(trained, Z, inputs, reach=reach, pull=pull) if (reach > 0).all() else None
-    return found
+    return Drift(
+        **found, width=result.config.width, seed=result.config.seed, points=len(Z), edges=list(EDGES)
+    )
 
 
 @dataclass
@@ -100,7 +125,7 @@ class _Tally:
 
 
 @torch.no_grad()
-def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Array | None) -> Json:
+def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Array | None) -> Displacements:
     """Count pairs of neuron and point by the ratio of what moved and what the bound allows.
 
     Parameters
@@ -116,8 +141,8 @@ def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Arra
 
     Returns
     -------
-    dict
-        As in `measure`.  A neuron without readout never moves and is not counted.
+    Displacements
+        A neuron without readout never moves and is not counted.
     """
     tally = _Tally(_nothing(), _nothing(), _nothing())
     device, dtype = trained.initial.weight.device, trained.initial.weight.dtype
@@ -154,15 +179,15 @@ def count(trained: Trained, Z: Array, inputs: Array, *, reach: Array, pull: Arra
             tally.predicted += _histogram(law)
             tally.missed += float(((ratio - law) ** 2).sum())
             tally.size += float((law**2).sum())
-    return {
-        "measured": tally.measured.tolist(),
-        "crossed": tally.crossed.tolist(),
-        "predicted": None if pulls is None else tally.predicted.tolist(),
-        "outside": tally.outside,
-        "blind": tally.blind / tally.pairs if tally.pairs else None,
-        "largest": tally.largest,
-        "difference": (tally.missed / tally.size) ** 0.5 if tally.size else None,
-    }
+    return Displacements(
+        measured=tally.measured.tolist(),
+        crossed=tally.crossed.tolist(),
+        predicted=None if pulls is None else tally.predicted.tolist(),
+        outside=tally.outside,
+        blind=tally.blind / tally.pairs if tally.pairs else None,
+        largest=tally.largest,
+        difference=(tally.missed / tally.size) ** 0.5 if tally.size else None,
+    )
 
 
 def relative_rounding(trained: Trained) -> float:

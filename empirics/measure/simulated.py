@@ -6,22 +6,19 @@ With the identity loss the neurons of a network are independent given the data, 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from empirics.config import ExperimentConfig
-from empirics.measure.certified import DELTA, DYNAMICS, count_points, lazy_proof
+from empirics.measure.certified import DELTA, DYNAMICS, Certified, count_points, lazy_proof
 from empirics.measure.counts import agreement
+from empirics.measure.result import ExperimentResult, Points
 from empirics.neurons import Schedule, SimulatedAgreement, simulate_neurons
+from empirics.record import NAMES, Count, Name, Number, OfBoth, Record
 from theory.bounds import neuron_envelope
 from theory.certificates import IndependentCertificate, certify_independent, truncation_risk
 from theory.validation import Array
 
-if TYPE_CHECKING:
-    from empirics.experiment import ExperimentResult, Points
-
-_NETWORKS: tuple[Literal["f", "g"], ...] = ("f", "g")
 # By simulation: networks as wide as their neurons are many, or less, so narrower than the lazy ones.
 _SIMULATED_WIDTH = 1_000  # the largest width of the series up to this one is taken
 _SIMULATED_POINTS = 60  # test points, at most
@@ -38,6 +35,32 @@ class Plan:
     seeds: tuple[int, ...]
     num_neurons: int  # n of each simulation
     scanned: tuple[int, ...] = ()  # other widths, on the data of the first seed
+
+
+class SimulatedRun(Record, frozen=True, kw_only=True):
+    """Networks of one seed beside simulations of their neurons."""
+
+    counts: dict[str, Certified]
+    sign_match: OfBoth[dict[str, Number]]
+    error: OfBoth[dict[str, Number]]
+    failure: OfBoth[Number]  # P(wrong sign) over the initialisation alone, unless the simulation misled
+    misled: Number
+
+
+class Scanned(Record, frozen=True, kw_only=True):
+    """Shares that are certified by simulation at one width."""
+
+    width: Count
+    f: Number
+    g: Number
+    both: Number
+
+
+class Scan(Record, frozen=True, kw_only=True):
+    """Shares that are certified at other widths, of so many test points."""
+
+    num_points: Count
+    scan: list[Scanned]
 
 
 def plan(base: ExperimentConfig, widths: Sequence[int], seeds: Sequence[int]) -> Plan | None:
@@ -60,48 +83,43 @@ def plan(base: ExperimentConfig, widths: Sequence[int], seeds: Sequence[int]) ->
 
 
 def simulate(
-    result: "ExperimentResult", num_neurons: int, scanned: Sequence[int] = ()
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    result: ExperimentResult, num_neurons: int, scanned: Sequence[int] = ()
+) -> tuple[SimulatedRun, Scan]:
     """Simulate the neurons of f and g; count what that certifies, and what the lazy theory does there.
 
     E f(z; T), T f_b(z) and T f̂(z) are also compared with the trained networks.  The second value has the
     shares that are certified at other widths.
     """
     chosen = _some(len(result.dataset.X_test))
-    f, g = (_by_simulation(result, name, result.setting.width, num_neurons) for name in _NETWORKS)
-    measured = {"f": result.points_f, "g": result.points_g}
-    times = {"f": result.setting.T_f, "g": result.setting.T_g}
-    final = {name: points.final[chosen] for name, points in measured.items()}
-    change = {name: final[name] - points.initial[chosen] for name, points in measured.items()}
-    predicted = {
-        name: _predictors(measured[name], times[name], one.mean, chosen) for name, one in (("f", f), ("g", g))
-    }
-    signs = np.sign(final["f"]), np.sign(final["g"])
+    f, g = (_by_simulation(result, name, result.setting.width, num_neurons) for name in NAMES)
+    signs = np.sign(result.points_f.final[chosen]), np.sign(result.points_g.final[chosen])
     counted = {"simulation": count_points(SimulatedAgreement(f=f.proof, g=g.proof), signs)}
     for dynamics in DYNAMICS:
         lazy = lazy_proof(result, result.dataset.X_test[chosen], result.setting, dynamics)
         counted[dynamics] = count_points(lazy, signs)
-    record = {
-        "counts": counted,
-        "sign_match": {
-            name: {key: agreement(final[name], value) for key, value in values.items()}
-            for name, values in predicted.items()
-        },
-        "error": {
-            name: {key: _relative(change[name] - value, change[name]) for key, value in values.items()}
-            | {"sampling": _relative(one.standard_error, change[name])}  # of E f, part of its error
-            for (name, values), one in zip(predicted.items(), (f, g), strict=True)
-        },
-        # P(wrong sign) over the initialisation alone, unless the simulation misled.
-        "failure": {name: _largest_failure(one.proof) for name, one in (("f", f), ("g", g))},
-        "misled": float(np.max(f.proof.failure.terms["simulation"])),
-    }
+    sign_match: dict[str, dict[str, Number]] = {}
+    error: dict[str, dict[str, Number]] = {}
+    for name, one in zip(NAMES, (f, g), strict=True):
+        side = result.side(name)
+        final = side.points.final[chosen]
+        change = final - side.points.initial[chosen]
+        predicted = _predictors(side.points, side.T, one.mean, chosen)
+        sign_match[name] = {key: agreement(final, value) for key, value in predicted.items()}
+        error[name] = {key: _relative(change - value, change) for key, value in predicted.items()}
+        error[name]["sampling"] = _relative(one.standard_error, change)  # of E f, part of its error
+    record = SimulatedRun(
+        counts=counted,
+        sign_match=OfBoth(**sign_match),
+        error=OfBoth(**error),
+        failure=OfBoth(f=_largest_failure(f.proof), g=_largest_failure(g.proof)),
+        misled=float(np.max(f.proof.failure.terms["simulation"])),
+    )
     scan = []
     for width in scanned:
-        pair = [_by_simulation(result, name, width, num_neurons).proof for name in _NETWORKS]
+        pair = [_by_simulation(result, name, width, num_neurons).proof for name in NAMES]
         both = SimulatedAgreement(f=pair[0], g=pair[1])
-        scan.append({"width": width, "f": both.f.share, "g": both.g.share, "both": both.share})
-    return record, {"num_points": len(chosen), "scan": scan}
+        scan.append(Scanned(width=width, f=both.f.share, g=both.g.share, both=both.share))
+    return record, Scan(num_points=len(chosen), scan=scan)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,29 +131,24 @@ class _Simulated:
     standard_error: Array
 
 
-def _by_simulation(
-    result: "ExperimentResult", network: Literal["f", "g"], width: int, num_neurons: int
-) -> _Simulated:
+def _by_simulation(result: ExperimentResult, network: Name, width: int, num_neurons: int) -> _Simulated:
     """As `certify_agreement_by_simulation` does it for one of its two networks, with the same neurons.
 
     E f(z; 0) = 0, so that E f(z; T) is m times the mean change of a neuron's output: less noise.
     """
-    data, setting, config = result.dataset, result.setting, result.config
-    Z = data.X_test[_some(len(data.X_test))]
-    first, second = (int(word) for word in np.random.SeedSequence(config.seed).generate_state(2))
-    X, y, T, steps, seed = data.X, data.y, setting.T_f, config.num_steps, first
-    if network == "g":
-        X, y, T, seed = result.X_adv, result.y_adv, setting.T_g, second
-        steps = config.num_steps_g or config.num_steps
+    side, setting, momentum = result.side(network), result.setting, result.config.momentum
+    X, y, T, steps, Z = side.X, side.y, side.T, side.num_steps, result.dataset.X_test
+    Z = Z[_some(len(Z))]
+    seeds = np.random.SeedSequence(result.config.seed).generate_state(len(NAMES))
     neurons = simulate_neurons(
         X,
         y,
         Z,
         width=width,
-        schedule=Schedule(T=T, num_steps=steps, momentum=config.momentum),
+        schedule=Schedule(T=T, num_steps=steps, momentum=momentum),
         negative_slope=setting.negative_slope,
         num_neurons=num_neurons,
-        seed=seed,
+        seed=int(seeds[NAMES.index(network)]),
     )
     envelope = neuron_envelope(
         Z,
@@ -145,7 +158,7 @@ def _by_simulation(
         negative_slope=setting.negative_slope,
         T=T,
         num_steps=steps,
-        momentum=config.momentum,
+        momentum=momentum,
         truncation=truncation_risk(DELTA / 2, len(Z), simultaneous=False),
     )
     proof = certify_independent(
@@ -166,7 +179,7 @@ def _some(count: int) -> Array:
     return np.linspace(0, count - 1, number).astype(int)
 
 
-def _predictors(points: "Points", T: float, mean: Array, chosen: Array) -> dict[str, Array]:
+def _predictors(points: Points, T: float, mean: Array, chosen: Array) -> dict[str, Array]:
     """Return E f(z; T), T f_b(z), T f̂(z), which predict f(z; T) − f(z; 0)."""
     return {
         "simulated": mean,

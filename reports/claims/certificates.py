@@ -1,10 +1,10 @@
 """Signs and agreement that are certified are right, of what `empirics.measure.certified` has counted."""
 
-from empirics.measure.certified import COUNTS, DYNAMICS
+from empirics.measure.certified import COUNTS, DYNAMICS, Certified
 from reports import text
 from reports.claim_text import by_seed
 from reports.judging import CONFIDENCE, Judgement, judge_share, refuted, together, unmeasured
-from reports.results import Certified, Section
+from reports.results import Section
 from reports.verdicts import FALSE_ALARM, Claim, verdict
 
 # Expected share of the certified points that are wrong, over δ, which is excluded where the claim holds.

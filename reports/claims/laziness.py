@@ -2,9 +2,10 @@
 
 import math
 
+from empirics.record import Number
 from reports import text
 from reports.judging import Judgement, judge_mean, unmeasured
-from reports.results import Number, Section
+from reports.results import Section
 from reports.statistics import Summary, floors, rates
 from reports.verdicts import all_finite, all_rows_finite
 
@@ -41,7 +42,7 @@ def over_a_decade(widths: list[int]) -> bool:
     return len(widths) >= 3 and widths[-1] / widths[0] >= 10
 
 
-def falls(widths: list[int], errors: list[list[Number]]) -> tuple[Summary | None, Judgement]:
+def falls(widths: list[int], errors: list[list[Number]]) -> tuple[Summary[float] | None, Judgement]:
     """Return the slope of an error, and whether it falls like m^(−1/2) with no part that stays."""
     if not all_rows_finite(errors):
         return None, unmeasured()

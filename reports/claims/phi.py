@@ -4,7 +4,7 @@ from scipy import stats
 
 from reports import text
 from reports.judging import CONFIDENCE, excluded, refuted, unmeasured
-from reports.results import PhiCheck
+from reports.phi_check import PhiCheck
 from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite, verdict
 
 PHI_ERROR = 0.01  # of the closed form, by Monte Carlo: excluded where the claim holds

@@ -1,36 +1,34 @@
 """Certificates by simulation of single neurons are right, lazy or not; sums of what was simulated."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from msgspec import convert
 from scipy import stats
 
 from empirics.measure.certified import COUNTS, DELTA, DYNAMICS
-from empirics.measure.simulated import Plan
+from empirics.measure.runs import Run
+from empirics.measure.simulated import Plan, Scan
+from empirics.record import Number, OfBoth, added
 from reports import text
 from reports.claims.certificates import VIOLATION, wrong_shares
 from reports.judging import CONFIDENCE, together, unmeasured
-from reports.results import Certified, Number, OfBoth, Run, Scanned, Section, Simulated, Summary
+from reports.results import Over, Section, Simulated
+from reports.statistics import summarise
 from reports.verdicts import FALSE_ALARM, MISSED, Claim, verdict
 
 
-def total(plan: Plan, runs: Sequence[Run], drawn: Mapping[str, Any]) -> Simulated:
+def total(plan: Plan, runs: Sequence[Run], scan: Scan) -> Simulated:
     """Add up the simulations of a section over its seeds."""
     records = [run.simulated for run in runs if run.simulated is not None]
     f, g = ([value for record in records if (value := record.failure[n]) is not None] for n in ("f", "g"))
     return Simulated(
-        num_points=drawn["num_points"],
-        scan=convert(drawn["scan"], list[Scanned]),
+        num_points=scan.num_points,
+        scan=scan.scan,
         width=plan.width,
         num_neurons=plan.num_neurons,
         seeds=list(plan.seeds),
         delta=DELTA,
         totals={
-            kind: Certified(
-                **{name: sum(getattr(record.counts[kind], name) for record in records) for name in COUNTS}
-            )
-            for kind in ("simulation", *DYNAMICS)
+            kind: added([record.counts[kind] for record in records]) for kind in ("simulation", *DYNAMICS)
         },
         failure=OfBoth(f=max(f, default=None), g=max(g, default=None)),
         misled=records[0].misled,
@@ -39,12 +37,11 @@ def total(plan: Plan, runs: Sequence[Run], drawn: Mapping[str, Any]) -> Simulate
     )
 
 
-def _over_seeds(records: Sequence[OfBoth[dict[str, Number]]]) -> OfBoth[dict[str, Summary]]:
-    f, g = (
-        {name: Summary.of([record[network][name] for record in records]) for name in records[0][network]}
-        for network in ("f", "g")
-    )
-    return OfBoth(f=f, g=g)
+def _over_seeds(records: Sequence[OfBoth[dict[str, Number]]]) -> OfBoth[dict[str, Over]]:
+    def means(network: str) -> dict[str, Over]:
+        return {name: summarise([one[network][name] for one in records]) for name in records[0][network]}
+
+    return OfBoth(f=means("f"), g=means("g"))
 
 
 def simulated(section: Section) -> Claim:

@@ -7,7 +7,8 @@ from msgspec.structs import asdict as fields_of
 from reports.inline import Content, rich
 from reports.numbers import picked, records
 from reports.page import Block, List, Prose, Table, note, say, table
-from reports.results import ChoiceUsed, Orthogonality, PriorRatios, Section, Setting
+from reports.prior_work import PriorRatios, PriorSizes
+from reports.results import ChoiceUsed, Section, Setting
 from reports.text import count, number
 
 _MET = {True: "yes", False: "no", None: "not known"}
@@ -87,7 +88,7 @@ def prior(section: Section, key: str) -> Iterator[Block]:
         at a finite time.""")
 
 
-def _ratios(ratios: PriorRatios, both: tuple[Orthogonality, Orthogonality]) -> Table:
+def _ratios(ratios: PriorRatios, both: tuple[PriorSizes, PriorSizes]) -> Table:
     published = f"m over the published width {count(ratios.published_width)} (constant 1)"
     slope = number(ratios.negative_slope)
     condition = rich(r"$\gamma^3 R_{\min}^4 / (3 N R_{\max}^2)$ over $p_{\max}$, γ = {}", slope)

@@ -7,7 +7,8 @@ from reports.claim_text import spread
 from reports.inline import Content, Part, lines, link, rich
 from reports.numbers import picked, records, together
 from reports.page import Block, List, Prose, Table, figure, met_of, numbers_of_claims, say, table
-from reports.results import PhiCheck, Results, Section
+from reports.phi_check import PhiCheck
+from reports.results import Results, Section
 from reports.text import count, number
 from reports.verdicts import Claim
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from reports import figures
 from reports.claim_text import spread
+from reports.drawings import Map
 from reports.inline import rich
 from reports.numbers import Numbers, picked, records, together
 from reports.page import Block, Prose, Table, figure, say, table
 from reports.pages.regime import of_widths
-from reports.results import Map, Section
+from reports.results import Section
 from reports.text import count, number
 
 _UNMET = {

@@ -6,12 +6,14 @@ from typing import Any
 
 from msgspec.structs import asdict as fields_of
 
+from empirics.measure.certified import Certified
+from empirics.record import Number
 from reports import figures, figures_bounds
 from reports.claim_text import spread
 from reports.inline import Content, rich
 from reports.numbers import records, together
 from reports.page import Block, Prose, Table, figure, note, say, table
-from reports.results import Certified, Number, Section, Simulated
+from reports.results import Section, Simulated
 from reports.text import count, number
 
 _KINDS = ("descent", "flow")

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import asdict as fields_of
 
+from empirics.measure.drift import Displacements, Drift
 from reports import figures, figures_bounds, pictures
 from reports.claim_text import spread
+from reports.drawings import Scatter
 from reports.inline import rich
 from reports.numbers import Cell, Numbers, picked, records, together
 from reports.page import Block, Prose, figure, note, say, table
-from reports.results import Displacements, Drift, Scatter, Section
+from reports.results import Section
 from reports.text import count, number
 
 _SHARES = ("free_predicted", "free_measured", "flipped")

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from msgspec import structs
 from scipy import stats
 
 import theory
@@ -160,7 +161,7 @@ def test_measurements_are_what_they_are_called(options, which):
         "flipped_not_free": 0,
     }
     # Outputs are sums of 60 terms of size ~1, differences of which are divided by T.
-    assert dataclasses.asdict(measured) == pytest.approx(expected, rel=1e-10, abs=1e-13)
+    assert structs.asdict(measured) == pytest.approx(expected, rel=1e-10, abs=1e-13)
 
 
 @pytest.mark.parametrize("options", VARIANTS)
@@ -187,7 +188,7 @@ def test_cosines_are_those_of_gradients_with_their_predictions(options):
         "trained_gradient": mean_cosine(end - start, gradient),
         "between": mean_cosine(u, gradient),
     }
-    assert dataclasses.asdict(result.cosines) == pytest.approx(expected, rel=0, abs=MEANS)
+    assert structs.asdict(result.cosines) == pytest.approx(expected, rel=0, abs=MEANS)
 
 
 @dataclasses.dataclass(frozen=True)

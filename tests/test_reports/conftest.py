@@ -10,7 +10,8 @@ import pytest
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
 from reports import Series, figures, figures_bounds, provenance, render, svg
 from reports.build import build
-from reports.results import Origin, Results
+from reports.provenance import Origin
+from reports.results import Results
 from tests.test_reports.made_up import plain
 from tests.test_reports.parsed import parse
 

@@ -96,7 +96,7 @@ def set_cosine(section, name, mean, spread=1e-4):
     for run in widest(section):
         run["cosines"][name] = None if mean is None else mean + spread * own(run)
     summary = summarise([math.nan if mean is None else run["cosines"][name] for run in widest(section)])
-    section["by_width"][-1]["cosines"][name] = dict(vars(summary))
+    section["by_width"][-1]["cosines"][name] = msgspec.structs.asdict(summary)
 
 
 def set_fall(section, name, slope, spread=0.01):

@@ -154,46 +154,46 @@ def test_report_says_which_choices_were_used(own_data, tiny, monkeypatch):
 
 def _rows(data, **fields):
     result = run(ExperimentConfig(data=data, **({"width": 100} | fields)))
-    return {row["hypothesis"]: row for row in feasibility(result)}
+    return {row.hypothesis: row for row in feasibility(result)}
 
 
 def test_long_rows_are_beyond_any_width():
     rows = _rows(ShiftedGaussianData(dim=5, num_train=30))
     norms = rows["norms of the samples"]
-    assert (norms["met"], norms["reachable"]) == (False, False)
-    assert _rows(DigitsData())["norms of the samples"]["met"] is True
+    assert (norms.met, norms.reachable) == (False, False)
+    assert _rows(DigitsData())["norms of the samples"].met is True
 
 
 def test_width_that_would_be_lazy_is_named_and_right():
     data = ShiftedGaussianData(dim=5, num_train=30)
     row = _rows(data, T_f=20.0)["lazy training of f"]
-    assert (row["met"], row["reachable"]) == (False, True)
-    width = int(row["remedy"].removeprefix("m ≥ ").split(", or")[0].replace(",", ""))
-    assert _rows(data, T_f=20.0, width=width)["lazy training of f"]["met"] is True
-    assert _rows(data, T_f=20.0, width=int(0.98 * width))["lazy training of f"]["met"] is False
+    assert (row.met, row.reachable) == (False, True)
+    width = int(row.remedy.removeprefix("m ≥ ").split(", or")[0].replace(",", ""))
+    assert _rows(data, T_f=20.0, width=width)["lazy training of f"].met is True
+    assert _rows(data, T_f=20.0, width=int(0.98 * width))["lazy training of f"].met is False
 
 
 def test_margins_that_no_time_reaches_are_told_from_those_that_time_does():
     weak = _rows(GaussianData(dim=100, num_train=400))["condition (a) |f̂(z)|"]
-    assert (weak["met"], weak["reachable"]) == (False, False)  # |f̂| is about .3, the threshold at least 1
+    assert (weak.met, weak.reachable) == (False, False)  # |f̂| is about .3, the threshold at least 1
     data = ShiftedGaussianData(dim=40, num_train=200)
     early = _rows(data, T_f=0.05)["condition (a) |f̂(z)|"]
-    assert (early["met"], early["reachable"]) == (False, True)
-    assert _rows(data, T_f=5.0)["condition (a) |f̂(z)|"]["met"] is True
+    assert (early.met, early.reachable) == (False, True)
+    assert _rows(data, T_f=5.0)["condition (a) |f̂(z)|"].met is True
 
 
 def test_short_training_is_told_how_long_it_must_be():
     data = ShiftedGaussianData(dim=40, num_train=200)
     row = _rows(data, T_f=0.1)["f outgrows its initial network"]
-    assert row["met"] is False
-    needed = float(row["remedy"].removeprefix("T_f ≥ "))
-    assert _rows(data, T_f=1.01 * needed)["f outgrows its initial network"]["met"] is True
+    assert row.met is False
+    needed = float(row.remedy.removeprefix("T_f ≥ "))
+    assert _rows(data, T_f=1.01 * needed)["f outgrows its initial network"].met is True
 
 
 def test_loss_without_a_law_is_not_known():
     rows = _rows(ShiftedGaussianData(dim=5, num_train=30), loss="exponential", T_f=0.1, T_g=0.1)
-    assert rows["lazy training of f"]["met"] is None
-    assert rows["loss"]["met"] is False
+    assert rows["lazy training of f"].met is None
+    assert rows["loss"].met is False
 
 
 def test_repeated_rows_are_said_to_be_on_both_sides_of_the_split(tmp_path):
@@ -202,12 +202,12 @@ def test_repeated_rows_are_said_to_be_on_both_sides_of_the_split(tmp_path):
     path = tmp_path / "four_times.csv"
     path.write_text("\n".join(4 * lines) + "\n")
     result = run(ExperimentConfig(data=FileData(path=str(path)), width=100))
-    (row,) = [row for row in feasibility(result) if row["hypothesis"] == "fresh test points"]
+    (row,) = [row for row in feasibility(result) if row.hypothesis == "fresh test points"]
     X, Z = ([tuple(x) for x in points] for points in (result.dataset.X, result.dataset.X_test))
     repeated = sum(z in set(X) for z in Z)
     assert repeated > len(Z) / 2
-    assert row["here"] == (
+    assert row.here == (
         f"{repeated} of {len(Z)} are; {len(set(X))} of {len(X)} training samples are distinct"
     )
-    assert (row["met"], row["reachable"]) == (False, False)
-    assert _rows(DigitsData())["fresh test points"]["met"] is True
+    assert (row.met, row.reachable) == (False, False)
+    assert _rows(DigitsData())["fresh test points"].met is True

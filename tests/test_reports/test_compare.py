@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from empirics.measure.result import Agreement, Cosines, Measures
 from reports.compare import compare as compared, difference
-from reports.results import Agreement, Cosines, Measures
 from reports.schema import check
 from tests.test_reports.made_up import plain
 

@@ -14,11 +14,15 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from empirics.campaigns import orthogonal, wide
-from empirics.measure import diagnosis
-from empirics.measure.simulated import Plan
+from empirics.measure.conditions import crossed
+from empirics.measure.runs import diagnose
+from empirics.measure.simulated import Plan, Scan
+from empirics.record import added
 from empirics.sweep.plan import plan_of_configs
 from empirics.wide import WIDE
 from reports.claims import claims
@@ -26,7 +30,7 @@ from reports.claims.orthogonal.rows import OrthogonalRow
 from reports.claims.simulated import total
 from reports.orthogonal import build as orthogonal_results
 from reports.render import render
-from reports.results import SCHEMA_VERSION, AtWidth, crossed, total_of
+from reports.results import SCHEMA_VERSION, AtWidth
 from reports.runs import Row, rows_of
 from reports.schema import check
 from reports.sweeps import build as sweep_results
@@ -99,15 +103,17 @@ def numbers(value, place=()):
 def test_sums_of_the_default_report_follow_from_its_runs(report):
     for section, recorded_section in zip(check(report).sections, report["sections"], strict=True):
         widths, runs, found = section.widths, section.runs, section.simulated
-        totals = total_of([run for run in runs if run.width == widths[-1]])
+        widest = [run.conditions for run in runs if run.width == widths[-1]]
+        totals = [added(counts) for counts in zip(*widest, strict=True)]
         plan = Plan(width=found.width, seeds=tuple(found.seeds), num_neurons=found.num_neurons)
-        raw = [run | {"diagnosis": run["diagnosis"] | {"rows": []}} for run in recorded_section["runs"]]
         made = {
             "by_width": [AtWidth.of([run for run in runs if run.width == width]) for width in widths],
             "condition_totals": totals,
             "condition_rows": crossed(totals),
-            "simulated": total(plan, runs, recorded_section["simulated"]),
-            "diagnosis": diagnosis.total(raw, widths) | {"terms": section.diagnosis.terms},
+            "simulated": total(plan, runs, msgspec.convert(recorded_section["simulated"], Scan)),
+            "diagnosis": structs.replace(
+                diagnose([(run, []) for run in runs], widths), terms=section.diagnosis.terms
+            ),
         }
         for name, part in made.items():
             # Medians are of single points, which are not recorded.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import theory
 from empirics import ExperimentConfig, ShiftedGaussianData, run
@@ -37,27 +38,27 @@ def _compare(data=DATA, **fields):
 
 def _verdicts(found, theory_name):
     rows = {}
-    for row in found["rows"]:
-        rows.setdefault(row["aspect"], []).append(row[f"{theory_name}_verdict"])
+    for row in found.rows:
+        rows.setdefault(row.aspect, []).append(getattr(row, f"{theory_name}_verdict"))
     return rows
 
 
 def test_ratios_are_those_of_the_formulas():
     slope = 0.4
     found, result = _compare(negative_slope=slope, T_f=0.5, T_g=1.5)
-    ratios = found["ratios"]
-    assert ratios["published_width"] == pytest.approx(6**2 * 2.0**2, rel=ROUNDING)
-    assert ratios["width"] == pytest.approx(40 / 144, rel=ROUNDING)
+    ratios = found.ratios
+    assert ratios.published_width == pytest.approx(6**2 * 2.0**2, rel=ROUNDING)
+    assert ratios.width == pytest.approx(40 / 144, rel=ROUNDING)
     for name, X in (("samples", result.dataset.X), ("inputs_of_g", result.X_adv)):
         norms = np.linalg.norm(X, axis=1)
         p_max = max(abs(float(u @ v)) for u, v in itertools.combinations(X, 2))
         best = norms.min() ** 4 / (3 * 12 * norms.max() ** 2) / p_max
-        sizes = ratios[name]
-        assert sizes["p_max"] == pytest.approx(p_max, rel=ROUNDING)
-        assert (sizes["R_min"], sizes["R_max"]) == pytest.approx((norms.min(), norms.max()), rel=ROUNDING)
-        assert sizes["ratio"] == pytest.approx(slope**3 * best, rel=ROUNDING)
-        assert sizes["best_ratio"] == pytest.approx(best, rel=ROUNDING)
-        assert sizes["best_verdict"] == "fails"
+        sizes = getattr(ratios, name)
+        assert sizes.p_max == pytest.approx(p_max, rel=ROUNDING)
+        assert (sizes.R_min, sizes.R_max) == pytest.approx((norms.min(), norms.max()), rel=ROUNDING)
+        assert sizes.ratio == pytest.approx(slope**3 * best, rel=ROUNDING)
+        assert sizes.best_ratio == pytest.approx(best, rel=ROUNDING)
+        assert sizes.best_verdict == "fails"
 
 
 def test_wide_theory_is_met_from_its_width_on():
@@ -67,9 +68,9 @@ def test_wide_theory_is_met_from_its_width_on():
     assert verdicts.pop("margin") == ["fails"]  # condition (b) holds at none of the five points
     assert result.conditions[0].b == 0
     assert set(itertools.chain(*verdicts.values())) == {"holds"}
-    assert wide["verdicts"]["wide"] == "fails"
+    assert wide.verdicts.wide == "fails"
     assert _verdicts(narrow, "wide")["width"] == ["fails"]
-    assert narrow["verdicts"]["wide"] == "fails"
+    assert narrow.verdicts.wide == "fails"
 
 
 @pytest.mark.parametrize(
@@ -79,16 +80,16 @@ def test_wide_theory_is_met_from_its_width_on():
 def test_the_wide_theory_applies_at_the_points_that_meet_its_margins(met, unmet, said):
     _, result = _compare(width=150)
     counts = [
-        replace(row, met_agree=met[0], met_differ=met[1], unmet_agree=unmet[0], unmet_differ=unmet[1])
+        structs.replace(row, met_agree=met[0], met_differ=met[1], unmet_agree=unmet[0], unmet_differ=unmet[1])
         if row.label_noise == "published"
         else row
         for row in result.conditions
     ]
     found = prior_work.compare(replace(result, conditions=tuple(counts)))
     assert _verdicts(found, "wide")["margin"] == [said]
-    assert found["verdicts"]["wide"] == said
+    assert found.verdicts.wide == said
     narrow = replace(result, conditions=tuple(counts), setting=replace(result.setting, width=144))
-    assert prior_work.compare(narrow)["verdicts"]["wide"] == "fails"
+    assert prior_work.compare(narrow).verdicts.wide == "fails"
 
 
 def test_orthogonal_samples_meet_the_prior_condition_but_not_the_finite_time():
@@ -97,15 +98,15 @@ def test_orthogonal_samples_meet_the_prior_condition_but_not_the_finite_time():
     assert "fails" not in verdicts["data"]
     assert verdicts["loss"] == verdicts["activation"] == verdicts["width"] == ["holds"]
     assert verdicts["time"] == verdicts["bias"] == ["fails"]
-    assert found["verdicts"]["orthogonal"] == "fails"
-    assert found["verdicts"]["wide"] == "fails"  # another loss
-    assert found["ratios"]["samples"]["best_verdict"] == "holds"
-    assert math.isinf(found["ratios"]["samples"]["ratio"])
+    assert found.verdicts.orthogonal == "fails"
+    assert found.verdicts.wide == "fails"  # another loss
+    assert found.ratios.samples.best_verdict == "holds"
+    assert math.isinf(found.ratios.samples.ratio)
 
 
 def test_relu_has_no_orthogonality_ratio_above_zero():
     found, _ = _compare(_Orthogonal())
-    assert found["ratios"]["samples"]["ratio"] == 0.0
+    assert found.ratios.samples.ratio == 0.0
     assert _verdicts(found, "orthogonal")["activation"] == ["fails"]
 
 
@@ -146,6 +147,6 @@ def test_the_lambda_system_alone_does_not_say_where_training_ends():
 def test_many_samples_are_not_looked_at_pair_by_pair(monkeypatch):
     monkeypatch.setattr(prior_work, "MOST_SAMPLES", 11)
     found, _ = _compare(negative_slope=0.5)
-    assert found["ratios"]["samples"] is found["ratios"]["inputs_of_g"] is None
+    assert found.ratios.samples is found.ratios.inputs_of_g is None
     assert set(_verdicts(found, "orthogonal")["data"]) == {"unknown"}
     assert set(_verdicts(found, "wide")["data"]) == {"holds"}

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
-from empirics.measure.certified import DELTA
+from empirics.measure.certified import DELTA, Certified
 from reports.claims.agreement import AGREEMENT_MARGIN
 from reports.claims.certificates import VIOLATION, wrong_shares
 from reports.claims.directions import COSINE
@@ -22,7 +22,6 @@ from reports.claims.laziness import FLOOR
 from reports.claims.phi import PHI_ERROR
 from reports.claims.theorem import DIFFERING_SHARE
 from reports.judging import FEWEST_SEEDS, judge_mean, judge_share, seeds_without_violation
-from reports.results import Certified
 from reports.statistics import floors
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up import NOTHING_WRONG, holding, judge, set_seeds, widest

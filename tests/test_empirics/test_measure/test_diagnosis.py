@@ -89,10 +89,10 @@ def test_short_training_of_g_leaves_its_initial_network():
             T_g=1e-3,
         )
     )
-    found = diagnosis.examine(result)
-    assert found["differ"] > 60  # half of 200, by a coin: fewer has probability below 1e-8
-    assert found["causes"]["g: initial network"] > 0.95 * found["differ"]
-    assert found["enough"]["g: initial network"] == found["causes"]["g: initial network"]
+    found, _ = diagnosis.examine(result)
+    assert found.differ > 60  # half of 200, by a coin: fewer has probability below 1e-8
+    assert found.causes["g: initial network"] > 0.95 * found.differ
+    assert found.enough["g: initial network"] == found.causes["g: initial network"]
 
 
 def test_unbalanced_targets_outweigh_small_perturbations():
@@ -105,11 +105,11 @@ def test_unbalanced_targets_outweigh_small_perturbations():
         T_g=40.0,
     )
     result = _with_targets(config, np.ones(100))
-    found = diagnosis.examine(result)
-    assert 60 < found["differ"] < 140  # the class whose label is not the target
+    found, _ = diagnosis.examine(result)
+    assert 60 < found.differ < 140  # the class whose label is not the target
     # 96 of 97; at the last one f is at fault, whose signal is small there.
-    assert found["causes"]["g: label imbalance"] >= 0.95 * found["differ"]
-    assert found["enough"]["g: label imbalance"] > 0.8 * found["differ"]  # 89: elsewhere the initial g helps
+    assert found.causes["g: label imbalance"] >= 0.95 * found.differ
+    assert found.enough["g: label imbalance"] > 0.8 * found.differ  # 89: elsewhere the initial g helps
 
 
 def _with_targets(config, targets):
@@ -128,7 +128,7 @@ def test_narrow_networks_flip():
                 data=DigitsData(test_fraction=0.5), width=10, T_f=200.0, T_g=200.0, num_steps=200, seed=seed
             )
         )
-        for cause, count in diagnosis.examine(result)["causes"].items():
+        for cause, count in diagnosis.examine(result)[0].causes.items():
             counts[cause] += count
     finite = sum(counts[f"{n}: {t}"] for n in "fg" for t in ("flips", "kernel fluctuation"))
     initial = counts["f: initial network"] + counts["g: initial network"]
@@ -173,58 +173,17 @@ def test_number_that_is_not_finite_makes_the_cause_unknown(bad):
 def test_without_training_there_is_no_signal():
     data = ShiftedGaussianData(dim=3, num_train=8, num_test=40)
     runs = (run(ExperimentConfig(data=data, width=20, T_f=0.0, seed=seed)) for seed in range(30))
-    found = next(record for record in map(diagnosis.examine, runs) if record["differ"])
-    assert found["causes"] == {"no signal": found["differ"]}
+    found = next(record for record, _ in map(diagnosis.examine, runs) if record.differ)
+    assert found.causes == {"no signal": found.differ}
 
 
 def test_other_losses_are_unknown():
     result = run(
         ExperimentConfig(data=ShiftedGaussianData(dim=3, num_train=8, num_test=60), width=20, loss="logistic")
     )
-    found = diagnosis.examine(result)
+    found, sizes = diagnosis.examine(result)
     differ = int((~agrees(result.points_f.final, result.points_g.final)).sum())
-    assert found["differ"] == differ > 0
-    assert found["causes"] == {"unknown": differ}
-    assert found["rows"] == []
-    assert 0 < max(found["unmet"].values()) <= differ
-
-
-# All runs ---------------------------------------------------------------------------------------------
-
-
-def _run(width, seed, agreement, causes, rows=()):
-    differ = sum(causes.values())
-    unmet = dict.fromkeys([*diagnosis.CONDITIONS, "none", "none, scenario"], 0) | {"a": differ}
-    return {
-        "width": width,
-        "seed": seed,
-        "agreement": {"measured": agreement},
-        "diagnosis": {
-            "points": 10,
-            "differ": differ,
-            "causes": causes,
-            "enough": {},
-            "unmet": unmet,
-            "rows": list(rows),
-        },
-    }
-
-
-def test_totals_add_up_and_failed_runs_are_named():
-    runs = [
-        _run(10, 0, 0.5, {"g: flips": 4, "f: flips": 1}, [{"f: flips": 1.0}, {"f: flips": 5.0}]),
-        _run(10, 1, 0.59, {"g: flips": 2, "f: flips": 2}, [{"f: flips": 2.0}]),
-        _run(30, 0, 0.6, {"f: initial network": 4}),
-    ]
-    found = diagnosis.total(runs, [10, 30])
-    assert found["causes"] == ["f: initial network", "f: flips", "g: flips"]
-    narrow, wide = found["by_width"]
-    assert (narrow["points"], narrow["differ"], wide["differ"]) == (20, 9, 4)
-    assert narrow["causes"] == {"f: flips": 3, "g: flips": 6}
-    assert narrow["sizes"] == {"f: flips": 2.0}
-    assert wide["sizes"] == {}
-    assert found["failed"] == [
-        {"width": 10, "seed": 0, "agreement": 0.5, "cause": "g: flips", "share": 0.8, "unmet": ["a"]},
-        # Two causes are equally frequent: none of them dominates.
-        {"width": 10, "seed": 1, "agreement": 0.59, "cause": "unknown", "share": 0.0, "unmet": ["a"]},
-    ]
+    assert found.differ == differ > 0
+    assert found.causes == {"unknown": differ}
+    assert sizes == []
+    assert 0 < max(found.unmet.values()) <= differ

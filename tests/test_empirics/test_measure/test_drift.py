@@ -57,7 +57,7 @@ def test_counts_are_those_of_a_slow_computation(result, found, network):
     inputs = result.dataset.X if network == "f" else result.X_adv
     Z = result.dataset.X_test
     ratio, crossed = _ratios(trained, Z, inputs, trained.T * theory.kappa(Z, X=inputs))
-    assert found["points"] == len(Z)
+    assert found.points == len(Z)
     edges = np.array(drift.EDGES)
     near = np.abs(ratio[..., None] - edges).min(axis=-1) < EDGE_ROUNDING
     for name, values, unsure in (
@@ -65,11 +65,11 @@ def test_counts_are_those_of_a_slow_computation(result, found, network):
         ("crossed", ratio[crossed], near[crossed].sum()),
     ):
         expected, _ = np.histogram(values.clip(-1, 1), bins=edges)
-        assert np.abs(np.array(found[network][name]) - expected).sum() <= 2 * unsure
-        assert sum(found[network][name]) == expected.sum() == values.size
+        assert np.abs(np.array(getattr(found[network], name)) - expected).sum() <= 2 * unsure
+        assert sum(getattr(found[network], name)) == expected.sum() == values.size
     assert crossed.any()
-    assert found[network]["largest"] == pytest.approx(np.abs(ratio).max(), rel=1e-3)  # less its rounding
-    assert found[network]["outside"] == 0
+    assert found[network].largest == pytest.approx(np.abs(ratio).max(), rel=1e-3)  # less its rounding
+    assert found[network].outside == 0
 
 
 def test_prediction_is_that_of_the_initial_weights(result, found):
@@ -80,16 +80,16 @@ def test_prediction_is_that_of_the_initial_weights(result, found):
     law = ((Z @ X.T + 1) * y / len(X)) @ slopes * np.sign(readout) / theory.kappa(Z, X=X)[:, None]
     expected, _ = np.histogram(law, bins=drift.EDGES)
     near = (np.abs(law[..., None] - np.array(drift.EDGES)).min(axis=-1) < EDGE_ROUNDING).sum()
-    assert np.abs(np.array(found["f"]["predicted"]) - expected).sum() <= 2 * near
+    assert np.abs(np.array(found.f.predicted) - expected).sum() <= 2 * near
     ratio, _ = _ratios(result.trained_f, Z, X, result.trained_f.T * theory.kappa(Z, X=X))
     difference = np.sqrt(((ratio - law) ** 2).sum() / (law**2).sum())
-    assert found["f"]["difference"] == pytest.approx(difference, rel=1e-3)  # weights of float32
+    assert found.f.difference == pytest.approx(difference, rel=1e-3)  # weights of float32
 
 
 def test_prediction_gets_better_with_the_width(found):
     wide = drift.measure(_result(width=20_000))
     for network in ("f", "g"):
-        assert wide[network]["difference"] < 0.5 * found[network]["difference"]
+        assert wide[network].difference < 0.5 * found[network].difference
 
 
 def test_a_network_that_moved_further_is_found(result):
@@ -99,9 +99,9 @@ def test_a_network_that_moved_further_is_found(result):
     reach = trained.T * theory.kappa(Z, X=X)
     counted = drift.count(trained, Z, X, reach=reach / 2, pull=None)
     ratio, _ = _ratios(trained, Z, X, reach)
-    assert counted["outside"] == (np.abs(ratio) > 0.5).sum() > 0
-    assert counted["predicted"] is None
-    assert counted["largest"] > 1
+    assert counted.outside == (np.abs(ratio) > 0.5).sum() > 0
+    assert counted.predicted is None
+    assert counted.largest > 1
 
 
 def test_one_neuron_beyond_the_bound_is_found(result):
@@ -113,7 +113,7 @@ def test_one_neuron_beyond_the_bound_is_found(result):
         moved.bias[3] += 3 * limit  # each way is within the bound: ±1 + 3 is not
     further = dataclasses.replace(trained, final=moved)
     counted = drift.count(further, Z, X, reach=trained.T * theory.kappa(Z, X=X), pull=None)
-    assert counted["outside"] >= 1
+    assert counted.outside >= 1
 
 
 def test_neuron_without_readout_is_not_counted(result):
@@ -122,22 +122,22 @@ def test_neuron_without_readout_is_not_counted(result):
         trained.initial.readout[:5] = 0
     Z, X = result.dataset.X_test, result.dataset.X
     counted = drift.count(trained, Z, X, reach=trained.T * theory.kappa(Z, X=X), pull=None)
-    assert sum(counted["measured"]) == len(Z) * (result.config.width - 5)
+    assert sum(counted.measured) == len(Z) * (result.config.width - 5)
 
 
 def test_other_losses_have_a_bound_and_no_prediction():
     for loss in ("logistic", "exponential"):
         found = drift.measure(_result(width=16, loss=loss))
         for network in ("f", "g"):
-            assert found[network]["predicted"] is found[network]["difference"] is None
-            assert found[network]["outside"] == 0
-            assert 0 < found[network]["largest"] <= 1 + 1e-5
+            assert found[network].predicted is found[network].difference is None
+            assert found[network].outside == 0
+            assert 0 < found[network].largest <= 1 + 1e-5
 
 
 def test_nothing_trained_is_nothing_to_count():
     found = drift.measure(run(ExperimentConfig(data=DATA, width=16, T_f=0.0, T_g=1.0)))
-    assert found["f"] is None
-    assert found["g"] is not None
+    assert found.f is None
+    assert found.g is not None
 
 
 def test_narrowest_and_widest_of_the_first_seed_are_drawn():
@@ -201,16 +201,16 @@ def test_half_as_far_again_is_seen_at_the_schedules_of_the_presets(schedule):
     Gaussian.  What is just within the bound counts as within.
     """
     counted = _moved(1.5, **schedule)
-    assert counted["blind"] < BLIND
-    assert counted["outside"] >= (1 - 3 * BLIND) * min(schedule["width"], NEURONS)
-    assert _moved(0.9999, **schedule)["outside"] == 0
+    assert counted.blind < BLIND
+    assert counted.outside >= (1 - 3 * BLIND) * min(schedule["width"], NEURONS)
+    assert _moved(0.9999, **schedule).outside == 0
 
 
 def test_short_training_step_by_step_is_blind():
     """With 1000 steps rounded to float32, a factor of 1.5 is mostly not to be told from rounding."""
     counted = _moved(1.5, dim=100, T=0.01, num_steps=1000, width=10_000, num_samples=20_000)
-    assert counted["blind"] > 0.5
-    assert counted["outside"] < 5_000
+    assert counted.blind > 0.5
+    assert counted.outside < 5_000
 
 
 @pytest.mark.parametrize("dim", [drift.MANY_DIMENSIONS - 1, drift.MANY_DIMENSIONS])
@@ -230,5 +230,5 @@ def test_what_descent_in_float64_does_is_within_the_bound():
     data = ShiftedGaussianData(dim=20, num_train=30, num_test=20)
     found = drift.measure(run(ExperimentConfig(data=data, width=500, T_f=0.01, T_g=0.01, num_steps=1000)))
     for network in ("f", "g"):
-        assert found[network]["outside"] == 0
-        assert found[network]["blind"] < BLIND
+        assert found[network].outside == 0
+        assert found[network].blind < BLIND

@@ -79,15 +79,15 @@ def test_counts_are_those_of_the_certificates(result):
         seed=3,
     )
     f, g = np.sign(result.points_f.final), np.sign(result.points_g.final)
-    counted = record["counts"]["simulation"]
-    assert counted["points"] == details["num_points"] == 25
-    assert (counted["f"], counted["g"]) == (proof.f.certified.sum(), proof.g.certified.sum())
-    assert counted["both"] == proof.certified.sum()
-    assert counted["g_wrong"] == ((proof.g.signs != g) & proof.g.certified).sum()
-    assert counted["f_wrong"] == ((proof.f.signs != f) & proof.f.certified).sum()
+    counted = record.counts["simulation"]
+    assert counted.points == details.num_points == 25
+    assert (counted.f, counted.g) == (proof.f.certified.sum(), proof.g.certified.sum())
+    assert counted.both == proof.certified.sum()
+    assert counted.g_wrong == ((proof.g.signs != g) & proof.g.certified).sum()
+    assert counted.f_wrong == ((proof.f.signs != f) & proof.f.certified).sum()
     # Far from lazy the simulation proves what the lazy bounds do not.
-    assert counted["f"] > 0
-    assert record["counts"]["descent"]["f"] == record["counts"]["flow"]["f"] == 0
+    assert counted.f > 0
+    assert record.counts["descent"].f == record.counts["flow"].f == 0
     lazy = theory.certify_agreement(
         data.X_test,
         X=data.X,
@@ -97,15 +97,13 @@ def test_counts_are_those_of_the_certificates(result):
         setting=result.setting,
         delta=certified.DELTA,
     )
-    assert record["counts"]["descent"]["g"] == lazy.g.certified.sum()
+    assert record.counts["descent"].g == lazy.g.certified.sum()
     # Half of δ for each network, half of that for the simulation.
-    assert record["misled"] == certified.DELTA / 4
+    assert record.misled == certified.DELTA / 4
     for name, one in (("f", proof.f), ("g", proof.g)):
         proved = one.failure_given_simulation[one.certified]
-        assert record["failure"][name] == (
-            proved.max() if proved.size else pytest.approx(np.nan, nan_ok=True)
-        )
-        assert not record["failure"][name] > certified.DELTA / 4
+        assert record.failure[name] == (proved.max() if proved.size else pytest.approx(np.nan, nan_ok=True))
+        assert not record.failure[name] > certified.DELTA / 4
 
 
 def test_a_wrong_certificate_is_counted(result):
@@ -116,16 +114,16 @@ def test_a_wrong_certificate_is_counted(result):
         points_g=replace(result.points_g, final=-result.points_g.final),
     )
     right, wrong = (
-        simulated.simulate(one, PLAN.num_neurons)[0]["counts"]["simulation"] for one in (result, turned)
+        simulated.simulate(one, PLAN.num_neurons)[0].counts["simulation"] for one in (result, turned)
     )
     for name in ("f", "g"):
-        assert wrong[f"{name}_wrong"] == right[name] - right[f"{name}_wrong"]
-    assert wrong["both_wrong"] == right["both_wrong"]  # they agree as before
-    f_alone = simulated.simulate(replace(turned, points_g=result.points_g), PLAN.num_neurons)[0]["counts"][
+        assert getattr(wrong, f"{name}_wrong") == getattr(right, name) - getattr(right, f"{name}_wrong")
+    assert wrong.both_wrong == right.both_wrong  # they agree as before
+    f_alone = simulated.simulate(replace(turned, points_g=result.points_g), PLAN.num_neurons)[0].counts[
         "simulation"
     ]
-    assert f_alone["both_wrong"] == right["both"] - right["both_wrong"] > 0
-    assert (f_alone["f_wrong"], f_alone["g_wrong"]) == (wrong["f_wrong"], right["g_wrong"])
+    assert f_alone.both_wrong == right.both - right.both_wrong > 0
+    assert (f_alone.f_wrong, f_alone.g_wrong) == (wrong.f_wrong, right.g_wrong)
 
 
 @pytest.mark.parametrize("network", ["f", "g"])
@@ -153,21 +151,21 @@ def test_errors_and_sign_matches_are_relative_to_the_trained_networks(result):
         change = points.final - points.initial
         for name, values in (("derived", points.predicted), ("published", points.published)):
             errors = change - TIME * values
-            assert record["error"][network][name] == pytest.approx(
+            assert record.error[network][name] == pytest.approx(
                 math.sqrt(np.mean(errors**2) / np.mean(change**2)), rel=1e-12
             )
         found = simulated._by_simulation(result, network, 200, PLAN.num_neurons)
         for name, errors in (("simulated", change - found.mean), ("sampling", found.standard_error)):
-            assert record["error"][network][name] == pytest.approx(
+            assert record.error[network][name] == pytest.approx(
                 math.sqrt(np.mean(errors**2) / np.mean(change**2)), rel=1e-12
             )
-        assert record["sign_match"][network]["published"] == agreement(points.final, points.published)
-    assert record["error"]["g"]["simulated"] < record["error"]["g"]["derived"]
+        assert record.sign_match[network]["published"] == agreement(points.final, points.published)
+    assert record.error["g"]["simulated"] < record.error["g"]["derived"]
 
 
 def test_only_the_first_seed_is_asked_about_other_widths(result):
     _, details = simulated.simulate(result, PLAN.num_neurons, simulated.SCANNED_WIDTHS)
-    assert [row["width"] for row in details["scan"]] == [30, 100, 300, 1_000]
-    for row in details["scan"]:
-        assert 0 <= row["both"] <= min(row["f"], row["g"]) <= 1
-    assert simulated.simulate(result, PLAN.num_neurons)[1]["scan"] == []
+    assert [row.width for row in details.scan] == [30, 100, 300, 1_000]
+    for row in details.scan:
+        assert 0 <= row.both <= min(row.f, row.g) <= 1
+    assert simulated.simulate(result, PLAN.num_neurons)[1].scan == []
