@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,14 +20,12 @@ from empirics.sweep.runner import FailedError, stored
 from reports import formats, schema, terminal
 from reports.build import build
 from reports.measured import Run, experiment, runs_of
+from reports.options import Data, Report, Setting
 from reports.presets import DEFAULT_DATA, Series, series, source, two_names
 from reports.provenance import Origin, check_device, provenance
 from reports.render import partial_note
 from reports.results import Partial, PartialSection, Results, Section
 from reports.text import legible
-
-if TYPE_CHECKING:
-    from reports.commands.report import Data, Report, Setting
 
 _LARGEST = 2**63 - 1  # what arrays can count
 RUNS = "runs"  # the folder in that of a report where the results of its runs are
@@ -37,7 +34,7 @@ _PARTIAL = "making a report of what is done (Ctrl-C: stop)"
 _WORK_OF_A_PROCESS = 1 << 22
 
 
-def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Show, *, command: str) -> str:
+def make(options: Report, data: Data, setting: Setting, show: terminal.Show, *, command: str) -> str:
     """Train, compare with the theory, write the report; return what to print.
 
     Raises
@@ -75,7 +72,7 @@ def make(options: "Report", data: "Data", setting: "Setting", show: terminal.Sho
 
 
 def _trained(
-    options: "Report", all_series: list[Series], pool: Pool, origin: Origin, show: terminal.Show
+    options: Report, all_series: list[Series], pool: Pool, origin: Origin, show: terminal.Show
 ) -> Results:
     """Return the results; if that is interrupted, write a report of what is done and raise."""
     folder = options.out / RUNS
@@ -123,7 +120,7 @@ def _explained(error: ValueError, data: DataSource) -> str:
 
 
 def _write_partial(
-    options: "Report",
+    options: Report,
     all_series: list[Series],
     known: Mapping[Run, Outcome],
     origin: Origin,
@@ -175,7 +172,7 @@ def places(folder: Path, contents: Mapping[str, bytes]) -> str:
     return "\n".join(f"{labels.get(name, 'page') + ':':<8} {folder / name}" for name in named)
 
 
-def _series(name: str, options: "Report", given: "Data", setting: "Setting") -> Series:
+def _series(name: str, options: Report, given: Data, setting: Setting) -> Series:
     classes = None if given.classes is None else two_names(given.classes)
     data = source(name, preset=options.preset, **(vars(given) | {"classes": classes}))
     fields = {name: value for name, value in vars(setting).items() if value is not None and name != "widths"}
@@ -200,7 +197,7 @@ def _widths(text: str) -> tuple[int, ...]:
     return widths
 
 
-def _pool(options: "Report", all_series: list[Series]) -> Pool:
+def _pool(options: Report, all_series: list[Series]) -> Pool:
     work = sum(config.width * config.num_steps for series in all_series for config in series.configs())
     small = work < _WORK_OF_A_PROCESS or options.device != "cpu"
     if options.executor is None and (small if options.jobs is None else options.jobs == 1):

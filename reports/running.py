@@ -5,7 +5,7 @@ What a folder holds beside its plan, published blocks and studies, is written in
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from msgspec import ValidationError, convert
 
@@ -16,12 +16,9 @@ from empirics.sweep.plan import Plan
 from empirics.sweep.runner import Summary, count_tasks, run_sweep
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports import terminal
+from reports.options import Orthogonal, Sweep
 from reports.runs import Provenance, R, read_rows
 from reports.text import many
-
-if TYPE_CHECKING:
-    from reports.commands.orthogonal import Orthogonal
-    from reports.commands.sweep import Sweep
 
 _Part = TypeVar("_Part", bound=AnyPart)
 SEEDS = 10  # of published blocks and studies
@@ -32,7 +29,7 @@ def carry_out(
     experiment: Experiment[Config],
     plan: Plan | None,
     parts: Sequence[AnyPart] | None,
-    options: "Sweep | Orthogonal",
+    options: Sweep | Orthogonal,
     show: terminal.Show,
     *,
     pool: executors.Pool,

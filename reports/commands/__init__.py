@@ -1,7 +1,8 @@
 """The commands of `perturblearn`, one file each: its options, and what it loads and runs.
 
-Options are typed and documented here and nowhere else.  These files import nothing slow, so that help and
-errors come at once: a function loads what its command needs, and returns what is then to be run.
+Options are typed and documented here; those that an engine takes in `reports.options`, which it imports.
+These files import nothing slow, so that help and errors come at once: a function loads what its command
+needs, and returns what is then to be run.
 """
 
 from reports.commands.compare import compare

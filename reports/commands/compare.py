@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cyclopts import Parameter
 
 from reports import text
-from reports.commands.options import Run
+from reports.options import Run
 from reports.terminal import Show
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from cyclopts import Parameter
 
-from reports.commands.options import Run
+from reports.options import Run
 from reports.terminal import Show
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from reports.commands.options import Folders, Run
+from reports.options import Folders, Run
 from reports.terminal import Show
 
 

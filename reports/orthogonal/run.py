@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import json, to_builtins
 
@@ -17,12 +17,10 @@ from empirics.sweep.runner import finished, made_by
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports import terminal
 from reports.claims.orthogonal.rows import Results
+from reports.options import Orthogonal
 from reports.orthogonal.page import EXAMINATION, NUMBERS, read_part, write_page
 from reports.presets import source, two_names
 from reports.running import SEEDS, carry_out, check_together, set_fields
-
-if TYPE_CHECKING:
-    from reports.commands.orthogonal import Orthogonal
 
 _KINDS = ("published", "study", "data")
 _NEEDS = {
@@ -32,7 +30,7 @@ _NEEDS = {
 }
 
 
-def run(options: "Orthogonal", show: terminal.Show) -> str:
+def run(options: Orthogonal, show: terminal.Show) -> str:
     """Run the command; return what to print.  It raises as `carry_out`."""
     part, data = _asked(options)
     pool = executors.parse(options.executor or "processes", jobs=options.jobs)
@@ -120,7 +118,7 @@ def _examine(folder: Path, part: Part, data: Dataset) -> None:
 # Options ---------------------------------------------------------------------------------------------------
 
 
-def _asked(options: "Orthogonal") -> tuple[Part | None, Dataset | None]:
+def _asked(options: Orthogonal) -> tuple[Part | None, Dataset | None]:
     """Return what was asked for, None if nothing was, and the data in hand."""
     asked = [name for name in _KINDS if getattr(options, name) is not None]
     if len(asked) > 1:

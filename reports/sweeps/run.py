@@ -2,7 +2,7 @@
 
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from empirics.campaigns.wide import Part
 from empirics.data import ArrayData, FileData, IdxData
@@ -13,13 +13,11 @@ from empirics.sweep import executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
 from empirics.wide import WIDE
 from reports import terminal
+from reports.options import Sweep
 from reports.presets import two_names
 from reports.provenance import check_device
 from reports.running import SEEDS, carry_out, check_together, set_fields
 from reports.sweeps.page import read_parts, write_page
-
-if TYPE_CHECKING:
-    from reports.commands.sweep import Sweep
 
 # What --solver sets in a plan of fields.
 _SOLVERS: dict[str, dict[str, Any]] = {
@@ -37,7 +35,7 @@ _NEEDS = {
 }
 
 
-def run(plan_file: Path | None, options: "Sweep", show: terminal.Show) -> str:
+def run(plan_file: Path | None, options: Sweep, show: terminal.Show) -> str:
     """Run the command; return what to print.  It raises as `carry_out`."""
     check_device(options.device)
     plan, part = _asked(plan_file, options)
@@ -74,7 +72,7 @@ def _notify(plan: Plan) -> None:
         terminal.notify(load_data(config))
 
 
-def _asked(plan_file: Path | None, options: "Sweep") -> tuple[Plan | None, Part | None]:
+def _asked(plan_file: Path | None, options: Sweep) -> tuple[Plan | None, Part | None]:
     """Return the plan that was declared, None if none was, and the block or study that it is of."""
     asked = [name for name in ("published", "study", *_FIELDS) if getattr(options, name) not in (None, False)]
     kinds = {None if name in _FIELDS else name for name in asked} | ({"plan"} if plan_file else set())
@@ -104,7 +102,7 @@ def _asked(plan_file: Path | None, options: "Sweep") -> tuple[Plan | None, Part 
     return plan_of_configs(WIDE, part.configs()), part
 
 
-def _plan(options: "Sweep") -> Plan:
+def _plan(options: Sweep) -> Plan:
     """Return the plan of fields and axes."""
     named: dict[str, Any] = {} if options.data is None else {"data.source": options.data}
     named |= {f"data.{name}": value for name, value in options.asked.items()}
