@@ -112,7 +112,7 @@ def build(
         sections=list(_named_apart(sections)),
         trends=trends(),
     )
-    judged = convert(finite([vars(claim) for claim in claims(results)]), list[Claim])
+    judged = convert(finite([vars(claim) for claim in claims(results)]), tuple[Claim, ...])
     progress(1.0, "done")
     return replace(results, claims=judged)
 
