@@ -13,19 +13,23 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
+from msgspec import structs
 
 from empirics import descent
 from empirics.data import ShiftedGaussianData
 from empirics.descent import train
 from empirics.exact_flow import flow
 from empirics.model import TwoLayerNet
+from empirics.record import Count, Record
 from theory.validation import check_choice, check_integer, check_real
 
 Solver = Literal["flow", "samples", "products"]
+Quantity = Literal["seconds", "bytes"]
+QUANTITIES: tuple[Quantity, ...] = ("seconds", "bytes")
 SOLVERS: tuple[Solver, ...] = ("flow", "samples", "products")
 AXES = ("N", "dim", "width")
 # From here on descent at the samples is what `train` does: 15 dimensions and more, 10,000 samples and fewer.
@@ -63,12 +67,43 @@ class Problem:
             raise ValueError(msg)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cost:
+class Cost(Record, frozen=True, kw_only=True):
     """What a run took."""
 
     seconds: tuple[float, ...]  # of each repetition, after one small run that is not counted
     peak_bytes: int | None  # above what the process held before; None where the system does not say
+
+
+class Row(Cost, frozen=True, kw_only=True):
+    """What a run took whose size on one axis is x."""
+
+    axis: str
+    solver: Solver
+    x: int
+    median: float  # of the seconds
+
+    def cost(self, quantity: Quantity) -> float | None:
+        """Return the median of the seconds, or the bytes."""
+        return self.median if quantity == "seconds" else self.peak_bytes
+
+
+class Slope(Record, frozen=True, kw_only=True):
+    """Least-squares slope of log cost against log size; None for fewer than two positive values."""
+
+    axis: str
+    solver: Solver
+    quantity: Quantity
+    slope: float | None
+    n: Count
+
+
+class Costs(Record, frozen=True, kw_only=True):
+    """What all solvers take along each axis; of the base `Problem` the fields but its solver."""
+
+    base: dict[str, int | float]
+    repeats: Count
+    rows: tuple[Row, ...]
+    slopes: tuple[Slope, ...]
 
 
 VALUES: Mapping[str, tuple[int, ...]] = {
@@ -84,7 +119,7 @@ def measure(
     values: Mapping[str, Sequence[int]] = VALUES,
     repeats: int = 3,
     progress: Callable[[int, int], None] = lambda finished, total: None,
-) -> dict[str, Any]:
+) -> Costs:
     """Measure all solvers along each axis, one thing varied at a time.
 
     Parameters
@@ -99,10 +134,7 @@ def measure(
 
     Returns
     -------
-    dict
-        Plain JSON values: ``base``; ``repeats``; ``rows`` of axis, solver, x, ``seconds`` (all), ``median``,
-        ``peak_bytes``; ``slopes`` of axis, solver, quantity ("seconds" or "bytes"), ``slope`` (None for fewer
-        than two positive values) and ``n``.
+    Costs
 
     Raises
     ------
@@ -128,19 +160,17 @@ def measure(
         costs[problem] = run_alone(problem, repeats=repeats)
         progress(finished, len(problems))
     rows = [
-        {
-            "axis": axis,
-            "solver": problem.solver,
-            "x": x,
-            "seconds": list(costs[problem].seconds),
-            "median": statistics.median(costs[problem].seconds),
-            "peak_bytes": costs[problem].peak_bytes,
-        }
+        Row(
+            **structs.asdict(costs[problem]),
+            axis=axis,
+            solver=problem.solver,
+            x=x,
+            median=statistics.median(costs[problem].seconds),
+        )
         for axis, x, problem in wanted
     ]
-    sizes = asdict(start)
-    del sizes["solver"]
-    return {"base": sizes, "repeats": repeats, "rows": rows, "slopes": slopes(rows)}
+    sizes = {name: value for name, value in asdict(start).items() if name != "solver"}
+    return Costs(base=sizes, repeats=repeats, rows=tuple(rows), slopes=slopes(rows))
 
 
 _CHILD = """
@@ -224,18 +254,18 @@ def _memory(name: str) -> int | None:
     return None if found is None else int(found.group(1)) * 1024
 
 
-def slopes(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def slopes(rows: Iterable[Row]) -> tuple[Slope, ...]:
     """Return the least-squares slope of log cost against log size, by axis, solver and quantity."""
-    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    groups: dict[tuple[str, Solver, Quantity], list[tuple[float, float]]] = {}
     for row in rows:
-        for quantity, value in (("seconds", row["median"]), ("bytes", row["peak_bytes"])):
-            group = groups.setdefault((row["axis"], row["solver"], quantity), [])
-            if value is not None and value > 0:
-                group.append((row["x"], value))
+        for quantity in QUANTITIES:
+            group = groups.setdefault((row.axis, row.solver, quantity), [])
+            if value := row.cost(quantity):
+                group.append((row.x, value))
     made = []
     for (axis, solver, quantity), pairs in groups.items():
         slope = None
         if len({x for x, _ in pairs}) > 1:
             slope = statistics.linear_regression(*np.log(pairs).T.tolist()).slope
-        made.append({"axis": axis, "solver": solver, "quantity": quantity, "slope": slope, "n": len(pairs)})
-    return made
+        made.append(Slope(axis=axis, solver=solver, quantity=quantity, slope=slope, n=len(pairs)))
+    return tuple(made)

@@ -3,13 +3,14 @@
 Times are those of the machine and of what else it does; nothing here judges them.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec import to_builtins
 
+from empirics.costs import Costs, Quantity, Solver
+from empirics.record import Count
 from empirics.sweep.disk import write_together
 from empirics.sweep.plain import to_json
 from reports import text
@@ -17,30 +18,42 @@ from reports._matplotlib import Axes, FuncFormatter, NullFormatter
 from reports.inline import rich
 from reports.numbers import records
 from reports.page import Block, Page, Section, figure as page_figure, note, table
+from reports.provenance import Origin
 from reports.svg import INK, THIRD, F, G, drawing, power
 
-Json = Mapping[str, Any]
 SCHEMA_VERSION = 1
 PAGE, NUMBERS = "costs.html", "costs.json"
 # Key in the results, name on the page, colour, marker.
-SOLVERS = (
+SOLVERS: tuple[tuple[Solver, str, str, str], ...] = (
     ("flow", "exact flow", F, "o"),
     ("samples", "descent at the samples", G, "s"),
     ("products", "descent by matrix products", THIRD, "^"),
 )
 LABELS = {"N": "number of samples N", "dim": "dimension d", "width": "width m"}
-QUANTITIES = {"seconds": "seconds", "bytes": "MiB above the start"}
+QUANTITIES: dict[Quantity, str] = {"seconds": "seconds", "bytes": "MiB above the start"}
 _LABEL_DIGITS = 2
 ROOM = 1 << 18  # bytes, about those of the page
 
 
-def figure(results: Json, axis: str, quantity: str) -> str | None:
+class Made(Origin, frozen=True, kw_only=True):
+    """How the costs were measured."""
+
+    blas_threads: Count
+
+
+class Results(Costs, frozen=True, kw_only=True):
+    """Costs, and how they were measured."""
+
+    schema_version: int
+    provenance: Made
+
+
+def figure(results: Costs, axis: str, quantity: Quantity) -> str | None:
     """Time or memory against one size, with fitted slopes; None where there is no positive value.
 
     Parameters
     ----------
-    results : mapping
-        From `empirics.costs.measure`.
+    results : Costs
     axis : str
         "N", "dim" or "width".
     quantity : str
@@ -74,44 +87,44 @@ def figure(results: Json, axis: str, quantity: str) -> str | None:
     return drawing(draw, f"{axis}-{quantity}", f"{what} of training by three solvers against {LABELS[axis]}")
 
 
-def _curve(results: Json, axis: str, solver: str, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    key, unit = {"seconds": ("median", 1.0), "bytes": ("peak_bytes", 2.0**20)}[quantity]
-    rows = [row for row in results["rows"] if (row["axis"], row["solver"]) == (axis, solver)]
-    pairs = np.array([(row["x"], row[key] / unit) for row in rows if row[key]], dtype=float).reshape(-1, 2)
+def _curve(results: Costs, axis: str, solver: Solver, quantity: Quantity) -> tuple[np.ndarray, np.ndarray]:
+    unit = {"seconds": 1.0, "bytes": 2.0**20}[quantity]
+    rows = [row for row in results.rows if (row.axis, row.solver) == (axis, solver)]
+    known = [(row.x, cost / unit) for row in rows if (cost := row.cost(quantity))]
+    pairs = np.array(known, dtype=float).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
-def _slope(results: Json, axis: str, solver: str, quantity: str) -> float | None:
+def _slope(results: Costs, axis: str, solver: Solver, quantity: Quantity) -> float | None:
     wanted = axis, solver, quantity
-    found = [r["slope"] for r in results["slopes"] if (r["axis"], r["solver"], r["quantity"]) == wanted]
+    found = [row.slope for row in results.slopes if (row.axis, row.solver, row.quantity) == wanted]
     return found[0] if found else None
 
 
-def render(results: Json) -> str:
+def render(results: Results) -> str:
     """Return the HTML page; the same results give the same text, and nothing is loaded from elsewhere.
 
     Parameters
     ----------
-    results : mapping
-        From `empirics.costs.measure`, with ``schema_version`` and ``provenance``.
+    results : Results
     """
-    axes = dict.fromkeys(row["axis"] for row in results["rows"])
-    made, origin = results["base"], results["provenance"]
+    axes = dict.fromkeys(row.axis for row in results.rows)
+    made, origin = results.base, results.provenance
     lead = rich(f"""Exact gradient flow to T = {text.number(made["T"])} and {made["num_steps"]} steps of
         descent to the same flow time, identity loss, shifted Gaussian data. One size is varied at a time from
         N = {made["N"]}, d = {made["dim"]}, m = {made["width"]}. Each run has a process of its own; times are
-        medians of {results["repeats"]} repetitions after a small run that is not counted, memory is the peak
+        medians of {results.repeats} repetitions after a small run that is not counted, memory is the peak
         of the first repetition above what the process held before it. Slopes are least squares over all sizes
         on log–log axes: fixed costs flatten them, so they are no asymptotic orders. Descent has one number of
         steps throughout, the flow as many events as it needs.""")
     said = note(
         "{}, {} threads of the BLAS; revision {}; {}. Made by `{}`. Numbers: `costs.json`, schema {}.",
-        origin["machine"]["system"],
-        str(origin["blas_threads"]),
-        "not known" if origin["revision"] is None else origin["revision"],
-        ", ".join(f"{name} {version}" for name, version in origin["versions"].items()),
-        origin["command"],
-        str(results["schema_version"]),
+        origin.machine.system,
+        str(origin.blas_threads),
+        "not known" if origin.revision is None else origin.revision,
+        ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
+        origin.command,
+        str(results.schema_version),
     )
     sections = [
         Section(f"Against {LABELS[axis]}", tuple(_against(results, axis)), file=axis) for axis in axes
@@ -120,34 +133,33 @@ def render(results: Json) -> str:
     return Page("Costs of training: time and memory", lead, (*sections, provenance)).html()
 
 
-def _against(results: Json, axis: str) -> Iterator[Block]:
+def _against(results: Costs, axis: str) -> Iterator[Block]:
     names = {name: label for name, label, *_ in SOLVERS}
-    rows = [row for row in results["rows"] if row["axis"] == axis]
-    slopes = [row for row in results["slopes"] if row["axis"] == axis]
+    rows = [row for row in results.rows if row.axis == axis]
+    slopes = [row for row in results.slopes if row.axis == axis]
     for quantity in QUANTITIES:
         drawn = figure(results, axis, quantity)
         yield from page_figure(drawn, "Medians with fitted power laws.", quantity, records(rows))
     summary = f"Numbers against {LABELS[axis]}"
     columns = {
-        LABELS[axis]: lambda row: str(row["x"]),
-        "solver": lambda row: names[row["solver"]],
-        "median seconds": lambda row: text.number(row["median"]),
-        "smallest, largest": lambda row: ", ".join(text.number(f(row["seconds"])) for f in (min, max)),
-        "peak MiB": lambda row: text.number(None if row["peak_bytes"] is None else row["peak_bytes"] / 2**20),
+        LABELS[axis]: lambda row: str(row.x),
+        "solver": lambda row: names[row.solver],
+        "median seconds": lambda row: text.number(row.median),
+        "smallest, largest": lambda row: ", ".join(text.number(f(row.seconds)) for f in (min, max)),
+        "peak MiB": lambda row: text.number(None if row.peak_bytes is None else row.peak_bytes / 2**20),
     }
     yield table(rows, columns, name="runs", summary=summary)
     columns = {
-        "solver": lambda row: names[row["solver"]],
-        "quantity": lambda row: {"seconds": "time", "bytes": "memory"}[row["quantity"]],
-        "slope": lambda row: text.number(row["slope"]),
-        "sizes": lambda row: str(row["n"]),
+        "solver": lambda row: names[row.solver],
+        "quantity": lambda row: {"seconds": "time", "bytes": "memory"}[row.quantity],
+        "slope": lambda row: text.number(row.slope),
+        "sizes": lambda row: str(row.n),
     }
     yield table(slopes, columns, name="slopes", summary=summary)
 
 
-def write(folder: Path, results: Json) -> Path:
+def write(folder: Path, results: Results) -> Path:
     """Write ``costs.json`` and ``costs.html``; return the path of the page."""
-    numbers = to_json(dict(results))
-    page = render(json.loads(numbers))
-    write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: page.encode()})
+    numbers = to_json(to_builtins(results))
+    write_together({folder / NUMBERS: numbers.encode(), folder / PAGE: render(results).encode()})
     return folder / PAGE

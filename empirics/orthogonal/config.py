@@ -1,7 +1,7 @@
 """The frozen description of one experiment with nearly orthogonal samples."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -19,6 +19,14 @@ DISTRIBUTIONS = ("uniform", "gaussian")
 BASES = ("natural", "uniform", "gaussian")
 ATTACKS = ("limit", "gradient", "none")
 LEARNERS = ("trained", "limit", "none")
+
+
+class Perturbation(TypedDict):
+    """Norm, radius and amplitude."""
+
+    norm: Norm
+    epsilon: float
+    amplitude: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +84,8 @@ class OrthogonalConfig:
             raise ValueError(msg)
 
     @property
-    def perturbation(self) -> dict[str, Any]:
-        """Norm, radius and amplitude, as functions of perturbations take them."""
+    def perturbation(self) -> Perturbation:
+        """What functions of perturbations take."""
         return {"norm": self.norm, "epsilon": self.epsilon, "amplitude": self.amplitude}
 
     def to_json(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,13 @@ def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Out
         return Outcome.failed(error)
 
 
+class _Given(TypedDict):
+    """The slope and the λ system."""
+
+    negative_slope: float
+    multipliers: Multipliers
+
+
 @dataclass(frozen=True)
 class _Learner:
     """A classifier without bias: a trained network, or its limit ⟨s, ·⟩."""
@@ -103,8 +110,8 @@ class _Learner:
     record: dict[str, Cell]
 
     @property
-    def given(self) -> dict[str, Any]:
-        """The slope and the λ system, as functions of the limit take them."""
+    def given(self) -> _Given:
+        """What functions of the limit take."""
         return {"negative_slope": self.solved.negative_slope, "multipliers": self.solved}
 
     @property

@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,8 +14,9 @@ import numpy as np
 from empirics.data import ArrayData, Dataset, DataSource, FileData
 from empirics.data.dataset import preparation_for, signs, standardised
 from empirics.measure import accuracy
+from empirics.orthogonal import examination
 from empirics.orthogonal.config import OrthogonalConfig
-from empirics.orthogonal.examination import Examination
+from empirics.orthogonal.examination import Draw, Examination, GivenData, Known, Signs
 from empirics.orthogonal.experiment import check_sizes
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
@@ -38,8 +38,6 @@ from theory.orthogonal.perturbations import num_changed
 from theory.setting import Setting
 from theory.validation import Array, as_points, check_integer, check_real
 from theory.verdicts import Verdict
-
-Json = dict[str, Any]
 
 MOST_SAMPLES = 2_000  # the λ system takes a few N × N matrices and an inverse
 DELTA = 0.01  # of the sign condition before targets are drawn
@@ -182,49 +180,45 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Exami
     known = multipliers(data.X, data.y, negative_slope=slope)
     slack = multipliers(data.X, data.y, negative_slope=slope, slack=True)
     limit = _limit(data, known)
-    made: Json = {
-        "data": {
-            "name": data.name,
-            "N": len(data.X),
-            "d": data.X.shape[1],
-            "num_test": len(data.X_test),
-            "counts": [int((data.y < 0).sum()), int((data.y > 0).sum())],
-            "classes": list(data.classes),
-            "preparation": data.described,
-            "zero_rows": int((~data.X.any(axis=1)).sum()),
-        },
-        "sizes": {
-            "R_min": found.R_min,
-            "R_max": found.R_max,
-            "p_max": found.p_max,
-            "row_sum": found.row_sum,
-            "N_allowed": _allowed(found),
-        },
-        "conditions": _conditions(found),
-        "multipliers": _multipliers(known) | {"slack_verdict": slack.verdict},
-        "hypotheses": _hypotheses(data, config),
-        "limit": None
+    signs, conditions = None, _conditions(found)
+    if limit is not None and config.base == "natural" and config.attack != "none":
+        perturbed = perturbed_orthogonality(
+            data.X, direction=limit, negative_slope=slope, **config.perturbation
+        )
+        conditions |= _conditions(perturbed, ", perturbed")
+        signs = _signs(data, config, known, limit, num_seeds)
+    made = Examination(
+        data=GivenData(
+            name=data.name,
+            N=len(data.X),
+            d=data.X.shape[1],
+            num_test=len(data.X_test),
+            counts=(int((data.y < 0).sum()), int((data.y > 0).sum())),
+            classes=data.classes,
+            preparation=data.described,
+            zero_rows=int((~data.X.any(axis=1)).sum()),
+        ),
+        sizes={name: getattr(found, name) for name in ("R_min", "R_max", "p_max", "row_sum")}
+        | {"N_allowed": _allowed(found)},
+        conditions=conditions,
+        multipliers=_multipliers(known, slack.verdict),
+        hypotheses=_hypotheses(data, config),
+        limit=None
         if limit is None
         else {
             "accuracy": accuracy(data.X @ limit, data.y),
             "accuracy_test": accuracy(data.X_test @ limit, data.y_test),
         },
-        "signs": None,
-    }
-    if limit is not None and config.base == "natural" and config.attack != "none":
-        perturbed = perturbed_orthogonality(
-            data.X, direction=limit, negative_slope=slope, **config.perturbation
-        )
-        made["conditions"] |= _conditions(perturbed, ", perturbed")
-        made["signs"] = _signs(data, config, known, limit, num_seeds)
+        signs=signs,
+    )
     # JSON has no numbers that are not finite: they are read as None.
     return msgspec.json.decode(msgspec.json.encode(made), type=Examination)
 
 
-def _conditions(found: Orthogonality, where: str = "") -> Json:
+def _conditions(found: Orthogonality, where: str = "") -> dict[str, tuple[float | None, float | None, Known]]:
     return {
-        f"published{where}": [found.lhs, found.rhs, found.verdict],
-        f"derived{where}": [found.row_lhs, found.row_rhs, found.row_verdict],
+        f"published{where}": (found.lhs, found.rhs, found.verdict.value),
+        f"derived{where}": (found.row_lhs, found.row_rhs, found.row_verdict.value),
     }
 
 
@@ -249,23 +243,24 @@ def _limit(data: Dataset, known: Multipliers) -> Array | None:
     return s if np.isfinite(s).all() and s.any() else None
 
 
-def _multipliers(known: Multipliers) -> Json:
+def _multipliers(known: Multipliers, slack: Verdict) -> examination.Multipliers:
     low = known.interval[0]
     # Without a proved error the values are a least-squares solution, or none.
     proved = bool(np.isfinite(known.radius).all())
     least, largest = (float(known.values.min()), float(known.values.max())) if proved else (math.nan,) * 2
-    return {
-        "verdict": known.verdict,
-        "reasons": list(known.reasons),
-        "least": least,
-        "largest": largest,
-        "radius": float(known.radius.max()),
-        "least_over_low": least / low if low > 0 else math.nan,
-        "num_not_positive": int((known.upper <= 0).sum()) if proved else None,
-        "num_unproved": int(((known.lower <= 0) & (known.upper > 0)).sum()) if proved else None,
-        "interval": list(known.interval),
-        "interval_verdict": known.interval_verdict,
-    }
+    return examination.Multipliers(
+        verdict=known.verdict.value,
+        slack_verdict=slack.value,
+        reasons=known.reasons,
+        interval=known.interval,
+        interval_verdict=known.interval_verdict.value,
+        least=least,
+        largest=largest,
+        radius=float(known.radius.max()),
+        least_over_low=least / low if low > 0 else math.nan,
+        num_not_positive=int((known.upper <= 0).sum()) if proved else None,
+        num_unproved=int(((known.lower <= 0) & (known.upper > 0)).sum()) if proved else None,
+    )
 
 
 def _hypotheses(data: Dataset, config: OrthogonalConfig) -> tuple[Hypothesis, ...]:
@@ -283,7 +278,9 @@ def _hypotheses(data: Dataset, config: OrthogonalConfig) -> tuple[Hypothesis, ..
     return hypotheses(data.X, data.y, setting, norm=config.norm, biases=False)
 
 
-def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: Array, num_seeds: int) -> Json:
+def _signs(
+    data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: Array, num_seeds: int
+) -> Signs:
     """Return how many test points keep their sign after learning from perturbations of the limit."""
     slope, asked, seeds = config.negative_slope, config.perturbation, []
     for seed in range(num_seeds):
@@ -298,17 +295,14 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
             negative_slope=slope,
             multipliers=known,
         )
+        condition, kept = map(_counted, (found.condition, found.kept))
         seeds.append(
-            {
-                "condition": _counted(found.condition),
-                "kept": _counted(found.kept),
-                "perturbed_multipliers": found.perturbed.verdict,
-            }
+            Draw(condition=condition, kept=kept, perturbed_multipliers=found.perturbed.verdict.value)
         )
     before = sign_condition(data.X_test, data.X, limit, negative_slope=slope, delta=DELTA, **asked)
-    return {"n": len(data.X_test), "delta": DELTA, "seeds": seeds, "before": _counted(before.verdicts)}
+    return Signs(n=len(data.X_test), delta=DELTA, seeds=tuple(seeds), before=_counted(before.verdicts))
 
 
-def _counted(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
+def _counted(verdicts: Iterable[Verdict]) -> dict[Known, int]:
     counts = Counter(verdicts)
-    return {verdict: counts[verdict] for verdict in Verdict}
+    return {verdict.value: counts[verdict] for verdict in Verdict}

@@ -31,7 +31,7 @@ def costs(*, options: Costs = Costs()) -> Run:
 
     Times are those of the machine and of what else it does; nothing here judges them.
     """
-    from msgspec import to_builtins
+    from msgspec.structs import asdict
 
     from empirics import costs as measured_by
     from empirics.sweep import disk
@@ -46,8 +46,12 @@ def costs(*, options: Costs = Costs()) -> Run:
             progress=lambda done, total: show(done / total, f"{done} of {total} runs"),
         )
         command = f"perturblearn costs --repeats {options.repeats}"
-        origin = to_builtins(provenance(command=command, device="cpu")) | {"blas_threads": threads.count()}
-        results = {"schema_version": page.SCHEMA_VERSION, "provenance": origin, **measured}
+        origin = provenance(command=command, device="cpu")
+        results = page.Results(
+            **asdict(measured),
+            schema_version=page.SCHEMA_VERSION,
+            provenance=page.Made(**asdict(origin), blas_threads=threads.count()),
+        )
         return f"page:    {page.write(options.out, results)}"
 
     return run

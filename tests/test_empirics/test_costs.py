@@ -1,14 +1,14 @@
 """Costs: what is measured and fitted, at tiny sizes. No time is asserted."""
 
-import json
 import math
 import sys
 from dataclasses import replace
 
 import pytest
+from msgspec import json
 
 from empirics import costs, descent
-from empirics.costs import AXES, SOLVERS, Cost, Problem, measure, run_alone, slopes
+from empirics.costs import AXES, SOLVERS, Cost, Costs, Problem, Row, measure, run_alone, slopes
 
 TINY = Problem(solver="flow", N=6, dim=16, width=3, T=1.0, num_steps=3)
 
@@ -30,23 +30,23 @@ def measured(monkeypatch):
 
 def test_rows_are_all_solvers_along_each_axis(measured):
     made, ran = measured
-    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert json.decode(json.encode(made), type=Costs) == made
     expected = [
         (axis, solver, x)
         for axis, sizes in (("N", (4, 6, 16)), ("dim", (16, 32)), ("width", (3, 30)))
         for solver in SOLVERS
         for x in sizes
     ]
-    assert [(row["axis"], row["solver"], row["x"]) for row in made["rows"]] == expected
+    assert [(row.axis, row.solver, row.x) for row in made.rows] == expected
     assert len(ran) == len(set(ran)) == len(expected) - 2 * len(SOLVERS)  # the base is on every axis
-    assert made["base"] == {"N": 6, "dim": 16, "width": 3, "T": 1.0, "num_steps": 3}
+    assert made.base == {"N": 6, "dim": 16, "width": 3, "T": 1.0, "num_steps": 3}
 
 
 def test_medians_and_slopes_are_those_of_the_runs(measured):
     made, _ = measured
-    for row in made["rows"]:
-        assert row["median"] == sorted(row["seconds"])[1]
-    found = {(s["axis"], s["quantity"]): s["slope"] for s in made["slopes"] if s["solver"] == "flow"}
+    for row in made.rows:
+        assert row.median == sorted(row.seconds)[1]
+    found = {(s.axis, s.quantity): s.slope for s in made.slopes if s.solver == "flow"}
     exact = {("N", "seconds"): 1.5, ("dim", "seconds"): 0, ("width", "seconds"): 1}
     exact |= {("N", "bytes"): 0, ("dim", "bytes"): 2, ("width", "bytes"): 0}
     assert found == pytest.approx(exact, abs=1e-12)
@@ -55,12 +55,12 @@ def test_medians_and_slopes_are_those_of_the_runs(measured):
 @pytest.mark.parametrize(("values", "n"), [([None, None], 0), ([0, 4], 1), ([3, 3], 2)])
 def test_slope_needs_two_positive_values(values, n):
     rows = [
-        {"axis": "N", "solver": "flow", "x": x, "median": 1.0, "peak_bytes": value}
+        Row(axis="N", solver="flow", x=x, seconds=(1.0,), median=1.0, peak_bytes=value)
         for x, value in zip((10, 20), values, strict=True)
     ]
     memory = slopes(rows)[1]
-    assert (memory["quantity"], memory["n"]) == ("bytes", n)
-    assert (memory["slope"] is None) == (n < 2)
+    assert (memory.quantity, memory.n) == ("bytes", n)
+    assert (memory.slope is None) == (n < 2)
 
 
 def test_both_ways_of_descent_are_taken(monkeypatch):

@@ -7,41 +7,36 @@ import html5lib
 import pytest
 
 from empirics import costs
-from empirics.costs import SOLVERS, slopes
+from empirics.costs import SOLVERS, Costs, Row, slopes
 from reports.cli import main
-from reports.costs import NUMBERS, PAGE, figure, render, write
+from reports.costs import NUMBERS, PAGE, Made, Results, figure, render, write
+from reports.provenance import Machine
+from tests.test_reports.made_up import plain
 
 
 def results(peak=lambda x: 2**20 * x):
-    rows = [
-        {
-            "axis": axis,
-            "solver": solver,
-            "x": x,
-            "seconds": [1e-3 * x**power],
-            "median": 1e-3 * x**power,
-            "peak_bytes": peak(x),
-        }
+    rows = tuple(
+        Row(
+            axis=axis,
+            solver=solver,
+            x=x,
+            seconds=(1e-3 * x**power,),
+            median=1e-3 * x**power,
+            peak_bytes=peak(x),
+        )
         for axis, power in (("N", 2), ("dim", 1), ("width", 1))
         for solver in SOLVERS
         for x in (16, 32, 64)
-    ]
+    )
     base = {"N": 16, "dim": 16, "width": 16, "T": 1.0, "num_steps": 3}
-    return {"base": base, "repeats": 1, "rows": rows, "slopes": slopes(rows)}
-
-
-def origin():
-    versions = {"python": "3"}
-    return {
-        "schema_version": 1,
-        "provenance": {
-            "command": "x",
-            "versions": versions,
-            "revision": None,
-            "blas_threads": 1,
-            "machine": {"system": "y"},
-        },
-    }
+    origin = Made(
+        command="x",
+        versions={"python": "3"},
+        revision=None,
+        blas_threads=1,
+        machine=Machine(system="y", threads=1, device="cpu"),
+    )
+    return Results(base=base, repeats=1, rows=rows, slopes=slopes(rows), schema_version=1, provenance=origin)
 
 
 def test_figures_say_the_slopes():
@@ -56,13 +51,13 @@ def test_memory_that_is_not_known_is_not_drawn(size):
     made = results(peak=lambda _: size)
     assert figure(made, "N", "bytes") is None
     assert figure(made, "N", "seconds") is not None
-    page = render(made | origin())
+    page = render(made)
     assert page.count("<figure>") == 3
     assert ("—" in page) or size == 0
 
 
 def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
-    page = render(results() | origin())
+    page = render(results())
     document = html5lib.HTMLParser(strict=True).parse(page)
     assert document is not None
     assert page.count("<figure>") == 6
@@ -70,15 +65,16 @@ def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
     identifiers = re.findall(r'\sid="([^"]*)"', page)
     assert len(identifiers) == len(set(identifiers))
     folder = tmp_path / "costs"
-    assert write(folder, results() | origin()) == folder / PAGE
-    assert json.loads((folder / NUMBERS).read_text("utf-8")) == results() | origin()
+    assert write(folder, results()) == folder / PAGE
+    assert json.loads((folder / NUMBERS).read_text("utf-8")) == plain(results())
     assert (folder / PAGE).read_text("utf-8") == page
 
 
 def test_command_writes_a_page(tmp_path, capsys, monkeypatch):
     def measure(*, repeats, progress):
         progress(1, 2)
-        return results() | {"repeats": repeats}
+        made = results()
+        return Costs(base=made.base, repeats=repeats, rows=made.rows, slopes=made.slopes)
 
     monkeypatch.setattr(costs, "measure", measure)
     assert main(["costs", "--out", str(tmp_path), "--repeats", "2"]) == 0
