@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from empirics.data import ArrayData, DataSource
-from empirics.experiment import load_data
 from reports import formats, terminal
 from reports.build import build
 from reports.document import Report
-from reports.making import RUNS
-from reports.presets import series, source
+from reports.making import RUNS, check_data
+from reports.presets import DataOptions, series, source
 from reports.provenance import provenance
 
 
@@ -88,10 +87,8 @@ def report(
     made = made if widths is None else replace(made, widths=tuple(widths))
     if out is not None:
         formats.check_output(Path(out), "html")
-    for seed in made.seeds:  # bad data must be known before anything is trained
-        found = load_data(replace(made.base, seed=seed))
-        if seed == made.seeds[0]:
-            terminal.notify(found)
+    for found in check_data([made]):
+        terminal.notify(found)
     if out is not None and isinstance(chosen, ArrayData):
         formats.write(Path(out), {f"{chosen.name}.npz": chosen.archive()})
     if len(command) > 1:
@@ -110,10 +107,7 @@ def report(
     return written
 
 
-_DATA_OPTIONS = (
-    *("name", "classes", "test_fraction", "standardise", "dim", "num_train", "num_test", "shift"),
-    *("header", "label", "index", "drop_missing", "decimal"),
-)
+_DATA_OPTIONS = ("name", *DataOptions.__annotations__)
 
 
 def _refuse_labels(*values: object) -> None:

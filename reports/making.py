@@ -54,7 +54,7 @@ def make(options: Report, data: Data, setting: Setting, show: terminal.Show, *, 
         formats.find_browser()
     formats.check_output(options.out, options.format, sections=len(all_series))
     pool = _pool(options, all_series)
-    for found in _check_data(all_series):
+    for found in check_data(all_series):
         terminal.notify(found)
     results = _trained(options, all_series, pool, provenance(command=command, device=options.device), show)
     try:
@@ -92,7 +92,7 @@ def _trained(
         raise (FailedError if failed else KeyboardInterrupt)(said) from None
 
 
-def _check_data(all_series: list[Series]) -> list[Dataset]:
+def check_data(all_series: list[Series]) -> list[Dataset]:
     """Return the data of the first seed of each series; bad ones must be known before anything is trained."""
     first = []
     for item in all_series:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from empirics.config import ExperimentConfig
 from empirics.data import (
@@ -97,23 +97,24 @@ _NAMED: dict[str, type[Any]] = {
 _BUNDLED = (BreastCancerData, DigitsData, GaussianData, ShiftedGaussianData)
 
 
-def source(
-    name: str,
-    *,
-    preset: str = "quick",
-    classes: tuple[str, str] | None = None,
-    dim: int | None = None,
-    num_train: int | None = None,
-    num_test: int | None = None,
-    shift: float | None = None,
-    standardise: str | None = None,
-    test_fraction: float | None = None,
-    header: str | None = None,
-    label: str | None = None,
-    index: str | None = None,
-    drop_missing: bool = False,
-    decimal: str | None = None,
-) -> DataSource:
+class DataOptions(TypedDict, total=False):
+    """Options of sources of data; None: not given."""
+
+    classes: tuple[str, str] | None
+    dim: int | None
+    num_train: int | None
+    num_test: int | None
+    shift: float | None
+    standardise: str | None
+    test_fraction: float | None
+    header: str | None
+    label: str | None
+    index: str | None
+    drop_missing: bool
+    decimal: str | None
+
+
+def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) -> DataSource:
     """Return a data source by its name on the command line.
 
     Parameters
@@ -124,9 +125,8 @@ def source(
     preset : {"quick", "lazy", "published"}
         Decides the default sizes of synthetic data; of images also the preparation: all points of the two
         classes and a scalar mean for "published", else 200 and 300 points with rows scaled to √d.
-    classes, dim, num_train, num_test, shift, standardise, test_fraction : optional
-    header, label, index, drop_missing, decimal : optional
-        Options of the source; those that do not apply to it are an error.
+    **options
+        Of the source, see `DataOptions`; those that do not apply to it are an error.
 
     Returns
     -------
@@ -138,21 +138,7 @@ def source(
         If the name or an option is unknown, or an option does not apply.
     """
     check_choice("preset", preset, PRESETS)
-    given = {
-        "classes": classes,
-        "dim": dim,
-        "num_train": num_train,
-        "num_test": num_test,
-        "shift": shift,
-        "standardise": standardise,
-        "test_fraction": test_fraction,
-        "header": header,
-        "label": label,
-        "index": index,
-        "drop_missing": drop_missing or None,
-        "decimal": decimal,
-    }
-    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    given = {key: value for key, value in options.items() if value is not None and value is not False}
     where: dict[str, Any] = {}
     if name in _NAMED:
         build = _NAMED[name]
@@ -166,7 +152,7 @@ def source(
     possible = {field.name for field in fields(build)} - where.keys()
     if build is FileData:
         possible -= set(OPTIONS) - options_of(name)
-    for key, value in options.items():
+    for key, value in given.items():
         if key not in possible:
             msg = f"{key.replace('_', '-')} does not apply to data {name!r}, got {value}"
             raise ValueError(msg)
@@ -177,7 +163,7 @@ def source(
         defaults |= {"shift": 0.3 if published else 0.5} if build is ShiftedGaussianData else {}
     elif build in {MnistData, FashionMnistData, IdxData} and not published:
         defaults = {"num_train": 200, "num_test": 300, "standardise": "center"}
-    made: DataSource = build(**(where | defaults | options))
+    made: DataSource = build(**(where | defaults | given))
     return made
 
 

@@ -170,7 +170,9 @@ def read_results(
 def check_together(options: object, asked: Sequence[str], needs: Mapping[str, Sequence[str]]) -> None:
     """Refuse options that come without any of those that they need."""
     for flag, kinds in needs.items():
-        if getattr(options, flag) not in (None, False) and not set(asked) & set(kinds):
+        value = getattr(options, flag)
+        given = value is not None and value is not False  # 0 is a value
+        if given and not set(asked) & set(kinds):
             msg = f"--{flag.replace('_', '-')} must come with --{' or --'.join(kinds)}"
             raise ValueError(msg)
 

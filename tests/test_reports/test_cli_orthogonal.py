@@ -128,6 +128,7 @@ def test_a_folder_of_another_command_is_refused(out, plan, what):
         (["--published", "L2", "--classes", "a,b"], "--classes must come with --data"),
         (["--published", "L2", "--header", "no"], "--header must come with --data"),
         (["--study", "turning", "--scale", "3"], "--scale must come with --published"),
+        (["--study", "turning", "--scale", "0"], "--scale must come with --published"),
         (["--loss", "logistic"], "--loss must come with --published or --study or --data"),
         (
             ["--published", "L2", "--loss", "square"],
