@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from empirics.sweep import executors
 from reports import formats, schema, svg
@@ -34,7 +33,7 @@ class Report:
         return cls(results=schema.read(Path(path)))
 
     @property
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[dict[str, str | bool | None]]:
         """One row for each claim, what was predicted and measured, the verdict, and how it was decided."""
         return [
             {

@@ -4,27 +4,26 @@ import json
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from empirics.sweep.disk import check_apart
 from reports import schema, text
 from reports.inline import Content, Part, lines, link
 from reports.page import Page, Section, Table
+from reports.runs import Totals
 from reports.text import count, legible, many, number
 
 # The numbers of a sweep, or of `perturblearn orthogonal`; those of a report are `schema.RESULTS`.
 NUMBERS = "report.json"
 _PAGES = ("report.html", "report.pdf", "report.md")
-_COUNTS = ("configurations", "done", "failed", "missing")
 
 _BADGES: tuple[Content, ...] = tuple(Part("badge", verdict) for verdict in schema.VERDICTS)
 _REPORTS = ("Report", *_BADGES, "Data", "Preset", "Setting")
 _SWEEPS = ("Folder", "Kind", "Contents", "Runs done", "failed", "missing", "Statements")
-
-Json = dict[str, Any]
 
 
 def index_page(folders: Sequence[Path], out: Path) -> str:
@@ -126,40 +125,45 @@ def _preset(command: str) -> str | None:
 # Sweeps -----------------------------------------------------------------------------------------------
 
 
+class _Judged(msgspec.Struct):
+    verdict: str | None = None
+
+
+class _Titled(msgspec.Struct):
+    title: str
+
+
+class _Listed(msgspec.Struct, kw_only=True):
+    """What the list says of a sweep, which has sections, or of orthogonal samples, which have panels."""
+
+    schema_version: int
+    totals: Totals
+    claims: list[_Judged]
+    sections: list[_Titled] | None = None
+    title: str = ""
+    panels: list[object] | None = None
+
+    def __post_init__(self) -> None:
+        if self.sections is None and self.panels is None:
+            msg = "must have sections or panels, got neither"
+            raise ValueError(msg)
+
+
 def _sweep(folder: Path, out: Path) -> tuple[Content, ...]:
     """Return the row of a folder whose numbers are those of a sweep or of orthogonal samples."""
     file = folder / NUMBERS
     try:
-        results = json.loads(file.read_bytes().decode("utf-8"))
+        found = msgspec.convert(json.loads(file.read_bytes()), _Listed)
     except (ValueError, RecursionError) as error:
-        msg = f"{file} must hold JSON, but is damaged or truncated: {error}"
+        msg = f"{file} must hold the numbers of a sweep or of perturblearn orthogonal, whole: {error}"
         raise schema.SchemaError(msg) from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema_version"), int):
-        msg = f"{file} must hold the numbers of a page, with schema_version"
-        raise schema.SchemaError(msg)
-    kind = "sweep" if "sections" in results else "orthogonal samples" if "panels" in results else None
-    try:
-        titles = _TITLES[kind or ""](results)
-        totals = {name: results["totals"][name] for name in _COUNTS}
-        claims = list(results["claims"])
-        found = Counter(claim["verdict"] for claim in claims if isinstance(claim.get("verdict"), str))
-    except (KeyError, TypeError, AttributeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        msg = f"{file} must hold the numbers of a sweep or of perturblearn orthogonal, but {what}"
-        raise schema.SchemaError(msg) from error
-    if not all(isinstance(value, int) for value in totals.values()):
-        msg = f"{file} must count its runs in integers, got {totals}"
-        raise schema.SchemaError(msg)
-    verdicts = lines(*(f"{count(n)} {legible(verdict)}" for verdict, n in sorted(found.items())))
+    totals, claims = found.totals, found.claims
+    titles = [found.title] if found.sections is None else [section.title for section in found.sections]
+    verdicts = Counter(claim.verdict for claim in claims if claim.verdict is not None)
+    counted = lines(*(f"{count(n)} {legible(verdict)}" for verdict, n in sorted(verdicts.items())))
     return (
-        *(_linked(folder, out, NUMBERS), kind or ""),
+        *(_linked(folder, out, NUMBERS), "orthogonal samples" if found.sections is None else "sweep"),
         lines(*(Part("bdi", legible(title)) for title in titles)),
-        f"{count(totals['done'])} of {count(totals['configurations'])}",
-        *(count(totals["failed"]), count(totals["missing"]), (count(len(claims)), verdicts)),
+        f"{count(totals.done)} of {count(totals.configurations)}",
+        *(count(totals.failed), count(totals.missing), (count(len(claims)), counted)),
     )
-
-
-_TITLES: Mapping[str, Callable[[Json], list[str]]] = {
-    "sweep": lambda results: [str(section["title"]) for section in results["sections"]],
-    "orthogonal samples": lambda results: [str(results["title"])],
-}

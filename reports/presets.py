@@ -139,7 +139,7 @@ def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) 
     """
     check_choice("preset", preset, PRESETS)
     given = {key: value for key, value in options.items() if value is not None and value is not False}
-    where: dict[str, Any] = {}
+    where: dict[str, str] = {}
     if name in _NAMED:
         build = _NAMED[name]
     elif name.endswith(ENDINGS):
@@ -156,11 +156,12 @@ def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) 
         if key not in possible:
             msg = f"{key.replace('_', '-')} does not apply to data {name!r}, got {value}"
             raise ValueError(msg)
-    defaults: dict[str, Any] = {}
+    defaults: DataOptions = {}
     published = preset == "published"
     if build in {GaussianData, ShiftedGaussianData}:
         defaults = {"dim": 100, "num_train": 1000} if published else {"dim": 40, "num_train": 200}
-        defaults |= {"shift": 0.3 if published else 0.5} if build is ShiftedGaussianData else {}
+        if build is ShiftedGaussianData:
+            defaults["shift"] = 0.3 if published else 0.5
     elif build in {MnistData, FashionMnistData, IdxData} and not published:
         defaults = {"num_train": 200, "num_test": 300, "standardise": "center"}
     made: DataSource = build(**(where | defaults | given))

@@ -5,9 +5,9 @@ What a folder holds beside its plan, published blocks and studies, is written in
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from msgspec import ValidationError, convert
+from msgspec import Struct, ValidationError, convert
 
 from empirics.campaigns import AnyPart
 from empirics.sweep import executors
@@ -112,10 +112,16 @@ def table(summary: Summary, *, page: Path, retried: bool) -> str:
     return "\n".join(lines)
 
 
-def read_folder(
-    folder: Path, experiment: str, kind: type[_Part]
-) -> tuple[dict[str, Any], tuple[_Part, ...]] | None:
-    """Return the plan.json of a folder and the parts that it holds, None if it has no plan.
+class Held(Struct, Generic[_Part], frozen=True, kw_only=True):
+    """What a folder holds, as its plan.json says."""
+
+    plan: Plan
+    parts: tuple[_Part, ...]
+    provenance: Provenance
+
+
+def read_folder(folder: Path, experiment: str, kind: type[_Part]) -> Held[_Part] | None:
+    """Return what a folder holds, None if it has no plan.
 
     Parameters
     ----------
@@ -140,7 +146,7 @@ def read_folder(
         msg = f"out must be another folder, got one of an older version: {folder}"
         raise DamagedError(msg)
     try:
-        return plan, convert(about["parts"], tuple[kind, ...])  # type: ignore[valid-type]
+        return convert({"plan": plan, "parts": about["parts"], "provenance": plan}, Held[kind])  # type: ignore[valid-type]
     except ValidationError as error:
         msg = f"plan.json is not what was written ({error})"
         raise DamagedError(msg) from error
@@ -148,8 +154,8 @@ def read_folder(
 
 def read_results(
     folder: Path, experiment: str, kind: type[_Part], row: type[R]
-) -> tuple[dict[str, Any], tuple[_Part, ...], dict[str, R], Provenance]:
-    """Return what the page of a folder is made of: its plan, its parts, its rows, and what made them.
+) -> tuple[Held[_Part], dict[str, R]]:
+    """Return what the page of a folder is made of: what it holds, and its rows.
 
     Raises
     ------
@@ -162,9 +168,7 @@ def read_results(
     if found is None:
         msg = f"folder must hold a plan of {experiment} experiments, got none in {folder}"
         raise ValueError(msg)
-    plan, parts = found
-    provenance = Provenance(device=plan["device"], versions=tuple(plan["versions"]))
-    return plan, parts, read_rows(folder / "results.jsonl", row), provenance
+    return found, read_rows(folder / "results.jsonl", row)
 
 
 def check_together(options: object, asked: Sequence[str], needs: Mapping[str, Sequence[str]]) -> None:

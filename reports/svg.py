@@ -9,7 +9,6 @@ import html
 import io
 import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -171,7 +170,7 @@ def drawing(
 
 
 @functools.cache
-def _defaults() -> dict[str, Any]:
+def _defaults() -> dict[str, object]:
     """Return what matplotlib draws with where its user has set nothing."""
     return {name: value for name, value in rcParamsDefault.items() if name != "backend"}
 

@@ -33,7 +33,7 @@ def read_part(folder: Path) -> Part | None:
         As `read_folder`, or if its plan does not say what it holds.
     """
     found = read_folder(folder, PLAN_KIND, Part)
-    return None if found is None else _only(found[1], folder)
+    return None if found is None else _only(found.parts, folder)
 
 
 def _only(parts: tuple[Part, ...], folder: Path) -> Part:
@@ -48,8 +48,8 @@ def write_page(folder: Path) -> Path:
 
     The same files of results give the same bytes.  It raises as `read_part` and `read_results`.
     """
-    _, parts, rows, provenance = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
-    part, examination = _only(parts, folder), None
+    held, rows = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
+    part, examination, provenance = _only(held.parts, folder), None, held.provenance
     examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
     if examined is not None:
         examination = msgspec.convert(examined["found"], Examination)

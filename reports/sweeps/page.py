@@ -6,7 +6,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from empirics.campaigns.wide import Part
-from empirics.sweep.plan import Plan
 from empirics.wide import WIDE
 from reports import text
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR
@@ -55,7 +54,7 @@ _TREND: dict[str, Callable[[Trend], str]] = {
 def read_parts(folder: Path) -> tuple[Part, ...]:
     """Return the published blocks and studies that a folder holds; it raises as `read_folder`."""
     found = read_folder(folder, WIDE.name, Part)
-    return () if found is None else found[1]
+    return () if found is None else found.parts
 
 
 def write_page(folder: Path) -> Path:
@@ -63,8 +62,8 @@ def write_page(folder: Path) -> Path:
 
     The same files of results give the same bytes.
     """
-    plan, parts, rows, provenance = read_results(folder, WIDE.name, Part, Row)
-    return write(folder, build(Plan.from_json(plan["blocks"]), rows, parts, provenance=provenance), page_of)
+    held, rows = read_results(folder, WIDE.name, Part, Row)
+    return write(folder, build(held.plan, rows, held.parts, provenance=held.provenance), page_of)
 
 
 def page_of(results: SweepResults) -> Page:
