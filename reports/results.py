@@ -25,13 +25,13 @@ from reports.verdicts import Claim
 
 SCHEMA_VERSION: Literal[7] = 7
 
-Over = Summary[Number]  # over seeds
+OverSeeds = Summary[Number]
 
 
-class Means(Measures[Over], frozen=True, kw_only=True):
+class Means(Measures[OverSeeds], frozen=True, kw_only=True):
     """Means over seeds, and that of the error relative to the size of what is predicted."""
 
-    relative_error: Over
+    relative_error: OverSeeds
 
 
 class AtWidth(ByNetwork[Means], frozen=True, kw_only=True):
@@ -40,8 +40,8 @@ class AtWidth(ByNetwork[Means], frozen=True, kw_only=True):
     width: Count
     f: Means
     g: Means
-    cosines: Cosines[Over]
-    agreement: Agreement[Over]
+    cosines: Cosines[OverSeeds]
+    agreement: Agreement[OverSeeds]
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> "AtWidth":
@@ -56,7 +56,7 @@ class AtWidth(ByNetwork[Means], frozen=True, kw_only=True):
         )
 
 
-def _over_seeds(records: Sequence[Record]) -> dict[str, Over]:
+def _over_seeds(records: Sequence[Record]) -> dict[str, OverSeeds]:
     names = records[0].__struct_fields__
     return {name: summarise([getattr(record, name) for record in records]) for name in names}
 
@@ -123,8 +123,8 @@ class Simulated(Scan, frozen=True, kw_only=True):
     totals: dict[str, Certified]
     failure: OfBoth[Number]
     misled: Number
-    sign_match: OfBoth[dict[str, Over]]
-    error: OfBoth[dict[str, Over]]
+    sign_match: OfBoth[dict[str, OverSeeds]]
+    error: OfBoth[dict[str, OverSeeds]]
 
 
 class Drawn(Record, frozen=True, kw_only=True):

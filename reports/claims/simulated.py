@@ -11,7 +11,7 @@ from empirics.record import Number, OfBoth, added
 from reports import text
 from reports.claims.certificates import VIOLATION, wrong_shares
 from reports.judging import CONFIDENCE, together, unmeasured
-from reports.results import Over, Section, Simulated
+from reports.results import OverSeeds, Section, Simulated
 from reports.statistics import summarise
 from reports.verdicts import FALSE_ALARM, MISSED, Claim, verdict
 
@@ -37,8 +37,8 @@ def total(plan: Plan, runs: Sequence[Run], scan: Scan) -> Simulated:
     )
 
 
-def _over_seeds(records: Sequence[OfBoth[dict[str, Number]]]) -> OfBoth[dict[str, Over]]:
-    def means(network: str) -> dict[str, Over]:
+def _over_seeds(records: Sequence[OfBoth[dict[str, Number]]]) -> OfBoth[dict[str, OverSeeds]]:
+    def means(network: str) -> dict[str, OverSeeds]:
         return {name: summarise([one[network][name] for one in records]) for name in records[0][network]}
 
     return OfBoth(f=means("f"), g=means("g"))

@@ -84,9 +84,6 @@ def _asked(plan_file: Path | None, options: Sweep) -> tuple[Plan | None, Part | 
         return _read(plan_file), None
     if options.published is None and options.study is None:
         return (_plan(options) if asked else None), None
-    more: dict[str, Any] = {}
-    if options.sweeps is not None:
-        more["sweeps"] = tuple(name.strip() for name in options.sweeps.split(","))
     if options.solver == "gd-momentum":
         msg = "solver must be flow or gd with --published: its gd has momentum .9 already"
         raise ValueError(msg)
@@ -97,7 +94,7 @@ def _asked(plan_file: Path | None, options: Sweep) -> tuple[Plan | None, Part | 
         solver="flow" if options.solver == "flow" else "gd",
         size=options.size or "full",
         balanced=options.balanced,
-        **more,
+        sweeps=None if options.sweeps is None else tuple(map(str.strip, options.sweeps.split(","))),
     )
     return plan_of_configs(WIDE, part.configs()), part
 

@@ -111,6 +111,11 @@ def test_option_is_used_or_refused(name, option):
             source(name, **{option: value})
 
 
+def test_zero_is_no_option_left_out():
+    with pytest.raises(ValueError, match="num_test must be >= 1, got 0"):
+        source("gaussian", num_test=0)
+
+
 def test_unknown_names_are_refused_with_those_that_exist(tmp_path):
     with pytest.raises(ValueError, match=r"data must be digits, .*, mnist, .*, got 'minst'"):
         source("minst")
