@@ -92,6 +92,11 @@ def picked(record: object, *names: str) -> dict[str, Any]:
     return {name: getattr(record, name) for name in names}
 
 
-def together(columns: Mapping[str, Sequence[Cell]]) -> Numbers:
+def of_columns(columns: Mapping[str, Sequence[Cell]]) -> Numbers:
     """Return columns of one length as a table."""
     return Numbers(columns=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
+
+
+def lists_of(record: msgspec.Struct) -> dict[str, list[Cell]]:
+    """Return the lists of a record by name."""
+    return {name: item for name, item in fields_of(record).items() if isinstance(item, list)}

@@ -37,6 +37,11 @@ def count(value: float | None) -> str:
     return _minus(f"{value:,.0f}")
 
 
+def percent(share: float | None) -> str:
+    """Return a share in percent."""
+    return f"{number(None if share is None else 100 * share)} %"
+
+
 def many(number_: int, one: str, more: str | None = None) -> str:
     """Return a count with its words: "1 run", "2,000 runs"; `more` where the plural has no s."""
     return f"{count(number_)} {one if number_ == 1 else f'{one}s' if more is None else more}"

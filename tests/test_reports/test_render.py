@@ -163,15 +163,23 @@ def test_every_claim_is_shown_with_its_numbers_and_verdict(document, tiny_result
 
 
 def test_summary_table_has_every_verdict_once(document, tiny_results):
-    (table,) = [table for table in document.iter(f"{HTML}table") if table.get("class") == "glance"]
-    badges = [span for span in table.iter(f"{HTML}span") if span.get("class").startswith("badge")]
-    shown = sorted(content(badge) for badge in badges)
-    assert shown == sorted(claim["verdict"] for claim in tiny_results["claims"])
-    text = content(table)
-    for claim in tiny_results["claims"]:
-        assert claim["statement"] in text
-        assert claim["measured"] in text
-        assert claim["predicted"] in text or claim["section"] is None
+    names = [section["name"] for section in tiny_results["sections"]]
+    claims = {(claim["key"], claim["section"]): claim for claim in tiny_results["claims"]}
+    expected = []
+    for key in dict.fromkeys(key for key, _ in claims):
+        own = [claims[key, name] for name in ([None] if (key, None) in claims else names)]
+        said = f"{own[0]['statement']} {own[0]['source']}"
+        expected.append([said, *(claim["verdict"] for claim in own)])
+    assert rows_of(document, "glance") == [expected]
+
+
+@pytest.mark.usefixtures("drawn_once")
+@pytest.mark.parametrize("evidence", ["", "of another version"])
+def test_a_claim_that_no_family_knows_is_shown_all_the_same(one_section, evidence):
+    one_section["claims"][1] |= {"evidence": evidence, "statement": "The moon is made of cheese"}
+    (glance,) = rows_of(document := parse(render(check(one_section))), "glance")
+    assert sum("made of cheese" in row[0] for row in glance) == 1
+    assert sum("made of cheese" in row[0] for rows in rows_of(document, "claims") for row in rows) == 1
 
 
 @pytest.mark.usefixtures("drawn_once")
