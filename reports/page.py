@@ -93,17 +93,18 @@ def table(
     rows: Sequence[Any],
     columns: Mapping[Any, Callable[[Any], Content]],
     *,
-    name: str,
+    name: str = "",
     numbers: Numbers | None = None,
+    wide: bool = False,
     summary: str = "",
 ) -> Table:
-    """Return the table of records: each column has a heading and what it says of a row.
+    """Return the table of rows: each column has a heading and what it says of a row.
 
-    The numbers behind it are those of the records unless given.
+    The numbers behind one with a name are those of the rows, which are records then, unless given.
     """
     cells = tuple(tuple(say(row) for say in columns.values()) for row in rows)
-    behind = records(rows) if numbers is None else numbers
-    return Table(tuple(columns), cells, summary=summary, name=name, numbers=behind)
+    behind = records(rows) if numbers is None and name else numbers
+    return Table(tuple(columns), cells, wide=wide, summary=summary, name=name, numbers=behind)
 
 
 def figure(drawn: str | None, caption: Content, name: str, numbers: Numbers) -> tuple[Figure, ...]:

@@ -1,16 +1,14 @@
 """How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any, TypeVar
 
 import numpy as np
-from markupsafe import Markup
 
 from reports import text
 from reports._matplotlib import Axes
-from reports.page import Figure, Table
 from reports.runs import Panel, Point
 from reports.statistics import Spread
 from reports.svg import log_x
@@ -26,25 +24,19 @@ _MOST_TICKS = 12  # names under an axis that can be read
 _LONGEST_TICK = 32  # letters of one; tables have the whole
 
 
-# Tables ----------------------------------------------------------------------------------------------------
-
-
-def table(
-    rows: Iterable[T], columns: Mapping[str, Callable[[T], str]], *, wide: bool = False, summary: str = ""
-) -> Table:
-    """Return a table with a column for each heading, made of each row."""
-    cells = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
-    return Table(tuple(columns), cells, wide=wide, summary=summary)
-
-
 def spread(cell: Spread) -> str:
     """Return mean ± deviation, of one value the value."""
     return text.spread(cell.mean, cell.sd) if cell.n > 1 else text.number(cell.mean)
 
 
-def figure(drawn: str | None, caption: str) -> tuple[Figure, ...]:
-    """Return the drawing with its caption, nothing where nothing is drawn."""
-    return () if drawn is None else (Figure(Markup(drawn), caption),)
+def ranged(cell: Spread) -> str:
+    """Return a mean with the smallest and the largest value, all to the same decimals."""
+    shown = spread(cell)
+    mean = shown.split(" ")[0]
+    if mean == text.DASH or "e" in mean or cell.min is None or cell.max is None:
+        return f"{shown} [{text.number(cell.min)}, {text.number(cell.max)}]"
+    places = len(mean.partition(".")[2])
+    return f"{shown} [{cell.min:.{places}f}, {cell.max:.{places}f}]"
 
 
 # Figures ---------------------------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ A claim has a statement, a source, a hypothesis, a prediction, a measurement and
 finite makes a claim unknown, never true.  Pure functions of results.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from reports import page
 from reports.claims import (
     agreement,
     certificates,
@@ -22,23 +23,14 @@ from reports.claims import (
 )
 from reports.claims.orthogonal import (
     attack,
-    converged,
     decay,
     examined,
-    published_sweep,
+    published as published_orthogonal,
     rows as of_orthogonal,
     signs,
     turning,
 )
-from reports.claims.sweeps import (
-    criterion,
-    explained,
-    failures,
-    published_values,
-    reached,
-    rows as of_sweeps,
-    trends,
-)
+from reports.claims.sweeps import explained, failures, published, reached, rows as of_sweeps, trends
 from reports.judging import seeds_without_violation, unmeasured
 from reports.page import Block, Prose
 from reports.results import Results, Section
@@ -59,12 +51,21 @@ __all__ = [
 # Share of points that may differ from all others, which the points of a data set must be able to show.
 DIFFERENT = 0.2
 
-OfSweeps = Callable[[of_sweeps.Section], list[Claim]]
-OfOrthogonal = Callable[[of_orthogonal.Results, Sequence[of_orthogonal.Run]], list[Claim]]
+_S_contra = TypeVar("_S_contra", contravariant=True)
 
 
-class Family(Protocol):
-    """What a file of claims about a data set has: how they are judged, and what shows them on the page.
+class OfSection(Protocol[_S_contra]):
+    """What a file of claims has: how they are judged, and what shows them on the page."""
+
+    def claims(self, section: _S_contra, /) -> Iterable[Claim]:
+        """Judge what was found on a data set, or in a sweep."""
+
+    def shown(self, section: _S_contra, key: str, /) -> Iterable[Block]:
+        """Yield what is said, drawn and tabulated; names of drawings begin with the key of the section."""
+
+
+class Family(OfSection[Section], Protocol):
+    """A file of claims about a data set.
 
     Attributes
     ----------
@@ -77,11 +78,15 @@ class Family(Protocol):
     EVIDENCE: str
     TITLE: str
 
-    def claims(self, section: Section, /) -> Iterable[Claim]:
-        """Judge what was found on a data set."""
 
-    def shown(self, section: Section, key: str, /) -> Iterable[Block]:
-        """Yield what is said, drawn and tabulated; names of drawings begin with the key of the data set."""
+class OfOrthogonal(Protocol):
+    """A file of claims about nearly orthogonal samples; none where a page is about something else."""
+
+    def claims(self, results: of_orthogonal.Results, runs: Sequence[of_orthogonal.Run], /) -> Iterable[Claim]:
+        """Judge the runs."""
+
+    def sections(self, results: of_orthogonal.Results, /) -> Iterable[page.Section]:
+        """Yield what is said, drawn and tabulated."""
 
 
 # Of each data set, in the order of the page.
@@ -95,18 +100,9 @@ FAMILIES: tuple[Family, ...] = (
     simulated,
     theorem,
 )
-# Of a page of nearly orthogonal samples; none where a page is about something else.
-OF_ORTHOGONAL: tuple[OfOrthogonal, ...] = (
-    published_sweep,
-    examined,
-    turning,
-    converged,
-    signs,
-    decay,
-    attack,
-)
+OF_ORTHOGONAL: tuple[OfOrthogonal, ...] = (published_orthogonal, examined, turning, signs, decay, attack)
 # Of each section of the page of a sweep.
-OF_SWEEPS: tuple[OfSweeps, ...] = (published_values, trends, reached, explained, criterion, failures)
+OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (published, trends, reached, explained, failures)
 
 
 def claims(results: Results) -> list[Claim]:
@@ -158,7 +154,7 @@ def claims_of_orthogonal(
     results: of_orthogonal.Results, runs: Sequence[of_orthogonal.Run]
 ) -> tuple[Claim, ...]:
     """Return the claims of a page of nearly orthogonal samples; those of `results` are not there yet."""
-    return tuple(claim for family in OF_ORTHOGONAL for claim in family(results, runs))
+    return tuple(claim for family in OF_ORTHOGONAL for claim in family.claims(results, runs))
 
 
 def claims_of_sweeps(sections: Sequence[of_sweeps.Section]) -> tuple[Claim, ...]:
@@ -167,5 +163,5 @@ def claims_of_sweeps(sections: Sequence[of_sweeps.Section]) -> tuple[Claim, ...]
         replace(claim, section=section.title)
         for section in sections
         for family in OF_SWEEPS
-        for claim in family(section)
+        for claim in family.claims(section)
     )

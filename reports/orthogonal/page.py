@@ -6,15 +6,15 @@ import msgspec
 from markupsafe import Markup
 
 from empirics.campaigns.orthogonal import Part
-from empirics.orthogonal.examination import Examination, Known
+from empirics.orthogonal.examination import Examination
 from empirics.sweep.store import DamagedError, ResultFolder
-from reports.claims.orthogonal.rows import OrthogonalPanel, OrthogonalRow, Results
-from reports.orthogonal import figures, tables
+from reports.claims import OF_ORTHOGONAL
+from reports.claims.orthogonal.rows import OrthogonalRow, Results
 from reports.orthogonal.build import build
 from reports.page import Page, Prose, Section, Table
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, write
-from reports.shown import SAID, figure
+from reports.shown import SAID
 from reports.text import many
 
 __all__ = ["EXAMINATION", "NUMBERS", "PAGE", "page_of", "read_part", "write_page"]
@@ -76,7 +76,7 @@ def page_of(results: Results) -> Page:
         Markup(_SAID["lead"]),
         (
             Section("Claims", (*warning, *results.claims), "claims"),
-            *_sections(results),
+            *(section for family in OF_ORTHOGONAL for section in family.sections(results)),
             Section("Provenance", (_provenance(results),), "provenance"),
         ),
     )
@@ -107,51 +107,3 @@ def _provenance(results: Results) -> Table:
         "<code>report.json</code> beside this page, schema version {}; every run in <code>results.csv</code>"
     ).format(results.schema_version)
     return Table((), (*rows, ("numbers", numbers)))
-
-
-def _sections(results: Results) -> list[Section]:
-    made = [_panel(panel, results, f"p{index}") for index, panel in enumerate(results.panels, start=1)]
-    found = results.examination
-    if found is not None:
-        made = [*_examined(found, results), *made]
-    ends = (Prose(_SAID["networks"]), tables.networks(results.networks))
-    return [*made, Section("Where trained networks end", ends, "networks")]
-
-
-def _panel(panel: OrthogonalPanel, results: Results, key: str) -> Section:
-    if results.part.kind == "published":
-        drawn = figure(figures.accuracy_figure(panel, key), _SAID["accuracy"])
-        shown = tables.published_points(panel), tables.one_more_seed(panel)
-        return Section(f"Sweep over {panel.sweep}", (Prose(_SAID["one_more_seed"]), *drawn, *shown), key)
-    if results.part.kind == "data":
-        said = "Seeds are those of initialisations and of the random targets; the data stay."
-        said += " " + _SAID["amplitude"] if results.part.options.get("norm") == "L0" else ""
-        return Section("Networks trained on it", (Prose(said), tables.trained(panel.points[0])), key)
-    if results.part.name == "turning":
-        drawn = figure(figures.turning_figure(panel, key), _SAID["turning"])
-        return Section("Point by point", (*drawn, tables.turning_points(panel)), key)
-    drawn = figure(figures.orthogonality_figure(panel, key), _SAID["decay"])
-    return Section("Point by point", (*drawn, tables.orthogonality_points(panel)), key)
-
-
-def _examined(found: Examination, results: Results) -> list[Section]:
-    done, asked = results.panels[0].points[0].converged["f"]
-    converged = _converged(done, asked, results.part.seeds)
-    table, wide, orthogonal = tables.hypotheses(found.hypotheses, converged=converged)
-    conditions = Prose("Nothing is trained here; rounding errors are part of the verdicts.")
-    theories = Prose(
-        "For the networks of this page, without biases, all but the margins: wide networks "
-        f"{wide.value}, orthogonal samples {orthogonal.value}. Where λ > 0 and the pattern hold "
-        "without a condition of orthogonality the latter is unknown: there may be other KKT points. The "
-        "row of time is from the networks trained below; wide networks are asked at flow time 1, and "
-        "perturblearn report trains those, with biases and the identity loss."
-    )
-    return [
-        Section("Conditions", (conditions, tables.examined(found)), "examined"),
-        Section("Which theory applies", (theories, table), "theories"),
-    ]
-
-
-def _converged(done: int, asked: int, seeds: int) -> Known:
-    """Return whether every f converged; unknown while one has no result."""
-    return "fails" if done < asked else "holds" if asked == seeds else "unknown"

@@ -3,6 +3,7 @@
 import csv
 import io
 from importlib import import_module
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import html5lib
@@ -74,7 +75,8 @@ def test_claims_have_a_verdict_or_say_what_they_rest_on(fields, head):
 
 
 def test_a_claim_is_added_by_its_function_in_the_list(monkeypatch):
-    monkeypatch.setattr(claims, "OF_SWEEPS", (lambda section: [TOY] if section.title == "A" else [],))
+    toy = SimpleNamespace(claims=lambda section: [TOY] if section.title == "A" else [])
+    monkeypatch.setattr(claims, "OF_SWEEPS", (toy,))
     (made,) = claims.claims_of_sweeps([Measured(title=title, panels=()) for title in "AB"])
     assert (made.statement, made.section, made.verdict) == ("2 < 3", "A", "holds")
 

@@ -205,6 +205,28 @@ def over(values: Sequence[float | None]) -> str:
     return f"{shown} over {many(len(known), 'seed')}"
 
 
+def unknown(panel: OrthogonalPanel, name: str) -> bool:
+    """Return whether no point has a value, and there is nothing to draw."""
+    return all(point.metrics[name].mean is None for point in panel.points)
+
+
+def of_converged(pair: tuple[int, int]) -> str:
+    """Return how many of the trained networks converged."""
+    return f"{pair[0]} of {pair[1]}" if pair[1] else text.DASH
+
+
+def of_holding(point: OrthogonalPoint, column: str) -> str:
+    """Return in how many runs of a point a verdict holds."""
+    return f"{point.verdicts[column]['holds']} of {point.totals.done}"
+
+
+def of_runs(point: OrthogonalPoint) -> str:
+    """Return how many runs of a point are done, and what became of the others."""
+    totals = point.totals
+    made = f"{totals.done}, {totals.failed} failed" if totals.failed else f"{totals.done}"
+    return f"{made}, {totals.missing} missing" if totals.missing else made
+
+
 def runs_rule(what: str) -> str:
     """Return how `judge_runs` comes to *holds*."""
     return (
