@@ -1,30 +1,27 @@
 """A page that lists reports, sweeps and studies of orthogonal samples, by the numbers in their folders."""
 
-import json
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from empirics.sweep.disk import check_apart
 from reports import schema, text
 from reports.inline import Content, Part, lines, link
 from reports.page import Page, Section, Table
+from reports.runs import NUMBERS, Totals
 from reports.text import count, legible, many, number
 
-# The numbers of a sweep, or of `perturblearn orthogonal`; those of a report are `schema.RESULTS`.
-NUMBERS = "report.json"
 _PAGES = ("report.html", "report.pdf", "report.md")
-_COUNTS = ("configurations", "done", "failed", "missing")
 
 _BADGES: tuple[Content, ...] = tuple(Part("badge", verdict) for verdict in schema.VERDICTS)
 _REPORTS = ("Report", *_BADGES, "Data", "Preset", "Setting")
 _SWEEPS = ("Folder", "Kind", "Contents", "Runs done", "failed", "missing", "Statements")
-
-Json = dict[str, Any]
 
 
 def index_page(folders: Sequence[Path], out: Path) -> str:
@@ -126,40 +123,52 @@ def _preset(command: str) -> str | None:
 # Sweeps -----------------------------------------------------------------------------------------------
 
 
+class _Titled(msgspec.Struct):
+    title: str
+
+
+class _Judged(msgspec.Struct):
+    verdict: str | None = None
+
+
+class _Numbers(msgspec.Struct):
+    """What is read of the numbers of a sweep, which has sections, or of orthogonal samples."""
+
+    schema_version: int
+    totals: Totals
+    claims: list[_Judged]
+    sections: list[_Titled] | None = None
+    title: str | None = None
+    panels: list[Any] | None = None
+
+    @property
+    def titles(self) -> list[str] | None:
+        """Those of its parts, None if it is something else."""
+        if self.sections is not None:
+            return [section.title for section in self.sections]
+        return None if self.title is None or self.panels is None else [self.title]
+
+
 def _sweep(folder: Path, out: Path) -> tuple[Content, ...]:
     """Return the row of a folder whose numbers are those of a sweep or of orthogonal samples."""
-    file = folder / NUMBERS
+    file, rule = folder / NUMBERS, "must hold the numbers of a sweep or of perturblearn orthogonal"
     try:
-        results = json.loads(file.read_bytes().decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        msg = f"{file} must hold JSON, but is damaged or truncated: {error}"
+        found = msgspec.json.decode(file.read_bytes(), type=_Numbers)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        msg = f"{file} {rule}, but {error}"
         raise schema.SchemaError(msg) from error
-    if not isinstance(results, dict) or not isinstance(results.get("schema_version"), int):
-        msg = f"{file} must hold the numbers of a page, with schema_version"
+    titles = found.titles
+    if titles is None:
+        msg = f"{file} {rule}, got those of something else"
         raise schema.SchemaError(msg)
-    kind = "sweep" if "sections" in results else "orthogonal samples" if "panels" in results else None
-    try:
-        titles = _TITLES[kind or ""](results)
-        totals = {name: results["totals"][name] for name in _COUNTS}
-        claims = list(results["claims"])
-        found = Counter(claim["verdict"] for claim in claims if isinstance(claim.get("verdict"), str))
-    except (KeyError, TypeError, AttributeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        msg = f"{file} must hold the numbers of a sweep or of perturblearn orthogonal, but {what}"
-        raise schema.SchemaError(msg) from error
-    if not all(isinstance(value, int) for value in totals.values()):
-        msg = f"{file} must count its runs in integers, got {totals}"
-        raise schema.SchemaError(msg)
-    verdicts = lines(*(f"{count(n)} {legible(verdict)}" for verdict, n in sorted(found.items())))
+    totals = found.totals
+    counts = Counter(claim.verdict for claim in found.claims if claim.verdict is not None)
     return (
-        *(_linked(folder, out, NUMBERS), kind or ""),
+        _linked(folder, out, NUMBERS),
+        "orthogonal samples" if found.sections is None else "sweep",
         lines(*(Part("bdi", legible(title)) for title in titles)),
-        f"{count(totals['done'])} of {count(totals['configurations'])}",
-        *(count(totals["failed"]), count(totals["missing"]), (count(len(claims)), verdicts)),
+        f"{count(totals.done)} of {count(totals.configurations)}",
+        count(totals.failed),
+        count(totals.missing),
+        (count(len(found.claims)), lines(*(f"{count(n)} {legible(v)}" for v, n in sorted(counts.items())))),
     )
-
-
-_TITLES: Mapping[str, Callable[[Json], list[str]]] = {
-    "sweep": lambda results: [str(section["title"]) for section in results["sections"]],
-    "orthogonal samples": lambda results: [str(results["title"])],
-}

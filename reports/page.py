@@ -107,11 +107,6 @@ def table(
     return Table(tuple(columns), cells, wide=wide, summary=summary, name=name, numbers=behind)
 
 
-def figure(drawn: str | None, caption: Content, name: str, numbers: Numbers) -> tuple[Figure, ...]:
-    """Return the figure of a drawing; none where there was nothing to draw."""
-    return () if drawn is None else (Figure(Markup(drawn), caption, name, numbers),)
-
-
 Block = Claim | Figure | Table | List | Prose
 
 

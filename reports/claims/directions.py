@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from reports import svg, text
 from reports._matplotlib import Axes
@@ -13,7 +14,7 @@ from reports.claims.widths import draw_spread, of_widths, over_seeds
 from reports.inline import rich
 from reports.judging import CONFIDENCE, SEEDS, Judgement, judge_mean, refuted, unmeasured
 from reports.numbers import of_columns, records
-from reports.page import Block, figure, note, table
+from reports.page import Block, Figure, note, table
 from reports.pictures import images_figure
 from reports.results import Section
 from reports.statistics import summarise
@@ -197,8 +198,8 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     yield note(f"""The perturbation as used contains the gradient of the initial network, which neither u nor
         ∇f~b~ knows of and which fades as T grows. Gradients that were exactly zero:
         {sum(run.zero_gradients for run in section.runs)}.""")
-    seen = section.images
-    if seen is None:
+    seen, drawn = section.images, images_figure(section, key)
+    if seen is None or drawn is None:
         return
     caption = rich(
         """Training images, t r/ε (the perturbation towards class {}), and the two predicted directions, m
@@ -211,4 +212,4 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         for name, pictured in seen.pictures.items()
         for place, values in enumerate(pictured, start=1)
     }
-    yield from figure(images_figure(section, key), caption, "images", of_columns(pixels))
+    yield Figure(Markup(drawn), caption, "images", of_columns(pixels))
