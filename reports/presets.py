@@ -138,22 +138,13 @@ def source(
     ValueError
         If the name or an option is unknown, or an option does not apply.
     """
-    check_choice("preset", preset, PRESETS)
-    given = {
-        "classes": classes,
-        "dim": dim,
-        "num_train": num_train,
-        "num_test": num_test,
-        "shift": shift,
-        "standardise": standardise,
-        "test_fraction": test_fraction,
-        "header": header,
-        "label": label,
-        "index": index,
-        "drop_missing": drop_missing or None,
-        "decimal": decimal,
+    given = locals().items()
+    options: dict[str, Any] = {
+        option: value
+        for option, value in given
+        if option not in {"name", "preset"} and value is not None and value is not False
     }
-    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    check_choice("preset", preset, PRESETS)
     where: dict[str, Any] = {}
     if name in _NAMED:
         build = _NAMED[name]

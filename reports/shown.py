@@ -1,7 +1,7 @@
 """How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from reports import text
 from reports._matplotlib import Axes
 from reports.runs import Panel, Point
-from reports.statistics import Spread
+from reports.statistics import Spread, Within
 from reports.svg import log_x
 
 T = TypeVar("T")
@@ -20,6 +20,14 @@ SAID: dict[str, dict[str, str]] = tomllib.loads(
     resources.files("reports").joinpath("templates", "sweeps.toml").read_text(encoding="utf-8")
 )
 
+# Of rows of a name and how many published values are as one more seed.
+WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
+    "within": lambda row: str(row[1].inside),
+    "of": lambda row: str(row[1].count),
+    "expected, at least": lambda row: text.number(row[1].expected),
+    "p-value": lambda row: text.number(row[1].p_value, 2),
+    "not compared": lambda row: str(row[1].not_compared),
+}
 _MOST_TICKS = 12  # names under an axis that can be read
 _LONGEST_TICK = 32  # letters of one; tables have the whole
 

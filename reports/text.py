@@ -14,7 +14,7 @@ import msgspec
 _T = TypeVar("_T")
 
 DASH = "—"
-_ROUNDING = 1e-12  # of a mean: deviations below are of equal values
+_ROUNDING = 1e-11  # of a mean: deviations below are of equal values
 _MOST_PLACES = 6  # beyond, an interval is printed with powers of ten
 # They change the order or the look of other text; marks within a word (U+200C, U+200D) are left alone.
 _BIDI = frozenset(

@@ -139,7 +139,6 @@ def wrong_shares(
 def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield the shares and widths that are certified before a network is initialised."""
     proof, seen = section.certificates, section.scatter.f
-    required, wanted = proof.required, proof.shares_wanted
     yield say(f"""Before a network is initialised, sgn f(z; T) is proved where |f~b~(z)| exceeds a bound that
         fails with probability at most δ = {number(proof.delta)}; agreement, where both signs are.
         “Descent” holds for any step sizes and momentum, “flow” for gradient flow only. Elsewhere the answer
@@ -164,18 +163,6 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     numbers = of_columns({"width": proof.widths} | _flat(proof.shares))
     yield svg.figure(draw, key, "certified", alt, caption, numbers)
     yield _terms(section, key)
-    said = {"f": "the sign of f at {} of the test points", "both": "agreement at {}"}
-    rows = [
-        (words.format(percent(share)), *(count(required[network][kind][place]) for kind in DYNAMICS))
-        for place, share in enumerate(wanted)
-        for network, words in said.items()
-    ]
-    columns = ("width that certifies", "gradient descent", "gradient flow")
-    numbers = of_columns({"share of the points": wanted} | _flat(required))
-    yield Table(columns, tuple(rows), name="required", numbers=numbers)
-    if any(None in required[network][kind] for network in said for kind in DYNAMICS):
-        yield note("""“—”: no width up to 10^15^ will do, since the initial network, which no width makes
-            small, outweighs too many predictions at these times.""")
     yield from _beside(section)
 
 
@@ -215,7 +202,8 @@ def _flat(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _beside(section: Section) -> Iterator[Block]:
     beside, proof = section.beside, section.certificates
-    widths, wanted, kinds = beside.widths, proof.shares_wanted, (*DYNAMICS, "limit")
+    widths, required, wanted = beside.widths, proof.required, proof.shares_wanted
+    kinds = (*DYNAMICS, "limit")
     yield Prose("Published form beside ours", "subheading")
     yield say(f"""The published Õ hides constants and logarithms; here its constant is 1, without a logarithm:
         an order of growth, which proves no sign. Ours has every constant, δ = {number(proof.delta)} for
@@ -235,13 +223,18 @@ def _beside(section: Section) -> Iterator[Block]:
     yield Table((*columns, rich("ours, m = 10^15^")), tuple(rows), name="thresholds", numbers=numbers)
     rows = []
     for place, share in enumerate(wanted):
-        ours = (_times(count, widths.ours[kind][place], widths.factors[kind][place]) for kind in DYNAMICS)
-        rows.append((f"agreement at {percent(share)} of the points", count(widths.published), *ours))
-    of_data = _flat({"ours": widths.ours, "ours / published": widths.factors})
+        of_f = (count(required["f"][kind][place]) for kind in DYNAMICS)
+        of_both = (_times(count, widths.ours[kind][place], widths.factors[kind][place]) for kind in DYNAMICS)
+        rows.append((f"sign of f at {percent(share)}", "", *of_f))
+        rows.append((f"agreement at {percent(share)}", count(widths.published), *of_both))
+    of_data = _flat({**required, "ours / published": widths.factors})
     published: dict[str, Any] = {"share of the points": wanted, "published": [widths.published] * len(wanted)}
-    headings = ("width", rich("published $d^2 (T_f + T_g)^2$"), "ours, descent", "ours, flow")
     numbers = of_columns({**published, **of_data})
-    yield Table(headings, tuple(rows), name="required-beside", numbers=numbers)
+    headings = ("width that certifies", rich("published $d^2 (T_f + T_g)^2$"), "ours, descent", "ours, flow")
+    yield Table(headings, tuple(rows), name="required", numbers=numbers)
+    if any(None in row for found in required.values() for row in found.values()):
+        yield note("""“—”: no width up to 10^15^ will do, since the initial network, which no width makes
+            small, outweighs too many predictions at these times.""")
     yield note("""With an O(1) error of the predicted velocity, which a direct proof needs, the published
         width is too small for every constant on some data (Derivation 12; `perturblearn falsify published`).
         That is about the error; signs may agree all the same.""")

@@ -128,12 +128,11 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     if far is None:
         yield say("Not simulated: with {} loss neurons are not independent.", section.setting.loss)
         return
-    neurons, width, signs, errors = count(far.num_neurons), count(far.width), far.sign_match, far.error
+    neurons, signs, errors = count(far.num_neurons), far.sign_match, far.error
     yield say(f"""With the identity loss the neurons of a network are independent at every time and width, so
         {neurons} of them, trained in the same steps, show the law of f(z; T) where the lazy predictions do
-        not hold. At m = {width}, {len(far.seeds)} seeds with data and perturbations of their own,
-        {far.num_points} test points each. E f(z; T) predicts the trained part, f(z; T) − f(z; 0), as E
-        f(z; 0) = 0.""")
+        not hold. Here m = {count(far.width)}; each seed has data and perturbations of its own. E f(z; T)
+        predicts the trained part, f(z; T) − f(z; 0), as E f(z; 0) = 0.""")
     numbers = records(
         {"network": network, "quantity": group, "predictor": name} | fields_of(row)
         for group, found in (("sign_match", signs), ("error", errors))
@@ -155,7 +154,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         {spread(errors.f["sampling"])} and {spread(errors.g["sampling"])}. ĝ is meant for its sign; its
         scale is not that of g.""")
     yield _figure(far, key, numbers)
-    yield from _certified(far, section.certificates.required)
+    yield from _certified(far)
 
 
 def _figure(far: Simulated, key: str, numbers: Numbers) -> Figure:
@@ -189,7 +188,7 @@ def _counted(totals: Mapping[str, Certified], name: str, kind: str) -> str:
     return count(getattr(totals[kind], name))
 
 
-def _certified(far: Simulated, required: Mapping[str, Mapping[str, list[Number]]]) -> Iterator[Block]:
+def _certified(far: Simulated) -> Iterator[Block]:
     totals, failure, scan = far.totals, far.failure, far.scan
     first = f"certified at m = {count(far.width)}, of {count(totals['simulation'].points)} points"
     columns: dict[Content, Callable[[str], Content]] = {
@@ -211,7 +210,5 @@ def _certified(far: Simulated, required: Mapping[str, Mapping[str, list[Number]]
         headings = (first, *(f"m = {count(row.width)}" for row in scan))
         rows = [(said, *(percent(getattr(row, name)) for row in scan)) for name, said in _COUNTED.items()]
         yield Table(headings, tuple(rows), name="simulated-widths", numbers=records(scan))
-        half = {name: [count(required[name][kind][0]) for kind in DYNAMICS] for name in ("f", "both")}
-        yield note(f"""Data and perturbations of seed {far.seeds[0]}. Lazy bounds need the widths above:
-            for half of the points {half["f"][0]} (descent) or {half["f"][1]} (flow) for f, {half["both"][0]}
-            or {half["both"][1]} for agreement. A width much above n is out of reach of a simulation.""")
+        yield note(f"""Data and perturbations of seed {far.seeds[0]}. A width much above n is out of reach of
+            a simulation; lazy bounds need the widths above.""")

@@ -9,12 +9,14 @@ from matplotlib.figure import Figure
 from msgspec import structs
 
 from empirics.campaigns import Reading
+from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig, run_orthogonal
 from reports import svg
 from reports.claims.orthogonal import examined as examined_in_hand, published
 from reports.claims.orthogonal.rows import OrthogonalRow, Run
 from reports.claims.orthogonal.signs import networks, trained
-from reports.orthogonal import Part, build, page_of
+from reports.orthogonal.build import build
+from reports.orthogonal.page import page_of
 from reports.runs import Provenance, rows_of
 from reports.shown import ranged
 from reports.statistics import Spread

@@ -4,15 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reports import text
-from reports.claims.orthogonal.rows import (
-    LEVEL,
-    OrthogonalRow,
-    Results,
-    Run,
-    claim,
-    judge_runs,
-    runs_rule,
-)
+from reports.claims.orthogonal.rows import LEVEL, OrthogonalRow, Results, Run, claim, judge_runs, runs_rule
 from reports.page import Section
 from reports.statistics import mean
 from reports.text import many

@@ -5,15 +5,7 @@ from dataclasses import replace
 
 from empirics.orthogonal.examination import Examination, Multipliers
 from reports import text
-from reports.claims.orthogonal.rows import (
-    OrthogonalPoint,
-    Results,
-    Run,
-    claim,
-    of_converged,
-    of_runs,
-    proved,
-)
+from reports.claims.orthogonal.rows import OrthogonalPoint, Results, Run, claim, of_converged, of_runs, proved
 from reports.claims.orthogonal.signs import NAMES
 from reports.page import Prose, Section, Table, note
 from reports.prior_work import all_of, orthogonal_verdict

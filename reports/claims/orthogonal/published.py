@@ -21,7 +21,7 @@ from reports.claims.orthogonal.rows import (
 from reports.claims.sweeps.published import within_ranges
 from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, excluded, judge_mean, refuted, unmeasured
 from reports.page import Block, Prose, Section, table
-from reports.shown import SAID, band, finish, hollow, line, means, of_metric, ranged
+from reports.shown import SAID, WITHIN, band, finish, hollow, line, means, of_metric, ranged
 from reports.statistics import Spread, comparison, difference, like_one_more_seed, mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, Claim
@@ -282,17 +282,7 @@ def _sweep(panel: OrthogonalPanel, key: str) -> Iterator[Block]:
         },
         wide=True,
     )
-    yield table(
-        list(panel.published.items()),
-        {
-            "values": lambda row: row[0],
-            "within": lambda row: f"{row[1].inside} of {row[1].count}",
-            "expected, at least": lambda row: text.number(row[1].expected),
-            "P(so few)": lambda row: text.number(row[1].p_value, 2),
-            "not compared": lambda row: str(row[1].not_compared),
-        },
-        wide=True,
-    )
+    yield table(list(panel.published.items()), {"values": lambda row: row[0], **WITHIN}, wide=True)
 
 
 _INSIDE = {True: "✓ within", False: "✗ outside", None: text.DASH}

@@ -15,14 +15,7 @@ from reports.claims.orthogonal.rows import (
     over,
     unknown,
 )
-from reports.judging import (
-    CONFIDENCE,
-    FEWEST_SEEDS,
-    RISING_RULE,
-    judge_mean,
-    judge_rising,
-    unmeasured,
-)
+from reports.judging import CONFIDENCE, FEWEST_SEEDS, RISING_RULE, judge_mean, judge_rising, unmeasured
 from reports.page import Block, Section, table
 from reports.runs import whole_seeds
 from reports.shown import SAID, band, finish, line, means, of_metric, spread

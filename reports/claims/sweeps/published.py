@@ -1,12 +1,12 @@
 """Published values and cosines within the ranges of our seeds, as one more seed would be."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from empirics.campaigns.wide import COSINES, METRICS
 from reports import text
 from reports.claims.sweeps.rows import SERIES, Published, Section, WidePanel, stated
 from reports.page import Block, Prose, table
-from reports.shown import SAID
+from reports.shown import SAID, WITHIN
 from reports.statistics import Within, like_one_more_seed, mean
 from reports.verdicts import Claim
 
@@ -86,15 +86,6 @@ def _probability(value: float | None) -> str:
     return text.number(value, 2) if value is None or value >= 1e-12 else "below 1e-12"
 
 
-_WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
-    "within": lambda row: str(row[1].inside),
-    "of": lambda row: str(row[1].count),
-    "expected, at least": lambda row: text.number(row[1].expected),
-    "p-value": lambda row: text.number(row[1].p_value, 2),
-    "not compared": lambda row: str(row[1].not_compared),
-}
-
-
 def shown(section: Section, _key: str) -> Iterator[Block]:
     """Yield how many published values, and cosines, lie within the ranges of our seeds."""
     published = section.published
@@ -104,7 +95,7 @@ def shown(section: Section, _key: str) -> Iterator[Block]:
     yield Prose(SAID["sweep"]["seeds"])
     rows = [(label, published.by_metric[name]) for name, label, *_ in SERIES]
     rows += [(f"sweep {name}", row) for name, row in published.by_sweep.items()]
-    yield table([*rows, ("all", published.all)], {"values": lambda row: row[0], **_WITHIN})
+    yield table([*rows, ("all", published.all)], {"values": lambda row: row[0], **WITHIN})
     cosines, gaps = published.cosines, published.cosine_difference
     if not cosines["cosine_published"].count:
         return
@@ -118,7 +109,7 @@ def shown(section: Section, _key: str) -> Iterator[Block]:
         [(label, cosines[name]) for label, name in names.items()],
         {
             "cosines": lambda row: row[0],
-            **_WITHIN,
+            **WITHIN,
             "our mean − published": lambda row: text.number(gaps[names[row[0]]], 2),
         },
     )
