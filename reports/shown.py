@@ -9,7 +9,9 @@ import numpy as np
 
 from reports import text
 from reports._matplotlib import Axes
-from reports.runs import Panel, Point
+from reports.inline import Content, rich
+from reports.page import Section, Table
+from reports.runs import Panel, Point, Provenance, Totals
 from reports.statistics import Spread, Within
 from reports.svg import log_x
 
@@ -30,6 +32,21 @@ WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
 }
 _MOST_TICKS = 12  # names under an axis that can be read
 _LONGEST_TICK = 32  # letters of one; tables have the whole
+
+
+def provenance(
+    totals: Totals, made: Provenance, version: int, rows: Iterable[tuple[Content, ...]]
+) -> Section:
+    """Return the part of a page about its runs and what made them, with rows of its own between."""
+    said = f"{totals.configurations}: {totals.done} done, {totals.failed} failed, {totals.missing} missing"
+    versions = (("versions", ", ".join(f"{n} {v}" for n, v in one.items())) for one in made.versions)
+    numbers = rich(
+        """`report.json` beside this page, schema version {}; every run in `results.csv`, its plan in
+        `plan.json`""",
+        str(version),
+    )
+    facts = (("configurations", said), *rows, *versions, ("device", made.device), ("numbers", numbers))
+    return Section("Provenance", (Table((), facts),), "provenance")
 
 
 def spread(cell: Spread) -> str:

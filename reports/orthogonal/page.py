@@ -1,5 +1,6 @@
 """The page of a folder of `perturblearn orthogonal`, and its numbers, from its files alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -8,13 +9,15 @@ from markupsafe import Markup
 from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal.examination import Examination
 from empirics.sweep.store import DamagedError, ResultFolder
+from reports import inline
 from reports.claims import OF_ORTHOGONAL
 from reports.claims.orthogonal.rows import OrthogonalRow, Results
+from reports.inline import Content, rich
 from reports.orthogonal.build import build
-from reports.page import Page, Prose, Section, Table
+from reports.page import Page, Prose, Section
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, write
-from reports.shown import SAID
+from reports.shown import SAID, provenance
 from reports.text import many
 
 __all__ = ["EXAMINATION", "NUMBERS", "PAGE", "page_of", "read_part", "write_page"]
@@ -48,15 +51,15 @@ def write_page(folder: Path) -> Path:
 
     The same files of results give the same bytes.  It raises as `read_part` and `read_results`.
     """
-    _, parts, rows, provenance = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
+    _, parts, rows, made = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
     part, examination = _only(parts, folder), None
     examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
     if examined is not None:
         examination = msgspec.convert(examined["found"], Examination)
-        if examined["made_by"] not in provenance.versions:
-            versions = (*provenance.versions, examined["made_by"])
-            provenance = msgspec.structs.replace(provenance, versions=versions)
-    return write(folder, build(part, rows, examination=examination, provenance=provenance), page_of)
+        if examined["made_by"] not in made.versions:
+            versions = (*made.versions, examined["made_by"])
+            made = msgspec.structs.replace(made, versions=versions)
+    return write(folder, build(part, rows, examination=examination, provenance=made), page_of)
 
 
 def page_of(results: Results) -> Page:
@@ -67,43 +70,26 @@ def page_of(results: Results) -> Page:
     totals = results.totals
     warning: tuple[Prose, ...] = ()
     if totals.failed or totals.missing:
-        said = Markup("{} of {} runs failed and {} are missing; <code>failures.json</code> says why.").format(
-            totals.failed, totals.configurations, totals.missing
-        )
-        warning = (Prose(said, "warning"),)
+        said = f"{totals.failed} of {totals.configurations} runs failed and {totals.missing} are missing; "
+        warning = (Prose(rich(said + "`failures.json` says why."), "warning"),)
     return Page(
         f"Nearly orthogonal samples: {results.title}",
         Markup(_SAID["lead"]),
         (
             Section("Claims", (*warning, *results.claims), "claims"),
             *(section for family in OF_ORTHOGONAL for section in family.sections(results)),
-            Section("Provenance", (_provenance(results),), "provenance"),
+            provenance(totals, results.provenance, results.schema_version, _provenance(results)),
         ),
     )
 
 
-def _provenance(results: Results) -> Table:
-    part, totals = results.part, results.totals
-    rows = [
-        (
-            "runs",
-            f"{totals.configurations}: {totals.done} done, {totals.failed} failed, "
-            f"{totals.missing} missing; {many(part.seeds, 'seed')} a point",
-        )
-    ]
+def _provenance(results: Results) -> Iterator[tuple[Content, ...]]:
+    part = results.part
+    yield "seeds", f"{many(part.seeds, 'seed')} a point"
     if part.kind == "published":
         sweeps = ", ".join(part.sweeps)
-        said = f"1/{part.scale} of the published ones, rule “{part.rule}”; sweeps {sweeps}"
-        rows.append(("sizes", said))
-    options = ", ".join(f"{name} = {value}" for name, value in part.options.items())
-    rows.append(("options", options or "defaults"))
+        yield "sizes", f"1/{part.scale} of the published ones, rule “{part.rule}”; sweeps {sweeps}"
+    yield "options", ", ".join(f"{name} = {value}" for name, value in part.options.items()) or "defaults"
     if part.content:
         source = "".join(f"{name} {value}, " for name, value in part.source.items() if value is not None)
-        hashed = Markup("{}SHA-256 of the samples <code>{}</code>").format(source, part.content)
-        rows.append(("data", hashed))
-    made = (", ".join(f"{n} {v}" for n, v in versions.items()) for versions in results.provenance.versions)
-    rows.append(("versions", "; ".join(made)))
-    numbers = Markup(
-        "<code>report.json</code> beside this page, schema version {}; every run in <code>results.csv</code>"
-    ).format(results.schema_version)
-    return Table((), (*rows, ("numbers", numbers)))
+        yield "data", rich("{}SHA-256 of the samples {}", source, inline.Part("code", part.content))

@@ -11,10 +11,11 @@ from empirics.wide import WIDE
 from reports import text
 from reports.claims import OF_SWEEPS
 from reports.claims.sweeps.rows import SERIES, Section as Measured, SweepResults, WidePanel
-from reports.page import Bad, Block, Page, Prose, Section, Table, table
+from reports.inline import Content, rich
+from reports.page import Bad, Block, Page, Prose, Section, Table, say, table
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, Row, write
-from reports.shown import SAID, spread
+from reports.shown import SAID, provenance, spread
 from reports.statistics import Spread
 from reports.sweeps import figures
 from reports.sweeps.reproduction import build
@@ -58,7 +59,7 @@ def page_of(results: SweepResults) -> Page:
         (
             Section("In short", said, "claims"),
             *sections,
-            Section("Provenance", (_provenance(results),), "provenance"),
+            provenance(results.totals, results.provenance, results.schema_version, _provenance(results)),
         ),
     )
 
@@ -68,16 +69,13 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
     if section.question:
         yield Prose(section.question, "")
     if section.foreign:
-        shown = "Published values are beside another data set: they are shown and not compared."
-        yield Prose(
-            f"Images are not the published files ({', '.join(section.foreign)}; their SHA-256 differs).\n"
-            + (shown if section.published is not None else ""),
-            "warning",
-        )
+        said = f"Images are not the published files ({', '.join(section.foreign)}; their SHA-256 differs).\n"
+        if section.published is not None:
+            said += "Published values are beside another data set: they are shown and not compared."
+        yield Prose(said, "warning")
     if section.panels_left_out:
         more = many(section.panels_left_out, "more combination")
-        left = Markup("Not drawn: {} of the axes; <code>results.csv</code> has them.").format(more)
-        yield Prose(left, "")
+        yield say(f"Not drawn: {more} of the axes; `results.csv` has them.")
     drawn = [
         (panel, figures.of_panel(section, panel, f"{key}-{n}")) for n, panel in enumerate(section.panels)
     ]
@@ -120,9 +118,7 @@ def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:
                 panel.x_label: lambda row: row[0],
                 "|cos| with u: mean ± sd [min, max]": lambda row: _ranged(row[1]["cosine_published"]),
                 "published": lambda row: _read(row[1]["cosine_published"], text.DASH),
-                Markup("|cos| with ∇f<sub>b</sub>: mean ± sd [min, max]"): lambda row: _ranged(
-                    row[1]["cosine_derived"]
-                ),
+                rich("|cos| with ∇f~b~: mean ± sd [min, max]"): lambda row: _ranged(row[1]["cosine_derived"]),
                 "seeds": lambda row: str(row[1]["cosine_published"].n),
             },
             wide=True,
@@ -142,10 +138,7 @@ def _read(cell: Spread, unread: str) -> str:
     return Bad(f"{shown} ✗ outside") if cell.inside is False else shown + " ✓" * bool(cell.inside)
 
 
-def _provenance(results: SweepResults) -> Table:
-    totals, made = results.totals, results.provenance
-    counts = f"{totals.done} done, {totals.failed} failed, {totals.missing} missing"
-    rows = [("configurations", f"{totals.configurations}: {counts}")]
+def _provenance(results: SweepResults) -> Iterator[tuple[Content, ...]]:
     for section in results.sections:
         if section.part is not None:
             said = (
@@ -153,15 +146,9 @@ def _provenance(results: SweepResults) -> Table:
                 for key, value in section.part.to_json().items()
                 if key not in {"kind", "name"}
             )
-            rows.append((section.title, "; ".join(said)))
+            yield section.title, "; ".join(said)
     files = {True: "the published files (SHA-256)", False: "not the published files (SHA-256 differs)"}
     for section in results.sections:
         if section.stand_in or section.images:
             images = "; ".join(f"{name}: {files[same]}" for name, same in section.images.items())
-            rows.append((f"data of {section.title}", section.stand_in + images))
-    rows += [("versions", ", ".join(f"{n} {v}" for n, v in versions.items())) for versions in made.versions]
-    numbers = Markup(
-        "<code>report.json</code> beside this page, schema version {}; every run in "
-        "<code>results.csv</code>, its plan in <code>plan.json</code>"
-    ).format(results.schema_version)
-    return Table((), (*rows, ("device", made.device), ("numbers", numbers)))
+            yield f"data of {section.title}", section.stand_in + images
