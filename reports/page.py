@@ -137,7 +137,7 @@ class Section:
         found = block.linked if isinstance(block, Table) else block.numbers
         if self.anchors and block.name == "claims":
             found = None  # all claims of a page with anchors are listed, with their numbers, at its start
-        own = block.name.replace("_", "-") or type(block).__name__.lower()
+        own = block.name.replace("_", "-") or f"table-{self.blocks.index(block) + 1}"
         names = [name for name in (self.file or self.key, own) if name]
         return Markup("") if found is None else found.link("-".join(dict.fromkeys(names)), label)
 

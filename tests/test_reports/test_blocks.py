@@ -131,6 +131,12 @@ def test_a_table_of_words_is_linked_as_it_is_read():
     assert Table((), (("a", "b"),)).linked is None  # a list of facts
 
 
+def test_every_table_of_a_section_has_a_file_of_its_own():
+    tables = (Table(("x",), (("1",),)), Table(("x",), (("2",),)), Table(("x",), (("3",),), name="third"))
+    links = parsed(*tables).iterfind(".//a[@download]")
+    assert [link.get("download") for link in links] == ["s-table-1.csv", "s-table-2.csv", "s-third.csv"]
+
+
 def test_a_page_as_markdown():
     drawn = Figure(Markup("<svg></svg>"), "what it shows", "drawn", records([{"x": 0.123456789}]))
     facts = Table((), (("a|b", "c"),))
