@@ -1,7 +1,6 @@
 """Certificates by simulation of single neurons are right, lazy or not; sums of what was simulated."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import convert
@@ -14,7 +13,7 @@ from reports import svg
 from reports._matplotlib import Axes
 from reports.claim_text import spread
 from reports.claims.certificates import VIOLATION, wrong_shares
-from reports.inline import Content, rich
+from reports.inline import rich
 from reports.judging import CONFIDENCE, together, unmeasured
 from reports.numbers import Numbers, records
 from reports.page import Block, Figure, Table, note, say, table
@@ -184,21 +183,16 @@ def _figure(far: Simulated, key: str, numbers: Numbers) -> Figure:
     return svg.figure(draw, key, "predictors", alt, caption, numbers)
 
 
-def _counted(totals: Mapping[str, Certified], name: str, kind: str) -> str:
-    return count(getattr(totals[kind], name))
-
-
 def _certified(far: Simulated) -> Iterator[Block]:
     totals, failure, scan = far.totals, far.failure, far.scan
     first = f"certified at m = {count(far.width)}, of {count(totals['simulation'].points)} points"
-    columns: dict[Content, Callable[[str], Content]] = {
-        first: lambda kind: _CERTIFIED[kind][0],
-        **{said: partial(_counted, totals, name) for name, said in _COUNTED.items()},
-        "wrong": lambda kind: ", ".join(_counted(totals, f"{name}_wrong", kind) for name in _COUNTED),
-        "what is random": lambda kind: _CERTIFIED[kind][1],
-    }
+    cells = []
+    for kind, (label, random) in _CERTIFIED.items():
+        right, wrong = ([count(getattr(totals[kind], n + end)) for n in _COUNTED] for end in ("", "_wrong"))
+        cells.append((label, *right, ", ".join(wrong), random))
     numbers = records({"certificate": kind} | fields_of(row) for kind, row in totals.items())
-    yield table(list(_CERTIFIED), columns, name="simulated", numbers=numbers)
+    columns = (first, *_COUNTED.values(), "wrong", "what is random")
+    yield Table(columns, tuple(cells), name="simulated", numbers=numbers)
     yield note(f"""Each with P(certified and wrong) ≤ δ = {number(far.delta)} at a point, δ/2 for each
         network, over what is random. By simulation one may also say it in two steps: the simulation of a
         network misleads at a point with probability at most {number(far.misled)}; if it does not, the sign
