@@ -4,9 +4,10 @@ Names are imported when they are first asked for, so that the command can be int
 """
 
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+
+import lazy_loader
 
 _missing = [
     name
@@ -17,67 +18,15 @@ if _missing:
     _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
     raise ImportError(_msg)
 
-TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
-if TYPE_CHECKING:
-    from reports.ask import report
-    from reports.choice import Choice, choose
-    from reports.claims import claims
-    from reports.document import Report, build
-    from reports.presets import PRESETS, Series, series, source
-    from reports.provenance import provenance
-    from reports.render import render
-    from reports.results import SCHEMA_VERSION
-    from reports.schema import SchemaError
-    from reports.verdicts import Claim
-
-__all__ = [
-    "PRESETS",
-    "SCHEMA_VERSION",
-    "Choice",
-    "Claim",
-    "Report",
-    "SchemaError",
-    "Series",
-    "build",
-    "choose",
-    "claims",
-    "provenance",
-    "render",
-    "report",
-    "series",
-    "source",
-]
-
-_PLACES = {
-    name: module
-    for module, names in {
-        "results": ("SCHEMA_VERSION",),
-        "ask": ("report",),
-        "choice": ("Choice", "choose"),
-        "claims": ("claims",),
-        "presets": ("PRESETS", "Series", "series", "source"),
-        "provenance": ("provenance",),
-        "render": ("render",),
-        "document": ("Report", "build"),
-        "schema": ("SchemaError",),
-        "verdicts": ("Claim",),
-    }.items()
-    for name in names
-}
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 class _Package(ModuleType):
     """A package in which some functions have the names of modules: `reports.render` is the function."""
 
-    def __getattr__(self, name: str) -> object:
-        if name not in _PLACES:
-            msg = f"module {self.__name__!r} has no attribute {name!r}"
-            raise AttributeError(msg)
-        return getattr(import_module(f"{self.__name__}.{_PLACES[name]}"), name)
-
     def __setattr__(self, name: str, value: object) -> None:
         # An import binds a submodule to its package.
-        if not (name in _PLACES and isinstance(value, ModuleType)):
+        if not (name in __all__ and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -8,16 +8,13 @@ from reports import text
 from reports.results import Section
 from reports.statistics import Summary
 
-# Seeds that agree to this much, relative for spreads, differ by rounding alone.
+# Seeds that agree to this much differ by rounding alone.
 _ROUNDING = 1e-11
 
 
 def spread(summary: Summary[Number]) -> str:
     """Return mean ± standard deviation over seeds; a deviation that is rounding alone is 0."""
-    mean, sd = summary.mean, summary.sd
-    if mean is not None and sd is not None and sd < _ROUNDING * abs(mean):
-        sd = 0.0
-    return text.spread(mean, sd)
+    return text.spread(summary.mean, summary.sd)
 
 
 def interval(summary: Summary[float] | None) -> str:

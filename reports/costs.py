@@ -13,13 +13,13 @@ from empirics.costs import Costs, Quantity, Solver
 from empirics.record import Count
 from empirics.sweep.disk import write_together
 from empirics.sweep.plain import to_json
-from reports import text
-from reports._matplotlib import Axes, FuncFormatter, NullFormatter
+from reports import svg, text
+from reports._matplotlib import Axes
 from reports.inline import rich
 from reports.numbers import records
-from reports.page import Block, Page, Section, figure as page_figure, note, table
+from reports.page import Block, Figure, Page, Section, note, table
 from reports.provenance import Origin
-from reports.svg import INK, THIRD, F, G, drawing, power
+from reports.svg import INK, THIRD, F, G
 
 SCHEMA_VERSION = 1
 PAGE, NUMBERS = "costs.html", "costs.json"
@@ -48,8 +48,8 @@ class Results(Costs, frozen=True, kw_only=True):
     provenance: Made
 
 
-def figure(results: Costs, axis: str, quantity: Quantity) -> str | None:
-    """Time or memory against one size, with fitted slopes; None where there is no positive value.
+def figure(results: Costs, axis: str, quantity: Quantity) -> Figure | None:
+    """Draw time or memory against one size, with fitted slopes; None where there is no positive value.
 
     Parameters
     ----------
@@ -76,15 +76,16 @@ def figure(results: Costs, axis: str, quantity: Quantity) -> str | None:
                 ends = np.array([xs.min(), xs.max()])
                 axes.plot(ends, middle[1] * (ends / middle[0]) ** slope, "-", color=color, linewidth=1.0)
         axes.set(xlabel=LABELS[axis], ylabel=QUANTITIES[quantity], xscale="log", yscale="log")
-        for one in (axes.xaxis, axes.yaxis):
-            one.set_major_formatter(FuncFormatter(power))
-            one.set_minor_formatter(NullFormatter())
+        svg.powers(axes.xaxis)
+        svg.powers(axes.yaxis)
         xs = np.unique(np.concatenate([xs for xs, _ in curves.values()]))
         axes.set_xticks(xs, [f"{x:g}" for x in xs], color=INK)
         axes.legend(fontsize=8.5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
     what = {"seconds": "Wall time", "bytes": "Peak memory"}[quantity]
-    return drawing(draw, f"{axis}-{quantity}", f"{what} of training by three solvers against {LABELS[axis]}")
+    alt = f"{what} of training by three solvers against {LABELS[axis]}"
+    numbers = records(row for row in results.rows if row.axis == axis)
+    return svg.figure(draw, axis, quantity, alt, "Medians with fitted power laws.", numbers)
 
 
 def _curve(results: Costs, axis: str, solver: Solver, quantity: Quantity) -> tuple[np.ndarray, np.ndarray]:
@@ -137,9 +138,8 @@ def _against(results: Costs, axis: str) -> Iterator[Block]:
     names = {name: label for name, label, *_ in SOLVERS}
     rows = [row for row in results.rows if row.axis == axis]
     slopes = [row for row in results.slopes if row.axis == axis]
-    for quantity in QUANTITIES:
-        drawn = figure(results, axis, quantity)
-        yield from page_figure(drawn, "Medians with fitted power laws.", quantity, records(rows))
+    drawn = (figure(results, axis, quantity) for quantity in QUANTITIES)
+    yield from (one for one in drawn if one is not None)
     summary = f"Numbers against {LABELS[axis]}"
     columns = {
         LABELS[axis]: lambda row: str(row.x),

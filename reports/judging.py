@@ -9,6 +9,7 @@ that would be enough.  Only seeds are independent: points, widths and networks o
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -16,7 +17,7 @@ from scipy import special
 from reports import text
 from reports.statistics import mean_tail, spread_of
 from reports.text import many
-from reports.verdicts import FALSE_ALARM, MISSED, all_finite, within
+from reports.verdicts import FALSE_ALARM, MISSED, all_finite, verdict, within
 
 CONFIDENCE = f"{1 - MISSED:.0%}".replace("%", " %")
 # Share of seeds far from all others that a t interval, which takes values for normal, must be able to see.
@@ -32,6 +33,10 @@ class Judgement:
 
     holds: bool | None
     decision: str
+
+    def given(self, met: bool | None) -> dict[str, Any]:
+        """Return the fields of a claim that follow where its hypothesis is met, is not, or is not known."""
+        return {"met": met, "verdict": verdict(met, self.holds), "decision": self.decision}
 
 
 def unmeasured(what: str = "a value is missing or not finite") -> Judgement:

@@ -14,11 +14,9 @@ from empirics.sweep.disk import check_apart
 from reports import schema, text
 from reports.inline import Content, Part, lines, link
 from reports.page import Page, Section, Table
-from reports.runs import Totals
+from reports.runs import NUMBERS, Totals
 from reports.text import count, legible, many, number
 
-# The numbers of a sweep, or of `perturblearn orthogonal`; those of a report are `schema.RESULTS`.
-NUMBERS = "report.json"
 _PAGES = ("report.html", "report.pdf", "report.md")
 
 _BADGES: tuple[Content, ...] = tuple(Part("badge", verdict) for verdict in schema.VERDICTS)

@@ -99,6 +99,11 @@ def rounded(values: Array) -> list[float]:
     return [float(f"{value:.5g}") for value in values.tolist()]
 
 
-def together(columns: Mapping[str, Sequence[Cell]]) -> Numbers:
+def of_columns(columns: Mapping[str, Sequence[Cell]]) -> Numbers:
     """Return columns of one length as a table."""
     return Numbers(columns=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
+
+
+def lists_of(record: msgspec.Struct) -> dict[str, list[Cell]]:
+    """Return the lists of a record by name."""
+    return {name: item for name, item in fields_of(record).items() if isinstance(item, list)}

@@ -93,22 +93,18 @@ def table(
     rows: Sequence[Any],
     columns: Mapping[Any, Callable[[Any], Content]],
     *,
-    name: str,
+    name: str = "",
     numbers: Numbers | None = None,
+    wide: bool = False,
     summary: str = "",
 ) -> Table:
-    """Return the table of records: each column has a heading and what it says of a row.
+    """Return the table of rows: each column has a heading and what it says of a row.
 
-    The numbers behind it are those of the records unless given.
+    The numbers behind one with a name are those of the rows, which are records then, unless given.
     """
     cells = tuple(tuple(say(row) for say in columns.values()) for row in rows)
-    behind = records(rows) if numbers is None else numbers
-    return Table(tuple(columns), cells, summary=summary, name=name, numbers=behind)
-
-
-def figure(drawn: str | None, caption: Content, name: str, numbers: Numbers) -> tuple[Figure, ...]:
-    """Return the figure of a drawing; none where there was nothing to draw."""
-    return () if drawn is None else (Figure(Markup(drawn), caption, name, numbers),)
+    behind = records(rows) if numbers is None and name else numbers
+    return Table(tuple(columns), cells, wide=wide, summary=summary, name=name, numbers=behind)
 
 
 Block = Claim | Figure | Table | List | Prose
@@ -139,7 +135,9 @@ class Section:
     def csv(self, block: Figure | Table, label: str = "CSV") -> Markup:
         """Return the link to the numbers of a block, empty where there are none."""
         found = block.linked if isinstance(block, Table) else block.numbers
-        own = block.name.replace("_", "-") or type(block).__name__.lower()
+        if self.anchors and block.name == "claims":
+            found = None  # all claims of a page with anchors are listed, with their numbers, at its start
+        own = block.name.replace("_", "-") or f"table-{self.blocks.index(block) + 1}"
         names = [name for name in (self.file or self.key, own) if name]
         return Markup("") if found is None else found.link("-".join(dict.fromkeys(names)), label)
 
@@ -155,7 +153,7 @@ def claims_table(claims: Sequence[Claim], *, anchors: str = "") -> Table:
         return Table(("Quantity", "Measured", "Rests on"), stated, name="glance", numbers=numbers)
     return Table(
         ("Claim", "Predicted", "Measured", "Verdict"),
-        tuple((_said(c, anchors), c.predicted, c.measured, _judged(c)) for c in claims),
+        tuple((_said(c), c.predicted, c.measured, _judged(c)) for c in claims),
         name="claims",
         numbers=numbers,
         keys=tuple(f"{anchors}claim-{claim.key}" if claim.evidence else "" for claim in claims),
@@ -172,20 +170,19 @@ def met_of(claim: Claim) -> str:
     return {True: "met", False: "not met", None: "not known"}[claim.met]
 
 
-def _said(claim: Claim, anchors: str) -> Content:
+def _said(claim: Claim) -> Content:
     how = inline.lines(
         claim.hypothesis and f"Hypothesis {met_of(claim)}: {claim.hypothesis}",
         claim.rule and f"Rule: {claim.rule}",
         claim.samples and f"Sample: {claim.samples}",
     )
     formula = Part("formula", Part("tex", claim.formula)) if claim.formula else ""
-    leads = link("evidence", f"#{anchors}{claim.evidence}"), " ", link("command", "#command")
     return (
         Part("strong", claim.statement),
         " ",
         formula,
         Part("source", claim.source),
-        *([Part("html", Part("links", leads))] if claim.evidence else []),
+        *([Part("html", Part("links", link("command", "#command")))] if claim.command else []),
         Part("fold", how, "rule"),
     )
 

@@ -1,16 +1,13 @@
 """The page of a report, made from results alone."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from reports import results, text
-from reports.claims import shown
+from reports.claims import phi, shown, theorem
 from reports.inline import rich
-from reports.page import Block, Page, Section
-from reports.pages import hypotheses, opening, outcome, proofs, regime
-from reports.verdicts import Claim
+from reports.page import Page, Section
+from reports.pages import hypotheses, opening, setting
 
-Show = Callable[[results.Section, str], Iterable[Block]]
 _TITLE = "Learning from adversarial perturbations: theory against experiment"
 _LEAD = rich("""A network *f* is trained on clean data; perturbations of *f* with random labels train a second
     network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs agree. Each row
@@ -18,22 +15,6 @@ _LEAD = rich("""A network *f* is trained on clean data; perturbations of *f* wit
 _FOOTER = rich("""Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
     perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/DERIVATIONS.md` of
     perturblearn.""")
-# What is said, drawn and tabulated of a data set, in the order of the page, by the anchor that it has there:
-# the `evidence` of claims.
-EVIDENCE: Mapping[str, Show] = {
-    "feasible": hypotheses.feasible,
-    "prior": hypotheses.prior,
-    "free": regime.free,
-    "drift": regime.drift,
-    "certificates": proofs.certificates,
-    "simulated": proofs.simulated,
-    "outputs": regime.outputs,
-    "directions": regime.directions,
-    "agreement": outcome.agreement,
-    "conditions": hypotheses.conditions,
-    "diagnosis": outcome.diagnosis,
-    "means": outcome.means,
-}
 
 
 def render(found: results.Results) -> str:
@@ -55,35 +36,24 @@ def render(found: results.Results) -> str:
 def page(found: results.Results) -> Page:
     """Return the page of a report as blocks, from its results."""
     found = text.legible(found)
-    claims = found.claims
-    return Page(
-        _TITLE,
-        _LEAD,
-        (
-            Section("Verdicts at a glance", tuple(opening.verdicts(found, claims)), "verdicts"),
-            Section("Setting and provenance", tuple(opening.setting(found)), "setting"),
-            Section("The kernel Φ", tuple(opening.kernel(found.phi, claims)), "phi"),
-            *(
-                _of_data(section, claims, f"s{place}")
-                for place, section in enumerate(found.sections, start=1)
-            ),
-        ),
-        note=partial_note(found),
-        footer=_FOOTER,
-    )
-
-
-def _of_data(section: results.Section, claims: Sequence[Claim], key: str) -> Section:
-    """Return the part about a data set: its claims, then what shows them."""
-
-    def blocks() -> Iterator[Block]:
-        yield from (claim for claim in claims if claim.section == section.name)
-        for show in EVIDENCE.values():
-            yield from show(section, key)
-        yield from shown(section, key)
-
-    file = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-") or key  # of files to save
-    return Section(section.name, tuple(blocks()), key, anchors=f"{key}-", file=file)
+    of_phi = (claim for claim in found.claims if claim.section is None)
+    sections = [
+        Section("Verdicts at a glance", tuple(opening.verdicts(found)), "verdicts"),
+        Section(phi.TITLE, (*of_phi, *phi.shown(found.phi)), "phi"),
+    ]
+    for place, section in enumerate(found.sections, start=1):
+        key = f"s{place}"
+        blocks = (
+            *shown(section, found.claims, key),
+            *hypotheses.feasible(section, key),
+            *hypotheses.prior(section, key),
+            *setting.means(section),
+        )
+        file = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-") or key  # of files to save
+        sections.append(Section(section.name, blocks, key, anchors=f"{key}-", file=file))
+    made = (*setting.setting(found), theorem.varied(found.trends))
+    sections.append(Section("Setting and provenance", made, "setting"))
+    return Page(_TITLE, _LEAD, tuple(sections), note=partial_note(found), footer=_FOOTER)
 
 
 def partial_note(found: results.Results) -> str:

@@ -1,18 +1,18 @@
 """How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from typing import Any, TypeVar
 
 import numpy as np
-from markupsafe import Markup
 
 from reports import text
 from reports._matplotlib import Axes
-from reports.page import Figure, Table
-from reports.runs import Panel, Point
-from reports.statistics import Spread
+from reports.inline import Content, rich
+from reports.page import Section, Table
+from reports.runs import Panel, Point, Provenance, Totals
+from reports.statistics import Spread, Within
 from reports.svg import log_x
 
 T = TypeVar("T")
@@ -22,19 +22,31 @@ SAID: dict[str, dict[str, str]] = tomllib.loads(
     resources.files("reports").joinpath("templates", "sweeps.toml").read_text(encoding="utf-8")
 )
 
+# Of rows of a name and how many published values are as one more seed.
+WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
+    "within": lambda row: str(row[1].inside),
+    "of": lambda row: str(row[1].count),
+    "expected, at least": lambda row: text.number(row[1].expected),
+    "p-value": lambda row: text.number(row[1].p_value, 2),
+    "not compared": lambda row: str(row[1].not_compared),
+}
 _MOST_TICKS = 12  # names under an axis that can be read
 _LONGEST_TICK = 32  # letters of one; tables have the whole
 
 
-# Tables ----------------------------------------------------------------------------------------------------
-
-
-def table(
-    rows: Iterable[T], columns: Mapping[str, Callable[[T], str]], *, wide: bool = False, summary: str = ""
-) -> Table:
-    """Return a table with a column for each heading, made of each row."""
-    cells = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
-    return Table(tuple(columns), cells, wide=wide, summary=summary)
+def provenance(
+    totals: Totals, made: Provenance, version: int, rows: Iterable[tuple[Content, ...]]
+) -> Section:
+    """Return the part of a page about its runs and what made them, with rows of its own between."""
+    said = f"{totals.configurations}: {totals.done} done, {totals.failed} failed, {totals.missing} missing"
+    versions = (("versions", ", ".join(f"{n} {v}" for n, v in one.items())) for one in made.versions)
+    numbers = rich(
+        """`report.json` beside this page, schema version {}; every run in `results.csv`, its plan in
+        `plan.json`""",
+        str(version),
+    )
+    facts = (("configurations", said), *rows, *versions, ("device", made.device), ("numbers", numbers))
+    return Section("Provenance", (Table((), facts),), "provenance")
 
 
 def spread(cell: Spread) -> str:
@@ -42,9 +54,14 @@ def spread(cell: Spread) -> str:
     return text.spread(cell.mean, cell.sd) if cell.n > 1 else text.number(cell.mean)
 
 
-def figure(drawn: str | None, caption: str) -> tuple[Figure, ...]:
-    """Return the drawing with its caption, nothing where nothing is drawn."""
-    return () if drawn is None else (Figure(Markup(drawn), caption),)
+def ranged(cell: Spread) -> str:
+    """Return a mean with the smallest and the largest value, all to the same decimals."""
+    shown = spread(cell)
+    mean = shown.split(" ")[0]
+    if mean == text.DASH or "e" in mean or cell.min is None or cell.max is None:
+        return f"{shown} [{text.number(cell.min)}, {text.number(cell.max)}]"
+    places = len(mean.partition(".")[2])
+    return f"{shown} [{cell.min:.{places}f}, {cell.max:.{places}f}]"
 
 
 # Figures ---------------------------------------------------------------------------------------------------

@@ -9,9 +9,12 @@ import html
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
+from reports import page
 from reports._matplotlib import (
     Axes,
     Axis,
@@ -22,6 +25,8 @@ from reports._matplotlib import (
     rc_context,
     rcParamsDefault,
 )
+from reports.inline import Content
+from reports.numbers import Numbers
 
 # Drawn colour → CSS variable of the page (templates/page.css).  Okabe–Ito, safe for colour blindness.
 INK, GRID, F, G, THIRD, SHADE = "#101011", "#d0d0d1", "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -73,31 +78,6 @@ def standalone(svg: str) -> str:
         + '<rect width="100%" height="100%" fill="#ffffff"/>'
         + svg[opening:]
         + "\n"
-    )
-
-
-def with_spread(
-    axes: Axes,
-    widths: np.ndarray,
-    values: dict[str, np.ndarray],
-    *,
-    color: str,
-    marker: str,
-    label: str,
-    hollow: bool = False,
-    line: bool = False,
-) -> None:
-    """Means with one standard deviation over seeds."""
-    axes.errorbar(
-        widths,
-        values["mean"],
-        yerr=np.minimum(values["sd"], 0.999 * np.abs(values["mean"])),  # stays above 0 on a log axis
-        fmt=f"{marker}{'-' if line else ''}",
-        color=color,
-        mfc="none" if hollow else color,
-        label=label,
-        linewidth=1.0,
-        capsize=2,
     )
 
 
@@ -167,6 +147,23 @@ def drawing(
         stream = io.StringIO()
         figure.savefig(stream, format="svg", dpi=_IMAGE_DPI, metadata={"Date": None, "Creator": None})
     return _inline(stream.getvalue(), name, alt)
+
+
+def figure(
+    draw: Callable[[Axes], None],
+    key: str,
+    name: str,
+    alt: str,
+    caption: Content = "",
+    numbers: Numbers | None = None,
+    **look: Any,  # noqa: ANN401
+) -> page.Figure:
+    """Return a drawing as a block of a page: `name` is unique in its section, `key` is that of the section.
+
+    All else is as in `drawing` and `reports.page.Figure`.
+    """
+    svg = drawing(draw, "-".join(filter(None, (key, name.replace("_", "-")))), alt, **look)
+    return page.Figure(Markup(svg), caption, name, numbers)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import msgspec
 _T = TypeVar("_T")
 
 DASH = "—"
-_ROUNDING = 1e-12  # of a mean: deviations below are of equal values
+_ROUNDING = 1e-11  # of a mean: deviations below are of equal values
 _MOST_PLACES = 6  # beyond, an interval is printed with powers of ten
 # They change the order or the look of other text; marks within a word (U+200C, U+200D) are left alone.
 _BIDI = frozenset(
@@ -35,6 +35,11 @@ def count(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     return _minus(f"{value:,.0f}")
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent."""
+    return f"{number(None if share is None else 100 * share)} %"
 
 
 def many(number_: int, one: str, more: str | None = None) -> str:

@@ -5,47 +5,43 @@ A claim has a statement, a source, a hypothesis, a prediction, a measurement and
 finite makes a claim unknown, never true.  Pure functions of results.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
-from reports.claims.agreement import agreement, width_trend
-from reports.claims.certificates import certificates
-from reports.claims.directions import gradient_direction, kink_term, paper_direction, perturbation
-from reports.claims.drift import drift
-from reports.claims.free_neurons import free_share, only_free_flip
+from reports import page
+from reports.claims import (
+    agreement,
+    certificates,
+    directions,
+    drift,
+    free_neurons,
+    phi,
+    rates,
+    simulated,
+    theorem,
+)
 from reports.claims.orthogonal import (
     attack,
-    converged,
     decay,
     examined,
-    published_sweep,
+    published as published_orthogonal,
     rows as of_orthogonal,
     signs,
     turning,
 )
-from reports.claims.phi import closed_form
-from reports.claims.rates import rate
-from reports.claims.simulated import simulated
-from reports.claims.sweeps import (
-    criterion,
-    explained,
-    failures,
-    published_values,
-    reached,
-    rows as of_sweeps,
-    trends,
-)
-from reports.claims.theorem import theorem
+from reports.claims.sweeps import explained, failures, published, reached, rows as of_sweeps, trends
 from reports.judging import seeds_without_violation, unmeasured
-from reports.page import Block
+from reports.page import Block, Prose
 from reports.results import Results, Section
 from reports.text import many
 from reports.verdicts import Claim
 
 __all__ = [
+    "FAMILIES",
     "OF_ORTHOGONAL",
-    "OF_SECTIONS",
     "OF_SWEEPS",
+    "Family",
     "claims",
     "claims_of_orthogonal",
     "claims_of_sweeps",
@@ -55,39 +51,58 @@ __all__ = [
 # Share of points that may differ from all others, which the points of a data set must be able to show.
 DIFFERENT = 0.2
 
-OfSweeps = Callable[[of_sweeps.Section], list[Claim]]
-OfOrthogonal = Callable[[of_orthogonal.Results, Sequence[of_orthogonal.Run]], list[Claim]]
+_S_contra = TypeVar("_S_contra", contravariant=True)
+
+
+class OfSection(Protocol[_S_contra]):
+    """What a file of claims has: how they are judged, and what shows them on the page."""
+
+    def claims(self, section: _S_contra, /) -> Iterable[Claim]:
+        """Judge what was found on a data set, or in a sweep."""
+
+    def shown(self, section: _S_contra, key: str, /) -> Iterable[Block]:
+        """Yield what is said, drawn and tabulated; names of drawings begin with the key of the section."""
+
+
+class Family(OfSection[Section], Protocol):
+    """A file of claims about a data set.
+
+    Attributes
+    ----------
+    EVIDENCE : str
+        Anchor of its part of the page, after the key of the data set.
+    TITLE : str
+        Heading of that part.
+    """
+
+    EVIDENCE: str
+    TITLE: str
+
+
+class OfOrthogonal(Protocol):
+    """A file of claims about nearly orthogonal samples; none where a page is about something else."""
+
+    def claims(self, results: of_orthogonal.Results, runs: Sequence[of_orthogonal.Run], /) -> Iterable[Claim]:
+        """Judge the runs."""
+
+    def sections(self, results: of_orthogonal.Results, /) -> Iterable[page.Section]:
+        """Yield what is said, drawn and tabulated."""
+
 
 # Of each data set, in the order of the page.
-OF_SECTIONS: tuple[Callable[[Section], Claim], ...] = (
-    free_share,
-    only_free_flip,
+FAMILIES: tuple[Family, ...] = (
+    free_neurons,
     drift,
-    lambda section: rate(section, "f"),
-    lambda section: rate(section, "g"),
-    gradient_direction,
-    paper_direction,
-    kink_term,
-    perturbation,
+    rates,
+    directions,
     agreement,
-    width_trend,
     certificates,
     simulated,
-    lambda section: theorem(section, "published"),
-    lambda section: theorem(section, "scenario"),
+    theorem,
 )
-# Of a page of nearly orthogonal samples; none where a page is about something else.
-OF_ORTHOGONAL: tuple[OfOrthogonal, ...] = (
-    published_sweep,
-    examined,
-    turning,
-    converged,
-    signs,
-    decay,
-    attack,
-)
+OF_ORTHOGONAL: tuple[OfOrthogonal, ...] = (published_orthogonal, examined, turning, signs, decay, attack)
 # Of each section of the page of a sweep.
-OF_SWEEPS: tuple[OfSweeps, ...] = (published_values, trends, reached, explained, criterion, failures)
+OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (published, trends, reached, explained, failures)
 
 
 def claims(results: Results) -> list[Claim]:
@@ -102,20 +117,27 @@ def claims(results: Results) -> list[Claim]:
     list of Claim
         Φ first, then each section in the same order.
     """
-    judged = [closed_form(results.phi)]
-    judged += [_seen(judge(section), section) for section in results.sections for judge in OF_SECTIONS]
+    judged = [replace(claim, evidence=phi.EVIDENCE) for claim in phi.claims(results.phi)]
+    judged += [
+        replace(_seen(claim, section), section=section.name, evidence=family.EVIDENCE)
+        for section in results.sections
+        for family in FAMILIES
+        for claim in family.claims(section)
+    ]
     command = results.provenance.command
     # What is not tested is not decided.
     return [replace(claim, command=command, decision=claim.decision if claim.met else "") for claim in judged]
 
 
-def shown(section: Section, key: str) -> Iterator[Block]:
-    """Yield the blocks of a data set that come with its claims: of what judges one and has a `shown`, too.
-
-    Anchors and drawings are named after the key of the data set.
-    """
-    for judge in OF_SECTIONS:
-        yield from getattr(judge, "shown", lambda *_: ())(section, key)
+def shown(section: Section, claims: Sequence[Claim], key: str) -> Iterator[Block]:
+    """Yield the part of the page about a data set, family by family: its claims, then what shows them."""
+    left = [claim for claim in claims if claim.section == section.name]
+    for family in FAMILIES:
+        yield Prose(family.TITLE, "heading", f"{key}-{family.EVIDENCE}")
+        yield from (claim for claim in left if claim.evidence == family.EVIDENCE)
+        yield from family.shown(section, key)
+        left = [claim for claim in left if claim.evidence != family.EVIDENCE]
+    yield from left  # of results of another version of this program
 
 
 def _seen(claim: Claim, section: Section) -> Claim:
@@ -132,7 +154,7 @@ def claims_of_orthogonal(
     results: of_orthogonal.Results, runs: Sequence[of_orthogonal.Run]
 ) -> tuple[Claim, ...]:
     """Return the claims of a page of nearly orthogonal samples; those of `results` are not there yet."""
-    return tuple(claim for family in OF_ORTHOGONAL for claim in family(results, runs))
+    return tuple(claim for family in OF_ORTHOGONAL for claim in family.claims(results, runs))
 
 
 def claims_of_sweeps(sections: Sequence[of_sweeps.Section]) -> tuple[Claim, ...]:
@@ -141,5 +163,5 @@ def claims_of_sweeps(sections: Sequence[of_sweeps.Section]) -> tuple[Claim, ...]
         replace(claim, section=section.title)
         for section in sections
         for family in OF_SWEEPS
-        for claim in family(section)
+        for claim in family.claims(section)
     )

@@ -1,16 +1,32 @@
 """Where the gradients of wide networks point, and with them the perturbations."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from reports import text
+import numpy as np
+from markupsafe import Markup
+
+from reports import svg, text
+from reports._matplotlib import Axes
 from reports.claim_text import by_seed, interval, numbers_of, spread
 from reports.claims.laziness import FLOOR, falls, lazy, lazy_widths, over_a_decade
+from reports.claims.widths import draw_spread, of_widths, over_seeds
+from reports.inline import rich
 from reports.judging import CONFIDENCE, SEEDS, Judgement, judge_mean, refuted, unmeasured
+from reports.numbers import of_columns, records
+from reports.page import Block, Figure, note, table
+from reports.pictures import images_figure
 from reports.results import Section
 from reports.statistics import summarise
-from reports.verdicts import FALSE_ALARM, Claim, all_rows_finite, verdict
+from reports.verdicts import FALSE_ALARM, Claim, all_rows_finite
 
+EVIDENCE, TITLE = "directions", "Direction of the perturbations"
 COSINE = 0.99
+
+
+def claims(section: Section) -> list[Claim]:
+    """Judge both predicted directions of the gradient, their difference, and that of the perturbations."""
+    return [judge(section) for judge in (_gradient, _paper, _kinks, _perturbation)]
 
 
 def _cosine_claim(
@@ -29,14 +45,11 @@ def _cosine_claim(
     if judged.holds is False:
         judged = otherwise
     return Claim(
-        section=section.name,
         hypothesis=hypothesis,
-        met=met,
         measured=f"cosine {spread(summary)}{said}",
         samples=f"{summary.n} seeds at m = {section.widths[-1]:,}",
         rule=f"t interval of the mean cosine over {SEEDS}; holds above {COSINE} ({CONFIDENCE}); {rule}",
-        verdict=verdict(met, judged.holds),
-        decision=judged.decision,
+        **judged.given(met),
         **texts,
     )
 
@@ -73,13 +86,11 @@ def _limit_claim(section: Section, name: str, **texts: Any) -> Claim:  # noqa: A
     )
 
 
-def gradient_direction(section: Section) -> Claim:
-    """Judge ∇f_b as the direction of the trained part of the gradient."""
+def _gradient(section: Section) -> Claim:
     return _limit_claim(
         section,
         "trained_gradient",
         key="direction-gradient",
-        evidence="directions",
         statement="The trained part of the input gradient points along ∇f_b",
         formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx T \, \nabla f_b(x)",
         source="derived here",
@@ -87,8 +98,7 @@ def gradient_direction(section: Section) -> Claim:
     )
 
 
-def paper_direction(section: Section) -> Claim:
-    """Judge u as the direction of the trained part of the gradient."""
+def _paper(section: Section) -> Claim:
     limit = section.by_width[-1].cosines.between
     under = (
         refuted(f"a cosine of {COSINE}, also in the limit of wide networks")
@@ -102,7 +112,6 @@ def paper_direction(section: Section) -> Claim:
         "too, else unknown",
         below=("", under),
         key="direction-paper",
-        evidence="directions",
         statement=f"u alone gives the direction of the trained part, to a cosine of {COSINE}",
         formula=r"\nabla f(x; T) - \nabla f(x; 0) \approx \frac{T}{N} \sum_k \Phi(x_k, x) y_k x_k = T u(x)",
         source="published",
@@ -110,7 +119,7 @@ def paper_direction(section: Section) -> Claim:
     )
 
 
-def kink_term(section: Section) -> Claim:
+def _kinks(section: Section) -> Claim:
     """Judge whether ∇f_b is nearer to the trained part than u, seed by seed."""
     met, hypothesis = lazy(section, "f")
     widest = section.widths[-1]
@@ -123,33 +132,26 @@ def kink_term(section: Section) -> Claim:
     between = section.by_width[-1].cosines.between.mean
     return Claim(
         key="kink-term",
-        evidence="directions",
-        section=section.name,
         statement="The moving kinks turn the gradient away from u, towards ∇f_b",
         formula=r"\nabla f_b(x) = u(x) + \frac{1}{N} \sum_k y_k k(x_k, x) \nabla_x \Phi(x_k, x)",
         source="derived here",
         hypothesis=hypothesis,
-        met=met,
         predicted=f"gain in cosine {text.number(None if between is None else 1 - between)}",
         measured=f"gain in cosine {interval(gap)}",
         samples=f"{len(pairs)} seeds at m = {widest:,}, paired",
         rule=f"t interval of cos(·, ∇f_b) − cos(·, u) over {SEEDS}; holds above 0 ({CONFIDENCE}), fails "
-        f"below (false alarm "
-        f"{FALSE_ALARM:g})",
-        verdict=verdict(met, judged.holds),
-        decision=judged.decision,
+        f"below (false alarm {FALSE_ALARM:g})",
         numbers=numbers_of(gap),
+        **judged.given(met),
     )
 
 
-def perturbation(section: Section) -> Claim:
-    """Judge the predicted direction of the perturbations as they are used."""
+def _perturbation(section: Section) -> Claim:
     cosines = section.by_width[-1].cosines
     return _limit_claim(
         section,
         "perturbation_given_initial",
         key="perturbation",
-        evidence="directions",
         statement="Perturbations point along the initial gradient plus T ∇f_b",
         formula=r"t_n r_n/\varepsilon \approx (\nabla f(x_n; 0) + T_f \nabla f_b(x_n))/\|\cdot\|",
         source="derived here",
@@ -158,3 +160,56 @@ def perturbation(section: Section) -> Claim:
             f"with u {spread(cosines.perturbation_paper)})"
         ),
     )
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield where gradients and perturbations point, beside both predicted directions."""
+
+    def draw(axes: Axes) -> None:
+        for name, label, color, marker in (
+            ("trained_paper", "with u (published)", svg.G, "s"),
+            ("trained_gradient", "with ∇f_b (derived)", svg.F, "o"),
+        ):
+            style: Any = {"color": color, "marker": marker, "line": True, "rest": True}
+            draw_spread(axes, section, "cosines", name, label, **style)
+        limit = 1 - over_seeds(section, "cosines", "between")
+        if np.isfinite(limit).all() and (limit > 0).all():
+            axes.plot(section.widths, limit, "--", color=svg.INK, label="1 − cos(u, ∇f_b)")
+        svg.log_log(axes)
+        axes.set(xlabel="width m", ylabel="1 − cosine (0 is perfect)")
+        axes.legend()
+
+    alt = "One minus the cosine of the trained gradient with both predicted directions, against width"
+    caption = rich("""How far the trained part of the input gradient is from the two predicted directions.
+        Dashed: 1 − cos(u, ∇f~b~), the wide limit for u.""")
+    numbers = of_widths(section, cosines=("trained_paper", "trained_gradient", "between"))
+    yield svg.figure(draw, key, "cosine", alt, caption, numbers)
+    columns = {
+        "cosine at m": lambda row: text.count(row.width),
+        "trained part of the gradient with u": lambda row: spread(row.cosines.trained_paper),
+        rich("with ∇f~b~"): lambda row: spread(row.cosines.trained_gradient),
+        rich("u with ∇f~b~"): lambda row: spread(row.cosines.between),
+        "perturbation as used with u": lambda row: spread(row.cosines.perturbation_paper),
+        rich("as used with ∇f~b~"): lambda row: spread(row.cosines.perturbation_gradient),
+        rich("as used with ∇f(·; 0) + T ∇f~b~"): lambda row: spread(row.cosines.perturbation_given_initial),
+    }
+    by_width = records({"width": row.width, "cosines": row.cosines} for row in section.by_width)
+    yield table(section.by_width, columns, name="cosines", numbers=by_width)
+    yield note(f"""The perturbation as used contains the gradient of the initial network, which neither u nor
+        ∇f~b~ knows of and which fades as T grows. Gradients that were exactly zero:
+        {sum(run.zero_gradients for run in section.runs)}.""")
+    seen, drawn = section.images, images_figure(section, key)
+    if seen is None or drawn is None:
+        return
+    caption = rich(
+        """Training images, t r/ε (the perturbation towards class {}), and the two predicted directions, m
+        = {}, seed {}. Blue is positive, orange negative; each picture has a scale of its own. Below:
+        cosine with the perturbation.""",
+        *(section.classes[1], text.count(seen.width), str(seen.seed)),
+    )
+    pixels = {  # row by row of the picture
+        f"{name} {place}": values
+        for name, pictured in seen.pictures.items()
+        for place, values in enumerate(pictured, start=1)
+    }
+    yield Figure(Markup(drawn), caption, "images", of_columns(pixels))

@@ -1,43 +1,51 @@
 """Neurons whose activation pattern can change: how many there are, and that no others change."""
 
-from reports import text
-from reports.claim_text import by_seed, spread
-from reports.judging import CONFIDENCE, Judgement, judge_mean, judge_share, refuted, together, unmeasured
-from reports.results import AtWidth, Section
-from reports.verdicts import FALSE_ALARM, Claim, all_finite, verdict
+from collections.abc import Iterator
 
+from reports import svg
+from reports._matplotlib import Axes
+from reports.claim_text import by_seed, spread
+from reports.claims.widths import draw_spread, of_widths, over_seeds
+from reports.inline import rich
+from reports.judging import CONFIDENCE, Judgement, judge_mean, judge_share, refuted, together, unmeasured
+from reports.page import Block, note, say, table
+from reports.results import AtWidth, Section
+from reports.text import count, number
+from reports.verdicts import FALSE_ALARM, Claim, all_finite
+
+EVIDENCE, TITLE = "free", "How wide is wide?"
 # Violations that *holds* has excluded.
 FREE_ERROR = 0.1  # of the arctan law, relative
 VIOLATING_SEEDS = 0.2  # share of seeds whose networks break an inequality
+_SHARES = ("free_predicted", "free_measured", "flipped")
 
 
-def free_share(section: Section) -> Claim:
-    """Judge the law of the share of free neurons."""
+def claims(section: Section) -> list[Claim]:
+    """Judge the law of the share of free neurons, and that only free ones change their activation."""
+    return [_free_share(section), _only_free_flip(section)]
+
+
+def _free_share(section: Section) -> Claim:
     pvalues = [run[network].free_pvalue for run in section.runs for network in ("f", "g")]
     smallest = min(pvalues) * len(pvalues) if all_finite(pvalues) else None
     widest = section.by_width[-1]
-    judged = _law_of_free(section, smallest)
     return Claim(
         key="free-share",
-        evidence="free",
-        section=section.name,
         statement="The share of neurons that could change their activation follows the arctan law",
         formula=r"P(\mathrm{free}) = \frac{2}{\pi} \arctan \frac{L T \kappa(z)}{s(z) \sqrt{m}}",
         source="derived here",
         hypothesis="full-batch training, test points independent of the initialisation",
-        met=True,
         predicted=_pair(widest, "free_predicted"),
         measured=_pair(widest, "free_measured"),
         samples=f"{len(pvalues)} networks × {section.num_test} points",
         rule=(
             "fails if the smallest p-value of exact binomial tests at every point of every network, times "
-            f"their number ({text.number(None if smallest is None else min(1.0, smallest))}), is below "
+            f"their number ({number(None if smallest is None else min(1.0, smallest))}), is below "
             f"{FALSE_ALARM:g}; holds if at every width, for f and for g, the {CONFIDENCE} interval of the "
             f"mean relative error of the law over seeds lies within ±{FREE_ERROR:g}"
         ),
-        verdict=verdict(True, judged.holds),
-        decision=judged.decision,
         numbers={"smallest_pvalue_times_tests": smallest},
+        **_law_of_free(section, smallest).given(True),
     )
 
 
@@ -62,11 +70,9 @@ def _law_of_free(section: Section, smallest: float | None) -> Judgement:
     return together(*judged)
 
 
-def only_free_flip(section: Section) -> Claim:
-    """Judge that a neuron that changes its activation was free."""
+def _only_free_flip(section: Section) -> Claim:
     counts = [run[network].flipped_not_free for run in section.runs for network in ("f", "g")]
     total = sum(counts) if all_finite(counts) else None
-    widest = section.by_width[-1]
     # A seed without a flip shows nothing.
     able = [runs for runs in by_seed(section) if any(run[n].flipped for run in runs for n in ("f", "g"))]
     judged = unmeasured()
@@ -83,23 +89,55 @@ def only_free_flip(section: Section) -> Claim:
         )
     return Claim(
         key="only-free-flip",
-        evidence="free",
-        section=section.name,
         statement="Only free neurons change their activation",
         formula=r"|u_i(z, t) - u_i(z, 0)| \le |a_i| L T \kappa(z)",
         source="derived here",
         hypothesis="full-batch training",
-        met=True,
         predicted="0 others flip",
-        measured=f"{text.count(total)} others flip; flipped share {_pair(widest, 'flipped')}",
+        measured=f"{count(total)} others flip; flipped share {_pair(section.by_width[-1], 'flipped')}",
         samples=f"{len(counts)} networks × {section.num_test} points, every neuron",
         rule="fails if one neuron flips that was not free, beyond rounding of its pre-activation; holds if "
         f"that was excluded for a share of {VIOLATING_SEEDS:g} of the seeds ({CONFIDENCE}), by those in "
         "which neurons flip",
-        verdict=verdict(True, judged.holds),
-        decision=judged.decision,
+        **judged.given(True),
     )
 
 
 def _pair(row: AtWidth, name: str) -> str:
     return f"f {spread(getattr(row.f, name))}, g {spread(getattr(row.g, name))}"
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield how many neurons are free, and from which width on few are."""
+
+    def draw(axes: Axes) -> None:
+        for network in ("f", "g"):
+            law = over_seeds(section, network, "free_predicted")
+            axes.plot(section.widths, law, color=svg.COLORS[network], label=f"{network}: arctan law")
+            draw_spread(axes, section, network, "free_measured", f"{network}: free, measured")
+            draw_spread(axes, section, network, "flipped", f"{network}: flipped", hollow=True)
+        svg.log_log(axes)
+        axes.set(xlabel="width m", ylabel="share of neurons")
+        axes.legend(ncols=2, fontsize=9)
+
+    alt = "Share of free neurons against width for f and g, with the arctan law, and share of flipped neurons"
+    caption = rich("""Share of neurons that are free (could change their activation) and that flipped (did),
+        mean over test points; bars are one standard deviation over seeds.""")
+    numbers = of_widths(section, f=_SHARES, g=_SHARES)
+    yield svg.figure(draw, key, "free", alt, caption, numbers, headroom=0.35)
+    bounds = section.width_bounds
+    yield say(
+        r"""Width from which at most {} % of the neurons are expected to be free: $m \ge \left(
+        \frac{L T \kappa(z)}{s(z) \tan(\pi q/2)} \right)^2$""",
+        number(100 * bounds.free_share),
+    )
+    columns = {
+        "network": lambda row: "both (T_f + T_g)" if row.network == "both" else row.network,
+        "median test point": lambda row: count(row.from_data_median),
+        "every test point": lambda row: count(row.from_data_largest),
+        "from norms": lambda row: count(row.from_norms),
+    }
+    yield table(bounds.rows, columns, name="widths")
+    yield note(f"""“From norms” assumes ‖x‖, ‖z‖ ≤ √d; the largest here is {number(section.largest_norm)}
+        √d. The published $d^2 (T_f + T_g)^2$ with constant 1 is {count(bounds.published)}; its true
+        constant is not known.""")

@@ -1,10 +1,15 @@
 """The published theorem: where its conditions hold, f and g agree."""
 
-from reports import text
-from reports.judging import CONFIDENCE, judge_share
-from reports.results import Section, Trend
-from reports.verdicts import Claim, verdict
+from collections.abc import Iterator, Sequence
 
+from reports.inline import Part
+from reports.judging import CONFIDENCE, judge_share
+from reports.page import Block, Table, say, table
+from reports.results import Section, Trend
+from reports.text import count, number
+from reports.verdicts import Claim
+
+EVIDENCE, TITLE = "conditions", "Published conditions against agreement"
 # Share of the points where the published conditions hold that may differ: excluded where the claim holds.
 DIFFERING_SHARE = 0.2
 _NORM_ROUNDING = 1e-9  # rows scaled to norm √d have it up to rounding
@@ -20,15 +25,19 @@ TRENDS = (
 )
 
 
-def theorem(section: Section, label_noise: str) -> Claim:
+def claims(section: Section) -> list[Claim]:
     """Judge the published theorem, all constants 1, at the points where its conditions hold."""
+    return [_theorem(section, label_noise) for label_noise in ("published", "scenario")]
+
+
+def _theorem(section: Section, label_noise: str) -> Claim:
     widest = section.widths[-1]
     runs = [run for run in section.runs if run.width == widest]
     counts = [c for run in runs for c in run.conditions if c.label_noise == label_noise]
-    widths = {count.width for count in counts}
+    widths = {c.width for c in counts}
     wide = None if "unknown" in widths else widths == {"holds"}
-    agree = sum(count.met_agree for count in counts)
-    differ = sum(count.met_differ for count in counts)
+    agree = sum(c.met_agree for c in counts)
+    differ = sum(c.met_differ for c in counts)
     points = section.num_test * len(runs)
     norm = section.largest_norm
     bounded = None if norm is None else norm <= 1 + _NORM_ROUNDING
@@ -37,7 +46,7 @@ def theorem(section: Section, label_noise: str) -> Claim:
     published = label_noise == "published"
     width_met = {None: "not known", True: "met", False: "not met"}[wide]
     noise = "d/√N" if published else "1/√N in scenario (a), d/√N in (b)"
-    pairs = [(count.met_differ, count.met_agree + count.met_differ) for count in counts]
+    pairs = [(c.met_differ, c.met_agree + c.met_differ) for c in counts]
     judged = judge_share(
         [differing / met_at for differing, met_at in pairs if met_at],
         allowed=0,
@@ -48,8 +57,6 @@ def theorem(section: Section, label_noise: str) -> Claim:
     )
     return Claim(
         key=f"theorem-{label_noise}",
-        evidence="conditions",
-        section=section.name,
         statement=(
             "With every hidden constant set to 1: where the published conditions hold, f and g agree"
             + ("" if published else " (with ν = 1/√N in scenario (a))")
@@ -57,21 +64,50 @@ def theorem(section: Section, label_noise: str) -> Claim:
         formula=r"m > C \ell d^2 (T_f + T_g)^2 \Rightarrow \operatorname{sgn} f = \operatorname{sgn} g",
         source="published" if published else "variant",
         hypothesis=(
-            f"C = ℓ = 1, label noise {noise}: largest ‖x‖/√d {text.number(norm)} ≤ 1, width {width_met}, "
+            f"C = ℓ = 1, label noise {noise}: largest ‖x‖/√d {number(norm)} ≤ 1, width {width_met}, "
             f"(a), (b), (c) at {agree + differ:,} of {points:,} points"
         ),
-        met=met,
         predicted="all agree" if agree + differ else "nothing",
         measured=f"{agree:,} agree, {differ:,} differ" if agree + differ else "no point to test",
         samples=f"{len(runs)} seeds × {section.num_test} points at m = {widest:,}",
         rule="fails for one disagreement where the hypothesis is met; holds if a share of "
         f"{DIFFERING_SHARE:g} of these points was excluded ({CONFIDENCE}) by seeds that have some; judges "
         "C = 1 alone, the true C is not known",
-        verdict=verdict(met, judged.holds),
-        decision=judged.decision,
+        **judged.given(met),
     )
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield the published conditions against agreement, point by point."""
+    yield say(
+        r"""At m = {}, constant 1, no logarithm, all seeds: (a) $|\hat f(z)| > 1 + 1/T_f$, (b) $|\hat g(z)| >
+        1/T_f + (\sqrt{d}/\varepsilon)(1/T_g + \nu)$, (c) $\operatorname{sgn} \hat f(z) = \operatorname{sgn}
+        \hat g(z)$. The published $\nu = d/\sqrt{N}$; in scenario (a) the fluctuation that random labels leave
+        is $1/\sqrt{N}$.""",
+        count(section.widths[-1]),
+    )
+    columns = {
+        "condition": lambda row: row.name,
+        "threshold": lambda row: number(row.threshold),
+        "holds: agree": lambda row: count(row.holds_agree),
+        "holds: differ": lambda row: count(row.holds_differ),
+        "not: agree": lambda row: count(row.fails_agree),
+        "not: differ": lambda row: count(row.fails_differ),
+    }
+    yield table(section.condition_rows, columns, name="conditions")
 
 
 def trends() -> list[Trend]:
     """Return what the published conditions say about what is held fixed here, and the command to vary it."""
     return [Trend(over, says, f"perturblearn sweep {chosen} --out my-sweep") for over, says, chosen in TRENDS]
+
+
+def varied(rows: Sequence[Trend]) -> Table:
+    """Return these statements as a table."""
+    columns = {
+        "over": lambda trend: trend.over,
+        "what the published conditions say, constant 1": lambda trend: trend.says,
+        "shown by": lambda trend: Part("code", trend.command),
+    }
+    summary = "Trends over what this report holds fixed, and the commands that vary it"
+    return table(rows, columns, name="trends", summary=summary)

@@ -1,20 +1,23 @@
 """The page of a folder of `perturblearn orthogonal`, and its numbers, from its files alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from markupsafe import Markup
 
 from empirics.campaigns.orthogonal import Part
-from empirics.orthogonal.examination import Examination, Known
+from empirics.orthogonal.examination import Examination
 from empirics.sweep.store import DamagedError, ResultFolder
-from reports.claims.orthogonal.rows import OrthogonalPanel, OrthogonalRow, Results
-from reports.orthogonal import figures, tables
+from reports import inline
+from reports.claims import OF_ORTHOGONAL
+from reports.claims.orthogonal.rows import OrthogonalRow, Results
+from reports.inline import Content, rich
 from reports.orthogonal.build import build
-from reports.page import Page, Prose, Section, Table
+from reports.page import Page, Prose, Section
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, write
-from reports.shown import SAID, figure
+from reports.shown import SAID, provenance
 from reports.text import many
 
 __all__ = ["EXAMINATION", "NUMBERS", "PAGE", "page_of", "read_part", "write_page"]
@@ -49,14 +52,14 @@ def write_page(folder: Path) -> Path:
     The same files of results give the same bytes.  It raises as `read_part` and `read_results`.
     """
     held, rows = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
-    part, examination, provenance = _only(held.parts, folder), None, held.provenance
+    part, examination, made = _only(held.parts, folder), None, held.provenance
     examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
     if examined is not None:
         examination = msgspec.convert(examined["found"], Examination)
-        if examined["made_by"] not in provenance.versions:
-            versions = (*provenance.versions, examined["made_by"])
-            provenance = msgspec.structs.replace(provenance, versions=versions)
-    return write(folder, build(part, rows, examination=examination, provenance=provenance), page_of)
+        if examined["made_by"] not in made.versions:
+            versions = (*made.versions, examined["made_by"])
+            made = msgspec.structs.replace(made, versions=versions)
+    return write(folder, build(part, rows, examination=examination, provenance=made), page_of)
 
 
 def page_of(results: Results) -> Page:
@@ -67,91 +70,26 @@ def page_of(results: Results) -> Page:
     totals = results.totals
     warning: tuple[Prose, ...] = ()
     if totals.failed or totals.missing:
-        said = Markup("{} of {} runs failed and {} are missing; <code>failures.json</code> says why.").format(
-            totals.failed, totals.configurations, totals.missing
-        )
-        warning = (Prose(said, "warning"),)
+        said = f"{totals.failed} of {totals.configurations} runs failed and {totals.missing} are missing; "
+        warning = (Prose(rich(said + "`failures.json` says why."), "warning"),)
     return Page(
         f"Nearly orthogonal samples: {results.title}",
         Markup(_SAID["lead"]),
         (
             Section("Claims", (*warning, *results.claims), "claims"),
-            *_sections(results),
-            Section("Provenance", (_provenance(results),), "provenance"),
+            *(section for family in OF_ORTHOGONAL for section in family.sections(results)),
+            provenance(totals, results.provenance, results.schema_version, _provenance(results)),
         ),
     )
 
 
-def _provenance(results: Results) -> Table:
-    part, totals = results.part, results.totals
-    rows = [
-        (
-            "runs",
-            f"{totals.configurations}: {totals.done} done, {totals.failed} failed, "
-            f"{totals.missing} missing; {many(part.seeds, 'seed')} a point",
-        )
-    ]
+def _provenance(results: Results) -> Iterator[tuple[Content, ...]]:
+    part = results.part
+    yield "seeds", f"{many(part.seeds, 'seed')} a point"
     if part.kind == "published":
         sweeps = ", ".join(part.sweeps)
-        said = f"1/{part.scale} of the published ones, rule “{part.rule}”; sweeps {sweeps}"
-        rows.append(("sizes", said))
-    options = ", ".join(f"{name} = {value}" for name, value in part.options.items())
-    rows.append(("options", options or "defaults"))
+        yield "sizes", f"1/{part.scale} of the published ones, rule “{part.rule}”; sweeps {sweeps}"
+    yield "options", ", ".join(f"{name} = {value}" for name, value in part.options.items()) or "defaults"
     if part.content:
         source = "".join(f"{name} {value}, " for name, value in part.source.items() if value is not None)
-        hashed = Markup("{}SHA-256 of the samples <code>{}</code>").format(source, part.content)
-        rows.append(("data", hashed))
-    made = (", ".join(f"{n} {v}" for n, v in versions.items()) for versions in results.provenance.versions)
-    rows.append(("versions", "; ".join(made)))
-    numbers = Markup(
-        "<code>report.json</code> beside this page, schema version {}; every run in <code>results.csv</code>"
-    ).format(results.schema_version)
-    return Table((), (*rows, ("numbers", numbers)))
-
-
-def _sections(results: Results) -> list[Section]:
-    made = [_panel(panel, results, f"p{index}") for index, panel in enumerate(results.panels, start=1)]
-    found = results.examination
-    if found is not None:
-        made = [*_examined(found, results), *made]
-    ends = (Prose(_SAID["networks"]), tables.networks(results.networks))
-    return [*made, Section("Where trained networks end", ends, "networks")]
-
-
-def _panel(panel: OrthogonalPanel, results: Results, key: str) -> Section:
-    if results.part.kind == "published":
-        drawn = figure(figures.accuracy_figure(panel, key), _SAID["accuracy"])
-        shown = tables.published_points(panel), tables.one_more_seed(panel)
-        return Section(f"Sweep over {panel.sweep}", (Prose(_SAID["one_more_seed"]), *drawn, *shown), key)
-    if results.part.kind == "data":
-        said = "Seeds are those of initialisations and of the random targets; the data stay."
-        said += " " + _SAID["amplitude"] if results.part.options.get("norm") == "L0" else ""
-        return Section("Networks trained on it", (Prose(said), tables.trained(panel.points[0])), key)
-    if results.part.name == "turning":
-        drawn = figure(figures.turning_figure(panel, key), _SAID["turning"])
-        return Section("Point by point", (*drawn, tables.turning_points(panel)), key)
-    drawn = figure(figures.orthogonality_figure(panel, key), _SAID["decay"])
-    return Section("Point by point", (*drawn, tables.orthogonality_points(panel)), key)
-
-
-def _examined(found: Examination, results: Results) -> list[Section]:
-    done, asked = results.panels[0].points[0].converged["f"]
-    converged = _converged(done, asked, results.part.seeds)
-    table, wide, orthogonal = tables.hypotheses(found.hypotheses, converged=converged)
-    conditions = Prose("Nothing is trained here; rounding errors are part of the verdicts.")
-    theories = Prose(
-        "For the networks of this page, without biases, all but the margins: wide networks "
-        f"{wide.value}, orthogonal samples {orthogonal.value}. Where λ > 0 and the pattern hold "
-        "without a condition of orthogonality the latter is unknown: there may be other KKT points. The "
-        "row of time is from the networks trained below; wide networks are asked at flow time 1, and "
-        "perturblearn report trains those, with biases and the identity loss."
-    )
-    return [
-        Section("Conditions", (conditions, tables.examined(found)), "examined"),
-        Section("Which theory applies", (theories, table), "theories"),
-    ]
-
-
-def _converged(done: int, asked: int, seeds: int) -> Known:
-    """Return whether every f converged; unknown while one has no result."""
-    return "fails" if done < asked else "holds" if asked == seeds else "unknown"
+        yield "data", rich("{}SHA-256 of the samples {}", source, inline.Part("code", part.content))

@@ -101,25 +101,3 @@ def _ratios(ratios: PriorRatios, both: tuple[PriorSizes, PriorSizes]) -> Table:
     )
     columns = ("ratio, above 1 where the condition is met", "samples of f", "inputs of g")
     return Table(columns, rows, name="prior-ratios", numbers=records([ratios]))
-
-
-def conditions(section: Section, key: str) -> Iterator[Block]:
-    """Yield the published conditions against agreement, point by point."""
-    said = count(section.widths[-1]), section.condition_totals[0].width
-    yield Prose("Published conditions against agreement", "subheading", f"{key}-conditions")
-    yield say(
-        r"""At m = {}, constant 1, no logarithm, all seeds: (a) $|\hat f(z)| > 1 + 1/T_f$, (b) $|\hat g(z)| >
-        1/T_f + (\sqrt{d}/\varepsilon)(1/T_g + \nu)$, (c) $\operatorname{sgn} \hat f(z) = \operatorname{sgn}
-        \hat g(z)$. The published $\nu = d/\sqrt{N}$; in scenario (a) the fluctuation that random labels leave
-        is $1/\sqrt{N}$. The width condition is the same for all points: {}.""",
-        *said,
-    )
-    columns = {
-        "condition": lambda row: row.name,
-        "threshold": lambda row: number(row.threshold),
-        "holds: agree": lambda row: count(row.holds_agree),
-        "holds: differ": lambda row: count(row.holds_differ),
-        "not: agree": lambda row: count(row.fails_agree),
-        "not: differ": lambda row: count(row.fails_differ),
-    }
-    yield table(section.condition_rows, columns, name="conditions")

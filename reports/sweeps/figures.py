@@ -1,18 +1,11 @@
-"""Figures of the page of a sweep: functions of a panel, a section or a prediction, each one inline SVG."""
-
-import numpy as np
+"""Figures of a panel of the page of a sweep; what claims draw is in their files."""
 
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Prediction, Section, WidePanel
-from reports.shown import band, finish, hollow, line, means, of_metric
-from reports.svg import GRID, INK, SHADE, THIRD, F, G, drawing, powers
+from reports.claims.sweeps.rows import SERIES, Section, WidePanel
+from reports.page import Figure
+from reports.shown import SAID, band, finish, hollow, line, means, of_metric
+from reports.svg import GRID, INK, F, G, figure, powers
 
-# Key in the results, name on the page, colour, marker.
-SERIES = (
-    ("acc_f", "accuracy of f", F, "o"),
-    ("acc_g", "accuracy of g", G, "s"),
-    ("agreement", "agreement", THIRD, "^"),
-)
 _REGIME = (
     ("free_f", "free, f", F, "-"),
     ("flipped_f", "flipped, f", F, "--"),
@@ -23,14 +16,20 @@ _REGIME = (
 )
 
 
-def panel_figure(panel: WidePanel, key: str) -> str | None:
-    """Accuracies and agreement over seeds, beside published values or, where there are none, predictions.
+def of_panel(section: Section, panel: WidePanel, key: str) -> tuple[Figure, ...]:
+    """Return what is drawn of a panel; nothing where no seed has an accuracy or an agreement.
 
-    None where no seed has a value; `key` is unique on the page.
+    `key` is unique on the page.
     """
+    if all(point.metrics[name].mean is None for point in panel.points for name, *_ in SERIES):
+        return ()
+    drawn = _metrics(section, panel, key), _regime(panel, key), _cosines(panel, key)
+    return tuple(one for one in drawn if one is not None)
+
+
+def _metrics(section: Section, panel: WidePanel, key: str) -> Figure:
+    """Draw accuracies and agreement over seeds, beside published values or, without these, predictions."""
     cells = [point.metrics[name] for point in panel.points for name, *_ in SERIES]
-    if all(cell.mean is None for cell in cells):
-        return None
     beside = any(cell.published is not None for cell in cells)
 
     def draw(axes: Axes) -> None:
@@ -50,11 +49,17 @@ def panel_figure(panel: WidePanel, key: str) -> str | None:
         finish(axes, panel)
 
     alt = f"Accuracy of f, of g and agreement against {panel.x_label}: mean, deviation and range over seeds"
-    return drawing(draw, key, f"{alt}, {'published' if beside else 'predicted'} values beside")
+    caption = "Mean over seeds; bands: one standard deviation and, lighter, smallest to largest seed."
+    if section.published is not None:
+        others = ", of other images." if section.foreign else "."
+        caption += f" Hollow: published, with reading errors{others}"
+    else:
+        caption += " Dotted: predicted without training f or its perturbations."
+    return figure(draw, key, "", f"{alt}, {'published' if beside else 'predicted'} values beside", caption)
 
 
-def cosine_figure(panel: WidePanel, key: str) -> str | None:
-    """Mean |cos| of perturbations with u and with ∇f_b over seeds, beside published values.
+def _cosines(panel: WidePanel, key: str) -> Figure | None:
+    """Draw mean |cos| of perturbations with u and with ∇f_b over seeds, beside published values.
 
     None where no published cosine was read off, or no seed has a value.
     """
@@ -73,11 +78,12 @@ def cosine_figure(panel: WidePanel, key: str) -> str | None:
         finish(axes, panel)
 
     alt = f"Mean cosine of perturbations with u and with the gradient of f_b against {panel.x_label}"
-    return drawing(draw, key, f"{alt}: mean and range over seeds, published values beside")
+    alt += ": mean and range over seeds, published values beside"
+    return figure(draw, key, "cosine", alt, SAID["sweep"]["cosine"])
 
 
-def regime_figure(panel: WidePanel, key: str) -> str | None:
-    """Shares of free and flipped neurons and τ, means over runs; None where nothing of it is known."""
+def _regime(panel: WidePanel, key: str) -> Figure | None:
+    """Draw shares of free and flipped neurons and τ, means over runs; None where nothing of it is known."""
     # 0 has no place on a log axis.
     known = {name: [(p.x, p.regime[name] or None) for p in panel.points] for name, *_ in _REGIME}
     if all(value is None for pairs in known.values() for _, value in pairs):
@@ -93,45 +99,4 @@ def regime_figure(panel: WidePanel, key: str) -> str | None:
         finish(axes, panel)
 
     alt = f"Shares of free and flipped neurons of f and g and their τ against {panel.x_label}"
-    return drawing(draw, key, alt)
-
-
-def overview_figure(section: Section, key: str) -> str | None:
-    """Agreement of all sweeps of a study in one figure, means over seeds; None for fewer than two."""
-    panels = section.panels
-    if len(panels) < 2:
-        return None
-    colors = (F, G, THIRD, SHADE)
-    # More sweeps than colours: sweeps come in pairs (two losses), one colour and two strokes each.
-    pairs = len(panels) > len(colors)
-
-    def draw(axes: Axes) -> None:
-        for index, panel in enumerate(panels):
-            color = colors[(index // 2 if pairs else index) % len(colors)]
-            known, stroke = (
-                means(of_metric(panel.points, "agreement")),
-                ".--" if pairs and index % 2 else ".-",
-            )
-            line(axes, known, color=color, stroke=stroke, single=".", label=panel.sweep)
-        axes.set(ylabel="agreement", ylim=(-0.03, 1.03))
-        finish(axes, panels[0], columns=2)
-
-    return drawing(draw, key, f"Agreement against {panels[0].x_label} in all sweeps", size=(6.4, 4.4))
-
-
-def scatter_figure(prediction: Prediction, key: str) -> str | None:
-    """Measured against predicted, run by run, drawn to 1/100; None without a run."""
-    if not prediction.scatter:
-        return None
-
-    def draw(axes: Axes) -> None:
-        predicted, measured, counts = np.array(prediction.scatter, dtype=float).T
-        low = min(predicted.min(), measured.min()) - 0.02
-        axes.plot([low, 1.02], [low, 1.02], "--", color=INK, linewidth=0.9, label="measured = predicted")
-        size = 12 + 10 * np.sqrt(counts)
-        axes.scatter(predicted, measured, s=size, color=SHADE, alpha=0.7, linewidths=0)
-        axes.set(xlabel="predicted", ylabel="measured", xlim=(low, 1.02), ylim=(low, 1.02))
-        axes.legend(loc="upper left")
-
-    alt = f"Measured against predicted {prediction.name}, one mark for runs that fall together"
-    return drawing(draw, key, alt)
+    return figure(draw, key, "regime", alt, SAID["sweep"]["regime"])

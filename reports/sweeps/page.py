@@ -1,6 +1,6 @@
 """The page of a sweep: ``report.html`` and ``report.json``, made from the files of its folder alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from markupsafe import Markup
@@ -8,13 +8,14 @@ from markupsafe import Markup
 from empirics.campaigns.wide import Part
 from empirics.wide import WIDE
 from reports import text
-from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR
-from reports.claims.sweeps.rows import Published, Section as Measured, SweepResults, Trend, WidePanel
-from reports.page import Bad, Block, Page, Prose, Section, Table
+from reports.claims import OF_SWEEPS
+from reports.claims.sweeps.rows import SERIES, Section as Measured, SweepResults, WidePanel
+from reports.inline import Content, rich
+from reports.page import Bad, Block, Page, Prose, Section, Table, say, table
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, Row, write
-from reports.shown import SAID, figure, spread, table
-from reports.statistics import Spread, Within, mean
+from reports.shown import SAID, provenance, spread
+from reports.statistics import Spread
 from reports.sweeps import figures
 from reports.sweeps.reproduction import build
 from reports.text import many
@@ -22,33 +23,6 @@ from reports.text import many
 __all__ = ["NUMBERS", "PAGE", "page_of", "read_parts", "write_page"]
 
 _SAID = SAID["sweep"]
-_WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
-    "within": lambda row: str(row[1].inside),
-    "of": lambda row: str(row[1].count),
-    "expected, at least": lambda row: text.number(row[1].expected),
-    "p-value": lambda row: text.number(row[1].p_value, 2),
-    "not compared": lambda row: str(row[1].not_compared),
-}
-_TREND: dict[str, Callable[[Trend], str]] = {
-    "sweep": lambda row: row.sweep,
-    "metric": lambda row: {"agreement": "agreement", "acc_g": "accuracy of g"}[row.series],
-    "expected to rise, as": lambda row: row.basis or "nothing stated",
-    "mean rank correlation": lambda row: text.number(mean(list(row.correlations.values())), 2),
-    "seeds": lambda row: (
-        f"{len(row.correlations)}"
-        + (f", {row.incomplete} without a value somewhere" if row.incomplete else "")
-    ),
-    "rising, falling": lambda row: ", ".join(
-        str(sum(s * c > 0 for c in row.correlations.values())) for s in (1, -1)
-    ),
-    "verdict": lambda row: Bad("fails") if row.verdict == "fails" else row.verdict,
-    "published": lambda row: (
-        text.DASH
-        if row.published_correlation is None
-        else f"{text.number(row.published_correlation, 2)} (n = {row.published_n})"
-    ),
-    "decision": lambda row: row.decision,
-}
 
 
 def read_parts(folder: Path) -> tuple[Part, ...]:
@@ -84,7 +58,7 @@ def page_of(results: SweepResults) -> Page:
         (
             Section("In short", said, "claims"),
             *sections,
-            Section("Provenance", (_provenance(results),), "provenance"),
+            provenance(results.totals, results.provenance, results.schema_version, _provenance(results)),
         ),
     )
 
@@ -94,55 +68,36 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
     if section.question:
         yield Prose(section.question, "")
     if section.foreign:
-        shown = "Published values are beside another data set: they are shown and not compared."
-        yield Prose(
-            f"Images are not the published files ({', '.join(section.foreign)}; their SHA-256 differs).\n"
-            + (shown if section.published is not None else ""),
-            "warning",
-        )
+        said = f"Images are not the published files ({', '.join(section.foreign)}; their SHA-256 differs).\n"
+        if section.published is not None:
+            said += "Published values are beside another data set: they are shown and not compared."
+        yield Prose(said, "warning")
     if section.panels_left_out:
         more = many(section.panels_left_out, "more combination")
-        left = Markup("Not drawn: {} of the axes; <code>results.csv</code> has them.").format(more)
-        yield Prose(left, "")
-    if section.study:
-        caption = "Agreement of all sweeps, means over seeds; each with its spread below."
-        yield from figure(figures.overview_figure(section, f"{key}-overview"), caption)
-    panels = [
-        (panel, f"{key}-{index}", figures.panel_figure(panel, f"{key}-{index}"))
-        for index, panel in enumerate(section.panels)
+        yield say(f"Not drawn: {more} of the axes; `results.csv` has them.")
+    drawn = [
+        (panel, figures.of_panel(section, panel, f"{key}-{n}")) for n, panel in enumerate(section.panels)
     ]
-    empty = [panel.sweep for panel, _, drawn in panels if drawn is None]
+    empty = [panel.sweep for panel, blocks in drawn if not blocks]
     if empty:
         yield Prose("Without accuracies or agreement so far, so not drawn:", "")
     yield from (Prose(name, "") for name in empty)
-    for panel, name, drawn in panels:
-        if drawn is not None:
-            yield from _panel(section, panel, name, drawn)
-    if section.published is not None and not section.foreign:
-        yield from _among_seeds(section.published)
-    if section.trends:
-        yield Prose("Trends", "heading")
-        yield Prose(_SAID["trends"])
-        yield table(section.trends, _TREND)
-    yield from _predicted(section, key)
+    for panel, blocks in drawn:
+        if blocks:
+            yield Prose(panel.sweep, "heading")
+            yield from blocks
+            yield from _tables(section, panel)
+    for family in OF_SWEEPS:
+        yield from family.shown(section, key)
 
 
-def _panel(section: Measured, panel: WidePanel, key: str, drawn: str) -> Iterator[Block]:
+def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:
+    """Yield what is drawn, point by point."""
     beside = section.published is not None
-    caption = "Mean over seeds; bands: one standard deviation and, lighter, smallest to largest seed."
-    if beside:
-        others = ", of other images." if section.foreign else "."
-        caption += f" Hollow: published, with reading errors{others}"
-    else:
-        caption += " Dotted: predicted without training f or its perturbations."
-    yield Prose(panel.sweep, "heading")
-    yield from figure(drawn, caption)
-    yield from figure(figures.regime_figure(panel, f"{key}-regime"), _SAID["regime"])
-    yield from figure(figures.cosine_figure(panel, f"{key}-cosine"), _SAID["cosine"])
     # The x of a point, or its name where x only counts the points.
     names = panel.ticks or tuple(f"{point.x:g}" for point in panel.points)
     columns = [panel.x_label]
-    for _, label, *_ in figures.SERIES:
+    for _, label, *_ in SERIES:
         columns += [f"{label}: mean ± sd [min, max]", *(["published"] if beside else [])]
     rows = []
     for place, point in zip(names, panel.points, strict=True):
@@ -162,9 +117,7 @@ def _panel(section: Measured, panel: WidePanel, key: str, drawn: str) -> Iterato
                 panel.x_label: lambda row: row[0],
                 "|cos| with u: mean ± sd [min, max]": lambda row: _ranged(row[1]["cosine_published"]),
                 "published": lambda row: _read(row[1]["cosine_published"], text.DASH),
-                Markup("|cos| with ∇f<sub>b</sub>: mean ± sd [min, max]"): lambda row: _ranged(
-                    row[1]["cosine_derived"]
-                ),
+                rich("|cos| with ∇f~b~: mean ± sd [min, max]"): lambda row: _ranged(row[1]["cosine_derived"]),
                 "seeds": lambda row: str(row[1]["cosine_published"].n),
             },
             wide=True,
@@ -184,71 +137,7 @@ def _read(cell: Spread, unread: str) -> str:
     return Bad(f"{shown} ✗ outside") if cell.inside is False else shown + " ✓" * bool(cell.inside)
 
 
-def _among_seeds(published: Published) -> Iterator[Block]:
-    """Yield how many published values, and cosines, lie within the ranges of our seeds."""
-    yield Prose("Published values among our seeds", "heading")
-    yield Prose(_SAID["seeds"])
-    rows = [(label, published.by_metric[name]) for name, label, *_ in figures.SERIES]
-    rows += [(f"sweep {name}", row) for name, row in published.by_sweep.items()]
-    yield table([*rows, ("all", published.all)], {"values": lambda row: row[0], **_WITHIN})
-    cosines, gaps = published.cosines, published.cosine_difference
-    if not cosines["cosine_published"].count:
-        return
-    names = {
-        "with u, as published": "cosine_published",
-        "with ∇f_b, beside the same published values": "cosine_derived",
-    }
-    yield Prose("Published cosines among our seeds", "heading")
-    yield Prose(_SAID["cosines"])
-    yield table(
-        [(label, cosines[name]) for label, name in names.items()],
-        {
-            "cosines": lambda row: row[0],
-            **_WITHIN,
-            "our mean − published": lambda row: text.number(gaps[names[row[0]]], 2),
-        },
-    )
-
-
-def _predicted(section: Measured, key: str) -> Iterator[Block]:
-    yield Prose("Predicted against measured", "heading")
-    yield Prose(Markup(_SAID["predictions"]))
-    yield table(
-        [(one.runs, row) for one in section.explained for row in one.predictions if row.n],
-        {
-            "runs": lambda pair: pair[0],
-            "predicted": lambda pair: pair[1].name,
-            "n": lambda pair: text.count(pair[1].n),
-            "correlation": lambda pair: text.number(pair[1].correlation, 4),
-            "mean absolute error": lambda pair: text.number(pair[1].mean_error),
-        },
-    )
-    found = section.criterion
-    if found is not None and found.predictions:
-        judged = "; ".join(
-            f"{row.name.partition(', ')[2]}: {row.verdict} ({text.number(row.correlation, 4)}, "
-            f"{text.number(row.mean_error)}, n = {text.count(row.n)}; {row.decision})"
-            for row in found.predictions
-        )
-        yield Prose(
-            f"Criterion for the accuracy of g: correlation at least {text.number(RULE_CORRELATION)} and "
-            f"mean absolute error at most {text.number(RULE_ERROR)},\nwhat the two-number rule "
-            "reached, rounded, on 77 runs of MSG(a) at the published optimiser; here as means over seeds, "
-            f"not rounded, of {many(found.total, 'run')}: {found.runs}.\n{judged}."
-        )
-    chosen = section.shown
-    for index, row in enumerate(chosen.predictions):
-        yield from figure(
-            figures.scatter_figure(row, f"{key}-scatter-{index}"),
-            f"{row.name.capitalize()}; {chosen.runs}: n = {text.count(row.n)}, correlation "
-            f"{text.number(row.correlation, 4)}, mean absolute error {text.number(row.mean_error)}.",
-        )
-
-
-def _provenance(results: SweepResults) -> Table:
-    totals, made = results.totals, results.provenance
-    counts = f"{totals.done} done, {totals.failed} failed, {totals.missing} missing"
-    rows = [("configurations", f"{totals.configurations}: {counts}")]
+def _provenance(results: SweepResults) -> Iterator[tuple[Content, ...]]:
     for section in results.sections:
         if section.part is not None:
             said = (
@@ -256,15 +145,9 @@ def _provenance(results: SweepResults) -> Table:
                 for key, value in section.part.to_json().items()
                 if key not in {"kind", "name"}
             )
-            rows.append((section.title, "; ".join(said)))
+            yield section.title, "; ".join(said)
     files = {True: "the published files (SHA-256)", False: "not the published files (SHA-256 differs)"}
     for section in results.sections:
         if section.stand_in or section.images:
             images = "; ".join(f"{name}: {files[same]}" for name, same in section.images.items())
-            rows.append((f"data of {section.title}", section.stand_in + images))
-    rows += [("versions", ", ".join(f"{n} {v}" for n, v in versions.items())) for versions in made.versions]
-    numbers = Markup(
-        "<code>report.json</code> beside this page, schema version {}; every run in "
-        "<code>results.csv</code>, its plan in <code>plan.json</code>"
-    ).format(results.schema_version)
-    return Table((), (*rows, ("device", made.device), ("numbers", numbers)))
+            yield f"data of {section.title}", section.stand_in + images

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
-from reports import Series, figures, figures_bounds, provenance, render, svg
+from reports import Series, provenance, render, svg
 from reports.build import build
 from reports.provenance import Origin
 from reports.results import Results
@@ -76,13 +76,13 @@ def fresh_results(tiny_results: Json) -> Json:
 def tiny_drawings(tiny: Results) -> dict[str, str]:
     """Return what is drawn on axes by its name, which is unique on the page."""
     drawn: dict[str, str] = {}
+    drawing = svg.drawing
 
     def draw(paint: Callable[..., None], name: str, *args: Any, **options: Any) -> str:
-        return drawn.setdefault(name, svg.drawing(paint, name, *args, **options))
+        return drawn.setdefault(name, drawing(paint, name, *args, **options))
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (figures, figures_bounds):
-            patch.setattr(module, "drawing", draw)
+        patch.setattr(svg, "drawing", draw)
         render(tiny)
     return drawn
 
@@ -109,8 +109,7 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, str]) -
 
 
 def _draw_once(patch: pytest.MonkeyPatch, drawings: dict[str, str]) -> None:
-    for module in (figures, figures_bounds):
-        patch.setattr(module, "drawing", lambda _paint, name, *_, **__: drawings[name])
+    patch.setattr(svg, "drawing", lambda _paint, name, *_, **__: drawings[name])
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 from importlib import import_module
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import html5lib
@@ -16,7 +17,7 @@ from reports.compare import compare
 from reports.document import Report
 from reports.inline import Part, html, lines, link, markdown, rich
 from reports.numbers import records
-from reports.page import Bad, Figure, List, Page, Prose, Section, Table, figure, note, say, table
+from reports.page import Bad, Figure, List, Page, Prose, Section, Table, note, say, table
 from reports.pages import comparison
 from reports.verdicts import Claim
 
@@ -74,7 +75,8 @@ def test_claims_have_a_verdict_or_say_what_they_rest_on(fields, head):
 
 
 def test_a_claim_is_added_by_its_function_in_the_list(monkeypatch):
-    monkeypatch.setattr(claims, "OF_SWEEPS", (lambda section: [TOY] if section.title == "A" else [],))
+    toy = SimpleNamespace(claims=lambda section: [TOY] if section.title == "A" else [])
+    monkeypatch.setattr(claims, "OF_SWEEPS", (toy,))
     (made,) = claims.claims_of_sweeps([Measured(title=title, panels=()) for title in "AB"])
     assert (made.statement, made.section, made.verdict) == ("2 < 3", "A", "holds")
 
@@ -129,6 +131,12 @@ def test_a_table_of_words_is_linked_as_it_is_read():
     assert Table((), (("a", "b"),)).linked is None  # a list of facts
 
 
+def test_every_table_of_a_section_has_a_file_of_its_own():
+    tables = (Table(("x",), (("1",),)), Table(("x",), (("2",),)), Table(("x",), (("3",),), name="third"))
+    links = parsed(*tables).iterfind(".//a[@download]")
+    assert [link.get("download") for link in links] == ["s-table-1.csv", "s-table-2.csv", "s-third.csv"]
+
+
 def test_a_page_as_markdown():
     drawn = Figure(Markup("<svg></svg>"), "what it shows", "drawn", records([{"x": 0.123456789}]))
     facts = Table((), (("a|b", "c"),))
@@ -156,11 +164,11 @@ def test_a_page_as_markdown():
 class _Doubling:
     """Twice the width is odd: what is stated, how it is judged, and the figure and table that show it."""
 
-    def __call__(self, section):
-        return Claim(
+    EVIDENCE, TITLE = "doubling", "Twice the width"
+
+    def claims(self, section):
+        yield Claim(
             key="doubling",
-            evidence="doubling",
-            section=section.name,
             statement="Twice the width is odd",
             formula=r"2 m \equiv 1",
             source="derived here",
@@ -174,18 +182,17 @@ class _Doubling:
 
     def shown(self, section, key):
         rows = [{"width": width, "twice": 2 * width} for width in section.widths]
-        yield Prose("Twice the width", "heading", f"{key}-doubling")
-        drawn = svg.drawing(
-            lambda axes: axes.plot([0, 1]), f"{key}-doubling", "twice the width against the width"
+        alt = "twice the width against the width"
+        yield svg.figure(
+            lambda axes: axes.plot([0, 1]), key, "doubling", alt, "Twice the width.", records(rows)
         )
-        yield from figure(drawn, "Twice the width.", "doubling", records(rows))
         columns = {"m": lambda row: str(row["width"]), "2 m": lambda row: str(row["twice"])}
         yield table(rows, columns, name="doubled")
 
 
-@pytest.mark.usefixtures("drawn_once")
 def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
-    monkeypatch.setattr(claims, "OF_SECTIONS", (*claims.OF_SECTIONS, _Doubling()))
+    monkeypatch.setattr(svg, "drawing", lambda _paint, name, *_, **__: f'<svg id="{name}"></svg>')
+    monkeypatch.setattr(claims, "FAMILIES", (*claims.FAMILIES, _Doubling()))
     report = Report(results=structs.replace(tiny, claims=claims.claims(tiny)))
     page = render.page(report.results)
     body = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page.html()).find("body")
@@ -194,13 +201,13 @@ def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
         (row,) = body.iterfind(f".//tr[@id='{key}-claim-doubling']")
         assert texts(row, "td") == ["", "2 m = 512", "fails"]
         assert body.find(f".//h3[@id='{key}-doubling']") is not None
-        assert f"{section.name}: doubling" in report.figures
+        assert f'id="{key}-doubling"' in report.figures[f"{section.name}: doubling"]
     files = {
         link.get("download"): link.get("href").partition(",")[2] for link in body.iterfind(".//a[@download]")
     }
     for name in ("shifted-gaussian-doubling.csv", "digits-1-vs-2-doubled.csv"):
         assert list(csv.reader(io.StringIO(unquote(files[name])))) == [["width", "twice"], *rows]
-    assert ",512.0" in unquote(files["shifted-gaussian-claims.csv"])
+    assert ",512.0" in unquote(files["verdicts-glance.csv"])
     shown = page.markdown()
     assert shown.count("| Twice the width is odd") == 3  # at a glance, and in both sections
     assert "| m | 2 m |\n| --- | --- |\n| 16 | 32 |" in shown

@@ -8,8 +8,9 @@ from cyclopts import CycloptsError
 
 from empirics.orthogonal import runs
 from empirics.sweep import Outcome, runner
+from reports import svg
 from reports.cli import APP
-from reports.orthogonal import page as page_module
+from reports.orthogonal.page import write_page
 from reports.terminal import AllFailedError
 
 TINY = ["--published", "L2", "--sweeps", "N_adv", "--scale", "1000", "--set", "max_steps=40"]
@@ -28,7 +29,7 @@ def run(*arguments):
 @pytest.fixture
 def plain(monkeypatch):
     """Pages without figures, which take most of the time."""
-    monkeypatch.setattr(page_module.figures, "drawing", lambda *args, **kwargs: "<svg></svg>")
+    monkeypatch.setattr(svg, "drawing", lambda *args, **kwargs: "<svg></svg>")
 
 
 @pytest.fixture
@@ -272,7 +273,7 @@ def test_damaged_tables_are_made_again(kind, out, tmp_path, plain):
     whole = tables.read_bytes()
     tables.write_bytes(whole[:50])
     with pytest.raises(ValueError, match=r"results.jsonl must hold a result a line, got .*; remove it"):
-        page_module.write_page(out)
+        write_page(out)
     run("--out", out)
     assert tables.read_bytes() == whole
     assert _bytes(out) == first

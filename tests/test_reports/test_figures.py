@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from reports import figures
+from reports.claims import agreement, directions, free_neurons, rates, simulated
+from reports.page import Figure
 from reports.pictures import images_figure
 from reports.svg import standalone
 from tests.test_reports.made_up import section_of
@@ -16,6 +17,12 @@ from tests.test_reports.made_up import section_of
 def drawn(tiny_drawings, tiny_results):
     """Every drawing of the page by its name."""
     return tiny_drawings | {"s2-images": images_figure(section_of(tiny_results["sections"][1]), "s2")}
+
+
+def drawing(family, name, section, key="s1"):
+    """Return what a family of claims draws under a name, None if nothing."""
+    blocks = family.shown(section_of(section), key)
+    return next((one.svg for one in blocks if isinstance(one, Figure) and one.name == name), None)
 
 
 def _text(svg):
@@ -82,7 +89,7 @@ def test_log_axes_cope_with_zero_flipped_shares(fresh_results, drawn, networks):
     for row in section["by_width"]:
         for network in networks:
             row[network]["flipped"].update(mean=0.0, sd=0.0)
-    svg = figures.free_figure(section_of(section), "s1")  # warnings are errors
+    svg = drawing(free_neurons, "free", section)  # warnings are errors
     ET.fromstring(svg)
     assert not re.search(r"\bnan\b", svg)
     assert svg != drawn["s1-free"]
@@ -94,8 +101,8 @@ def test_error_and_cosine_figures_cope_with_one_network_untrained(fresh_results)
         row["f"]["relative_error"].update(mean=None, sd=None)
         for name in ("trained_paper", "trained_gradient"):
             row["cosines"][name].update(mean=None, sd=None)
-    for figure in (figures.error_figure, figures.cosine_figure):
-        assert not re.search(r"\bnan\b", figure(section_of(section), "s1"))
+    for family, name in ((rates, "error"), (directions, "cosine")):
+        assert not re.search(r"\bnan\b", drawing(family, name, section))
 
 
 @pytest.mark.parametrize("missing", [None, 0.0])
@@ -106,8 +113,8 @@ def test_axes_without_a_positive_value_are_drawn(fresh_results, missing):
             row[network]["relative_error"].update(mean=missing, sd=missing)
         for name in ("trained_paper", "trained_gradient", "between"):
             row["cosines"][name].update(mean=None if missing is None else 1.0, sd=missing)
-    for figure in (figures.error_figure, figures.cosine_figure):
-        svg = figure(section_of(section), "s1")
+    for family, name in ((rates, "error"), (directions, "cosine")):
+        svg = drawing(family, name, section)
         ET.fromstring(svg)
         assert not re.search(r"\bnan\b", svg)
 
@@ -117,13 +124,13 @@ def test_few_widths_can_be_drawn(fresh_results, count):
     section = fresh_results["sections"][0]
     section["by_width"], section["widths"] = section["by_width"][:count], section["widths"][:count]
     section["runs"] = [run for run in section["runs"] if run["width"] in section["widths"]]
-    for figure in (
-        figures.free_figure,
-        figures.error_figure,
-        figures.cosine_figure,
-        figures.agreement_figure,
+    for family, name in (
+        (free_neurons, "free"),
+        (rates, "error"),
+        (directions, "cosine"),
+        (agreement, "agreement"),
     ):
-        ET.fromstring(figure(section_of(section), "s1"))
+        ET.fromstring(drawing(family, name, section))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +140,7 @@ def test_map_is_shaded_where_signs_differ(fresh_results, f, g, shaded):
     section = fresh_results["sections"][0]
     for name, value in (("f", f), ("g", g)):
         section["map"][name] = [value] * len(section["map"][name])
-    assert ("var(--shade)" in figures.map_figure(section_of(section), "s1")) is shaded
+    assert ("var(--shade)" in drawing(agreement, "map", section)) is shaded
 
 
 # Causes, predictors, pictures ---------------------------------------------------------------------------
@@ -145,19 +152,19 @@ def test_causes_are_stacked_to_the_share_that_differs(fresh_results):
     names = ("g: flips", "f: flips", "g: other bias", "condition (c)", "f: other bias", "unknown")
     for row in found:
         row.update(points=100, causes={name: 6 - place for place, name in enumerate(names)})
-    shown = _text(figures.causes_figure(section_of(section), "s1"))
+    shown = _text(drawing(agreement, "causes", section))
     for name in (*names[:4], "other causes"):
         assert name in shown
     assert names[4] not in shown
     for row in found:
         row["causes"] = {}
-    assert figures.causes_figure(section_of(section), "s1") is None
+    assert drawing(agreement, "causes", section) is None
 
 
 def test_width_without_a_difference_is_drawn_empty(fresh_results):
     section = fresh_results["sections"][0]
     section["diagnosis"]["by_width"][0]["causes"] = {}
-    ET.fromstring(figures.causes_figure(section_of(section), "s1"))
+    ET.fromstring(drawing(agreement, "causes", section))
 
 
 @pytest.mark.parametrize("missing", [None, 0.0])
@@ -166,11 +173,11 @@ def test_predictors_cope_with_errors_that_are_none(fresh_results, missing):
     for network in ("f", "g"):
         for summary in section["simulated"]["error"][network].values():
             summary.update(mean=missing, sd=missing)
-    svg = figures.predictors_figure(section_of(section), "s1")
+    svg = drawing(simulated, "predictors", section)
     ET.fromstring(svg)
     assert not re.search(r"\bnan\b", svg)
     section["simulated"] = None
-    assert figures.predictors_figure(section_of(section), "s1") is None
+    assert drawing(simulated, "predictors", section) is None
 
 
 def test_pixels_have_the_place_and_sign_of_the_results(fresh_results):
@@ -205,4 +212,4 @@ def test_data_without_pixels_have_no_pictures(tiny_results):
 def test_no_plane_means_no_map(fresh_results):
     section = fresh_results["sections"][0]
     section["map"] = None
-    assert figures.map_figure(section_of(section), "s1") is None
+    assert drawing(agreement, "map", section) is None

@@ -28,12 +28,12 @@ from empirics.wide import WIDE
 from reports.claims import claims
 from reports.claims.orthogonal.rows import OrthogonalRow
 from reports.claims.simulated import total
-from reports.orthogonal import build as orthogonal_results
+from reports.orthogonal.build import build as orthogonal_results
 from reports.render import render
 from reports.results import SCHEMA_VERSION, AtWidth
 from reports.runs import Row, rows_of
 from reports.schema import check
-from reports.sweeps import build as sweep_results
+from reports.sweeps.reproduction import build as sweep_results
 from tests.test_reports.made_up import plain
 
 GOLDEN = Path(__file__).parents[1] / "golden"

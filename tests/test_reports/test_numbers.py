@@ -157,4 +157,4 @@ def test_hostile_text_stays_within_the_link():
 
 def test_columns_must_have_one_length():
     with pytest.raises(ValueError, match="shorter"):
-        numbers.together({"a": [1], "b": []})
+        numbers.of_columns({"a": [1], "b": []})

@@ -9,11 +9,16 @@ from matplotlib.figure import Figure
 from msgspec import structs
 
 from empirics.campaigns import Reading
+from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal import OrthogonalConfig, run_orthogonal
+from reports import svg
+from reports.claims.orthogonal import examined as examined_in_hand, published
 from reports.claims.orthogonal.rows import OrthogonalRow, Run
 from reports.claims.orthogonal.signs import networks, trained
-from reports.orthogonal import Part, build, figures, page, page_of, tables
+from reports.orthogonal.build import build
+from reports.orthogonal.page import page_of
 from reports.runs import Provenance, rows_of
+from reports.shown import ranged
 from reports.statistics import Spread
 from reports.text import many
 from tests.test_reports.made_up_orthogonal import examined
@@ -541,7 +546,7 @@ def test_unproved_multipliers_leave_the_reason_alone():
     [((3, 3, 3), "holds"), ((2, 3, 3), "fails"), ((2, 2, 3), "unknown"), ((0, 0, 3), "unknown")],
 )
 def test_the_hypothesis_of_long_training_is_about_every_seed(counts, expected):
-    assert page._converged(*counts) == expected
+    assert examined_in_hand.long_enough(*counts).value == expected
 
 
 @pytest.mark.parametrize(
@@ -558,7 +563,7 @@ def test_the_hypothesis_of_long_training_is_about_every_seed(counts, expected):
 )
 def test_agreement_says_which_points_it_counts(f, g, words):
     results = _built(DATA, lambda p, c: {"multipliers_f": f, "multipliers_g": g})
-    rows = tables.trained(results.panels[0].points[0]).rows
+    rows = examined_in_hand.trained(results.panels[0].points[0]).rows
     assert [
         label.split(", ", 1)[1] for label, _ in rows if label.startswith("test points where f and g")
     ] == [words]
@@ -576,7 +581,7 @@ def test_agreement_says_which_points_it_counts(f, g, words):
     ],
 )
 def test_a_mean_lies_in_the_range_printed_beside_it(cell, shown):
-    found = tables.ranged(Spread(values={}, **cell))
+    found = ranged(Spread(values={}, **cell))
     assert found.startswith(shown)
     low, high = found[found.index("[") + 1 : -1].split(", ")
     mean = found.split(" ")[0]
@@ -585,23 +590,24 @@ def test_a_mean_lies_in_the_range_printed_beside_it(cell, shown):
 
 
 def test_the_axis_of_accuracies_shows_all_that_is_drawn(monkeypatch):
-    shown = {}
+    shown, limits = {}, {}
 
-    def drawing(draw, key, alt, *, size):
+    def drawing(draw, key, _alt, **_look):
         axes = Figure().subplots()
         draw(axes)
         shown[key] = axes.get_ylim()
         return ""
 
-    monkeypatch.setattr(figures, "drawing", drawing)
-    for key, low in (("low", 0.1), ("usual", 0.5)):
+    monkeypatch.setattr(svg, "drawing", drawing)
+    for low in (0.1, 0.5):
         results = _built(
             SMALL, lambda p, c, low=low: {"accuracy_g": low if p.series == "control" and c.seed == 1 else 0.5}
         )
-        figures.accuracy_figure(results.panels[0], key)
-    assert shown["low"][0] < 0.1
-    assert shown["usual"][0] == pytest.approx(0.28)
-    assert shown["usual"][1] >= 1.03
+        list(published.sections(results))
+        limits[low] = shown["p1"]
+    assert limits[0.1][0] < 0.1
+    assert limits[0.5][0] == pytest.approx(0.28)
+    assert limits[0.5][1] >= 1.03
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (1000, "1,000 runs")])

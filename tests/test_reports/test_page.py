@@ -24,27 +24,29 @@ LARGEST_PAGE = 3_000_000  # bytes
 # Links ------------------------------------------------------------------------------------------------
 
 
-def test_every_claim_leads_to_its_evidence_and_command(document, tiny_results):
+def test_every_claim_stands_with_its_evidence_and_leads_to_its_command(document, tiny_results):
     by_id = {element.get("id"): element for element in document.iter() if element.get("id")}
+    order = list(by_id)
     keys = {section["name"]: f"s{n}-" for n, section in enumerate(tiny_results["sections"], start=1)}
     for claim in tiny_results["claims"]:
         place = keys.get(claim["section"], "")
         row = by_id[f"{place}claim-{claim['key']}"]
-        links = [link.get("href") for link in row.iter(f"{HTML}a")]
-        assert links == [f"#{place}{claim['evidence']}", "#command"]
-        assert f"{place}{claim['evidence']}" in by_id
+        assert [link.get("href") for link in row.iter(f"{HTML}a")] == ["#command"]
+        if place:
+            above = [name for name in order[: order.index(row.get("id"))] if by_id[name].tag == f"{HTML}h3"]
+            assert above[-1] == f"{place}{claim['evidence']}"
+        else:
+            assert claim["evidence"] in by_id
     assert content(by_id["command"]).removeprefix("command ") == tiny_results["provenance"]["command"]
 
 
-def test_glance_leads_to_the_rule_and_the_evidence(document, tiny_results):
+def test_every_verdict_at_a_glance_leads_to_its_claim(document, tiny_results):
     (table,) = [table for table in document.iter(f"{HTML}table") if table.get("class") == "glance"]
-    links = {link.get("href") for link in table.iter(f"{HTML}a")}
-    for claim in tiny_results["claims"]:
-        if claim["section"] is None:
-            assert f"#{claim['evidence']}" in links
-            continue
-        number = [section["name"] for section in tiny_results["sections"]].index(claim["section"]) + 1
-        assert {f"#s{number}-claim-{claim['key']}", f"#s{number}-{claim['evidence']}"} <= links
+    links = [(link.get("href"), content(link)) for link in table.iter(f"{HTML}a")]
+    places = {None: ""} | {s["name"]: f"s{n}-" for n, s in enumerate(tiny_results["sections"], start=1)}
+    assert sorted(links) == sorted(
+        (f"#{places[c['section']]}claim-{c['key']}", c["verdict"]) for c in tiny_results["claims"]
+    )
 
 
 def test_tally_counts_the_verdicts(document, tiny_results):

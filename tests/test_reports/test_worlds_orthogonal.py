@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from scipy import stats
 
 from empirics.campaigns import Reading
+from empirics.campaigns.orthogonal import Part
 from reports.claims.orthogonal.published import CHANCE_WIDTH, MAP_ERROR, MEANS_ROOM
 from reports.claims.orthogonal.rows import VIOLATION, OrthogonalRow
 from reports.claims.orthogonal.turning import TURN_ERROR
-from reports.orthogonal import Part, build
+from reports.orthogonal.build import build
 from reports.runs import rows_of
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up_orthogonal import examined

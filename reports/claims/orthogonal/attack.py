@@ -4,26 +4,24 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reports import text
-from reports.claims.orthogonal.rows import (
-    LEVEL,
-    OrthogonalRow,
-    Results,
-    Run,
-    claim,
-    judge_runs,
-    runs_rule,
-)
+from reports.claims.orthogonal.rows import LEVEL, OrthogonalRow, Results, Run, claim, judge_runs, runs_rule
+from reports.page import Section
 from reports.statistics import mean
 from reports.text import many
 from reports.verdicts import Claim
 
 
-def attack(results: Results, runs: Sequence[Run]) -> list[Claim]:
+def claims(results: Results, runs: Sequence[Run]) -> list[Claim]:
     """Return the claims where there are natural networks to attack: not along the ratio N/d."""
     if results.part.kind == "study" and results.part.name != "turning":
         return []
     attacked = [run for run in runs if run.config.attack == "gradient"]
     return [_attack(attacked), _wedge(attacked)]
+
+
+def sections(_results: Results) -> tuple[Section, ...]:
+    """Return nothing: cosines are in the tables of other families."""
+    return ()
 
 
 def _attack(attacked: Sequence[Run]) -> Claim:

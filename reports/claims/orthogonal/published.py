@@ -1,15 +1,28 @@
 """What is claimed of a published sweep: accuracies of g beside published, chance and predicted ones."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from scipy.stats import binomtest
 
-from reports import text
-from reports.claims.orthogonal.rows import Results, Run, by_seed, claim, over
+from reports import svg, text
+from reports._matplotlib import Axes
+from reports.claims.orthogonal.rows import (
+    OrthogonalPanel,
+    Results,
+    Run,
+    by_seed,
+    claim,
+    of_converged,
+    of_runs,
+    over,
+    unknown,
+)
 from reports.claims.sweeps.published import within_ranges
 from reports.judging import CONFIDENCE, FEWEST_SEEDS, Judgement, excluded, judge_mean, refuted, unmeasured
-from reports.statistics import comparison, difference, like_one_more_seed, mean
+from reports.page import Block, Prose, Section, table
+from reports.shown import SAID, WITHIN, band, finish, hollow, line, means, of_metric, ranged
+from reports.statistics import Spread, comparison, difference, like_one_more_seed, mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, Claim
 
@@ -20,7 +33,7 @@ MAP_ERROR = 0.05  # mean absolute error of a predicted accuracy that counts as p
 CHANCE = 0.5
 
 
-def published_sweep(results: Results, runs: Sequence[Run]) -> list[Claim]:
+def claims(results: Results, runs: Sequence[Run]) -> list[Claim]:
     """Return the claims of the page of a published sweep; none of others."""
     if results.part.kind != "published":
         return []
@@ -204,3 +217,76 @@ def _predicted(results: Results, runs: Sequence[Run]) -> list[Claim]:
             )
         )
     return made
+
+
+# What the page shows ------------------------------------------------------------------------------------
+
+
+def sections(results: Results) -> Iterator[Section]:
+    """Yield each published sweep, point by point."""
+    if results.part.kind == "published":
+        for place, panel in enumerate(results.panels, start=1):
+            yield Section(f"Sweep over {panel.sweep}", tuple(_sweep(panel, f"p{place}")), f"p{place}")
+
+
+def _sweep(panel: OrthogonalPanel, key: str) -> Iterator[Block]:
+    """Yield accuracies of g, attack and control, beside published values and predictions."""
+    yield Prose(SAID["orthogonal"]["one_more_seed"])
+
+    def draw(axes: Axes) -> None:
+        axes.axhline(0.5, color=svg.GRID, linewidth=1.2, zorder=0)
+        read = []
+        for series, color, marker, label in (
+            ("adversarial", svg.G, "s", "g, with attack"),
+            ("control", svg.SHADE, "o", "g, without (control)"),
+        ):
+            cells = of_metric(panel.of(series), "accuracy_g")
+            band(axes, cells, color=color, label=label)
+            read.append(hollow(axes, cells, color=color, marker=marker))
+        for name, color, stroke, label in (
+            ("accuracy_mean_g", svg.INK, ":", "mean map Σ y x"),
+            ("accuracy_limit_g", svg.F, "--", "limit Σ λ y x"),
+        ):
+            known = means(of_metric(panel.of("adversarial"), name))
+            line(axes, known, color=color, stroke=stroke, label=label, single="x")
+        if any(read):
+            axes.plot([], [], "s", color=svg.INK, mfc="none", markersize=4, label="published")
+        low, high = axes.dataLim.intervaly  # all that is drawn, at least accuracies from .3 to 1
+        axes.set_ylim(min(0.3, float(low)) - 0.02, max(1.0, float(high)) + 0.03)
+        axes.set_ylabel("accuracy on natural samples")
+        finish(axes, panel, columns=3)
+
+    alt = (
+        f"Accuracy of g on natural samples against {panel.x_label}: mean, deviation and range over seeds "
+        "with and without attack, predictions, and published values with reading errors"
+    )
+    if not unknown(panel, "accuracy_g"):
+        yield svg.figure(draw, key, "", alt, SAID["orthogonal"]["accuracy"], size=(5.4, 4.2))
+    yield table(
+        panel.points,
+        {
+            panel.x_label: lambda p: f"{p.x:g}",
+            "series": lambda p: p.series,
+            "d, N, N_adv, ε here": lambda p: (
+                f"{p.config.dim}, {p.config.num_train}, {p.config.num_adv}, "
+                + (text.DASH if p.series == "control" else f"{p.config.epsilon:g}")
+            ),
+            "accuracy of g: mean ± sd [min, max]": lambda p: ranged(p.metrics["accuracy_g"]),
+            "published": lambda p: _read(p.metrics["accuracy_g"]),
+            "in our range": lambda p: _INSIDE[p.metrics["accuracy_g"].inside],
+            "mean map": lambda p: text.number(p.metrics["accuracy_mean_g"].mean),
+            "limit": lambda p: text.number(p.metrics["accuracy_limit_g"].mean),
+            "f converged": lambda p: of_converged(p.converged["f"]),
+            "g converged": lambda p: of_converged(p.converged["g"]),
+            "seeds": of_runs,
+        },
+        wide=True,
+    )
+    yield table(list(panel.published.items()), {"values": lambda row: row[0], **WITHIN}, wide=True)
+
+
+_INSIDE = {True: "✓ within", False: "✗ outside", None: text.DASH}
+
+
+def _read(cell: Spread) -> str:
+    return text.DASH if cell.published is None else f"{text.number(cell.published)} ± {cell.error:g}"

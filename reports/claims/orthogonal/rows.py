@@ -14,7 +14,7 @@ from reports.judging import CONFIDENCE, Judgement, judge_share, seeds_without_vi
 from reports.runs import Panel, Point, Provenance, Row, Totals
 from reports.statistics import Spread, Within, mean, spread_of
 from reports.text import many
-from reports.verdicts import Claim, Source, verdict
+from reports.verdicts import Claim, Source
 
 LEVEL = 0.99  # share of test points from which on signs are called equal
 ENOUGH = 100  # test points from which on a share below that is called one
@@ -22,6 +22,7 @@ PERCENT = f"{LEVEL:.0%}".replace("%", " %")
 # Expected share of a seed's networks or runs that violate a claim, excluded where it holds: nine seeds can.
 VIOLATION = 0.3
 ENOUGH_SEEDS = seeds_without_violation(VIOLATION)
+NOTHING = Judgement(None, "nothing to decide: the hypothesis is not met")
 _RARE = 1e-6  # chance at which exceptions are too many all the same
 
 
@@ -158,10 +159,8 @@ def claim(
         rule=rule,
         predicted=predicted,
         measured=measured,
-        met=met,
-        verdict=verdict(met, found.holds),
-        decision="nothing to decide: the hypothesis is not met" if met is False else found.decision,
         numbers=numbers,
+        **(NOTHING if met is False else found).given(met),
     )
 
 
@@ -203,6 +202,28 @@ def over(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     shown = text.number(mean(known)) if len(known) < 2 else text.spread(mean(known), spread_of(known))
     return f"{shown} over {many(len(known), 'seed')}"
+
+
+def unknown(panel: OrthogonalPanel, name: str) -> bool:
+    """Return whether no point has a value, and there is nothing to draw."""
+    return all(point.metrics[name].mean is None for point in panel.points)
+
+
+def of_converged(pair: tuple[int, int]) -> str:
+    """Return how many of the trained networks converged."""
+    return f"{pair[0]} of {pair[1]}" if pair[1] else text.DASH
+
+
+def of_holding(point: OrthogonalPoint, column: str) -> str:
+    """Return in how many runs of a point a verdict holds."""
+    return f"{point.verdicts[column]['holds']} of {point.totals.done}"
+
+
+def of_runs(point: OrthogonalPoint) -> str:
+    """Return how many runs of a point are done, and what became of the others."""
+    totals = point.totals
+    made = f"{totals.done}, {totals.failed} failed" if totals.failed else f"{totals.done}"
+    return f"{made}, {totals.missing} missing" if totals.missing else made
 
 
 def runs_rule(what: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from statistics import median
 
@@ -20,6 +20,9 @@ from reports.claims.orthogonal.rows import (
     judge_runs,
 )
 from reports.judging import CONFIDENCE, Judgement, unmeasured
+from reports.page import Prose, Section, table
+from reports.shown import SAID
+from reports.statistics import mean
 from reports.text import many
 from reports.verdicts import Claim, Source
 from theory.verdicts import Verdict
@@ -102,9 +105,9 @@ def _agrees(found: Network) -> bool | None:
     return False if found.ends == "elsewhere" else found.points >= ENOUGH or None
 
 
-def signs(results: Results, _runs: Sequence[Run]) -> list[Claim]:
-    """Return a claim a condition that holds somewhere."""
-    return [_signs(row) for row in results.networks if row.verdict == "holds"]
+def claims(results: Results, runs: Sequence[Run]) -> list[Claim]:
+    """Return that training was long enough, and a claim a condition that holds somewhere."""
+    return [_converged(runs), *(_signs(row) for row in results.networks if row.verdict == "holds")]
 
 
 def _signs(row: Networks) -> Claim:
@@ -136,7 +139,7 @@ def _signs(row: Networks) -> Claim:
     )
 
 
-def converged(_results: Results, runs: Sequence[Run]) -> list[Claim]:
+def _converged(runs: Sequence[Run]) -> Claim:
     """Count the networks that converged; a residual is the larger of stationarity and slackness."""
     every = [network for _, network in trained(runs)]
     lost = sum(row is None and "trained" in (config.f, config.g) for config, row in runs)
@@ -148,7 +151,7 @@ def converged(_results: Results, runs: Sequence[Run]) -> list[Claim]:
     more = "" if whole else f"; max_steps is {runs[0].config.max_steps}, raise it by --set max_steps=..."
     if lost:
         more += f"; {many(lost, 'run has', 'runs have')} no result"
-    made = claim(
+    return claim(
         "Training was long enough: the direction of every network converged, as limits ask for",
         "our training",
         "counted: the KKT residual of every network of these runs fell to the tolerance within max_steps; "
@@ -160,4 +163,31 @@ def converged(_results: Results, runs: Sequence[Run]) -> list[Claim]:
         if lost or not every
         else Judgement(True, "counted, nothing is drawn"),
     )
-    return [made]
+
+
+_SETS = {
+    ("orthogonal", "holds"): "published condition holds",
+    ("orthogonal_rows", "holds"): "derived condition holds",
+    ("multipliers", "holds"): "λ > 0 and the pattern",
+    ("multipliers", "fails"): "λ system fails",
+    ("multipliers", "unknown"): "λ system unknown",
+}
+
+
+def sections(results: Results) -> Iterator[Section]:
+    """Yield where trained networks end, by condition."""
+    found = table(
+        results.networks,
+        {
+            "trained on sets where": lambda row: _SETS[row.condition, row.verdict],
+            "trained": lambda row: str(row.trained),
+            "converged": lambda row: str(row.converged),
+            "with the limit's signs": lambda row: f"{row.agree} of {len(row.shares)}",
+            "elsewhere": lambda row: str(row.elsewhere),
+            "undecided": lambda row: str(row.undecided),
+            "mean share": lambda row: text.number(mean(row.shares)),
+            "least": lambda row: text.number(min(row.shares, default=None)),
+        },
+        wide=True,
+    )
+    yield Section("Where trained networks end", (Prose(SAID["orthogonal"]["networks"]), found), "networks")

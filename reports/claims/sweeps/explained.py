@@ -4,18 +4,23 @@ A criterion names the predictors of the accuracy of g that do at least as well a
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
+import numpy as np
+from markupsafe import Markup
 
 from empirics.campaigns import Panel, Point, campaign
 from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
-from reports import text
+from reports import svg, text
+from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
 from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
+from reports.page import Block, Figure, Prose, table
 from reports.runs import Row
+from reports.shown import SAID
 from reports.statistics import comparison
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, Claim, verdict
@@ -171,7 +176,12 @@ def _judge(row: Prediction, total: int, *, whole: bool) -> Judgement:
     )
 
 
-def explained(section: Section) -> list[Claim]:
+def claims(section: Section) -> list[Claim]:
+    """Return how well each predictor does, and the predictors by verdict."""
+    return [*_explained(section), *_criterion(section)]
+
+
+def _explained(section: Section) -> list[Claim]:
     """Return a line a predictor: the widest set, and beside it the subset of the two-number rule."""
     made = []
     chosen = section.shown
@@ -196,7 +206,7 @@ def _quality(row: Prediction) -> str:
     return f"{error}, correlation {correlation}, {many(row.n, 'run')}"
 
 
-def criterion(section: Section) -> list[Claim]:
+def _criterion(section: Section) -> list[Claim]:
     """Name the predictors by verdict, those without training first."""
     found = section.criterion
     if found is None or not found.predictions:
@@ -222,3 +232,55 @@ def _verdicts(rows: Iterable[Prediction]) -> str:
     for row in rows:
         names[row.verdict or "unknown"].append(f"{row.name.partition(', ')[2]} ({row.decision})")
     return "; ".join(f"{word}: {', '.join(some)}" for word, some in names.items() if some)
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield predicted against measured, as numbers for all sets of runs and drawn for the widest."""
+    yield Prose("Predicted against measured", "heading")
+    yield Prose(Markup(SAID["sweep"]["predictions"]))
+    yield table(
+        [(one.runs, row) for one in section.explained for row in one.predictions if row.n],
+        {
+            "runs": lambda pair: pair[0],
+            "predicted": lambda pair: pair[1].name,
+            "n": lambda pair: text.count(pair[1].n),
+            "correlation": lambda pair: text.number(pair[1].correlation, 4),
+            "mean absolute error": lambda pair: text.number(pair[1].mean_error),
+        },
+    )
+    found = section.criterion
+    if found is not None and found.predictions:
+        judged = "; ".join(
+            f"{row.name.partition(', ')[2]}: {row.verdict} ({text.number(row.correlation, 4)}, "
+            f"{text.number(row.mean_error)}, n = {text.count(row.n)}; {row.decision})"
+            for row in found.predictions
+        )
+        yield Prose(
+            f"Criterion for the accuracy of g: correlation at least {text.number(RULE_CORRELATION)} and "
+            f"mean absolute error at most {text.number(RULE_ERROR)},\nwhat the two-number rule "
+            "reached, rounded, on 77 runs of MSG(a) at the published optimiser; here as means over seeds, "
+            f"not rounded, of {many(found.total, 'run')}: {found.runs}.\n{judged}."
+        )
+    for index, row in enumerate(section.shown.predictions):
+        if row.scatter:
+            yield _scatter(row, section.shown.runs, f"{key}-scatter-{index}")
+
+
+def _scatter(row: Prediction, runs: str, key: str) -> Figure:
+    """Draw measured against predicted, run by run, to 1/100."""
+
+    def draw(axes: Axes) -> None:
+        predicted, measured, counts = np.array(row.scatter, dtype=float).T
+        low = min(predicted.min(), measured.min()) - 0.02
+        axes.plot([low, 1.02], [low, 1.02], "--", color=svg.INK, linewidth=0.9, label="measured = predicted")
+        size = 12 + 10 * np.sqrt(counts)
+        axes.scatter(predicted, measured, s=size, color=svg.SHADE, alpha=0.7, linewidths=0)
+        axes.set(xlabel="predicted", ylabel="measured", xlim=(low, 1.02), ylim=(low, 1.02))
+        axes.legend(loc="upper left")
+
+    alt = f"Measured against predicted {row.name}, one mark for runs that fall together"
+    caption = (
+        f"{row.name.capitalize()}; {runs}: n = {text.count(row.n)}, correlation "
+        f"{text.number(row.correlation, 4)}, mean absolute error {text.number(row.mean_error)}."
+    )
+    return svg.figure(draw, key, "", alt, caption)

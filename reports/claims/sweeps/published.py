@@ -1,10 +1,12 @@
 """Published values and cosines within the ranges of our seeds, as one more seed would be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from empirics.campaigns.wide import COSINES, METRICS
 from reports import text
-from reports.claims.sweeps.rows import Published, Section, WidePanel, stated
+from reports.claims.sweeps.rows import SERIES, Published, Section, WidePanel, stated
+from reports.page import Block, Prose, table
+from reports.shown import SAID, WITHIN
 from reports.statistics import Within, like_one_more_seed, mean
 from reports.verdicts import Claim
 
@@ -34,7 +36,7 @@ def compared(panels: Sequence[WidePanel]) -> Published:
     )
 
 
-def published_values(section: Section) -> list[Claim]:
+def claims(section: Section) -> list[Claim]:
     """Return how many published values are within our ranges; unknown beside other images."""
     found = section.published
     if found is None:
@@ -82,3 +84,32 @@ def within_ranges(what: str, row: Within, more: str) -> Claim:
 
 def _probability(value: float | None) -> str:
     return text.number(value, 2) if value is None or value >= 1e-12 else "below 1e-12"
+
+
+def shown(section: Section, _key: str) -> Iterator[Block]:
+    """Yield how many published values, and cosines, lie within the ranges of our seeds."""
+    published = section.published
+    if published is None or section.foreign:
+        return
+    yield Prose("Published values among our seeds", "heading")
+    yield Prose(SAID["sweep"]["seeds"])
+    rows = [(label, published.by_metric[name]) for name, label, *_ in SERIES]
+    rows += [(f"sweep {name}", row) for name, row in published.by_sweep.items()]
+    yield table([*rows, ("all", published.all)], {"values": lambda row: row[0], **WITHIN})
+    cosines, gaps = published.cosines, published.cosine_difference
+    if not cosines["cosine_published"].count:
+        return
+    names = {
+        "with u, as published": "cosine_published",
+        "with ∇f_b, beside the same published values": "cosine_derived",
+    }
+    yield Prose("Published cosines among our seeds", "heading")
+    yield Prose(SAID["sweep"]["cosines"])
+    yield table(
+        [(label, cosines[name]) for label, name in names.items()],
+        {
+            "cosines": lambda row: row[0],
+            **WITHIN,
+            "our mean − published": lambda row: text.number(gaps[names[row[0]]], 2),
+        },
+    )

@@ -1,12 +1,16 @@
 """From where on along a study agreement is reached."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from statistics import median
 
+from reports import svg
+from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Reach, Section, WidePoint, stated
+from reports.page import Block
 from reports.runs import whole_seeds
+from reports.shown import finish, line, means, of_metric
 from reports.text import many
 from reports.verdicts import Claim
 
@@ -26,7 +30,7 @@ def reach_of(points: Sequence[WidePoint]) -> Reach:
     return Reach(level=LEVEL, seeds=found, incomplete=len(some) - len(whole))
 
 
-def reached(section: Section) -> list[Claim]:
+def claims(section: Section) -> list[Claim]:
     """Return a line a panel whose seeds are complete."""
     made = []
     for panel in section.panels:
@@ -45,3 +49,28 @@ def reached(section: Section) -> list[Claim]:
         rule = f"first of the values tried, for each seed by itself{lost}"
         made.append(stated("measured", statement, share, rule))
     return made
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield the agreement of all sweeps of a study in one figure."""
+    panels = section.panels
+    if not section.study or len(panels) < 2:
+        return
+    colors = (svg.F, svg.G, svg.THIRD, svg.SHADE)
+    # More sweeps than colours: sweeps come in pairs (two losses), one colour and two strokes each.
+    pairs = len(panels) > len(colors)
+
+    def draw(axes: Axes) -> None:
+        for index, panel in enumerate(panels):
+            color = colors[(index // 2 if pairs else index) % len(colors)]
+            known, stroke = (
+                means(of_metric(panel.points, "agreement")),
+                ".--" if pairs and index % 2 else ".-",
+            )
+            line(axes, known, color=color, stroke=stroke, single=".", label=panel.sweep)
+        axes.set(ylabel="agreement", ylim=(-0.03, 1.03))
+        finish(axes, panels[0], columns=2)
+
+    alt = f"Agreement against {panels[0].x_label} in all sweeps"
+    caption = "Agreement of all sweeps, means over seeds; each with its spread above."
+    yield svg.figure(draw, key, "overview", alt, caption, size=(6.4, 4.4))

@@ -9,9 +9,17 @@ from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
 from empirics.wide import WIDE
+from reports import svg
 from reports.runs import Panel, Point, Provenance, Row, Totals
 from reports.statistics import Comparison, Spread, Within
 from reports.verdicts import Claim, Outcome, Source
+
+# Key in the results, name on the page, colour, marker.
+SERIES = (
+    ("acc_f", "accuracy of f", svg.F, "o"),
+    ("acc_g", "accuracy of g", svg.G, "s"),
+    ("agreement", "agreement", svg.THIRD, "^"),
+)
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,25 @@ The theorem is about agreement; of the accuracy of g it says nothing.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import FashionMnistData, MnistData
+from reports import text
 from reports.claims.sweeps.rows import Section, Trend, WidePanel, stated
 from reports.judging import RISING_RULE, judge_rising, unmeasured
+from reports.page import Bad, Block, Prose, table
 from reports.runs import whole_seeds
-from reports.statistics import rank_correlation
+from reports.shown import SAID
+from reports.statistics import mean, rank_correlation
 from reports.text import many
 from reports.verdicts import Claim, verdict
 from theory import Setting, published_width
 
-SERIES = ("agreement", "acc_g")
+SERIES = {"agreement": "agreement", "acc_g": "accuracy of g"}
 
 # Of the published width condition: its true constant is not known.
 WIDTH_CONSTANT = 1.0
@@ -143,7 +146,7 @@ def _judged(row: Trend, tested: int) -> Trend:
     return replace(row, verdict=verdict(True, found.holds), decision=found.decision)
 
 
-def trends(section: Section) -> list[Claim]:
+def claims(section: Section) -> list[Claim]:
     """Count the sweeps about which something is expected by their verdicts."""
     rows = [row for row in section.trends if row.basis is not None]
     if not any(row.correlations for row in rows):
@@ -165,3 +168,33 @@ def trends(section: Section) -> list[Claim]:
         + (f"; seeds vary the networks and targets only, the data are fixed: {fixed}" if fixed else ""),
     )
     return [made]
+
+
+_TREND: dict[str, Callable[[Trend], str]] = {
+    "sweep": lambda row: row.sweep,
+    "metric": lambda row: SERIES[row.series],
+    "expected to rise, as": lambda row: row.basis or "nothing stated",
+    "mean rank correlation": lambda row: text.number(mean(list(row.correlations.values())), 2),
+    "seeds": lambda row: (
+        f"{len(row.correlations)}"
+        + (f", {row.incomplete} without a value somewhere" if row.incomplete else "")
+    ),
+    "rising, falling": lambda row: ", ".join(
+        str(sum(s * c > 0 for c in row.correlations.values())) for s in (1, -1)
+    ),
+    "verdict": lambda row: Bad("fails") if row.verdict == "fails" else row.verdict,
+    "published": lambda row: (
+        text.DASH
+        if row.published_correlation is None
+        else f"{text.number(row.published_correlation, 2)} (n = {row.published_n})"
+    ),
+    "decision": lambda row: row.decision,
+}
+
+
+def shown(section: Section, _key: str) -> Iterator[Block]:
+    """Yield the trend of each sweep."""
+    if section.trends:
+        yield Prose("Trends", "heading")
+        yield Prose(SAID["sweep"]["trends"])
+        yield table(section.trends, _TREND)

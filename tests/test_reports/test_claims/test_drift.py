@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from reports import figures_bounds
-from reports.claims.drift import BLIND, drift
+from reports.claims.drift import BLIND, claims, shown
+from reports.page import Figure, say
 from reports.schema import check
 
 
@@ -17,8 +17,11 @@ def test_narrowest_and_widest_of_the_first_seed_are_in_the_results(tiny_results)
 def test_nothing_trained_is_nothing_to_draw(tiny):
     section = tiny.sections[0]
     found = replace(section, drift=[replace(section.drift[0], f=None)])
-    assert figures_bounds.drift_figure(found, "s1", "f") is None
-    assert "crossed 0" in figures_bounds.drift_figure(found, "s1", "g")
+    (drawn,) = (block for block in shown(found, "s1") if isinstance(block, Figure))
+    assert drawn.name == "drift_g"
+    assert "crossed 0" in drawn.svg
+    (said,) = shown(replace(found, drift=[replace(found.drift[0], g=None)]), "s1")
+    assert said == say("Nothing was trained.")
 
 
 @pytest.mark.parametrize(
@@ -33,4 +36,5 @@ def test_nothing_trained_is_nothing_to_draw(tiny):
 def test_claim_is_unknown_where_rounding_hides_the_bound(fresh_results, fields, verdict):
     (first, *_) = fresh_results["sections"][0]["drift"]
     fresh_results["sections"][0]["drift"] = [first | {"g": first["g"] | {"blind": 0.0} | fields}]
-    assert drift(check(fresh_results).sections[0]).verdict == verdict
+    (made,) = claims(check(fresh_results).sections[0])
+    assert made.verdict == verdict

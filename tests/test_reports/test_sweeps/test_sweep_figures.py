@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from empirics.campaigns import Reading
 from empirics.campaigns.wide import METRICS, Part, cosine_reading
 from reports.statistics import Spread
-from reports.sweeps.figures import cosine_figure
+from reports.sweeps.figures import of_panel
 from reports.sweeps.page import page_of
 from tests.test_reports.made_up_sweeps import built
 
@@ -47,19 +47,24 @@ def panel(results, sweep):
     return found
 
 
+def cosine_figure(results, shown):
+    drawn = {one.svg for one in of_panel(results.sections[0], shown, "key") if one.name == "cosine"}
+    return drawn.pop() if drawn else None
+
+
 def test_cosine_figure_has_both_directions_and_the_published_values(results):
-    drawn = cosine_figure(panel(results, "T_f"), "key")
+    drawn = cosine_figure(results, panel(results, "T_f"))
     for label in ("with u", "with ∇f_b", "published, with u"):
         assert f">{label}<" in drawn
-    assert drawn == cosine_figure(panel(results, "T_f"), "key")
+    assert drawn == cosine_figure(results, panel(results, "T_f"))
 
 
 def test_no_cosine_figure_without_published_or_measured_cosines(results):
-    assert cosine_figure(panel(results, "slope"), "key") is None
+    assert cosine_figure(results, panel(results, "slope")) is None
     known = panel(results, "T_f")
     read = Spread.of({}, Reading(0.5, 0.1))
     points = tuple(replace(p, cosines=dict.fromkeys(p.cosines, read)) for p in known.points)
-    assert cosine_figure(replace(known, points=points), "key") is None
+    assert cosine_figure(results, replace(known, points=points)) is None
 
 
 def test_table_of_cosines_has_the_published_values(tables):

@@ -7,7 +7,7 @@ from empirics import ExperimentConfig, ShiftedGaussianData
 from empirics.campaigns import Reading
 from empirics.campaigns.wide import Part
 from reports.claims.sweeps.rows import Section
-from reports.claims.sweeps.trends import expected, trends, trends_of
+from reports.claims.sweeps.trends import claims, expected, trends_of
 from reports.statistics import mean, rank_correlation
 from tests.test_reports.made_up_sweeps import panel
 
@@ -127,7 +127,7 @@ def test_seeds_of_fixed_data_vary_the_networks_only():
     msg = Part(kind="published", name="msg-a", seeds=1, sweeps=("eps",))
     assert not rows(panel(RISING), part=msg)[0].fixed_data
     found = trends_of(images, [panel(RISING)])
-    (line,) = trends(Section(title="", panels=(), trends=found))
+    (line,) = claims(Section(title="", panels=(), trends=found))
     assert line.rule.endswith("; seeds vary the networks and targets only, the data are fixed: eps")
 
 
@@ -135,7 +135,7 @@ def test_claim_counts_sweeps_by_verdict_and_says_why_they_are_unknown():
     gaps = [[0.5, None, 0.7, 0.8, 0.9]] * 10
     falling = [row[::-1] for row in RISING]
     tables = panel(RISING), panel(falling, "m"), panel(gaps, "N"), panel(RISING[:4], "eps_logistic")
-    (line,) = trends(Section(title="", panels=(), trends=trends_of(MSG, tables)))
+    (line,) = claims(Section(title="", panels=(), trends=trends_of(MSG, tables)))
     assert line.statement == "Agreement rises where the published conditions become easier to meet"
     assert line.measured == (
         "holds in 1, fails in 1, unknown in 2 of 4 sweeps "
