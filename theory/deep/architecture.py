@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from theory.validation import check_choice, check_integer, check_real, check_slope
@@ -103,28 +104,36 @@ class Architecture:
         return (1 + self.negative_slope**2) / 2
 
     @property
+    def exact_weight_variance(self) -> Fraction:
+        """σ_w² as the exact number that it stands for: 1/g₀ where it is not given."""
+        if self.weight_variance is None:
+            return 2 / (1 + Fraction(self.negative_slope) ** 2)
+        return Fraction(self.weight_variance)
+
+    @property
     def resolved_weight_variance(self) -> float:
         """σ_w², 1/g₀ where it is not given."""
-        return 1 / self.half_square if self.weight_variance is None else float(self.weight_variance)
+        return float(self.exact_weight_variance)
 
     @property
     def branch_factor(self) -> float:
         """α²σ_v², 0 for plain layers."""
         return 0.0 if self.residual is None else self.residual**2 * self.branch_variance
 
-    def rates_for(self, dim: int) -> Rates:
-        """Return the rates as numbers, for inputs of `dim` coordinates, on which "all" depends."""
+    def exact_rates(self, dim: int) -> dict[str, Fraction]:
+        """Return the rates by name, as exact numbers, for inputs of `dim` coordinates, on which "all" depends."""
+        rates = {name: Fraction(value) for name, value in vars(Rates()).items()}
         if isinstance(self.rates, Rates):
-            return self.rates
-        if self.rates == "first":
-            return Rates()
-        weights, branches = self.resolved_weight_variance, self.branch_variance
-        return Rates(
-            weights=dim * weights,
-            biases=1.0,
-            branches=0.0 if self.residual is None else dim * branches,
-            readout=float(dim),
-        )
+            return {name: Fraction(value) for name, value in vars(self.rates).items()}
+        if self.rates == "all":
+            branches = Fraction(0 if self.residual is None else self.branch_variance)
+            rates |= {"weights": dim * self.exact_weight_variance, "biases": Fraction(1)}
+            rates |= {"branches": dim * branches, "readout": Fraction(dim)}
+        return rates
+
+    def rates_for(self, dim: int) -> Rates:
+        """Return the rates as floats, for inputs of `dim` coordinates."""
+        return Rates(**{name: float(rate) for name, rate in self.exact_rates(dim).items()})
 
     @property
     def initial_gradient_norm(self) -> float:

@@ -230,7 +230,7 @@ def over_blocks(
     def block(start: int) -> AnyArray:
         rows = slice(start, min(start + step, len(Z)))
         with np.errstate(all="ignore"):
-            first, inner = _first_layer(Z[rows, :], X, gradient)
+            first, inner = first_layer(Z[rows, :], X, gradient=gradient)
             return work(rows, kernels(first, inner, architecture, rates))
 
     starts = range(0, len(Z), step)
@@ -238,7 +238,7 @@ def over_blocks(
     return parts[0] if len(parts) == 1 else array_api_compat.array_namespace(Z).concat(parts, axis=0)
 
 
-def _first_layer(Z: AnyArray, X: AnyArray, gradient: bool) -> tuple[Covariance, AnyArray]:
+def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance, AnyArray]:
     """Return the covariance of first pre-activations between checked points, and ⟨x, z⟩."""
     xp, dim = array_api_compat.array_namespace(Z), X.shape[1]
     s_z, s_x = libraries.scales(Z)[:, None], libraries.scales(X)[None, :]
@@ -257,6 +257,14 @@ def _first_layer(Z: AnyArray, X: AnyArray, gradient: bool) -> tuple[Covariance, 
         slopes = Slopes(-1 / (dim * s_z * s_x) + 0 * D, -(shorter + deficit / s_z) / (dim * s_z))
     variances = Covariance(s_z**2, s_x**2, D, deficit, theta, 2 / dim if gradient else None, slopes)
     return variances, Z @ X.T
+
+
+def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
+    """Return the kernels of checked points with themselves, each of shape (1, N)."""
+    v = libraries.scales(X)[None, :] ** 2
+    zero = 0 * v
+    squares = (v - 1) * X.shape[1]
+    return kernels(Covariance(v, v, zero, zero, zero), squares, architecture, architecture.rates_for(X.shape[1]))
 
 
 def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import array_api_compat
+import numpy as np
 
 from theory.deep.architecture import Architecture, Rates
 from theory.validation import AnyArray
@@ -33,6 +34,7 @@ class Slopes(NamedTuple):
 class Covariance:
     """Covariance of one coordinate of a layer at points z (rows) and x (columns)."""
 
+    # Arrays; numbers for a bias, which is the same for all pairs.
     v_z: AnyArray  # variance at z, shape (Q, 1)
     v_x: AnyArray  # variance at x, shape (1, N)
     D: AnyArray  # v_x − v_z, shape (Q, N)
@@ -64,11 +66,9 @@ class Covariance:
         """Return the covariance plus that of a shared bias."""
         if variance == 0:
             return self
-        zero = 0 * self.deficit
-        bias = Covariance(variance + 0 * self.v_z, variance + 0 * self.v_x, zero, zero, zero)
-        if self.d_deficit is not None:
-            bias = Covariance(bias.v_z, bias.v_x, zero, zero, zero, 0.0, Slopes(zero, zero))
-        return self.plus(bias)
+        change = None if self.dv_z is None else 0.0
+        slopes = None if self.d_deficit is None else Slopes(0.0, 0.0)
+        return self.plus(Covariance(variance, variance, 0.0, 0.0, 0.0, change, slopes))
 
     def plus(self, other: Covariance) -> Covariance:
         """Return the sum of two covariances.
@@ -106,7 +106,7 @@ def activated(
     """
     g0, c0 = architecture.half_square, (1 - architecture.negative_slope) ** 2 / (2 * math.pi)
     phi = g0 - c0 * u.theta
-    deficit = u.deficit - c0 / g0 * _bracket(u.theta)
+    deficit = u.deficit - c0 / g0 * _bracket(u.theta, u.deficit)
     change = None if u.dv_z is None else g0 * u.dv_z
     parts = (g0 * u.v_z, g0 * u.v_x, g0 * u.D, deficit, _angle(deficit))
     if u.d_deficit is None:
@@ -174,23 +174,28 @@ def kernels(u: Covariance, inner: AnyArray, architecture: Architecture, rates: R
 # Elementary functions ------------------------------------------------------------------------------
 
 
-def _root(values: AnyArray) -> AnyArray:
-    """Return √ of numbers ≥ 0, of derivative 0 at 0."""
-    xp = array_api_compat.array_namespace(values)
-    positive = values > 0
-    return xp.where(positive, xp.sqrt(xp.where(positive, values, 1 + 0 * values)), 0 * values)
-
-
 def _angle(deficit: AnyArray) -> AnyArray:
     """Return arccos(1 − δ), accurate near δ = 0, of derivative 0 there."""
     xp = array_api_compat.array_namespace(deficit)
-    return 2 * xp.atan2(_root(deficit), _root(2 - deficit))
+    if isinstance(deficit, np.ndarray):
+        return 2 * np.arcsin(np.minimum(np.sqrt(deficit / 2), 1))
+    inside = (deficit > 0) & (deficit < 2)
+    half = xp.asin(xp.sqrt(xp.where(inside, deficit, 1 + 0 * deficit) / 2))
+    return xp.where(inside, 2 * half, math.pi * xp.astype(deficit >= 2, deficit.dtype))
 
 
-def _bracket(theta: AnyArray) -> AnyArray:
-    """Return sin θ − θ cos θ without cancellation."""
-    xp = array_api_compat.array_namespace(theta)
+def _bracket(theta: AnyArray, deficit: AnyArray) -> AnyArray:
+    """Return sin θ − θ cos θ, θ = arccos(1 − δ), without cancellation."""
+    xp, small = array_api_compat.array_namespace(theta), theta < _SERIES
+    if isinstance(theta, np.ndarray):
+        values = np.sqrt(deficit * (2 - deficit)) - theta * (1 - deficit)
+        values[small] = _series(theta[small])
+        return values
+    return xp.where(small, _series(theta), xp.sin(theta) - theta * xp.cos(theta))
+
+
+def _series(theta: AnyArray) -> AnyArray:
     square, total = theta * theta, 0 * theta
     for term in reversed(_TERMS):
         total = total * square + term
-    return xp.where(theta < _SERIES, theta * square * total, xp.sin(theta) - theta * xp.cos(theta))
+    return theta * square * total
