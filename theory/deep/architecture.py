@@ -37,9 +37,10 @@ class Rates:
 class Architecture:
     """A fully connected network of L hidden layers, at any width.
 
-    u¹ = W¹x + b¹, h¹ = φ(u¹), u^{l+1} = W^{l+1}h^l + b^{l+1}; a plain layer has h^{l+1} = φ(u^{l+1}), a residual
-    block h^{l+1} = h^l + αV^{l+1}φ(u^{l+1}); f(x) = Σ a_i h^L_i.  W¹ ~ N(0, 1/d), b¹ ~ N(0, 1), a ~ N(0, 1/m) as in
-    the two-layer network, which is L = 1; W^l ~ N(0, σ_w²/m), b^l ~ N(0, σ_b²), V^l ~ N(0, σ_v²/m) for l ≥ 2.
+    u¹ = W¹x + b¹, h¹ = φ(u¹), u^{l+1} = W^{l+1}h^l + b^{l+1}; a plain layer has h^{l+1} = φ(u^{l+1}), a
+    residual block h^{l+1} = h^l + αV^{l+1}φ(u^{l+1}); f(x) = Σ a_i h^L_i.  W¹ ~ N(0, 1/d), b¹ ~ N(0, 1) and
+    a ~ N(0, 1/m) as in the two-layer network, which is L = 1; W^l ~ N(0, σ_w²/m), b^l ~ N(0, σ_b²) and
+    V^l ~ N(0, σ_v²/m) for l ≥ 2.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ class Architecture:
         return 0.0 if self.residual is None else self.residual**2 * self.branch_variance
 
     def exact_rates(self, dim: int) -> dict[str, Fraction]:
-        """Return the rates by name, as exact numbers, for inputs of `dim` coordinates, on which "all" depends."""
+        """Return the rates by name, exactly, for inputs of `dim` coordinates, on which "all" depends."""
         rates = {name: Fraction(value) for name, value in vars(Rates()).items()}
         if isinstance(self.rates, Rates):
             return {name: Fraction(value) for name, value in vars(self.rates).items()}
@@ -145,6 +146,6 @@ class Architecture:
         if self.residual is not None:
             growth = 1 + self.branch_factor * growth
         try:
-            return math.sqrt(self.half_square) * growth ** ((self.depth - 1) / 2)
+            return math.sqrt(self.half_square) * math.pow(growth, (self.depth - 1) / 2)
         except OverflowError:
             return math.inf

@@ -35,9 +35,7 @@ class _Covariance:
     theta: arb
 
 
-def nngp_enclosure(
-    x: Point, z: Point, *, architecture: Architecture, precision: int = 128
-) -> Enclosure:
+def nngp_enclosure(x: Point, z: Point, *, architecture: Architecture, precision: int = 128) -> Enclosure:
     """Return a ball that certainly contains K^L(x, z) = E f(x; 0) f(z; 0) of infinitely wide networks.
 
     Parameters
@@ -71,9 +69,7 @@ def nngp_enclosure(
     return _enclosure(x, z, architecture, precision, tangent=False)
 
 
-def ntk_enclosure(
-    x: Point, z: Point, *, architecture: Architecture, precision: int = 128
-) -> Enclosure:
+def ntk_enclosure(x: Point, z: Point, *, architecture: Architecture, precision: int = 128) -> Enclosure:
     """Return a ball that certainly contains Θ(x, z) of infinitely wide networks.
 
     Parameters
@@ -107,9 +103,7 @@ def ntk_enclosure(
     return _enclosure(x, z, architecture, precision, tangent=True)
 
 
-def _enclosure(
-    x: Point, z: Point, architecture: Architecture, precision: int, *, tangent: bool
-) -> Enclosure:
+def _enclosure(x: Point, z: Point, architecture: Architecture, precision: int, *, tangent: bool) -> Enclosure:
     bits = check_precision("precision", precision)
     with working_precision(bits + GUARD_BITS + _BITS_A_LAYER * architecture.depth):
         x_row = ball_row("x", x)

@@ -59,7 +59,7 @@ def initial_covariances(Z: ArrayLike, *, X: ArrayLike, architecture: Architectur
 
 
 def _covariances(z: Array, X: Array, architecture: Architecture) -> tuple[Array, Array]:
-    """Carry the covariances of values and of derivatives along z, at all points x_n and at z, through depth."""
+    """Carry the covariances of values and of derivatives along z, at all x_n and at z, through the layers."""
     dim, points = X.shape[1], np.vstack([X, z])
     weight, beta = architecture.resolved_weight_variance, architecture.branch_factor
     u, _ = first_layer(points, points, gradient=False)

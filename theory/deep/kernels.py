@@ -137,7 +137,7 @@ def nngp(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyA
 
 @data_by_keyword
 def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tuple[AnyArray, AnyArray]:
-    """Return A and B of ∇_z Θ(x_n, z) = A_n x_n + B_n z: a perturbation is a weighted sum of samples at any depth.
+    """Return A and B of ∇_z Θ(x_n, z) = A_n x_n + B_n z: perturbations are weighted sums of samples.
 
     Parameters
     ----------
@@ -198,7 +198,11 @@ def product(
 
 
 def weighted_gradient(
-    Z: AnyArray, X: AnyArray, weights: AnyArray, architecture: Architecture, memory_budget: int = MEMORY_BUDGET
+    Z: AnyArray,
+    X: AnyArray,
+    weights: AnyArray,
+    architecture: Architecture,
+    memory_budget: int = MEMORY_BUDGET,
 ) -> AnyArray:
     """Return Σ_n weights[n] ∇_z Θ(x_n, z_q) of checked points, shape (Q, d)."""
 
@@ -264,7 +268,9 @@ def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
     v = libraries.scales(X)[None, :] ** 2
     zero = 0 * v
     squares = (v - 1) * X.shape[1]
-    return kernels(Covariance(v, v, zero, zero, zero), squares, architecture, architecture.rates_for(X.shape[1]))
+    return kernels(
+        Covariance(v, v, zero, zero, zero), squares, architecture, architecture.rates_for(X.shape[1])
+    )
 
 
 def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) -> None:
@@ -285,6 +291,8 @@ def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) 
 
 def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:
     """Return a kernel matrix with the shape, library and dtype of `theory.phi`."""
+    if kind == "phi" and architecture.depth == 1:
+        return shallow_phi(X, Z, negative_slope=architecture.negative_slope)
     X, Z = libraries.same_library(X=X, Z=Z)
     vectors = [points is not None and points.ndim == 1 for points in (X, Z)]
     rows = X[None, ...] if vectors[0] else X
@@ -292,4 +300,4 @@ def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) ->
     rows, columns, result = libraries.query(X=rows, Z=columns)
     K = result(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture))
     K = K[0, ...] if vectors[0] else K
-    return K[..., 0] if vectors[1] or Z is None and vectors[0] else K
+    return K[..., 0] if vectors[1] or (Z is None and vectors[0]) else K

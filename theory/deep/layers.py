@@ -1,20 +1,21 @@
 """The recursion over layers for pairs of points, without cancellation, and its derivative in one of them.
 
-A covariance is carried as its two variances, their difference D = v_x − v_z and the *deficit* δ = 1 − ρ, never as
-ρ: through depth ρ → 1, and arccos ρ would lose every digit.  Written in operations of the array API alone, so
-that arrays of every library pass, derivatives included; where two points coincide derivatives are 0, the
-symmetric choice.  Derivation 17.
+A covariance is carried as its two variances, their difference D = v_x − v_z and the *deficit* δ = 1 − ρ,
+never as ρ: through depth ρ → 1, and arccos ρ would lose every digit.  Written in operations of the array API
+alone, so that arrays of every library pass, derivatives included; where two points coincide derivatives are
+0, the symmetric choice.  Derivation 17.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import array_api_compat
 import numpy as np
 
+from theory import libraries
 from theory.deep.architecture import Architecture, Rates
 from theory.validation import AnyArray
 
@@ -59,8 +60,7 @@ class Covariance:
     def scaled(self, factor: float) -> Covariance:
         """Return the covariance times a number."""
         change = None if self.dv_z is None else factor * self.dv_z
-        scaled = (factor * part for part in (self.v_z, self.v_x, self.D))
-        return Covariance(*scaled, self.deficit, self.theta, change, self.d_deficit)
+        return replace(self, v_z=factor * self.v_z, v_x=factor * self.v_x, D=factor * self.D, dv_z=change)
 
     def shifted(self, variance: float) -> Covariance:
         """Return the covariance plus that of a shared bias."""
@@ -97,9 +97,7 @@ class Covariance:
         )
 
 
-def activated(
-    u: Covariance, architecture: Architecture
-) -> tuple[Covariance, AnyArray, Slopes | None]:
+def activated(u: Covariance, architecture: Architecture) -> tuple[Covariance, AnyArray, Slopes | None]:
     """Return the covariance E φ(u_x) φ(u_z) of a layer's output, Φ = E φ'(u_x) φ'(u_z), and ∇_z Φ.
 
     g₀ √(v_x v_z) (1 − Δ), Δ = δ − (c₀/g₀)(sin θ − θ cos θ), and Φ = g₀ − c₀ θ; ∇Δ = (Φ/g₀) ∇δ.
@@ -179,9 +177,10 @@ def _angle(deficit: AnyArray) -> AnyArray:
     xp = array_api_compat.array_namespace(deficit)
     if isinstance(deficit, np.ndarray):
         return 2 * np.arcsin(np.minimum(np.sqrt(deficit / 2), 1))
-    inside = (deficit > 0) & (deficit < 2)
-    half = xp.asin(xp.sqrt(xp.where(inside, deficit, 1 + 0 * deficit) / 2))
-    return xp.where(inside, 2 * half, math.pi * xp.astype(deficit >= 2, deficit.dtype))
+    # Up to 8 machine epsilons of angle the direction from z to x is rounding: constant, as in `theory.phi`.
+    curved = (deficit > 32 * xp.finfo(deficit.dtype).eps ** 2) & (deficit < 2)
+    straight = 2 * xp.asin(xp.sqrt(libraries.constant(xp.clip(deficit, 0, 2)) / 2))
+    return xp.where(curved, 2 * xp.asin(xp.sqrt(xp.where(curved, deficit, 1 + 0 * deficit) / 2)), straight)
 
 
 def _bracket(theta: AnyArray, deficit: AnyArray) -> AnyArray:
