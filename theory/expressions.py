@@ -119,7 +119,7 @@ lam_n = sp.IndexedBase("lambda")
 LIMIT_BOUNDARY = sp.Sum(lam_n[n] * y[n] * G[n], (n, 1, N))
 
 # 17. Deep networks -----------------------------------------------------------------------------------
-# E φ(A) φ(B) of pre-activations of variance 1: its derivative in ρ is Φ = E φ'(A) φ'(B), its value at 0 (E φ)².
+# E φ(A) φ(B) for variance 1: the derivative in ρ is Φ, the value at ρ = 0 is (E φ)².
 DUAL = sp.integrate(PHI, rho)
 DEFICIT = sp.Symbol("delta_rho", nonnegative=True)  # δ = 1 − ρ before the activation
 DEFICIT_ACTIVATED = 1 - (DUAL / PHI_MAX).subs(rho, 1 - DEFICIT)  # Δ, after it

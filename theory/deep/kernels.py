@@ -158,8 +158,8 @@ def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tup
 
     Notes
     -----
-    Source: Derivation 17.  A_n(z) ≥ 0 wherever k(x_n, z) = ⟨x_n, z⟩ + 1 ≥ 0, at every depth and all rates.  At a
-    training point the derivative of that point's own Φ is 0 by symmetry.
+    Source: Derivation 17.  A_n(z) ≥ 0 wherever k(x_n, z) = ⟨x_n, z⟩ + 1 ≥ 0, at every depth and all rates.
+    At a training point the derivative of that point's own Φ is 0 by symmetry.
 
     Examples
     --------
