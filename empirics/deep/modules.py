@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
 from empirics.descent import SLOPES
+from empirics.model import threads_for
 from theory.setting import LOSSES, Loss, learning_rate_for
 from theory.validation import check_choice, check_real
 
@@ -51,7 +53,7 @@ class Linearised:
             change: Tensor = jvp(outputs, (parameters,), (self.direction,))[1]
             return change
 
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), _threads(self.module, Z), warnings.catch_warnings():
             # torch compiles its own rules for forward derivatives by what it calls deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             return _by_rows(along, Z)
@@ -118,7 +120,8 @@ def linearise(
     """
     check_module(module, X)
     weights = y.to(X) / len(y)
-    return Linearised(module, _direction(module, X, weights, _rates(module, rates)))
+    with _threads(module, X):
+        return Linearised(module, _direction(module, X, weights, _rates(module, rates)))
 
 
 def train_module(
@@ -179,15 +182,16 @@ def train_module(
     moving = {name: p for name, p in trained.named_parameters() if scales[name]}
     velocity = {name: torch.zeros_like(p) for name, p in moving.items()}
     y = y.to(X)
-    for _ in range(num_steps):
-        weights = y / len(y)
-        if loss != "identity":
-            weights = weights * SLOPES[loss](-y * outputs(trained, X).to(X))
-        pull = _direction(trained, X, weights, scales)
-        with torch.no_grad():
-            for name, p in moving.items():
-                velocity[name].mul_(momentum).add_(pull[name])
-                p.add_(velocity[name], alpha=step)
+    with _threads(module, X):
+        for _ in range(num_steps):
+            weights = y / len(y)
+            if loss != "identity":
+                weights = weights * SLOPES[loss](-y * outputs(trained, X).to(X))
+            pull = _direction(trained, X, weights, scales)
+            with torch.no_grad():
+                for name, p in moving.items():
+                    velocity[name].mul_(momentum).add_(pull[name])
+                    p.add_(velocity[name], alpha=step)
     if not all(bool(torch.isfinite(p).all()) for p in trained.parameters()):
         msg = f"training diverged: parameters not finite after {num_steps} steps of {step:g}"
         raise FloatingPointError(msg)
@@ -227,7 +231,7 @@ def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, floa
 
 def outputs(module: nn.Module, Z: Tensor) -> Tensor:
     """Return f(z) of each row, shape (Q,), float64, without a graph."""
-    with torch.no_grad():
+    with torch.no_grad(), _threads(module, Z):
         return _by_rows(lambda points: _scalar(module(points), points), Z)
 
 
@@ -238,7 +242,8 @@ def input_gradients(module: nn.Module, Z: Tensor) -> Tensor:
         points = points.detach().requires_grad_()
         return torch.autograd.grad(_scalar(module(points), points).sum(), points)[0]
 
-    return _by_rows(gradients, Z)
+    with _threads(module, Z):
+        return _by_rows(gradients, Z)
 
 
 def check_module(module: nn.Module, X: Tensor) -> None:
@@ -247,9 +252,9 @@ def check_module(module: nn.Module, X: Tensor) -> None:
     Raises
     ------
     ValueError
-        If the outputs are not one number a row; if they change from call to call, as with dropout, or with
-        the rest of the batch, as with batch normalisation in training mode; if they change under `eval()`; if
-        they are not finite, or do not depend on any parameter or on the input differentiably.
+        If the outputs are not one finite number a row; if they change from call to call, as with dropout, or
+        with the rest of the batch, as with batch normalisation in training mode; or if they do not depend on
+        the input, or on any parameter, differentiably.
     """
     dtypes = {p.dtype for p in module.parameters()}
     if dtypes and dtypes != {X.dtype}:
@@ -257,10 +262,14 @@ def check_module(module: nn.Module, X: Tensor) -> None:
         raise ValueError(msg)
     few = X[: min(len(X), 8)].detach().clone().requires_grad_()
     module = copy.deepcopy(module)  # batch normalisation keeps running means
-    values = _scalar(module(few), few)
-    again = _scalar(module(few), few)
-    # Each row with itself alone: batch normalisation refuses a single one.
-    alone = torch.stack([_scalar(module(row.expand(2, -1)), row.expand(2, -1))[0] for row in few])
+    with _threads(module, few):
+        values = _scalar(module(few), few)
+        again = _scalar(module(few), few)
+        # Each row with itself alone: batch normalisation refuses a single one.
+        alone = torch.stack([_scalar(module(row.expand(2, -1)), row.expand(2, -1))[0] for row in few])
+    if not bool(torch.isfinite(values).all()):
+        msg = f"the outputs of {type(module).__name__} must be finite, got {values.tolist()}"
+        raise ValueError(msg)
     close = 1e-4 if X.dtype == torch.float32 else 1e-9
     for other, why in (
         (again, "the same from call to call (is dropout on? call module.eval())"),
@@ -269,9 +278,6 @@ def check_module(module: nn.Module, X: Tensor) -> None:
         if not bool(torch.allclose(values, other, rtol=close, atol=close)):
             msg = f"the output of {type(module).__name__} must be {why}, got other values"
             raise ValueError(msg)
-    if not bool(torch.isfinite(values).all()):
-        msg = f"the outputs of {type(module).__name__} must be finite, got {values.tolist()}"
-        raise ValueError(msg)
     wanted = [few, *(p for p in module.parameters() if p.requires_grad)]
     found = torch.autograd.grad(values.sum(), wanted, allow_unused=True) if values.requires_grad else [None]
     if found[0] is None or all(gradient is None for gradient in found[1:]):
@@ -326,6 +332,10 @@ def _with_parameters(module: nn.Module, values: Mapping[str, Tensor]) -> nn.Modu
         for name, p in twin.named_parameters():
             p.copy_(values[name])
     return twin
+
+
+def _threads(module: nn.Module, X: Tensor) -> AbstractContextManager[None]:
+    return threads_for(work=len(X) * sum(p.numel() for p in module.parameters()))
 
 
 def _rows(X: Tensor) -> Iterator[slice]:
