@@ -2,6 +2,7 @@ from .builtin import (
     make_module as make_module,
 )
 from .experiment import (
+    DEEP as DEEP,
     DeepConfig as DeepConfig,
     measure_pair as measure_pair,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -17,18 +17,21 @@ import torch
 from torch import nn
 
 from empirics.data import DataSource
-from empirics.deep.builtin import BUILT_IN, make_module
+from empirics.deep.builtin import BUILT_IN, make_module, module_digest
 from empirics.deep.modules import input_gradients, linearise, outputs, train_module
 from empirics.deep.network import DeepNetwork
 from empirics.measure import accuracy, agreement, cosines
 from empirics.model import as_tensor
 from empirics.perturb import TARGETS, Targets, adversarial_inputs, draw_targets, normalised
 from empirics.seeds import seeds_of
+from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Cell, Outcome
+from empirics.sweep.plain import digest
+from empirics.wide import config_to_json, config_with, data_content
 from theory import agreement_probability
 from theory.deep import Architecture
 from theory.deep.kernels import diagonal, product, weighted_gradient
-from theory.setting import SCENARIOS, Scenario
+from theory.setting import SCENARIOS, Loss, Scenario
 from theory.validation import Array, check_choice, check_integer, check_real
 
 FULLY_CONNECTED = "fully-connected"
@@ -75,6 +78,11 @@ class DeepConfig:
         if self.epsilon is not None:
             check_real("epsilon", self.epsilon, minimum=0, exclusive=True)
         check_integer("seed", self.seed, minimum=0)
+
+    @property
+    def loss(self) -> Loss:
+        """The loss, which predictions before training are about."""
+        return "identity"
 
     @property
     def f(self) -> Architecture | str:
@@ -124,7 +132,7 @@ class _Network:
             size, velocity = np.median(self.deviation(self.Z)), self.velocity(self.Z)
         else:
             size = np.sqrt(np.mean(self.at(self.module, self.Z) ** 2))
-            velocity = self.lazy_velocity(self.Z)
+            velocity = self.linear_velocity(self.Z)
         return float(self.config.times * size / np.median(np.abs(velocity)))
 
     @cached_property
@@ -138,7 +146,7 @@ class _Network:
         """Return outputs of a module."""
         return np.asarray(outputs(module, as_tensor(Z, dtype=torch.float32)).numpy())
 
-    def lazy_velocity(self, Z: Array) -> Array:
+    def linear_velocity(self, Z: Array) -> Array:
         """Return J(z) v."""
         return np.asarray(self.linear.velocity(as_tensor(Z, dtype=torch.float32)).numpy())
 
@@ -197,11 +205,11 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     Returns
     -------
     dict
-        ``agreement``: the share of test points with equal signs.  ``lazy_agreement``: the same for both
-        modules linearised, perturbations of the first taken from it.  ``wide_agreement``: the mean chance of
-        it from the initial weights of f alone, g being any network of infinite width; of fully connected f
-        and g.  ``…_error_f``: relative root mean square error of (f(T) − f(0))/T, ``…_error_g`` that of g
-        given its inputs; ``…_cosine``: of perturbations.
+        ``agreement_test``: the share of test points with equal signs.  ``linear_agreement_test``: the same
+        for both modules linearised, with the perturbations of f at θ₀ + T v.  ``wide_agreement_test``: the
+        mean chance of it from the initial weights of f alone, g being any network of infinite width; of fully
+        connected f and g.  ``…_error_f``: relative root mean square error of (f(T) − f(0))/T, ``…_error_g``
+        that of g given its inputs; ``…_cosine``: of perturbations.
 
     Raises
     ------
@@ -215,7 +223,7 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     >>> from empirics import DeepConfig, ShiftedGaussianData, measure_pair
     >>> data = ShiftedGaussianData(dim=5, num_train=20, num_test=20, shift=0.5)
     >>> record = measure_pair(DeepConfig(data=data, width=64, depth=2))
-    >>> 0 <= record["agreement"] <= 1
+    >>> 0 <= record["agreement_test"] <= 1
     True
     """
     data_seed, f_seed, g_seed, target_seed, _ = seeds_of(config.seed)
@@ -234,20 +242,25 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     pull = f.gradients(f.trained)
     g = _Network(config.g, inputs(pull), targets, Z, config, g_seed)
     g_start, g_end = g.at(g.module, Z), g.at(g.trained, Z)
-    f_lazy = start + f.T * f.lazy_velocity(Z)
-    lazy_pull = f.gradients(f.linear.moved(f.T))
-    g_lazy = _Network(config.g, inputs(lazy_pull), targets, Z, config, g_seed)
+    f_linear = start + f.T * f.linear_velocity(Z)
+    linear_pull = f.gradients(f.linear.moved(f.T))
+    g_linear = _Network(config.g, inputs(linear_pull), targets, Z, config, g_seed)
     found: dict[str, Cell] = {
         "T_f": f.T,
         "T_g": g.T,
-        "accuracy_f": accuracy(end, data.y_test),
-        "accuracy_g": accuracy(g_end, data.y_test),
-        "agreement": agreement(end, g_end),
+        "accuracy_f_train": accuracy(f_at_X := f.at(f.trained, X), y),
+        "accuracy_f_test": accuracy(end, data.y_test),
+        "accuracy_g_train": accuracy(g_at_X := g.at(g.trained, X), y),
+        "accuracy_g_test": accuracy(g_end, data.y_test),
+        "agreement_train": agreement(f_at_X, g_at_X),
+        "agreement_test": agreement(end, g_end),
         "mean_target": float(targets.mean()),
-        "lazy_agreement": agreement(f_lazy, g_lazy.at(g_lazy.module, Z) + g.T * g_lazy.lazy_velocity(Z)),
-        "lazy_error_f": _relative((end - start) / f.T, f.lazy_velocity(Z)),
-        "lazy_error_g": _relative((g_end - g_start) / g.T, g.lazy_velocity(Z)),
-        "lazy_cosine": _mean_cosine(pull, lazy_pull),
+        "linear_agreement_test": agreement(
+            f_linear, g_linear.at(g_linear.module, Z) + g.T * g_linear.linear_velocity(Z)
+        ),
+        "linear_error_f": _relative((end - start) / f.T, f.linear_velocity(Z)),
+        "linear_error_g": _relative((g_end - g_start) / g.T, g.linear_velocity(Z)),
+        "linear_cosine": _mean_cosine(pull, linear_pull),
     }
     if isinstance(f.architecture, Architecture):
         initial = f.gradients(f.module)
@@ -262,7 +275,7 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
             chance = agreement_probability(
                 start + f.T * f.velocity(Z), foreseen.velocity(Z), foreseen.deviation(Z), T_g=g.T
             )
-            found["wide_agreement"] = float(np.mean(chance))
+            found["wide_agreement_test"] = float(np.mean(chance))
     if isinstance(g.architecture, Architecture):
         found["wide_error_g"] = _relative((g_end - g_start) / g.T, g.velocity(Z))
     return found
@@ -278,3 +291,30 @@ def _mean_cosine(A: Array, B: Array) -> float:
     values = cosines(A, B)
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else math.nan
+
+
+# The experiment of a sweep ---------------------------------------------------------------------------------
+
+
+def _content(config: DeepConfig, known: dict[Any, str]) -> str | None:
+    """Return a digest of the files that a configuration reads: of its data, and of modules of the user."""
+    read = [data_content(config, known), module_digest(config.module), module_digest(config.module_g or "")]
+    return digest(read) if any(read) else None
+
+
+def _work(config: DeepConfig) -> int:
+    rows, dim = (getattr(config.data, size, None) or 1 for size in ("num_train", "dim"))
+    layers = config.depth + (config.depth_g or config.depth)
+    return config.num_steps * rows * config.width * (dim + layers * config.width)
+
+
+DEEP = Experiment(
+    name="deep",
+    version=1,
+    make=partial(config_with, DeepConfig),
+    to_json=config_to_json,
+    run=run_deep,
+    key=repr,  # none share work
+    work=_work,
+    content=_content,
+)

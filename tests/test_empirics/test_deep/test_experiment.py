@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from empirics import DeepConfig, ShiftedGaussianData, measure_pair
-from empirics.deep.experiment import run_deep
+from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
+from empirics.deep.experiment import DEEP, run_deep
+from empirics.sweep import Plan, executors
+from empirics.sweep.plan import Block, axis_of, seeds_axis
 from theory.deep import Architecture
 
 DATA = ShiftedGaussianData(dim=8, num_train=40, num_test=60, shift=0.5)
@@ -24,7 +26,7 @@ DATA = ShiftedGaussianData(dim=8, num_train=40, num_test=60, shift=0.5)
 def test_wide_networks_do_what_is_predicted_before_training(options):
     """Errors fall as m^(−1/2), those of directions as m^(−1/4): at these widths all are below .45."""
     record = measure_pair(DeepConfig(data=DATA, seed=2, **options))
-    assert abs(record["agreement"] - record["lazy_agreement"]) <= 0.1
+    assert abs(record["agreement_test"] - record["linear_agreement_test"]) <= 0.1
     errors = {name: value for name, value in record.items() if "error" in name}
     assert len(errors) == (3 if "module" in options else 4)
     assert max(errors.values()) < 0.45
@@ -63,4 +65,20 @@ def test_a_pair_that_fails_leaves_the_others():
     configs = [DeepConfig(data=DATA, width=8, module="cnn"), DeepConfig(data=DATA, width=8)]
     found = dict(run_deep(configs))
     assert found[0].error == "ValueError: module cnn must have square images of one channel, got 8 features"
-    assert np.isfinite(found[1].record["agreement"])
+    assert np.isfinite(found[1].record["agreement_test"])
+
+
+def test_a_sweep_of_pairs_resumes_and_knows_files_of_modules(tmp_path):
+    """One runner for every experiment; what a module's file says belongs to the identity of a result."""
+    path = tmp_path / "mine.py"
+    path.write_text("import torch\ndef make(seed):\n    return torch.nn.Linear(8, 1)\n")
+    fields = {"data.source": "shifted-gaussian", "data.dim": 8, "data.num_train": 20, "data.num_test": 20}
+    base = fields | {"data.shift": 0.5, "width": 16, "module_g": f"{path}:make"}
+    plan = Plan(blocks=(Block(base=base, axes=(axis_of("depth", [1, 2]), seeds_axis(2))),))
+    assert run_sweep(DEEP, plan, tmp_path / "out").done == 4
+    assert run_sweep(DEEP, plan, tmp_path / "out").kept == 4
+    path.write_text(path.read_text() + "# changed\n")
+    assert run_sweep(DEEP, plan, tmp_path / "other", pool=executors.parse("serial")).done == 4
+    old, new = ((tmp_path / name / "results.jsonl").read_text() for name in ("out", "other"))
+    hashes = [{line.split('"hash": "')[1][:64] for line in text.splitlines()} for text in (old, new)]
+    assert not hashes[0] & hashes[1]
