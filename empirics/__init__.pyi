@@ -18,6 +18,16 @@ from .data import (
     MnistData as MnistData,
     ShiftedGaussianData as ShiftedGaussianData,
 )
+from .deep import (
+    DeepConfig as DeepConfig,
+    DeepNetwork as DeepNetwork,
+    Linearised as Linearised,
+    largest_eigenvalue as largest_eigenvalue,
+    linearise as linearise,
+    make_module as make_module,
+    measure_pair as measure_pair,
+    train_module as train_module,
+)
 from .descent import (
     Trained as Trained,
     train as train,

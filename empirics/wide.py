@@ -1,10 +1,10 @@
 """Wide networks as experiments of a sweep: their configurations by field, and the identity of each one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
 from importlib import import_module
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
@@ -15,6 +15,7 @@ from empirics.sweep.outcome import Outcome
 from empirics.sweep.plain import plain_numbers
 from empirics.sweep.plan import Block, Plan, axis_of, seeds_axis, typed
 
+_Config = TypeVar("_Config")
 # Part of the identity of every result.  Raise it when a record means something else than before: results of
 # older versions are then not used again.
 RECORD_VERSION = 2
@@ -65,17 +66,24 @@ def fields_of(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
-    """Return the configuration with the given fields.
+    """Return the configuration of wide networks with the given fields; see `config_with`."""
+    return config_with(ExperimentConfig, named)
+
+
+def config_with(config: Callable[..., _Config], named: Mapping[str, Any]) -> _Config:
+    """Return the configuration of some experiment on data with the given fields.
 
     Parameters
     ----------
+    config : type
+        Of the configurations, a dataclass with a field ``data``.
     named : mapping
         Field to value.  ``data.source`` is the name of a source, "file" or "idx" (with ``data.path`` and
         ``data.folder``), or the path of a file that `FileData` reads.
 
     Returns
     -------
-    ExperimentConfig
+    config
         Real numbers as floats, whatever type they came in.
 
     Raises
@@ -83,6 +91,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
     ValueError, TypeError
         If a field is unknown or missing, or breaks its rule.
     """
+    made: Any = config
     source = named.get("data.source")
     if isinstance(source, str) and source.endswith(ENDINGS):
         named = {**named, "data.source": "file", "data.path": source}
@@ -98,7 +107,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
         raise ValueError(msg)
     kind = _SOURCES[source]
     possible = {f"{DATA_PREFIX}{field.name}": field for field in fields(kind)}
-    possible |= {field.name: field for field in fields(ExperimentConfig) if field.name != "data"}
+    possible |= {field.name: field for field in fields(made) if field.name != "data"}
     for name in named:
         if name != "data.source" and name not in possible:
             msg = f"field must be one of {', '.join(possible)} with data {source!r}, got {name!r}"
@@ -111,7 +120,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
     if missing:
         msg = f"{', '.join(missing)} must be given with data {source!r}: {_how(missing)}"
         raise ValueError(msg)
-    data_hints, hints = _hints(kind), _hints(ExperimentConfig)
+    data_hints, hints = _hints(kind), _hints(made)
     options, rest = {}, {}
     for name, value in named.items():
         if name.startswith(DATA_PREFIX):
@@ -120,7 +129,7 @@ def config_of(named: Mapping[str, Any]) -> ExperimentConfig:
                 options[field_name] = _typed(name, value, data_hints[field_name])
         else:
             rest[name] = _typed(name, value, hints[name])
-    return ExperimentConfig(data=kind(**options), **rest)
+    return config(data=kind(**options), **rest)
 
 
 def _how(missing: Sequence[str]) -> str:
@@ -186,14 +195,14 @@ def config_hash(config: ExperimentConfig) -> str:
     return WIDE.hash(config)
 
 
-def _to_json(config: ExperimentConfig) -> dict[str, Any]:
+def config_to_json(config: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return the JSON of a configuration, with a name of its source that tells which class it is."""
-    shown = config.to_json()
+    shown: dict[str, Any] = config.to_json()
     return shown | {"data": shown["data"] | {"source": _NAMES[type(config.data)]}}
 
 
-def _content(config: ExperimentConfig, known: dict[Any, str]) -> str | None:
-    """Return the digest of the files that the data are read from."""
+def data_content(config: Any, known: dict[Any, str]) -> str | None:  # noqa: ANN401
+    """Return the digest of the files that the data of a configuration are read from."""
     if not hasattr(config.data, "content_hash"):
         return None
     if config.data not in known:
@@ -223,9 +232,9 @@ WIDE = Experiment(
     name="wide",
     version=RECORD_VERSION,
     make=config_of,
-    to_json=_to_json,
+    to_json=config_to_json,
     run=_run,
     key=_key,
     work=_work,
-    content=_content,
+    content=data_content,
 )

@@ -117,3 +117,9 @@ MULTIPLIER_LOW = (2 - (1 + gamma) * kappa * MULTIPLIER_HIGH) / (1 + gamma**2)
 MULTIPLIER_INTERVAL = (1 / (2 * R_max**2), 3 / (2 * gamma**2 * R_min**2))  # published
 lam_n = sp.IndexedBase("lambda")
 LIMIT_BOUNDARY = sp.Sum(lam_n[n] * y[n] * G[n], (n, 1, N))
+
+# 17. Deep networks -----------------------------------------------------------------------------------
+# E φ(A) φ(B) for variance 1: the derivative in ρ is Φ, the value at ρ = 0 is (E φ)².
+DUAL = sp.integrate(PHI, rho)
+DEFICIT = sp.Symbol("delta_rho", nonnegative=True)  # δ = 1 − ρ before the activation
+DEFICIT_ACTIVATED = 1 - (DUAL / PHI_MAX).subs(rho, 1 - DEFICIT)  # Δ, after it

@@ -46,13 +46,17 @@ class Sweep(Struct, frozen=True, kw_only=True):
     name: str
     x_label: str
     block: Block  # its first axis is x
+    ticks: tuple[str, ...] = ()  # names of the points, where x only counts them
 
     def blocks(self) -> Iterator[tuple[float, Block]]:
         """Yield x, the first field of its axis, and the block of all that is run there."""
         axis, *others = self.block.axes
-        for values in axis.values:
+        for place, values in enumerate(axis.values):
             fixed = dict(zip(axis.fields, values, strict=True))
-            yield values[0], Block(base={**self.block.base, **fixed}, axes=tuple(others))
+            yield (
+                place if self.ticks else values[0],
+                Block(base={**self.block.base, **fixed}, axes=tuple(others)),
+            )
 
     def points(self, name: str, make: Callable[[Mapping[str, Any]], Any]) -> tuple[Point, ...]:
         """Return the points, of a campaign of that name; `make` takes the fields of a configuration."""
@@ -70,6 +74,7 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     figure: str = ""  # in published_curves.csv; empty if no values were read off
     question: str = ""
     x_label: str = ""  # of sweeps without their own
+    ticks: tuple[str, ...] = ()  # names of the points of every sweep, where x only counts them
     stand_in: str = ""  # which data take the place of the published ones at the small size, in words
     fixed: tuple[str, ...] = ()  # fields that options cannot set
 
@@ -79,14 +84,19 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return any("small" in table for table in (self.base, *self.sweep))
 
     def sweeps(self, size: Size = "full", *, seeds: int | None = None, **more: str) -> dict[str, Sweep]:
-        """Return the sweeps by name, `more` in their base; rates and seeds are axes after that of x."""
+        """Return the sweeps by name, `more` in their base; rates and seeds are axes after that of x.
+
+        Fields joined by a comma in the base are the axis of every sweep.
+        """
         base, made = _sized(self.base, size) | more, {}
-        rates = {name: base.pop(name) for name in ("rate_f", "rate_g") if name in base}
+        shared = [name for name in base if "," in name or name in {"rate_f", "rate_g"}]
+        rates = {name: base.pop(name) for name in shared}
         for table in self.sweep:
             own = _sized(table, size)
             name, label = own.pop("name"), own.pop("x_label", self.x_label)
             own |= {key: own.pop(key, value) for key, value in rates.items()}  # at the end
-            made[name] = Sweep(name=name, x_label=label, block=block_of(base, own, seeds))
+            block = block_of(base, own, seeds)
+            made[name] = Sweep(name=name, x_label=label, block=block, ticks=self.ticks)
         return made
 
 

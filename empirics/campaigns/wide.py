@@ -32,13 +32,16 @@ from empirics.campaigns.files import (
     readings,
 )
 from empirics.config import SOLVERS, ExperimentConfig, Solver
-from empirics.wide import config_of
+from empirics.deep.experiment import DEEP
+from empirics.sweep import Experiment
+from empirics.wide import WIDE, config_of
 from theory.setting import flow_time
 from theory.validation import check_choice
 
 KINDS = ("published", "study")
 BLOCKS = ("msg-a", "msg-b", "g-a", "g-b", "mnist-a", "mnist-b", "fmnist-a", "fmnist-b")
-STUDIES = ("dimension", "perturbation-size", "width", "lazy", "training-time")
+STUDIES = ("dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer")
+DEEP_STUDIES = ("depth", "balance", "transfer")  # of pairs of networks of any architecture
 METRICS = {"acc_f": "accuracy_f_train", "acc_g": "accuracy_g_train", "agreement": "agreement_test"}
 # Mean |cos| of the perturbations with u and with ∇f_b: name to column.
 COSINES = {"cosine_published": "cosine_published", "cosine_derived": "cosine_derived"}
@@ -73,16 +76,26 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return campaign(self.name)
 
     @property
+    def experiment(self) -> Experiment[Any]:
+        """How its configurations are run."""
+        return DEEP if self.name in DEEP_STUDIES else WIDE
+
+    @property
     def whole(self) -> bool:
         """Whether no sweep is left out."""
         return set(self.sweeps or ()) in (set(), self.campaign.sweeps().keys())
 
     def panels(self) -> list[Panel]:
         """Return the points by sweep."""
-        make = partial(_config, solver=self.solver)
+        make = DEEP.make if self.experiment is DEEP else partial(_config, solver=self.solver)
         more = {"targets": "balanced"} if self.balanced else {}
         return [
-            Panel(sweep=sweep.name, x_label=sweep.x_label, points=sweep.points(self.name, make))
+            Panel(
+                sweep=sweep.name,
+                x_label=sweep.x_label,
+                points=sweep.points(self.name, make),
+                ticks=sweep.ticks or None,
+            )
             for sweep in self._chosen(self.campaign.sweeps(self.size, seeds=self.seeds, **more))
         ]
 

@@ -7,6 +7,7 @@ Not imported by `theory` itself: `from theory.kernel.interop import PhiKernel` n
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -115,34 +116,42 @@ def gpytorch_kernel(
     ValueError
         If a parameter is out of range.
     """
+    check_slope("negative_slope", negative_slope)
+    return as_gpytorch_kernel(
+        phi,
+        {
+            "negative_slope": negative_slope,
+            "weight_variance": weight_variance,
+            "bias_variance": bias_variance,
+        },
+    )
+
+
+def as_gpytorch_kernel(function: Callable[..., Any], options: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Return a kernel function of two sets of points as a gpytorch kernel."""
     try:
         import gpytorch  # noqa: PLC0415
     except ImportError as error:
         msg = "gpytorch_kernel needs gpytorch: pip install gpytorch"
         raise ImportError(msg) from error
     torch = sys.modules["torch"]  # gpytorch has imported it
-    options = {
-        "negative_slope": check_slope("negative_slope", negative_slope),
-        "weight_variance": weight_variance,
-        "bias_variance": bias_variance,
-    }
 
-    class TorchPhiKernel(gpytorch.kernels.Kernel):  # type: ignore[misc]
+    class TorchKernel(gpytorch.kernels.Kernel):  # type: ignore[misc]
         has_lengthscale = False
 
         def forward(self, x1: Any, x2: Any, diag: bool = False, **_: Any) -> Any:  # noqa: ANN401
-            if diag and torch.equal(x1, x2):
-                return torch.full_like(x1[..., 0], (1 + options["negative_slope"] ** 2) / 2)
             batch = torch.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
             left = x1.expand(*batch, *x1.shape[-2:]).reshape(-1, *x1.shape[-2:])
             right = x2.expand(*batch, *x2.shape[-2:]).reshape(-1, *x2.shape[-2:])
+            if diag and left.shape == right.shape:
+                pairs = zip(left.flatten(0, 1), right.flatten(0, 1), strict=True)
+                return torch.stack([function(a, b, **options) for a, b in pairs]).reshape(*batch, -1)
             K = torch.stack(
-                [phi(a, None if x1 is x2 else b, **options) for a, b in zip(left, right, strict=True)]
+                [function(a, None if x1 is x2 else b, **options) for a, b in zip(left, right, strict=True)]
             )
-            K = K.reshape(*batch, x1.shape[-2], x2.shape[-2])
-            return K.diagonal(dim1=-2, dim2=-1) if diag else K
+            return K.reshape(*batch, x1.shape[-2], x2.shape[-2])
 
         def __reduce__(self) -> tuple[Any, ...]:  # the class is no attribute of the module
-            return partial(gpytorch_kernel, **options), (), self.__getstate__()
+            return partial(as_gpytorch_kernel, function, options), (), self.__getstate__()
 
-    return TorchPhiKernel()
+    return TorchKernel()

@@ -1,0 +1,346 @@
+"""Any torch module with one output: trained, and linearised at its initial weights.
+
+f_lin(z; T) = f(z; 0) + T J(z) v, J the derivative in the parameters and v = Λ (1/N) Σ_n y_n ∇f(x_n), Λ the
+learning rates of the parameters: one product with the transposed derivative, one with the derivative, and no
+kernel matrix.  Derivation 17.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, jvp
+
+from empirics.descent import SLOPES
+from empirics.model import threads_for
+from theory.setting import LOSSES, Loss, learning_rate_for
+from theory.validation import check_choice, check_real
+
+_ROWS = 2048  # of inputs in one pass over a module
+_POWER_STEPS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """A module linearised at its weights, and the direction in which training on a data set moves them.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        At its initial weights θ₀.
+    direction : dict of tensors
+        v by the name of the parameter.
+    """
+
+    module: nn.Module
+    direction: dict[str, Tensor]
+
+    def velocity(self, Z: Tensor) -> Tensor:
+        """Return J(z) v, the velocity of f_lin(z; ·), shape (Q,), float64."""
+        parameters = _parameters(self.module)
+
+        def along(points: Tensor) -> Tensor:
+            def outputs(values: dict[str, Tensor]) -> Tensor:
+                return _scalar(functional_call(self.module, values, (points,)), points)
+
+            change: Tensor = jvp(outputs, (parameters,), (self.direction,))[1]
+            return change
+
+        with torch.no_grad(), _threads(self.module, Z), warnings.catch_warnings():
+            # torch compiles its own rules for forward derivatives by what it calls deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return _by_rows(along, Z)
+
+    def outputs(self, Z: Tensor, T: float) -> Tensor:
+        """Return f_lin(z; T) = f(z; 0) + T J(z) v, shape (Q,), float64."""
+        return outputs(self.module, Z) + T * self.velocity(Z)
+
+    def moved(self, T: float) -> nn.Module:
+        """Return the module at θ₀ + T v, a copy: one step of descent of flow time T on the identity loss."""
+        return _with_parameters(
+            self.module, {name: p + T * self.direction[name] for name, p in _parameters(self.module).items()}
+        )
+
+    def input_gradients(self, Z: Tensor, T: float) -> Tensor:
+        """Return ∇_z f(z; θ₀ + T v), shape (Q, d), float64, which predicts the direction of perturbations.
+
+        Not ∇_z f_lin: of a piecewise linear activation J(z) v has jumps at the kinks, which a derivative does
+        not see and which do not vanish with width.
+        """
+        return input_gradients(self.moved(T), Z)
+
+
+def linearise(
+    module: nn.Module, X: Tensor, y: Tensor, *, rates: Mapping[str, float] | None = None
+) -> Linearised:
+    """Return a module linearised at its weights, for training on (X, y).
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes inputs of shape (n, d) to outputs of shape (n,) or (n, 1), each from its own input alone.
+    X : tensor, shape (N, d)
+        In the dtype of the parameters.
+    y : tensor, shape (N,)
+        Labels, −1 or +1.
+    rates : mapping, optional
+        Learning rate of each parameter by name, as a multiple of η; by default 1 for each one that requires
+        a gradient.
+
+    Returns
+    -------
+    Linearised
+
+    Raises
+    ------
+    ValueError
+        If the module is none that this theory is about: see `check_module`.
+
+    Notes
+    -----
+    Source: Derivation 17.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from empirics import linearise
+    >>> _ = torch.manual_seed(0)
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 512), torch.nn.GELU(), torch.nn.Linear(512, 1))
+    >>> X, y = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([1.0, -1.0])
+    >>> lazy = linearise(net, X, y)
+    >>> (lazy.velocity(X) * y > 0).tolist()  # training moves outputs towards the labels
+    [True, True]
+    """
+    check_module(module, X)
+    weights = y.to(X) / len(y)
+    with _threads(module, X):
+        return Linearised(module, _direction(module, X, weights, _rates(module, rates)))
+
+
+def train_module(
+    module: nn.Module,
+    X: Tensor,
+    y: Tensor,
+    *,
+    T: float,
+    num_steps: int,
+    momentum: float = 0.0,
+    loss: Loss = "identity",
+    rates: Mapping[str, float] | None = None,
+) -> nn.Module:
+    """Return a copy of the module after full-batch gradient descent of total flow time T.
+
+    Parameters
+    ----------
+    module, X, y, rates
+        As for `linearise`.
+    T, num_steps, momentum, loss
+        As for `empirics.train`.
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Raises
+    ------
+    ValueError
+        If the module is none that this theory is about, or an argument is out of range.
+    FloatingPointError
+        If a step is longer than 2/λ_max, with which the squared loss diverges, or parameters are no longer
+        finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from empirics import train_module
+    >>> net = torch.nn.Linear(2, 1)
+    >>> X, y = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([1.0, -1.0])
+    >>> trained = train_module(net, X, y, T=2.0, num_steps=4)
+    >>> bool(torch.allclose(trained.weight - net.weight, torch.tensor([[1.0, -2.0]])))
+    True
+    """
+    check_module(module, X)
+    check_choice("loss", loss, LOSSES)
+    step = learning_rate_for(T, num_steps, momentum=momentum)
+    scales = _rates(module, rates)
+    if loss == "squared" and step * (largest := largest_eigenvalue(module, X, rates=rates)) > 2 * (
+        1 + momentum
+    ):
+        msg = (
+            f"training would diverge: steps of {step:.3g} exceed 2(1 + momentum)/λ_max = "
+            f"{2 * (1 + momentum) / largest:.3g}; take more of them"
+        )
+        raise FloatingPointError(msg)
+    trained = copy.deepcopy(module)
+    moving = {name: p for name, p in trained.named_parameters() if scales[name]}
+    velocity = {name: torch.zeros_like(p) for name, p in moving.items()}
+    y = y.to(X)
+    with _threads(module, X):
+        for _ in range(num_steps):
+            weights = y / len(y)
+            if loss != "identity":
+                weights = weights * SLOPES[loss](-y * outputs(trained, X).to(X))
+            pull = _direction(trained, X, weights, scales)
+            with torch.no_grad():
+                for name, p in moving.items():
+                    velocity[name].mul_(momentum).add_(pull[name])
+                    p.add_(velocity[name], alpha=step)
+    if not all(bool(torch.isfinite(p).all()) for p in trained.parameters()):
+        msg = f"training diverged: parameters not finite after {num_steps} steps of {step:g}"
+        raise FloatingPointError(msg)
+    return trained
+
+
+def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, float] | None = None) -> float:
+    """Return λ_max of Θ(X, X)/N at the weights of the module, Θ = J Λ Jᵀ, by power iteration from below.
+
+    Parameters
+    ----------
+    module, X, rates
+        As for `linearise`.
+
+    Returns
+    -------
+    float
+        At most λ_max, after 30 products.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from empirics import largest_eigenvalue
+    >>> round(largest_eigenvalue(torch.nn.Linear(2, 1), torch.tensor([[1.0, 0.0], [0.0, 2.0]])), 3)
+    2.618
+    """
+    scales = _rates(module, rates)
+    vector = torch.ones(len(X), dtype=X.dtype, device=X.device)
+    largest = 0.0
+    for _ in range(_POWER_STEPS):
+        vector = vector / vector.norm()
+        image = Linearised(module, _direction(module, X, vector, scales)).velocity(X).to(X) / len(X)
+        largest = float(vector @ image)
+        vector = image
+    return largest
+
+
+def outputs(module: nn.Module, Z: Tensor) -> Tensor:
+    """Return f(z) of each row, shape (Q,), float64, without a graph."""
+    with torch.no_grad(), _threads(module, Z):
+        return _by_rows(lambda points: _scalar(module(points), points), Z)
+
+
+def input_gradients(module: nn.Module, Z: Tensor) -> Tensor:
+    """Return ∇f(z) of each row, shape (Q, d), float64."""
+
+    def gradients(points: Tensor) -> Tensor:
+        points = points.detach().requires_grad_()
+        return torch.autograd.grad(_scalar(module(points), points).sum(), points)[0]
+
+    with _threads(module, Z):
+        return _by_rows(gradients, Z)
+
+
+def check_module(module: nn.Module, X: Tensor) -> None:
+    """Refuse a module that is not a differentiable function of one input at a time, with one output.
+
+    Raises
+    ------
+    ValueError
+        If the outputs are not one finite number a row; if they change from call to call, as with dropout, or
+        with the rest of the batch, as with batch normalisation in training mode; or if they do not depend on
+        the input, or on any parameter, differentiably.
+    """
+    dtypes = {p.dtype for p in module.parameters()}
+    if dtypes and dtypes != {X.dtype}:
+        msg = f"X must have the dtype of the parameters, {', '.join(map(str, dtypes))}, got {X.dtype}"
+        raise ValueError(msg)
+    few = X[: min(len(X), 8)].detach().clone().requires_grad_()
+    module = copy.deepcopy(module)  # batch normalisation keeps running means
+    with _threads(module, few):
+        values = _scalar(module(few), few)
+        again = _scalar(module(few), few)
+        # Each row with itself alone: batch normalisation refuses a single one.
+        alone = torch.stack([_scalar(module(row.expand(2, -1)), row.expand(2, -1))[0] for row in few])
+    if not bool(torch.isfinite(values).all()):
+        msg = f"the outputs of {type(module).__name__} must be finite, got {values.tolist()}"
+        raise ValueError(msg)
+    close = 1e-4 if X.dtype == torch.float32 else 1e-9
+    for other, why in (
+        (again, "the same from call to call (is dropout on? call module.eval())"),
+        (alone, "a function of one row (is batch normalisation in training mode? call module.eval())"),
+    ):
+        if not bool(torch.allclose(values, other, rtol=close, atol=close)):
+            msg = f"the output of {type(module).__name__} must be {why}, got other values"
+            raise ValueError(msg)
+    wanted = [few, *(p for p in module.parameters() if p.requires_grad)]
+    found = torch.autograd.grad(values.sum(), wanted, allow_unused=True) if values.requires_grad else [None]
+    if found[0] is None or all(gradient is None for gradient in found[1:]):
+        what = "its input" if found[0] is None else "any parameter"
+        msg = f"the output of {type(module).__name__} must be differentiable in {what}, got no derivative"
+        raise ValueError(msg)
+
+
+def _scalar(values: Any, points: Tensor) -> Tensor:  # noqa: ANN401
+    """Return outputs of shape (n,) or (n, 1) as (n,)."""
+    shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+    if shape not in ((len(points),), (len(points), 1)):
+        msg = f"a module must return one number a row, shape ({len(points)},), got {shape}"
+        raise ValueError(msg)
+    flat: Tensor = values.reshape(len(points))
+    return flat
+
+
+def _direction(
+    module: nn.Module, X: Tensor, weights: Tensor, scales: Mapping[str, float]
+) -> dict[str, Tensor]:
+    """Return Λ Σ_n weights_n ∇f(x_n), by blocks of rows."""
+    moving = {name: p for name, p in module.named_parameters() if scales[name]}
+    total = {name: torch.zeros_like(p) for name, p in module.named_parameters()}
+    for rows in _rows(X):
+        value = (_scalar(module(X[rows]), X[rows]) * weights[rows]).sum()
+        gradients = torch.autograd.grad(value, list(moving.values()), allow_unused=True)
+        for name, gradient in zip(moving, gradients, strict=True):
+            if gradient is not None:
+                total[name] += scales[name] * gradient
+    return total
+
+
+def _rates(module: nn.Module, rates: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the rate of every parameter, checked."""
+    names = dict(module.named_parameters())
+    if rates is None:
+        return {name: float(p.requires_grad) for name, p in names.items()}
+    if set(rates) - set(names):
+        msg = f"rates must name parameters, {', '.join(names)}, got {', '.join(set(rates) - set(names))}"
+        raise ValueError(msg)
+    return {name: check_real(f"rates[{name!r}]", rates.get(name, 0.0), minimum=0) for name in names}
+
+
+def _parameters(module: nn.Module) -> dict[str, Tensor]:
+    return {name: p.detach() for name, p in module.named_parameters()}
+
+
+def _with_parameters(module: nn.Module, values: Mapping[str, Tensor]) -> nn.Module:
+    twin = copy.deepcopy(module)
+    with torch.no_grad():
+        for name, p in twin.named_parameters():
+            p.copy_(values[name])
+    return twin
+
+
+def _threads(module: nn.Module, X: Tensor) -> AbstractContextManager[None]:
+    return threads_for(work=len(X) * sum(p.numel() for p in module.parameters()))
+
+
+def _rows(X: Tensor) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, len(X), _ROWS))
+
+
+def _by_rows(function: Callable[[Tensor], Tensor], Z: Tensor) -> Tensor:
+    return torch.cat([function(Z[rows]).detach().double() for rows in _rows(Z)])

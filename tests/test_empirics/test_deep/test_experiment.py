@@ -1,0 +1,84 @@
+"""Pairs of networks of any architecture, predicted and trained."""
+
+import numpy as np
+import pytest
+
+from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
+from empirics.deep.experiment import DEEP, run_deep
+from empirics.sweep import Plan, executors
+from empirics.sweep.plan import Block, axis_of, seeds_axis
+from theory.deep import Architecture
+
+DATA = ShiftedGaussianData(dim=8, num_train=40, num_test=60, shift=0.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 800, "depth": 1},
+        {"width": 400, "depth": 2, "rates": "all", "negative_slope": 0.2},
+        {"width": 400, "depth": 2, "depth_g": 1, "rates_g": "all"},
+        {"width": 200, "depth": 2, "residual": 0.5, "scenario": "b"},
+        {"width": 300, "module": "gelu-mlp", "module_g": "fully-connected"},
+    ],
+    ids=str,
+)
+def test_wide_networks_do_what_is_predicted_before_training(options):
+    """Errors fall as m^(−1/2), those of directions as m^(−1/4): at these widths all are below .45."""
+    record = measure_pair(DeepConfig(data=DATA, seed=2, **options))
+    assert abs(record["agreement_test"] - record["linear_agreement_test"]) <= 0.1
+    errors = {name: value for name, value in record.items() if "error" in name}
+    assert len(errors) == (3 if "module" in options else 4)
+    assert max(errors.values()) < 0.45
+    assert min(value for name, value in record.items() if "cosine" in name) > 0.85
+
+
+def test_the_record_is_a_function_of_the_config_and_of_balance():
+    config = DeepConfig(data=DATA, width=32, depth=2, targets="balanced")
+    assert measure_pair(config) == measure_pair(config)
+    assert measure_pair(config)["mean_target"] == 0
+
+
+def test_g_is_as_f_where_nothing_is_said():
+    config = DeepConfig(data=DATA, width=8, depth=3, negative_slope=0.1, rates="all")
+    assert config.g == config.f == Architecture(depth=3, negative_slope=0.1, rates="all")
+    other = DeepConfig(data=DATA, width=8, depth=3, depth_g=1, negative_slope_g=0.2, rates_g="first")
+    assert other.g == Architecture(negative_slope=0.2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"depth": 0}, "depth must be >= 1"),
+        ({"module": "resnet"}, "module must be one of fully-connected, mlp, .*, got 'resnet'"),
+        ({"times": 0.0}, "times must be > 0"),
+        ({"epsilon": 0.0}, "epsilon must be > 0"),
+        ({"rates": "some"}, "rates must be one of first, all"),
+    ],
+)
+def test_configs_that_make_no_sense(options, message):
+    with pytest.raises(ValueError, match=message):
+        DeepConfig(**{"data": DATA, "width": 8, **options})
+
+
+def test_a_pair_that_fails_leaves_the_others():
+    configs = [DeepConfig(data=DATA, width=8, module="cnn"), DeepConfig(data=DATA, width=8)]
+    found = dict(run_deep(configs))
+    assert found[0].error == "ValueError: module cnn must have square images of one channel, got 8 features"
+    assert np.isfinite(found[1].record["agreement_test"])
+
+
+def test_a_sweep_of_pairs_resumes_and_knows_files_of_modules(tmp_path):
+    """One runner for every experiment; what a module's file says belongs to the identity of a result."""
+    path = tmp_path / "mine.py"
+    path.write_text("import torch\ndef make(seed):\n    return torch.nn.Linear(8, 1)\n")
+    fields = {"data.source": "shifted-gaussian", "data.dim": 8, "data.num_train": 20, "data.num_test": 20}
+    base = fields | {"data.shift": 0.5, "width": 16, "module_g": f"{path}:make"}
+    plan = Plan(blocks=(Block(base=base, axes=(axis_of("depth", [1, 2]), seeds_axis(2))),))
+    assert run_sweep(DEEP, plan, tmp_path / "out").done == 4
+    assert run_sweep(DEEP, plan, tmp_path / "out").kept == 4
+    path.write_text(path.read_text() + "# changed\n")
+    assert run_sweep(DEEP, plan, tmp_path / "other", pool=executors.parse("serial")).done == 4
+    old, new = ((tmp_path / name / "results.jsonl").read_text() for name in ("out", "other"))
+    hashes = [{line.split('"hash": "')[1][:64] for line in text.splitlines()} for text in (old, new)]
+    assert not hashes[0] & hashes[1]

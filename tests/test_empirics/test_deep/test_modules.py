@@ -1,0 +1,159 @@
+"""Any torch module: linearised, trained, and refused where it is not what the theory is about."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from empirics import TwoLayerNet, make_module, train
+from empirics.deep import DeepNetwork, largest_eigenvalue, linearise, train_module
+from empirics.deep.builtin import BUILT_IN, module_digest
+from empirics.deep.modules import input_gradients, outputs
+from theory import deep
+from theory.deep import Architecture, Rates
+
+RNG = np.random.default_rng(7)
+X, Z = (torch.tensor(RNG.normal(size=(n, 4))) for n in (12, 5))
+y = torch.tensor(np.where(np.arange(12) % 2, 1.0, -1.0))
+
+
+def net(architecture, width=32, seed=0, dim=4):
+    return DeepNetwork(architecture, dim=dim, width=width, seed=seed, dtype=torch.float64)
+
+
+def test_depth_one_is_the_two_layer_network():
+    """The same draw, forward pass and training as `empirics.train`."""
+    two = TwoLayerNet.initialise(4, 32, negative_slope=0.1, seed=3, dtype=torch.float64)
+    one = net(Architecture(negative_slope=0.1), seed=3)
+    torch.testing.assert_close(one.first.data, two.weight.data)
+    torch.testing.assert_close(outputs(one, Z), two.outputs(Z))
+    torch.testing.assert_close(input_gradients(one, Z), two.input_gradients(Z))
+    for loss, momentum in (("identity", 0.0), ("logistic", 0.5), ("squared", 0.0)):
+        options = {"T": 1.5, "num_steps": 6, "loss": loss, "momentum": momentum}
+        expected = train(two, X, y, **options).final.outputs(Z)
+        trained = train_module(one, X, y, rates=one.rates, **options)
+        torch.testing.assert_close(outputs(trained, Z), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture(depth=3, negative_slope=0.2, bias_variance=0.3, rates="all"),
+        Architecture(depth=2, residual=0.5, branch_variance=1.5, rates=Rates(weights=2.0, branches=1.0)),
+    ],
+)
+def test_linearised_network_is_the_product_with_its_own_kernel(architecture):
+    """J v = (1/N) Σ y_n J(z) Λ J(x_n)ᵀ; and its mean over networks tends to F."""
+    network = net(architecture)
+    points = torch.cat([X, Z])
+    rows = []
+    for point in points:
+        found = torch.autograd.grad(network(point[None])[0], list(network.parameters()))
+        names = dict(network.named_parameters())
+        rows.append(
+            torch.cat([g.flatten() * network.rates[n] ** 0.5 for n, g in zip(names, found, strict=True)])
+        )
+    J = torch.stack(rows)
+    kernel = (J @ J.T).detach()
+    lazy = linearise(network, X, y, rates=network.rates)
+    torch.testing.assert_close(lazy.velocity(Z), kernel[12:, :12] @ y / 12, rtol=1e-9, atol=1e-9)
+    expected = float(torch.linalg.eigvalsh(kernel[:12, :12] / 12)[-1])
+    found = largest_eigenvalue(network, X, rates=network.rates)
+    assert 0.99 * expected < found <= expected * (1 + 1e-12)
+
+
+def test_mean_kernel_of_networks_is_theta():
+    """Θ from 100 networks of width 64: one test at 1e-4 for its 5 velocities; the bias is of order 1/m."""
+    architecture = Architecture(depth=3, negative_slope=0.2, rates="all")
+    drawn = []
+    for seed in range(100):
+        network = net(architecture, width=64, seed=seed)
+        drawn.append(linearise(network, X, y, rates=network.rates).velocity(Z).numpy())
+    mean, error = np.mean(drawn, axis=0), np.std(drawn, axis=0) / np.sqrt(100)
+    F = deep.ntk(Z.numpy(), X.numpy(), architecture=architecture) @ y.numpy() / 12
+    assert (np.abs(mean - F) < 4.3 * error).all()
+
+
+def test_small_times_are_lazy():
+    """f(T) − f_lin(T) is of second order in T."""
+    network = make_module("gelu-mlp", dim=4, width=16, seed=0).double()
+    lazy = linearise(network, X, y)
+    errors = []
+    for T in (1e-2, 1e-3):
+        trained = train_module(network, X, y, T=T, num_steps=1)
+        torch.testing.assert_close(outputs(lazy.moved(T), Z), outputs(trained, Z), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(lazy.input_gradients(Z, T), input_gradients(trained, Z))
+        errors.append(float((outputs(trained, Z) - lazy.outputs(Z, T)).abs().max()))
+    assert errors[1] < 0.02 * errors[0]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_modules_are_linearised(name):
+    points = torch.tensor(RNG.normal(size=(12, 16)), dtype=torch.float32)
+    module = make_module(name, dim=16, width=8, seed=1)
+    twin = make_module(name, dim=16, width=8, seed=1)
+    assert all(torch.equal(a, b) for a, b in zip(module.parameters(), twin.parameters(), strict=True))
+    lazy = linearise(module, points, y)
+    trained = train_module(module, points, y, T=1e-3, num_steps=2)
+    change = (outputs(trained, points) - outputs(module, points)) / 1e-3
+    torch.testing.assert_close(change, lazy.velocity(points), rtol=0.05, atol=0.05)
+
+
+def test_modules_of_a_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import torch\ndef make(seed):\n    return torch.nn.Linear(4, 1)\nnumber = 3\n")
+    assert isinstance(make_module(f"{path}:make", dim=4, width=1, seed=0), nn.Linear)
+    assert module_digest(f"{path}:make") != module_digest(f"{path}:other")
+    assert module_digest("mlp") is None
+    for name, message in (
+        (f"{path}:number", "module must name a function of .*, got 'number'"),
+        (f"{tmp_path}/none.py:make", "module must name a file"),
+        ("resnet", "module must be one of mlp, .*, got 'resnet'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make_module(name, dim=4, width=1, seed=0)
+
+
+class Sign(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 1)
+
+    def forward(self, points):
+        return torch.sign(self.inner(points)).detach()
+
+
+class Constant(Sign):
+    def forward(self, points):
+        return self.inner(torch.ones_like(points))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Linear(4, 3), r"one number a row, shape \(8,\), got \(8, 3\)"),
+        (nn.Sequential(nn.Linear(4, 1), nn.Flatten(0)), None),
+        (nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1)), "the same from call to call"),
+        (nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1)), "batch normalisation"),
+        (nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1)).eval(), None),
+        (Sign(), "must be differentiable in its input"),
+        (Constant(), "must be differentiable in its input"),
+        (nn.Linear(4, 1).requires_grad_(False), "must be differentiable in any parameter"),
+        (nn.Linear(4, 1).half(), "X must have the dtype of the parameters, torch.float16"),
+    ],
+)
+def test_what_is_no_module_of_the_theory(module, message):
+    dtype = torch.float32
+    if message is None:
+        assert torch.isfinite(linearise(module, X.to(dtype), y).velocity(Z.to(dtype))).all()
+        return
+    with pytest.raises(ValueError, match=message):
+        linearise(module, X.to(dtype), y)
+
+
+def test_steps_that_are_too_long_are_said_before_training():
+    network = net(Architecture(depth=2, rates="all"))
+    with pytest.raises(FloatingPointError, match=r"steps of 50 exceed 2\(1 \+ momentum\)/λ_max"):
+        train_module(network, X, y, T=100.0, num_steps=2, loss="squared", rates=network.rates)
+    with pytest.raises(ValueError, match="rates must name parameters, first"):
+        linearise(network, X, y, rates={"second": 1.0})

@@ -1,0 +1,303 @@
+"""Kernels of deep wide networks: of the initial network, K^L, of training, Θ, and Φ^(L), the deep Φ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import array_api_compat
+import numpy as np
+
+from theory import libraries
+from theory.deep.architecture import Architecture
+from theory.deep.layers import Covariance, Kernels, Slopes, kernels
+from theory.kernel import gram, threads
+from theory.kernel.arrays import phi as shallow_phi
+from theory.kernel.products import MEMORY_BUDGET
+from theory.kernel.rows import angles_of_units
+from theory.validation import AnyArray, Array, check_integer, data_by_keyword
+
+Kind = Literal["covariance", "tangent", "phi"]
+# Temporary arrays of the size of a block of pairs.
+_COPIES, _COPIES_OF_SLOPES = 16, 40
+_CACHED = 1 << 16  # pairs of a block on numpy, so that its temporary arrays stay in cache
+_NEAR = 0.05  # angle of the first layer below which a pair is computed from the difference of its points
+
+
+def phi(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyArray:
+    """Return Φ^(L)(X, Z) = σ_w^{2(L−1)} Π_l Φ_l, which takes the place of Φ in networks of depth L.
+
+    Where only the first layer learns, Θ = Φ^(L) ∘ (⟨x, z⟩ + 1), and every formula of two-layer networks that
+    knows Φ only, f̂, ĝ and the direction u among them, holds with Φ^(L).  Depth 1 is `theory.phi`.
+
+    Parameters
+    ----------
+    X : array, shape (N, d) or (d,)
+        Points, of any library that `theory.phi` takes.
+    Z : array, shape (Q, d) or (d,), optional
+        Other points; `X` itself if absent.
+    architecture : Architecture
+        Depth, slope, variances; its rates do not matter.
+
+    Returns
+    -------
+    array, shape (N, Q), (N,), (Q,) or a number, as `theory.phi`
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `theory.phi`.
+
+    Notes
+    -----
+    Source: Derivation 17.
+
+    Examples
+    --------
+    >>> from theory.deep import Architecture, phi
+    >>> phi([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2)).round(4)
+    array([[0.5   , 0.2475],
+           [0.2475, 0.5   ]])
+    """
+    return _matrix(X, Z, architecture, "phi")
+
+
+def ntk(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyArray:
+    """Return the tangent kernel Θ(X, Z) of wide networks, at the rates of the architecture.
+
+    (f(z; T) − f(z; 0))/T → (1/N) Σ_n y_n Θ(x_n, z) as the width grows, identity loss.
+
+    Parameters
+    ----------
+    X : array, shape (N, d) or (d,)
+        Points, of any library that `theory.phi` takes.
+    Z : array, shape (Q, d) or (d,), optional
+        Other points; `X` itself if absent.
+    architecture : Architecture
+
+    Returns
+    -------
+    array, shape (N, Q), (N,), (Q,) or a number, as `theory.phi`
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `theory.phi`.
+
+    Notes
+    -----
+    Source: Derivation 17.  In the limit of infinite width W^l and a learn with rates of order 1/m; see
+    `Rates`.  Relative error below 1e-14 for L ≤ 30, points at 1e-10 of each other included.
+
+    Examples
+    --------
+    >>> from theory.deep import Architecture, ntk
+    >>> ntk([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2, rates="all")).round(4)
+    array([[6.25  , 4.0122],
+           [4.0122, 12.25 ]])
+    """
+    return _matrix(X, Z, architecture, "tangent")
+
+
+def nngp(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyArray:
+    """Return K^L(X, Z) = E f(x; 0) f(z; 0), the covariance of wide networks at initialisation.
+
+    Parameters
+    ----------
+    X : array, shape (N, d) or (d,)
+        Points, of any library that `theory.phi` takes.
+    Z : array, shape (Q, d) or (d,), optional
+        Other points; `X` itself if absent.
+    architecture : Architecture
+        Its rates do not matter.
+
+    Returns
+    -------
+    array, shape (N, Q), (N,), (Q,) or a number, as `theory.phi`
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `theory.phi`.
+
+    Notes
+    -----
+    Source: Derivation 17.
+
+    Examples
+    --------
+    >>> from theory.deep import Architecture, nngp
+    >>> nngp([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2)).round(4)
+    array([[0.75  , 0.6916],
+           [0.6916, 1.5   ]])
+    """
+    return _matrix(X, Z, architecture, "covariance")
+
+
+@data_by_keyword
+def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tuple[AnyArray, AnyArray]:
+    """Return A and B of ∇_z Θ(x_n, z) = A_n x_n + B_n z: perturbations are weighted sums of samples.
+
+    Parameters
+    ----------
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
+    X : array, shape (N, d)
+        Training points.
+    architecture : Architecture
+
+    Returns
+    -------
+    A, B : arrays, shape (Q, N) or (N,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `theory.phi`.
+
+    Notes
+    -----
+    Source: Derivation 17.  A_n(z) ≥ 0 wherever k(x_n, z) = ⟨x_n, z⟩ + 1 ≥ 0, at every depth and all rates.
+    At a training point the derivative of that point's own Φ is 0 by symmetry.
+
+    Examples
+    --------
+    >>> from theory.deep import Architecture, ntk_gradient
+    >>> A, B = ntk_gradient([1.0, 1.0], X=[[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2))
+    >>> A.round(4), B.round(4)
+    (array([0.8079, 0.7094]), array([-0.2853, -0.4108]))
+    """
+    Zs, Xs, result = libraries.query(Z=Z, X=X)
+
+    def part(_: slice, k: Kernels) -> AnyArray:
+        assert k.tangent_slopes is not None
+        along, point = k.tangent_slopes
+        return array_api_compat.array_namespace(along).stack([along, point - along], axis=1)
+
+    both = over_blocks(part, Zs, Xs, architecture, gradient=True)
+    return result(both[:, 0, :]), result(both[:, 1, :])
+
+
+def product(
+    Z: AnyArray,
+    X: AnyArray,
+    v: AnyArray,
+    architecture: Architecture,
+    kind: Kind,
+    added: float | None = None,
+    memory_budget: int = MEMORY_BUDGET,
+) -> AnyArray:
+    """Return K v of checked points, K a kernel of that kind, times ⟨x, z⟩ + added where that is given."""
+
+    def part(rows: slice, k: Kernels) -> AnyArray:
+        K = getattr(k, kind)
+        return (K if added is None else K * (Z[rows, :] @ X.T + added)) @ v
+
+    return over_blocks(part, Z, X, architecture, memory_budget)
+
+
+def weighted_gradient(
+    Z: AnyArray,
+    X: AnyArray,
+    weights: AnyArray,
+    architecture: Architecture,
+    memory_budget: int = MEMORY_BUDGET,
+) -> AnyArray:
+    """Return Σ_n weights[n] ∇_z Θ(x_n, z_q) of checked points, shape (Q, d)."""
+
+    def part(rows: slice, k: Kernels) -> AnyArray:
+        assert k.tangent_slopes is not None
+        along, point = k.tangent_slopes
+        return (along * weights) @ X + ((point - along) @ weights)[:, None] * Z[rows, :]
+
+    return over_blocks(part, Z, X, architecture, memory_budget, gradient=True)
+
+
+def over_blocks(
+    work: Callable[[slice, Kernels], AnyArray],
+    Z: AnyArray,
+    X: AnyArray,
+    architecture: Architecture,
+    memory_budget: int = MEMORY_BUDGET,
+    *,
+    gradient: bool = False,
+) -> AnyArray:
+    """Return `work` of blocks of rows of Z and the kernels there, joined; on numpy in threads."""
+    check_integer("memory_budget", memory_budget, minimum=1 << 20)
+    on_numpy = isinstance(Z, np.ndarray)
+    copies = _COPIES_OF_SLOPES if gradient else _COPIES
+    pairs = memory_budget // (8 * copies * (threads.count() if on_numpy else 1))
+    step = max(1, (min(pairs, _CACHED) if on_numpy else pairs) // len(X))
+    rates = architecture.rates_for(X.shape[1])
+
+    def block(start: int) -> AnyArray:
+        rows = slice(start, min(start + step, len(Z)))
+        with np.errstate(all="ignore"):
+            first, inner = first_layer(Z[rows, :], X, gradient=gradient)
+            return work(rows, kernels(first, inner, architecture, rates))
+
+    starts = range(0, len(Z), step)
+    parts = threads.run(block, starts) if on_numpy else [block(start) for start in starts]
+    return parts[0] if len(parts) == 1 else array_api_compat.array_namespace(Z).concat(parts, axis=0)
+
+
+def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance, AnyArray]:
+    """Return the covariance of first pre-activations between checked points, and ⟨x, z⟩."""
+    xp, dim = array_api_compat.array_namespace(Z), X.shape[1]
+    s_z, s_x = libraries.scales(Z)[:, None], libraries.scales(X)[None, :]
+    if isinstance(Z, np.ndarray):
+        theta = angles_of_units(gram.unit_rows(Z), gram.unit_rows(X))
+    else:
+        half = shallow_phi(Z, X)  # (π − θ)/(2π), with derivatives
+        theta = xp.where(half < 0.5, math.pi - 2 * math.pi * half, 0 * half)
+    D = (s_x - s_z) * (s_x + s_z)
+    if isinstance(Z, np.ndarray):
+        _refine(theta, D, Z, X, s_z, s_x)
+    deficit = 2 * xp.sin(theta / 2) ** 2
+    slopes = None
+    if gradient:
+        shorter = -D / (s_x * s_z * (s_x + s_z))  # 1/s_x − 1/s_z
+        slopes = Slopes(-1 / (dim * s_z * s_x) + 0 * D, -(shorter + deficit / s_z) / (dim * s_z))
+    variances = Covariance(s_z**2, s_x**2, D, deficit, theta, 2 / dim if gradient else None, slopes)
+    return variances, Z @ X.T
+
+
+def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
+    """Return the kernels of checked points with themselves, each of shape (1, N)."""
+    v = libraries.scales(X)[None, :] ** 2
+    zero = 0 * v
+    squares = (v - 1) * X.shape[1]
+    return kernels(
+        Covariance(v, v, zero, zero, zero), squares, architecture, architecture.rates_for(X.shape[1])
+    )
+
+
+def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) -> None:
+    """Compute θ and D of near pairs from the difference of the points, to relative accuracy, in place.
+
+    With e = (x − z, 0)/√d and b = (z/√d, 1): s_x sin θ = ‖e − ⟨e, b⟩ b/s_z²‖.
+    """
+    root, pairs = np.sqrt(X.shape[1]), np.argwhere(theta < _NEAR)
+    step = max(1, _CACHED // X.shape[1])
+    for start in range(0, len(pairs), step):
+        i, j = pairs[start : start + step].T
+        e, b = (X[j] - Z[i]) / root, Z[i] / root
+        share = np.einsum("nd,nd->n", e, b) / s_z[i, 0] ** 2
+        across = np.hypot(np.linalg.norm(e - share[:, None] * b, axis=1), share)
+        theta[i, j] = np.arcsin(np.minimum(across / s_x[0, j], 1))
+        D[i, j] = np.einsum("nd,nd->n", e, (X[j] + Z[i]) / root)
+
+
+def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:
+    """Return a kernel matrix with the shape, library and dtype of `theory.phi`."""
+    if kind == "phi" and architecture.depth == 1:
+        return shallow_phi(X, Z, negative_slope=architecture.negative_slope)
+    X, Z = libraries.same_library(X=X, Z=Z)
+    vectors = [points is not None and points.ndim == 1 for points in (X, Z)]
+    rows = X[None, ...] if vectors[0] else X
+    columns = rows if Z is None else (Z[None, ...] if vectors[1] else Z)
+    rows, columns, result = libraries.query(X=rows, Z=columns)
+    K = result(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture))
+    K = K[0, ...] if vectors[0] else K
+    return K[..., 0] if vectors[1] or (Z is None and vectors[0]) else K
