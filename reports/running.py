@@ -3,7 +3,7 @@
 What a folder holds beside its plan, published blocks and studies, is written into plan.json with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -115,19 +115,20 @@ def table(summary: Summary, *, page: Path, retried: bool) -> str:
 class Held(Struct, Generic[_Part], frozen=True, kw_only=True):
     """What a folder holds, as its plan.json says."""
 
+    kind: str  # name of the experiment
     plan: Plan
     parts: tuple[_Part, ...]
     provenance: Provenance
 
 
-def read_folder(folder: Path, experiment: str, kind: type[_Part]) -> Held[_Part] | None:
+def read_folder(folder: Path, experiments: Collection[str], kind: type[_Part]) -> Held[_Part] | None:
     """Return what a folder holds, None if it has no plan.
 
     Parameters
     ----------
     folder : Path
-    experiment : str
-        Name of the kind of experiments.
+    experiments : collection of str
+        Names of the kinds of experiments that it may hold.
     kind : subclass of AnyPart
 
     Raises
@@ -138,22 +139,24 @@ def read_folder(folder: Path, experiment: str, kind: type[_Part]) -> Held[_Part]
     plan = ResultFolder(folder).read_plan()
     if plan is None:
         return None
-    if plan.get("kind") != experiment:
-        msg = f"out must be a folder of {experiment} experiments, got one of another command: {folder}"
+    if plan.get("kind") not in experiments:
+        kinds = " or ".join(experiments)
+        msg = f"out must be a folder of {kinds} experiments, got one of another command: {folder}"
         raise DamagedError(msg)
     about = plan.get("about") or ({} if (folder / _OLD).exists() else {"parts": []})
     if "blocks" not in plan or "parts" not in about:
         msg = f"out must be another folder, got one of an older version: {folder}"
         raise DamagedError(msg)
     try:
-        return convert({"plan": plan, "parts": about["parts"], "provenance": plan}, Held[kind])  # type: ignore[valid-type]
+        said = {"kind": plan["kind"], "plan": plan, "parts": about["parts"], "provenance": plan}
+        return convert(said, Held[kind])  # type: ignore[valid-type]
     except ValidationError as error:
         msg = f"plan.json is not what was written ({error})"
         raise DamagedError(msg) from error
 
 
 def read_results(
-    folder: Path, experiment: str, kind: type[_Part], row: type[R]
+    folder: Path, experiments: Collection[str], kind: type[_Part], row: type[R]
 ) -> tuple[Held[_Part], dict[str, R]]:
     """Return what the page of a folder is made of: what it holds, and its rows.
 
@@ -164,9 +167,9 @@ def read_results(
     OSError
         If there are no tables.
     """
-    found = read_folder(folder, experiment, kind)
+    found = read_folder(folder, experiments, kind)
     if found is None:
-        msg = f"folder must hold a plan of {experiment} experiments, got none in {folder}"
+        msg = f"folder must hold a plan of {' or '.join(experiments)} experiments, got none in {folder}"
         raise ValueError(msg)
     return found, read_rows(folder / "results.jsonl", row)
 

@@ -255,6 +255,7 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         "agreement_train": agreement(f_at_X, g_at_X),
         "agreement_test": agreement(end, g_end),
         "mean_target": float(targets.mean()),
+        "num_test": len(Z),
         "linear_agreement_test": agreement(
             f_linear, g_linear.at(g_linear.module, Z) + g.T * g_linear.linear_velocity(Z)
         ),

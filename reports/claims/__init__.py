@@ -30,7 +30,15 @@ from reports.claims.orthogonal import (
     signs,
     turning,
 )
-from reports.claims.sweeps import explained, failures, published, reached, rows as of_sweeps, trends
+from reports.claims.sweeps import (
+    architectures,
+    explained,
+    failures,
+    published,
+    reached,
+    rows as of_sweeps,
+    trends,
+)
 from reports.judging import seeds_without_violation, unmeasured
 from reports.page import Block, Prose
 from reports.results import Results, Section
@@ -102,7 +110,14 @@ FAMILIES: tuple[Family, ...] = (
 )
 OF_ORTHOGONAL: tuple[OfOrthogonal, ...] = (published_orthogonal, examined, turning, signs, decay, attack)
 # Of each section of the page of a sweep.
-OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (published, trends, reached, explained, failures)
+OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (
+    published,
+    trends,
+    reached,
+    architectures,
+    explained,
+    failures,
+)
 
 
 def claims(results: Results) -> list[Claim]:

@@ -35,7 +35,7 @@ def read_part(folder: Path) -> Part | None:
     DamagedError
         As `read_folder`, or if its plan does not say what it holds.
     """
-    found = read_folder(folder, PLAN_KIND, Part)
+    found = read_folder(folder, (PLAN_KIND,), Part)
     return None if found is None else _only(found.parts, folder)
 
 
@@ -51,7 +51,7 @@ def write_page(folder: Path) -> Path:
 
     The same files of results give the same bytes.  It raises as `read_part` and `read_results`.
     """
-    held, rows = read_results(folder, PLAN_KIND, Part, OrthogonalRow)
+    held, rows = read_results(folder, (PLAN_KIND,), Part, OrthogonalRow)
     part, examination, made = _only(held.parts, folder), None, held.provenance
     examined = ResultFolder(folder).read(EXAMINATION) if part.kind == "data" else None
     if examined is not None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 from empirics.campaigns.wide import Part
+from empirics.deep import DEEP
 from empirics.wide import WIDE
 from reports import text
 from reports.claims import OF_SWEEPS
-from reports.claims.sweeps.rows import SERIES, Section as Measured, SweepResults, WidePanel
+from reports.claims.sweeps.rows import SERIES, Runs, Section as Measured, SweepResults, WidePanel
 from reports.inline import Content, rich
 from reports.page import Bad, Block, Page, Prose, Section, Table, say, table
 from reports.running import read_folder, read_results
@@ -22,12 +23,13 @@ from reports.text import many
 
 __all__ = ["NUMBERS", "PAGE", "page_of", "read_parts", "write_page"]
 
+EXPERIMENTS = {experiment.name: experiment for experiment in (WIDE, DEEP)}
 _SAID = SAID["sweep"]
 
 
 def read_parts(folder: Path) -> tuple[Part, ...]:
     """Return the published blocks and studies that a folder holds; it raises as `read_folder`."""
-    found = read_folder(folder, WIDE.name, Part)
+    found = read_folder(folder, EXPERIMENTS, Part)
     return () if found is None else found.parts
 
 
@@ -36,8 +38,9 @@ def write_page(folder: Path) -> Path:
 
     The same files of results give the same bytes.
     """
-    held, rows = read_results(folder, WIDE.name, Part, Row)
-    return write(folder, build(held.plan, rows, held.parts, provenance=held.provenance), page_of)
+    held, rows = read_results(folder, EXPERIMENTS, Part, Row)
+    runs = Runs(rows, EXPERIMENTS[held.kind])
+    return write(folder, build(held.plan, runs, held.parts, provenance=held.provenance), page_of)
 
 
 def page_of(results: SweepResults) -> Page:

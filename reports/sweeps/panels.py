@@ -1,26 +1,28 @@
 """Panels of the configurations of a plan that belong to no published block and no study."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import structs
 
 from empirics.campaigns import Panel, Sweep
-from empirics.config import ExperimentConfig
 from empirics.sweep.plan import Block, Plan, axis_of
-from empirics.wide import config_of
 
 # Each panel is two figures; a page with more is slow to read.
 MOST_PANELS = 24
 
 
-def rest_panels(plan: Plan, wanted: Callable[[ExperimentConfig], bool]) -> tuple[list[Panel], int]:
+def rest_panels(
+    plan: Plan, make: Callable[[Mapping[str, Any]], Any], wanted: Callable[[Any], bool]
+) -> tuple[list[Panel], int]:
     """Return a panel for each axis of a plan and each combination of the other axes.
 
     Parameters
     ----------
     plan : Plan
+    make : callable
+        Takes the fields of a configuration.
     wanted : callable
         Tells which configurations are to be shown.
 
@@ -31,12 +33,16 @@ def rest_panels(plan: Plan, wanted: Callable[[ExperimentConfig], bool]) -> tuple
     left_out : int
         How many more there would be.
     """
-    made = [panel for index, block in enumerate(plan.blocks) for panel in _block_panels(block, index, plan)]
+    made = [
+        panel for index, block in enumerate(plan.blocks) for panel in _block_panels(block, index, plan, make)
+    ]
     made = [panel for panel in made if any(wanted(config) for p in panel.points for config in p.configs)]
     return made[:MOST_PANELS], max(0, len(made) - MOST_PANELS)
 
 
-def _block_panels(block: Block, index: int, plan: Plan) -> Iterator[Panel]:
+def _block_panels(
+    block: Block, index: int, plan: Plan, make: Callable[[Mapping[str, Any]], Any]
+) -> Iterator[Panel]:
     seeds = tuple(axis for axis in block.axes if axis.fields == ("seed",))
     varied = [axis for axis in block.axes if axis not in seeds]
     varied = varied or [axis_of("width", [block.base["width"]])]
@@ -56,17 +62,18 @@ def _block_panels(block: Block, index: int, plan: Plan) -> Iterator[Panel]:
                     name=f"{prefix}{', '.join(axis.fields)}" + (f" at {', '.join(said)}" if said else ""),
                     x_label=", ".join(axis.fields),
                     block=Block(base={**block.base, **fixed}, axes=(axis, *seeds)),
-                )
+                ),
+                make,
             )
 
 
-def _panel(sweep: Sweep) -> Panel:
+def _panel(sweep: Sweep, make: Callable[[Mapping[str, Any]], Any]) -> Panel:
     rows = sweep.block.axes[0].values
     numbers = [row[0] for row in rows if all(_is_number(item) and item == row[0] for item in row)]
     counted = len(set(numbers)) < len(rows)
     points = [
         structs.replace(point, x=float(place if counted else point.x))
-        for place, point in enumerate(sweep.points("plan", config_of))
+        for place, point in enumerate(sweep.points("plan", make))
     ]
     ticks = tuple(":".join(_text(item) for item in row) for row in rows) if counted else None
     points = points if counted else sorted(points, key=lambda point: point.x)

@@ -3,7 +3,7 @@
 Pure: what is computed here depends on the plan and the results alone.  `reports.sweeps.page` shows it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -11,8 +11,8 @@ from empirics.campaigns import Panel, Point, Reading, readings
 from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
 from empirics.sweep.plan import Plan
-from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps
+from reports.claims.sweeps.architectures import COLUMNS
 from reports.claims.sweeps.explained import criterion_of, explained_sets
 from reports.claims.sweeps.published import compared
 from reports.claims.sweeps.reached import reach_of
@@ -29,12 +29,15 @@ _REGIME = ("free_f", "free_g", "flipped_f", "flipped_g", "tau_f", "tau_g")
 _PREDICTED = {
     "acc_f": ("predicted_accuracy_f_train",),
     "acc_g": ("two_point_accuracy_g_train", "lazy_accuracy_g_train", "predicted_accuracy_g_train"),
-    "agreement": ("two_point_agreement_test", "lazy_agreement_test", "predicted_agreement_test"),
+    "agreement": (
+        *("two_point_agreement_test", "lazy_agreement_test", "predicted_agreement_test"),
+        *("linear_agreement_test", "wide_agreement_test"),
+    ),
 }
 
 
 def build(
-    plan: Plan, rows: Mapping[str, Row], parts: Sequence[Part], *, provenance: Provenance | None = None
+    plan: Plan, runs: Runs, parts: Sequence[Part], *, provenance: Provenance | None = None
 ) -> SweepResults:
     """Return all that the page of a sweep shows.
 
@@ -42,8 +45,8 @@ def build(
     ----------
     plan : Plan
         Of the folder.
-    rows : mapping
-        From `reports.runs.read_rows`.
+    runs : Runs
+        The rows from `reports.runs.read_rows`, and their experiment.
     parts : sequence of Part
         Published blocks and studies that the folder holds; for what belongs to none of them there is a panel
         an axis of the plan.
@@ -54,8 +57,7 @@ def build(
     SweepResults
         With their claims.
     """
-    runs = Runs(rows)
-    configs = plan.configs(WIDE)
+    configs = plan.configs(runs.experiment)
     runs.names.update({config: name for name, config in configs.items()})
     panels_of = [part.panels() for part in parts]
     sections = [_section(part, panels, runs) for part, panels in zip(parts, panels_of, strict=True)]
@@ -63,12 +65,13 @@ def build(
         runs.name(c) for panels in panels_of for panel in panels for p in panel.points for c in p.configs
     }
     if configs.keys() - placed:
-        rest, left_out = rest_panels(plan, lambda config: runs.name(config) not in placed)
+        made = runs.experiment.make
+        rest, left_out = rest_panels(plan, made, lambda config: runs.name(config) not in placed)
         sections.append(msgspec.structs.replace(_section(None, rest, runs), panels_left_out=left_out))
     return SweepResults(
         schema_version=SCHEMA_VERSION,
         provenance=provenance or Provenance(),
-        totals=Totals.of(rows.get(name) for name in configs),
+        totals=Totals.of(runs.rows.get(name) for name in configs),
         sections=tuple(sections),
         claims=claims_of_sweeps(sections),
     )
@@ -116,7 +119,7 @@ def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:
     for data, config in one_each.items():
         content = published_content(data)
         if content is not None:
-            same = runs.name(config) == WIDE.hash(config, {data: content})
+            same = runs.name(config) == runs.experiment.hash(config, {data: content})
             found[data.name] = found.get(data.name, True) and same
     return dict(sorted(found.items()))
 
@@ -154,6 +157,9 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint
         predicted={series: value for series, (_, value) in foreseen.items()},
         predicted_by={series: column for series, (column, _) in foreseen.items()},
         regime={name: mean([numbers[name] for numbers in known if name in numbers]) for name in _REGIME},
+        deep={
+            name: Spread.of(per_seed(rows, name)) for name in COLUMNS if any(name in found for found in known)
+        },
     )
 
 

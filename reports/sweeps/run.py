@@ -1,23 +1,26 @@
 """What `perturblearn sweep` is asked for: a published block, a study, a plan file, or fields and axes."""
 
+from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from empirics.campaigns.wide import Part
+from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, FileData, IdxData
 from empirics.data.file import OPTIONS
+from empirics.deep import DEEP, DeepConfig
 from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
-from empirics.sweep import executors
+from empirics.sweep import Experiment, executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
 from empirics.wide import WIDE
 from reports import terminal
 from reports.options import Sweep
 from reports.presets import two_names
 from reports.provenance import check_device
-from reports.running import SEEDS, carry_out, check_together, set_fields
-from reports.sweeps.page import read_parts, write_page
+from reports.running import SEEDS, carry_out, check_together, read_folder, set_fields
+from reports.sweeps.page import EXPERIMENTS, read_parts, write_page
 
 # What --solver sets in a plan of fields.
 _SOLVERS: dict[str, dict[str, Any]] = {
@@ -25,6 +28,7 @@ _SOLVERS: dict[str, dict[str, Any]] = {
     "gd": {"solver": "gd"},
     "gd-momentum": {"solver": "gd", "momentum": 0.9},
 }
+_ONLY_DEEP = {one.name for one in fields(DeepConfig)} - {one.name for one in fields(ExperimentConfig)}
 _FIELDS = ("data", *OPTIONS, "classes", "set", "axis")
 _NEEDS = {
     "sweeps": ("published", "study"),
@@ -39,10 +43,11 @@ def run(plan_file: Path | None, options: Sweep, show: terminal.Show) -> str:
     """Run the command; return what to print.  It raises as `carry_out`."""
     check_device(options.device)
     plan, part = _asked(plan_file, options)
+    experiment = _experiment(plan, part, options.out)
     serial = options.device != "cpu"
     pool = executors.parse(options.executor or ("serial" if serial else "processes"), jobs=options.jobs)
     if plan is not None:
-        _notify(plan)
+        _notify(plan, experiment)
     parts: list[Part] | None = None
     if plan is not None and not options.dry_run:
         parts = [] if part is None else [part]
@@ -50,7 +55,7 @@ def run(plan_file: Path | None, options: Sweep, show: terminal.Show) -> str:
         kept = read_parts(options.out) if options.merge else ()
         parts = [*(old for old in kept if not set(old.configs()) <= wider), *parts]
     return carry_out(
-        WIDE,
+        experiment,
         plan,
         parts,
         options,
@@ -63,9 +68,20 @@ def run(plan_file: Path | None, options: Sweep, show: terminal.Show) -> str:
     )
 
 
-def _notify(plan: Plan) -> None:
+def _experiment(plan: Plan | None, part: Part | None, folder: Path) -> Experiment[Any]:
+    """Return what a plan, if absent that of the folder, is of: any architecture, if a field says so."""
+    if part is not None:
+        return part.experiment
+    if plan is None:
+        held = read_folder(folder, EXPERIMENTS, Part)
+        return WIDE if held is None else EXPERIMENTS[held.kind]
+    named = {name for b in plan.blocks for name in (*b.base, *(f for axis in b.axes for f in axis.fields))}
+    return DEEP if named & _ONLY_DEEP else WIDE
+
+
+def _notify(plan: Plan, experiment: Experiment[Any]) -> None:
     """Say what the user's own data were understood to be, each once; bad ones are refused before any run."""
-    configs = chain.from_iterable(block.configs(WIDE.make) for block in plan.blocks)
+    configs = chain.from_iterable(block.configs(experiment.make) for block in plan.blocks)
     for config in {
         one.data: one for one in configs if isinstance(one.data, (ArrayData, FileData, IdxData))
     }.values():
@@ -96,7 +112,7 @@ def _asked(plan_file: Path | None, options: Sweep) -> tuple[Plan | None, Part | 
         balanced=options.balanced,
         sweeps=None if options.sweeps is None else tuple(map(str.strip, options.sweeps.split(","))),
     )
-    return plan_of_configs(WIDE, part.configs()), part
+    return plan_of_configs(part.experiment, part.configs()), part
 
 
 def _plan(options: Sweep) -> Plan:

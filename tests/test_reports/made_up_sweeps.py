@@ -2,7 +2,7 @@
 
 from empirics.sweep.plan import plan_of_configs
 from empirics.wide import WIDE, config_hash, fields_of
-from reports.claims.sweeps.rows import WidePanel, WidePoint
+from reports.claims.sweeps.rows import Runs, WidePanel, WidePoint
 from reports.claims.sweeps.trends import SERIES
 from reports.runs import Row, Totals, rows_of
 from reports.statistics import Spread
@@ -18,7 +18,7 @@ def built(part, rows):
     if callable(rows):
         pairs = {c: p for p in reversed(part.points()) for c in reversed(p.configs)}
         rows = [row_of(config, **rows(point, config)) for config, point in reversed(pairs.items())]
-    return build(plan_of_configs(WIDE, part.configs()), rows_of(rows, Row), [part])
+    return build(plan_of_configs(WIDE, part.configs()), Runs(rows_of(rows, Row)), [part])
 
 
 def panel(values, sweep="eps", published=None, series=SERIES):

@@ -20,6 +20,7 @@ from empirics.campaigns.wide import Part
 from empirics.sweep.plan import plan_of_configs
 from empirics.wide import WIDE
 from reports import compare, formats, inline, listing, schema
+from reports.claims.sweeps.rows import Runs
 from reports.document import Report
 from reports.pages import comparison
 from reports.results import Provenance
@@ -167,7 +168,7 @@ def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path
 
 def _numbers_of_a_sweep():
     part = Part(kind="study", name="lazy", seeds=2)
-    results = reproduction.build(plan_of_configs(WIDE, part.configs()), {}, (part,))
+    results = reproduction.build(plan_of_configs(WIDE, part.configs()), Runs({}), (part,))
     return msgspec.to_builtins(results, str_keys=True) | {"claims": []}
 
 

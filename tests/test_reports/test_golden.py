@@ -28,6 +28,7 @@ from empirics.wide import WIDE
 from reports.claims import claims
 from reports.claims.orthogonal.rows import OrthogonalRow
 from reports.claims.simulated import total
+from reports.claims.sweeps.rows import Runs
 from reports.orthogonal.build import build as orthogonal_results
 from reports.render import render
 from reports.results import SCHEMA_VERSION, AtWidth
@@ -56,7 +57,8 @@ def assert_same(made, expected):
 def test_claims_of_a_published_block():
     found = recorded("msg-a")
     part = wide.Part(kind="published", name="msg-a", sweeps=("eps",), solver="flow")
-    made = sweep_results(plan_of_configs(WIDE, part.configs()), rows_of(found["rows"], Row), [part])
+    runs = Runs(rows_of(found["rows"], Row))
+    made = sweep_results(plan_of_configs(WIDE, part.configs()), runs, [part])
     assert_same(made.claims, found["claims"])
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from empirics.campaigns import Panel, Point, campaign
 from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
+from empirics.deep import DEEP
 from reports import svg, text
 from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
@@ -42,6 +43,11 @@ PREDICTIONS = tuple(
         ("two-number rule", "rule", ""),
     )
     if (column, what) != ("rule", "agreement")
+)
+# Of pairs of networks of any architecture, nothing trained for either.
+OF_DEEP = (
+    ("agreement, networks linearised", "linear_agreement_test", "agreement_test", False),
+    ("agreement, wide limit from the initial f", "wide_agreement_test", "agreement_test", False),
 )
 # Upper ends of intervals of τ, the larger of f and g: how far from lazy, a free share of (2/π) arctan τ.
 REGIMES = (0.1, 1.0, 10.0)
@@ -73,7 +79,8 @@ def explained_sets(panels: Sequence[Panel], runs: Runs, *, published_block: bool
     made = []
     for label, configs in sets.items():
         chosen = {config: rows[config] for config in configs}
-        predictions = tuple(_prediction(chosen, *columns) for columns in PREDICTIONS)
+        columns_of = OF_DEEP if runs.experiment is DEEP else PREDICTIONS
+        predictions = tuple(_prediction(chosen, *columns) for columns in columns_of)
         made.append(Explained(runs=label, total=len(chosen), predictions=predictions))
     return tuple(made)
 

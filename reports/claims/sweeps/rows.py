@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
+from empirics.sweep import Experiment
 from empirics.wide import WIDE
 from reports import svg
 from reports.runs import Panel, Point, Provenance, Row, Totals
@@ -27,13 +29,14 @@ class Runs:
     """The rows of a sweep by configuration."""
 
     rows: Mapping[str, Row]  # by hash
+    experiment: Experiment[Any] = WIDE
     names: dict[ExperimentConfig, str] = field(default_factory=dict)
     contents: dict[DataSource, str] = field(default_factory=dict)
 
     def name(self, config: ExperimentConfig) -> str:
         """Return the hash of a configuration."""
         if config not in self.names:
-            self.names[config] = WIDE.hash(config, self.contents)
+            self.names[config] = self.experiment.hash(config, self.contents)
         return self.names[config]
 
     def row(self, config: ExperimentConfig) -> Row | None:
@@ -41,13 +44,14 @@ class Runs:
         return self.rows.get(self.name(config))
 
 
-class WidePoint(Point, frozen=True, kw_only=True):
+class WidePoint(Point, frozen=True, kw_only=True, omit_defaults=True):
     """One point of a sweep; its metrics are `empirics.campaigns.wide.METRICS`."""
 
     cosines: dict[str, Spread]  # those of `empirics.campaigns.wide.COSINES`
     predicted: dict[str, float | None]  # by metric: mean over seeds
     predicted_by: dict[str, str | None]  # the column
     regime: dict[str, float | None]  # by column: mean over runs
+    deep: dict[str, Spread] = msgspec.field(default_factory=dict)  # by column, of any architecture
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from empirics.sweep.plan import Axis, Block, Plan, plan_of_configs
 from empirics.sweep.store import DamagedError, to_json
 from empirics.wide import WIDE, config_hash, fields_of, plan
 from reports.claims.orthogonal.rows import OrthogonalRow
+from reports.claims.sweeps.rows import Runs
 from reports.runs import Row, Totals, per_seed, read_rows
 from reports.statistics import Spread, comparison, like_one_more_seed
 from reports.sweeps.panels import MOST_PANELS, rest_panels
@@ -425,7 +426,7 @@ def test_reach_of_seeds_that_lack_a_run_is_unknown():
 def test_plain_plan_has_a_panel_for_each_axis_and_combination_of_others():
     axes = {"width": [10, 5], "T_f,T_g": [[1.0, 2.0], [3.0, 3.0]], "epsilon": [None, 0.5, 1.0]}
     made = plan(BASE, axes, seeds=2)
-    panels, left_out = rest_panels(made, lambda _: True)
+    panels, left_out = rest_panels(made, WIDE.make, lambda _: True)
     assert left_out == 0
     assert len(panels) == 2 * 3 + 2 * 3 + 2 * 2
     first = panels[0]
@@ -444,7 +445,7 @@ def test_plain_plan_has_a_panel_for_each_axis_and_combination_of_others():
 
 def test_panels_have_a_limit_that_is_told():
     made = plan(BASE, {"T_f": [float(T) for T in range(1, 21)], "T_g": [1.0, 2.0, 3.0, 4.0, 5.0]})
-    results = build(made, {}, [])
+    results = build(made, Runs({}), [])
     (section,) = results.sections
     assert len(section.panels) == MOST_PANELS
     assert section.panels_left_out == 20 + 5 - MOST_PANELS
@@ -452,7 +453,7 @@ def test_panels_have_a_limit_that_is_told():
 
 def test_single_configuration_is_a_panel_of_one_point():
     made = Plan(blocks=(Block(base=fields_of(BASE)),))
-    (panel,), _ = rest_panels(made, lambda _: True)
+    (panel,), _ = rest_panels(made, WIDE.make, lambda _: True)
     ((point,), (config,)) = (panel.points, panel.points[0].configs)
     assert (point.x, config) == (5, BASE)
 
@@ -460,8 +461,8 @@ def test_single_configuration_is_a_panel_of_one_point():
 def test_what_a_part_shows_is_not_shown_again():
     mine = plan_of_configs(WIDE, D_SWEEP.configs())
     extra = Block(base=fields_of(BASE), axes=(Axis(fields=("width",), values=((7,), (8,))),))
-    alone = build(mine, {}, [D_SWEEP])
-    both = build(Plan(blocks=(*mine.blocks, extra)), {}, [D_SWEEP])
+    alone = build(mine, Runs({}), [D_SWEEP])
+    both = build(Plan(blocks=(*mine.blocks, extra)), Runs({}), [D_SWEEP])
     assert len(alone.sections) == 1
     assert [section.title for section in both.sections][1:] == ["Other configurations of the plan"]
     assert [panel.sweep for panel in both.sections[1].panels] == ["block 2: width"]
