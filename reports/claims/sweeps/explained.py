@@ -244,7 +244,8 @@ def _verdicts(rows: Iterable[Prediction]) -> str:
 def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield predicted against measured, as numbers for all sets of runs and drawn for the widest."""
     yield Prose("Predicted against measured", "heading")
-    yield Prose(Markup(SAID["sweep"]["predictions"]))
+    of_deep = section.explained[0].predictions[0].name == OF_DEEP[0][0]
+    yield Prose(Markup(SAID["sweep"]["predictions_of_deep" if of_deep else "predictions"]))
     yield table(
         [(one.runs, row) for one in section.explained for row in one.predictions if row.n],
         {

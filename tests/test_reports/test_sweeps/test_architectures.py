@@ -1,0 +1,98 @@
+"""What is claimed of networks of any architecture: every verdict can come out, from numbers that say so."""
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from reports.claims.sweeps.architectures import CLOSE, LINEAR, claims, shown
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
+from reports.page import Figure, Table
+from reports.runs import Totals
+from reports.statistics import Spread
+
+RNG = np.random.default_rng(5)
+SEEDS = 12
+
+
+def cell(mean, sd=0.0, seeds=SEEDS):
+    return Spread.of({seed: float(mean + sd * RNG.standard_normal()) for seed in range(seeds)})
+
+
+def point(x, seeds=SEEDS, failed=0, **columns):
+    known = {"agreement_test": 0.9, "num_test": 500, "linear_error_f": 0.1, "linear_error_g": 0.1} | columns
+    deep = {
+        name: cell(*value if isinstance(value, tuple) else (value,), seeds=seeds)
+        for name, value in known.items()
+    }
+    totals = Totals(configurations=seeds + failed, done=seeds, failed=failed, missing=0)
+    nothing = {"cosines": {}, "predicted": {}, "predicted_by": {}, "regime": {}, "metrics": {}}
+    return WidePoint(x=x, totals=totals, deep=deep, **nothing)
+
+
+def section(*panels, x_label="hidden layers L", ticks=None):
+    made = tuple(
+        WidePanel(sweep=name, x_label=x_label, points=tuple(points), ticks=ticks) for name, points in panels
+    )
+    return Section(title="Study", panels=made)
+
+
+@pytest.mark.parametrize(
+    ("difference", "options", "verdict"),
+    [
+        (0.0, {}, "holds"),
+        (2 * CLOSE, {}, "fails"),
+        (CLOSE, {}, "unknown"),
+        (0.0, {"linear_error_f": 1.1 * LINEAR}, "hypothesis not met"),
+        (0.0, {"linear_error_g": float("nan")}, "hypothesis not met"),
+        (0.0, {"seeds": 5}, "unknown"),
+        (0.0, {"failed": 1}, "unknown"),
+    ],
+)
+def test_agreement_is_predicted(difference, options, verdict):
+    made = point(1, linear_agreement_test=(0.9 + difference, 0.005), **options)
+    (claim,) = claims(section(("depth", [made])))
+    assert claim.verdict == verdict
+
+
+def test_one_point_that_differs_is_enough_to_fail():
+    good, bad = (point(x, linear_agreement_test=(0.9 + d, 0.005)) for x, d in ((1, 0.0), (2, 0.1)))
+    (claim,) = claims(section(("depth", [good, bad])))
+    assert claim.verdict == "fails"
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(-0.5, "holds"), (-0.2, "fails")])
+def test_errors_fall_with_the_width(exponent, verdict):
+    points = [point(m, wide_error_f=(m**exponent, 1e-3 * m**exponent)) for m in (100, 200, 400)]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == verdict
+    assert claim.numbers["exponent"] == pytest.approx(exponent, abs=0.01)
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(-0.25, "holds"), (-0.5, "fails")])
+def test_directions_fall_at_half_that_rate(exponent, verdict):
+    points = [point(m, trained_cosine=(np.cos(np.arctan(2 * m**exponent)), 1e-4)) for m in (100, 200, 400)]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == verdict
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.05, "holds"), (-0.05, "fails")])
+def test_balance(gain, verdict):
+    old, new = [point(1, agreement_test=(0.8, 1e-3))], [point(1, agreement_test=(0.8 + gain, 1e-3))]
+    (claim,) = claims(section(("random targets", old), ("balanced targets", new)))
+    assert claim.verdict == verdict
+
+
+def test_pairs_of_architectures_are_a_map_and_a_table():
+    rows = [(name, [point(x, linear_agreement_test=0.88) for x in (0, 1)]) for name in ("f: a", "f: b")]
+    figure, table = shown(section(*rows, ticks=("a", "b"), x_label="architecture of g"), "s1")
+    assert isinstance(figure, Figure)
+    assert "0.90" in figure.svg
+    assert "0.88" in figure.svg
+    assert isinstance(table, Table)
+    assert [row[:2] for row in table.rows] == [("f: a", "a"), ("f: a", "b"), ("f: b", "a"), ("f: b", "b")]
+
+
+def test_other_sweeps_have_nothing_of_it():
+    empty = section(("width", [structs.replace(point(1), deep={})]))
+    assert claims(empty) == []
+    assert not list(shown(empty, "s1"))
