@@ -294,8 +294,8 @@ def perturbation_direction(
     Notes
     -----
     Source: Derivations 3 ("paper", published) and 4 ("gradient", derived).  At a training point the
-    gradient of that point's own Φ is 0 by symmetry; numpy takes points at an angle of sine up to 1e-10 for
-    that point, torch and jax up to 8 machine epsilons.
+    gradient of that point's own Φ is 0 by symmetry; points at an angle of sine up to 8 machine epsilons
+    count as that point.
 
     Examples
     --------
@@ -354,7 +354,7 @@ class _Data:
                 weights = Z[part] @ X.T
                 weights += 1
                 weights *= y / len(X)
-                return weighted_gradient(Z[part], V, weights, negative_slope=self.slope)
+                return weighted_gradient(Z[part], X, V, weights, negative_slope=self.slope)
 
         return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
 

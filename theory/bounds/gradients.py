@@ -18,7 +18,7 @@ from theory.bounds.bound import Assumption, Bound
 from theory.bounds.margin import bad_shares
 from theory.bounds.moments import QUIET, fourth_moment, log_inverse, second_moment
 from theory.bounds.speeds import EPS, Speeds
-from theory.kernel.rows import NEAREST
+from theory.kernel.rows import COINCIDING, ONE_BY_ONE
 from theory.predictors import perturbation_direction
 from theory.setting import Setting
 from theory.validation import Array, as_labels, as_points, check_probability
@@ -275,12 +275,16 @@ def _rounding(at: Speeds) -> Array:
     """Bound the rounding error of ∇f_b: sums of sizes, and the direction of nearly parallel pairs."""
     N, dim = at.X.shape
     steepest = (1 - at.slope) ** 2 / (2 * math.pi * math.sqrt(dim) * at.scale)  # ≥ ‖∇Φ‖
-    # Up to NEAREST the computed gradient is 0 and the true one at most `steepest`; beyond it angle,
-    # cosine, scales and sum are each off by a few units over the sine.  θ = 0 exactly is a cone point,
-    # whose value is a choice.
+    # The unit vector t/|t| from x_n to x_k is off by 2 c ε over |t|, the sine, as t is off by c ε,
+    # c ≤ N + d + 64, sum over samples included (in pairs taken one by one ‖x_k ± x_n‖ ≤ 3 ‖x_k‖).  The
+    # sine here is that of the kernel up to 4 ε.  Pairs of sine up to `ONE_BY_ONE` are added as unit vectors,
+    # or 0: off by no more than 2 and a few roundings.
     sine = np.sin(at.theta)
-    noise = 8 * EPS * (N + dim + 64) / np.maximum(sine, NEAREST)
-    blur = np.where(at.theta > 0, np.where(sine > NEAREST, noise, 1.0), 0.0)
+    noise = 8 * EPS * (N + dim + 64) / np.maximum(sine, COINCIDING * EPS)
+    noise = np.where(sine < ONE_BY_ONE / 2, np.minimum(noise, 3.0), noise)
+    # At a point of the same coordinates, a cone point, the value is a choice.
+    same = np.unique(at.X + 0.0, axis=0, return_inverse=True)[1].reshape(-1)  # −0 is 0
+    blur = np.where(same[:, None] == same, 0.0, noise)
     sizes = np.linalg.norm(at.X, axis=1).mean() + steepest * at.kappa
     turned = steepest * np.einsum("nj,nj->n", at.shares, blur)
     return np.asarray(64 * EPS * (N + dim + 64) * sizes + turned)

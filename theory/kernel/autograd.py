@@ -96,7 +96,7 @@ def _functions() -> tuple[AnyArray, AnyArray]:
         def forward(U: AnyArray, V: AnyArray) -> AnyArray:
             sine = torch.sin(_angles(U, V))
             # Below a few roundings of unit vectors the direction between them is noise: the cone point.
-            flat = sine <= 8 * torch.finfo(sine.dtype).eps
+            flat = sine <= rows.COINCIDING * torch.finfo(sine.dtype).eps
             return torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, sine))
 
         @staticmethod
