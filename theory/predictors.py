@@ -8,8 +8,10 @@ Derivations 3 and 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import array_api_compat
@@ -31,6 +33,7 @@ from theory.validation import (
     as_nonnegative,
     as_real,
     check_choice,
+    check_integer,
     check_real,
     data_by_keyword,
 )
@@ -282,14 +285,13 @@ def perturbation_direction(
     Returns
     -------
     array, shape (Q, d) or (d,)
-        Of the library, dtype and device of `X`.
+        Of the library, dtype and device of `X`; NaN, not known, where it overflows, as inner products of
+        entries beyond about 1e154 do.
 
     Raises
     ------
     ValueError
         If shapes disagree, labels are not ±1, or an entry is not finite.
-    FloatingPointError
-        If the direction overflows, as inner products of entries beyond about 1e154 do.
 
     Notes
     -----
@@ -314,11 +316,7 @@ def perturbation_direction(
             result = data.mean(None, data.y[:, None] * data.X)
         if kind != "paper":
             result = result + data.kink_term()
-    if isinstance(result, np.ndarray) and not np.isfinite(result).all():
-        largest = max(np.abs(data.X).max(), np.abs(data.Z).max())
-        msg = f"the direction overflows: entries up to {largest:.1e}"
-        raise FloatingPointError(msg)
-    return data.result(result)
+    return data.result(finite(result))
 
 
 @dataclass(frozen=True)
@@ -350,7 +348,7 @@ class _Data:
         V = unit_rows(X)
 
         def work(part: slice) -> Array:
-            with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses what is not finite
+            with np.errstate(over="ignore", invalid="ignore"):  # NaN in the end
                 weights = Z[part] @ X.T
                 weights += 1
                 weights *= y / len(X)
@@ -359,6 +357,7 @@ class _Data:
         return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
 
 
+@data_by_keyword
 def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
     """Return the standard deviation of f(z; 0) over initialisations: s(z) √((1 + γ²)/2), any width.
 
@@ -371,7 +370,8 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
 
     Returns
     -------
-    array, shape (Q,), float64
+    array, shape (Q,), or a number for one point
+        Of the library, dtype and device of `Z`.
 
     Raises
     ------
@@ -393,7 +393,10 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
     return s * ((1 + slope**2) / 2) ** 0.5
 
 
-def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float) -> AnyArray:
+@data_by_keyword
+def agreement_probability(
+    f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float | AnyArray
+) -> AnyArray:
     """Return P(sgn g(z; T_g) = sgn f(z)) given f and its perturbations, in the wide limit of g.
 
     g starts from an initialisation of its own, so that given f and the inputs made from it
@@ -408,13 +411,13 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
         Predicted velocities of g (`g_predict`) from the inputs made with that f.
     deviation : array, shape (Q,)
         σ(z) > 0, from `initial_deviation`.
-    T_g : float
+    T_g : float, or a scalar of the library of `f`, which may be differentiated
         Flow time of g, ≥ 0.
 
     Returns
     -------
-    array, shape (Q,), float64
-        Between 0 and 1; 1/2 where f(z) = 0; NaN where an argument is.
+    array, shape (Q,)
+        Of the library, dtype and device of `f`; from 0 to 1, 1/2 where f(z) = 0, NaN where an argument is.
 
     Raises
     ------
@@ -439,7 +442,7 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     except ValueError as error:
         msg = f"f, g_b and deviation must have one shape, got {', '.join(map(str, shapes))}"
         raise ValueError(msg) from error
-    T_g = check_real("T_g", T_g, minimum=0)
+    T_g = libraries.as_scalar("T_g", T_g, partial(check_real, minimum=0), below=math.inf, f=given[0])
     if all(isinstance(one, (np.ndarray, np.generic)) for one in given):
         dtype = np.float32 if all(one.dtype == np.float32 for one in given) else np.float64
         signs, velocity = (
@@ -469,6 +472,7 @@ def _checked(
     query_name: str = "Z",
     names: tuple[str, str] = ("X", "y"),
 ) -> _Data:
+    check_integer("memory_budget", memory_budget, minimum=1 << 20)
     Zs, Xs, result = libraries.query(**{query_name: Z, names[0]: X})
     _, ys = libraries.same_library(**{query_name: Zs, names[1]: y})
     as_given = as_labels(names[1], ys, length=len(Xs)) if isinstance(Xs, np.ndarray) else None

@@ -305,7 +305,9 @@ def _signs(data: Dataset, config: OrthogonalConfig, known: Multipliers, limit: A
                 "perturbed_multipliers": found.perturbed.verdict,
             }
         )
-    before = sign_condition(data.X_test, data.X, limit, negative_slope=slope, delta=DELTA, **asked)
+    before = sign_condition(
+        data.X_test, base=data.X, direction=limit, negative_slope=slope, delta=DELTA, **asked
+    )
     return {"n": len(data.X_test), "delta": DELTA, "seeds": seeds, "before": _counted(before.verdicts)}
 
 

@@ -1,13 +1,16 @@
 """Predictors on arrays of every library: the kind that comes in goes out, with its derivatives."""
 
 import importlib.metadata
+from functools import partial
 
 import array_api_strict
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 import theory
 
@@ -16,12 +19,14 @@ N, DIM, SLOPE = 7, 4, 0.3
 X, Z = RNG.normal(size=(N, DIM)), RNG.normal(size=(5, DIM))
 Y, Y_ADV = np.resize([1.0, -1.0], N), np.resize([-1.0, -1.0, 1.0], N)
 X_ADV = 0.5 * X + 0.1
+FRAME = pd.DataFrame(X, columns=list("abcd"))
 LIBRARIES = {
     "numpy": np.asarray,
     "torch": torch.as_tensor,
     "jax": jnp.asarray,
     "strict": array_api_strict.asarray,
 }
+ELSEWHERE = partial(array_api_strict.asarray, device=array_api_strict.Device("device1"))
 PREDICTORS = {
     "f_hat": lambda a, z=Z: theory.f_hat(a(z), X=a(X), y=a(Y), negative_slope=SLOPE),
     "f_predict": lambda a, z=Z: theory.f_predict(a(z), X=a(X), y=a(Y), negative_slope=SLOPE),
@@ -149,7 +154,12 @@ def test_jax_maps_over_points_and_torch_over_samples():
         (
             lambda: theory.f_hat(*(X, Z, Y)),
             TypeError,
-            r"all but the query points must be given by keyword, f_hat\(Z, X=X, y=y\), got 3 by position",
+            r"all but Z must be given by keyword, f_hat\(Z, X=X, y=y\), got 3 by position",
+        ),
+        (
+            lambda: theory.gradient_bound(*(X, Y, None, 0.1)),
+            TypeError,
+            r"all arguments must be given by keyword, gradient_bound\(X=X, y=y, setting=setting, delta=d",
         ),
         (
             lambda: theory.certify(*(Z, X, Y)),
@@ -188,6 +198,56 @@ def test_jax_maps_over_points_and_torch_over_samples():
         ),
         (lambda: theory.f_hat(None, X=X, y=Y), TypeError, "Z must be an array, got None"),
         (
+            lambda: theory.f_hat(torch.as_tensor(Z), X=torch.as_tensor(X), y=Y),
+            TypeError,
+            "y must be an array of the library of Z, torch, got numpy",
+        ),
+        (
+            lambda: theory.f_hat(torch.as_tensor(Z), X=torch.as_tensor(X), y=torch.ones(N, device="meta")),
+            ValueError,
+            "y must be on the device of X, cpu, got meta",
+        ),
+        (
+            lambda: theory.f_hat(ELSEWHERE(Z), X=ELSEWHERE(X), y=array_api_strict.asarray(Y)),
+            ValueError,
+            "y must be on the device of X, array_api_strict.*device1.*, got array_api_strict.*CPU_DEVICE",
+        ),
+        (
+            lambda: theory.f_hat(torch.as_tensor(Z), X=torch.as_tensor(X), y=torch.ones(N), memory_budget=9),
+            ValueError,
+            "memory_budget must be >= 1048576, got 9",
+        ),
+        (
+            lambda: theory.agreement_probability([1.0], [1.0], [1.0], T_g=torch.tensor(1.0)),
+            TypeError,
+            "T_g must be an array of the library of f, numpy, got torch",
+        ),
+        (
+            lambda: theory.agreement_probability(*torch.ones(3, 1), T_g=torch.tensor(-1.0)),
+            ValueError,
+            "T_g must be >= 0, got -1",
+        ),
+        (
+            lambda: theory.f_hat(FRAME[list("badc")], X=FRAME, y=Y),
+            ValueError,
+            r"Z must have the columns of X, in their order, got \['b'\] at place 0",
+        ),
+        (
+            lambda: theory.phi(FRAME, FRAME[list("abc")]),
+            ValueError,
+            r"Z must have the columns of X, in their order, got \[\] at place 3",
+        ),
+        (
+            lambda: theory.certify(FRAME.iloc[0][::-1], X=FRAME, y=Y, setting=None, delta=0.1),
+            ValueError,
+            r"Z must have the columns of X, in their order, got \['d'\] at place 0",
+        ),
+        (
+            lambda: theory.f_hat(FRAME, X=FRAME, y=FRAME["a"][1:]),
+            ValueError,
+            r"y must have the index of X, in their order, got \[1\] at place 0",
+        ),
+        (
             lambda: theory.agreement_probability(*torch.tensor([[1.0], [0.5], [-1.0]]), T_g=2.0),
             ValueError,
             "deviation must be > 0, got -1",
@@ -219,6 +279,109 @@ def test_bad_input_is_one_error(call, error, message):
         call()
 
 
+SLOPED = [
+    each
+    for each in theory.__all__
+    if "negative_slope" in getattr(getattr(theory, each), "__annotations__", ())
+]
+
+
+@pytest.mark.parametrize("name", SLOPED)
+def test_every_function_of_a_slope_knows_the_name_of_the_paper(name):
+    with pytest.raises(TypeError, match=f"{name} must be given negative_slope, the paper's γ, got gamma"):
+        getattr(theory, name)(gamma=0.1)
+
+
+@pytest.mark.parametrize("name", ["phi_product", "ntk_product", "lazy_weights", "gradient_bound", "kappa"])
+def test_data_are_not_taken_by_position(name):
+    with pytest.raises(TypeError, match=rf"must be given by keyword, {name}\(.*X=X"):
+        getattr(theory, name)(Z, X, Y)
+
+
+def test_frames_are_arrays_whose_names_agree():
+    y = pd.Series(Y)
+    expected = theory.f_hat(X, X=X, y=Y)
+    np.testing.assert_array_equal(theory.f_hat(FRAME, X=FRAME, y=y), expected)
+    assert theory.f_hat(FRAME.iloc[1], X=FRAME, y=y) == pytest.approx(expected[1], rel=1e-14)
+    of_torch = theory.f_hat(torch.as_tensor(X), X=FRAME, y=y)
+    np.testing.assert_allclose(of_torch.numpy(), expected, rtol=0, atol=1e-14)
+
+
+def test_lists_follow_the_arrays():
+    found = theory.f_hat(Z.tolist(), X=torch.as_tensor(X).float(), y=Y.tolist())
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.numpy(), theory.f_hat(Z, X=X, y=Y), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [*PREDICTORS, "chance"])
+def test_autocast_and_inference_mode_of_torch_change_nothing(name):
+    def chance(made):
+        return theory.agreement_probability(made(Z[:, 0]), made(Z[:, 1]), made(Z[:, 2] ** 2 + 1), T_g=1.0)
+
+    compute = PREDICTORS.get(name, chance)
+
+    def made(values):
+        return torch.tensor(values, dtype=torch.float32)
+
+    expected = compute(made)
+    with torch.autocast("cpu"):
+        assert torch.equal(compute(made), expected)
+    with torch.inference_mode():
+        assert torch.equal(compute(made), expected)
+        kept = {id(values): made(values) for values in (X, Y, X_ADV, Y_ADV)}
+    if name != "chance":  # tensors of inference mode among others
+        point = made(Z).requires_grad_()
+        compute(lambda values: kept.get(id(values), point)).sum().backward()
+        assert torch.isfinite(point.grad).all()
+
+
+def test_time_of_g_may_be_differentiated():
+    f, g_b, deviation = Z[:, 0], Z[:, 1], Z[:, 2] ** 2 + 1
+
+    def chance(T, made):
+        return theory.agreement_probability(*map(made, (f, g_b, deviation)), T_g=T).sum()
+
+    # The normal density at the argument, times its derivative.
+    reach = np.sign(f) * g_b / deviation
+    expected = np.sum(reach * stats.norm.pdf(2 * reach))
+    for made, gradient in GRADIENTS:
+        assert gradient(lambda T, m=made: chance(T, m), 2.0) == pytest.approx(expected, rel=1e-14)
+    assert np.isnan(jax.jit(lambda T: chance(T, jnp.asarray))(-1.0))
+
+
+BOUNDS = {
+    "certify": lambda a, s: theory.certify(a(Z), X=a(X), y=a(Y), setting=s, delta=0.1).margin,
+    "agreement": lambda a, s: theory.certify_agreement_a_priori(
+        a(Z), X=a(X), y=a(Y), y_adv=a(Y_ADV), setting=s, delta=0.1
+    ).g.margin,
+    "gradient": lambda a, s: theory.gradient_bound(X=a(X), y=a(Y), setting=s, delta=0.1).value,
+    "published": lambda a, s: theory.compare_published(
+        a(Z), X=a(X), y=a(Y), X_adv=a(X_ADV), y_adv=a(Y_ADV), setting=s, delta=0.1, shares=()
+    ).ours_g,
+    "conditions": lambda a, s: theory.conditions.evaluate(
+        a(Z), X=a(X), y=a(Y), X_adv=a(X_ADV), setting=s
+    )["b"].lhs,
+    "kappa": lambda a, s: theory.kappa(a(Z), X=a(X)),
+    "weighted": lambda a, s: theory.weighted_kappa(a(Z), X=a(X), weights=a(Y**2)),
+    "moved": lambda a, s: theory.displacement_bound(a(Z), X=a(X), T=1.0, loss="logistic"),
+    "lazy": lambda a, s: theory.lazy_predict(a(Z), X=a(X), y=a(Y), T=1.0, loss="squared"),
+    "range": lambda a, s: theory.lazy_range(a(Z), X=a(X), y=a(Y), T=0.1, loss="logistic")[0],
+    "product": lambda a, s: theory.phi_product(a(Z), X=a(X), v=a(Y)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_and_certificates_take_tensors_and_single_points(name):
+    setting = theory.Setting(dim=DIM, N=N, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=SLOPE)
+    expected = BOUNDS[name](np.asarray, setting)
+    of_torch = BOUNDS[name](lambda values: torch.tensor(values, requires_grad=True), setting)
+    np.testing.assert_array_equal(of_torch, expected)
+    if name != "gradient":
+        one = BOUNDS[name](lambda values: values[2] if values is Z else values, setting)
+        assert np.size(one) == 1
+        np.testing.assert_allclose(one, expected[2], rtol=1e-12)
+
+
 def _of_labels(labels):
     return theory.f_hat(jnp.asarray(Z), X=jnp.asarray(X), y=labels)
 
@@ -244,16 +407,6 @@ def test_float32_sums_beyond_its_range_are_not_known():
         found = theory.f_hat(*[(Z * 1e30).astype("f4")], X=(X * 1e30).astype("f4"), y=Y)
     assert found.dtype == np.float32
     assert np.isnan(found).all()
-
-
-def test_certificate_takes_tensors():
-    setting = theory.Setting(dim=DIM, N=N, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=SLOPE)
-    of_torch, of_numpy = (
-        theory.certify(made(Z), X=made(X), y=made(Y), setting=setting, delta=0.01)
-        for made in (torch.as_tensor, np.asarray)
-    )
-    np.testing.assert_array_equal(of_torch.predictor, of_numpy.predictor)
-    np.testing.assert_array_equal(of_torch.bound.value, of_numpy.bound.value)
 
 
 # Answers ------------------------------------------------------------------------------------------------

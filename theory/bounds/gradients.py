@@ -21,7 +21,7 @@ from theory.bounds.speeds import EPS, Speeds
 from theory.kernel.rows import COINCIDING, ONE_BY_ONE
 from theory.predictors import perturbation_direction
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_probability
+from theory.validation import Array, as_labels, as_points, check_probability, data_by_keyword
 
 _THIRD = 2 * math.sqrt(2 / math.pi)  # E|α|³, α ~ N(0, 1)
 _RATES = np.exp(np.linspace(-2.0, 2.0, 81))  # the best of a grid of Chernoff rates is one of them
@@ -119,7 +119,8 @@ class Gradients(NamedTuple):
 
 
 @QUIET
-def gradient_bound(X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -> Bound:
+@data_by_keyword
+def gradient_bound(*, X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -> Bound:
     """Return e_n ≥ ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ for all training points together, but with chance δ.
 
     **Statement.**  P(some n has ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ > e_n) ≤ δ over the initialisation of f, with
@@ -215,7 +216,7 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
     }
     third = _third(tau / np.hypot(1, tau))
     return Gradients(
-        predicted=T * _direction(X, y, slope),
+        predicted=T * perturbation_direction(X=X, y=y, negative_slope=slope),
         pushes=X * (y / N)[:, None],
         initial=initial,
         flipped=flipped,
@@ -226,15 +227,6 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
         bias=bias,
         setting=setting,
     )
-
-
-def _direction(X: Array, y: Array, slope: float) -> Array:
-    """Return ∇f_b at the samples; NaN, of which nothing is proved, where it overflows."""
-    try:
-        direction: Array = perturbation_direction(X=X, y=y, negative_slope=slope)
-    except FloatingPointError:
-        direction = np.full(X.shape, np.nan)
-    return direction
 
 
 # Terms ---------------------------------------------------------------------------------------------

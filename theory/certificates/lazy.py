@@ -171,7 +171,7 @@ def certify(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What the network is trained on.
     setting : Setting
@@ -199,12 +199,12 @@ def certify(
     >>> certify([[2.0, 1.0], [0.1, 5.0]], **data, setting=setting, delta=0.01).verdicts
     <2 verdicts: 1 positive, 1 unknown>
     """
-    Z = as_points("Z", Z)
+    Z, X = as_points("Z", Z, or_one=True), as_points("X", X)
+    y = as_labels("y", y, length=len(X))
     risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
     bound = margin_bound(
         Z, X=X, y=y, setting=setting, delta=risk, network=network, dynamics=dynamics, sides=1
     )
-    X, y = np.asarray(X), np.asarray(y)
     return Certificate(f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope), bound)
 
 
@@ -237,7 +237,7 @@ def certify_agreement(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What f is trained on.
     X_adv, y_adv : arrays, shapes (N, d) and (N,)
@@ -300,7 +300,7 @@ def certify_network(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
     weights : array, shape (m, d)
         w_i at initialisation.
@@ -332,7 +332,7 @@ def certify_network(
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))
-    Z = as_points("Z", Z, dim=X.shape[1])
+    Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
     W = as_points("weights", weights, dim=X.shape[1])
     b, a = (_as_vector(name, value, len(W)) for name, value in (("biases", biases), ("readout", readout)))
     T = check_real("T", T, minimum=0, exclusive=True)

@@ -107,7 +107,7 @@ def compare_published(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What f is trained on.
     X_adv, y_adv : arrays, shapes (N, d) and (N,)
@@ -152,7 +152,8 @@ def compare_published(
     >>> beside.ratio_f.round(2)
     array([2.08])
     """
-    X_adv = as_points("X_adv", X_adv)
+    Z, X, X_adv = as_points("Z", Z, or_one=True), as_points("X", X), as_points("X_adv", X_adv)
+    y = as_labels("y", y, length=len(X))
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
     risk, half = (check_probability("delta", delta, parts=parts) for parts in (1, 2))
     power = check_real("log_power", log_power, minimum=0)

@@ -27,11 +27,6 @@ def phi(
     bias_variance: float,
 ) -> AnyArray:
     """Return Φ(X, Z), differentiable in `X` and `Z`; arguments, but for values, checked by `theory.phi`."""
-    torch = sys.modules["torch"]
-    if not torch.is_inference_mode_enabled():  # a tensor of that mode cannot be kept for derivatives
-        X, Z = (
-            points.clone() if points is not None and points.is_inference() else points for points in (X, Z)
-        )
     return _functions()[0].apply(X, Z, negative_slope, weight_variance, bias_variance)
 
 

@@ -37,6 +37,7 @@ from theory.kernel.balls import (
     refuse_zero,
     working_precision,
 )
+from theory.validation import data_by_keyword
 
 # After 8 halvings of an angle in [0, π/4] its tangent is below 2^-8: one term of the series gains 16 bits.
 _HALVINGS = 8
@@ -117,6 +118,7 @@ class Enclosure:
         return bool(self.ball.overlaps(other.ball))
 
 
+@data_by_keyword
 def phi_enclosure(
     x: Point,
     z: Point,
@@ -180,6 +182,7 @@ def phi_enclosure(
     return Enclosure(ball, bits)
 
 
+@data_by_keyword
 def phi_interval_mpmath(
     x: Point,
     z: Point,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from theory.geometry import scales
 from theory.kernel import gram
+from theory.libraries import scales
 from theory.validation import Array
 
 

@@ -237,7 +237,7 @@ def test_rounding_of_the_gradient_bound_covers_near_pairs(kind, norm, distance):
     for x, z in _near_pairs(kind, norm, distance):
         X, y = np.stack([x, z]), np.array([1.0, -1.0])
         here = Setting(dim=len(x), N=2, width=9, negative_slope=0.2, epsilon=1.0, T_f=1.0, T_g=1.0)
-        allowed = gradient_bound(X, y=y, setting=here, delta=0.5).terms["rounding"]
+        allowed = gradient_bound(X=X, y=y, setting=here, delta=0.5).terms["rounding"]
         found = perturbation_direction(X=X, y=y, negative_slope=0.2)
         for n, point in enumerate(X):
             with mp.workdps(60):
