@@ -117,7 +117,7 @@ def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
                 f"{name} must be a dense tensor, got layout {'nested' if points.is_nested else points.layout}"
             )
             raise TypeError(msg)
-        if points.device.type == "meta":
+        if points.device.type == first.device.type == "meta":
             msg = f"{name} must have values, got a tensor on the device meta"
             raise ValueError(msg)
     _check_device(name, points, first)

@@ -82,8 +82,11 @@ def _names(value: Any, kind: str) -> list[Any] | None:  # noqa: ANN401
 
 
 def _full_precision(values: Iterable[Any]) -> ExitStack:
-    """Return a context without the autocast of torch, which rounds products of tensors to half precision."""
-    torch, stack = sys.modules.get("torch"), ExitStack()
+    """Return a context in which products keep their precision: no autocast of torch, no TF32 of jax."""
+    torch, jax, stack = sys.modules.get("torch"), sys.modules.get("jax"), ExitStack()
+    values = list(values)
+    if jax and any(isinstance(value, jax.Array) for value in values):
+        stack.enter_context(jax.default_matmul_precision("highest"))
     for kind in {value.device.type for value in values if torch and isinstance(value, torch.Tensor)}:
         if torch and torch.amp.is_autocast_available(kind):
             stack.enter_context(torch.autocast(kind, enabled=False))
