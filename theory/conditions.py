@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from theory.bounds.published import LabelNoise, margin_thresholds, published_width
 from theory.predictors import f_hat, g_hat
 from theory.setting import Setting
+from theory.tables import Tabular
 from theory.validation import Array, as_labels, as_points, data_by_keyword
 from theory.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(Tabular):
     """One inequality lhs > rhs, at one or many points.
 
     Attributes
@@ -50,6 +51,9 @@ class Condition:
     def verdicts(self) -> Verdicts:
         """One verdict a point."""
         return Verdicts.decided(self.holds, self.fails)
+
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        return {"lhs": self.lhs, "rhs": self.rhs, "verdict": self.verdicts}
 
 
 @data_by_keyword

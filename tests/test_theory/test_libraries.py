@@ -1,6 +1,7 @@
 """Predictors on arrays of every library: the kind that comes in goes out, with its derivatives."""
 
 import importlib.metadata
+import sys
 from functools import partial
 
 import array_api_strict
@@ -421,11 +422,45 @@ def test_verdicts_are_an_array_that_counts():
         delta=0.01,
     )
     verdicts = proof.verdicts
-    assert repr(verdicts) == "<3 verdicts: 1 positive, 1 unknown, 1 negative>"
+    assert repr(verdicts) == str(verdicts) == "<3 verdicts: 1 positive, 1 unknown, 1 negative>"
     assert repr(proof) == f"Certificate({verdicts!r})"
     assert (verdicts == "unknown").tolist() == [False, True, False]
     assert type(verdicts == "unknown") is np.ndarray
     assert verdicts[proof.certified].tolist() == ["positive", "negative"]
+
+
+def test_results_are_tables():
+    data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    setting = theory.Setting(dim=2, N=2, width=10**7, epsilon=1.0, T_f=9.0, T_g=9.0, negative_slope=0.3)
+    Z, adv = [[2.0, 1.0], [0.1, 5.0]], {"X_adv": [[1.0, 0.0], [1.0, 0.0]]}
+    proof = theory.certify(Z, **data, setting=setting, delta=0.01)
+    frame = proof.to_frame()
+    assert frame.columns.tolist() == ["predictor", "bound", "margin", "verdict"]
+    assert frame["verdict"].tolist() == ["positive", "unknown"]
+    np.testing.assert_array_equal(frame["margin"], proof.margin)
+    terms = proof.bound.to_frame()
+    np.testing.assert_allclose(terms.drop(columns="bound").sum(axis=1), proof.bound.value, rtol=1e-15)
+    assert proof._repr_html_().startswith("<table><tr><th>predictor</th><th>bound</th>")
+    assert f"<td>{proof.margin[1]:.4g}</td><td>unknown</td></tr></table>" in proof._repr_html_()
+    assert proof._repr_latex_().startswith(r"$$\begin{array}{rrrr}\text{predictor} & \text{bound}")
+    beside = theory.compare_published(Z, **data, **adv, y_adv=[1, 1], setting=setting, delta=0.01, shares=())
+    assert r"\text{f\_hat}" in beside._repr_latex_()
+    assert beside.to_frame().shape == (2, 6)
+    both = theory.certify_agreement(
+        [[9.0, 1.0]] * 30, **data, **adv, y_adv=[1, 1], setting=setting, delta=0.01
+    )
+    assert both.to_frame().loc[0].tolist() == ["positive", "positive", "agree"]
+    assert both._repr_html_().endswith("<tr><td>10 more</td><td></td><td></td></tr></table>")
+    holds = theory.conditions.evaluate(Z, **data, **adv, setting=setting)["width"].to_frame()
+    assert holds["verdict"].tolist() == ["holds"]
+    signs = theory.f_hat_enclosure(Z, **data).to_frame()["sign"].tolist()
+    assert signs == ["positive", "positive"]
+
+
+def test_frames_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="to_frame needs pandas: pip install pandas"):
+        theory.Condition("a", "b", np.ones(1), np.zeros(1)).to_frame()
 
 
 def test_printed_derivation_is_the_derivation():

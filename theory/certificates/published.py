@@ -15,11 +15,12 @@ from theory.bounds.published import LabelNoise, MarginThresholds, margin_thresho
 from theory.certificates.inverse import required_width
 from theory.predictors import f_hat, f_predict, g_hat, g_predict
 from theory.setting import Setting
+from theory.tables import Tabular
 from theory.validation import Array, as_labels, as_points, check_probability, check_real, data_by_keyword
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PublishedComparison:
+class PublishedComparison(Tabular):
     """The published form beside the theorem with every constant, at the points of one data set.
 
     A ratio is ours / published: above 1 ours asks for more, below 1 for less; NaN where it is not known.
@@ -66,6 +67,11 @@ class PublishedComparison:
     def ratio_g(self) -> Array:
         """`ours_g` over (b), shape (Q,)."""
         return _ratio(self.ours_g, self.published.b.value)
+
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        f = {"f_hat": self.f_hat, "published (a)": self.published.a.value, "ours (a)": self.ours_f}
+        g = {"g_hat": self.g_hat, "published (b)": self.published.b.value, "ours (b)": self.ours_g}
+        return f | g
 
     @property
     def ratio_widths(self) -> Mapping[float, float]:

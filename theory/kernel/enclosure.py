@@ -8,7 +8,7 @@ algorithm with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -42,6 +42,7 @@ from theory.kernel.balls import (
     refuse_zero,
     working_precision,
 )
+from theory.tables import Tabular
 from theory.validation import data_by_keyword
 from theory.verdicts import Verdicts
 
@@ -124,7 +125,7 @@ class Enclosure:
         return bool(self.ball.overlaps(other.ball))
 
 
-class Enclosures(np.ndarray[Any, np.dtype[np.object_]]):
+class Enclosures(np.ndarray[Any, np.dtype[np.object_]], Tabular):
     """An array of `Enclosure`, with arrays of their properties."""
 
     @classmethod
@@ -150,6 +151,9 @@ class Enclosures(np.ndarray[Any, np.dtype[np.object_]]):
         """The signs that the balls prove."""
         signs: Verdicts = Verdicts.of(each.sign for each in self.ravel().tolist()).reshape(self.shape)
         return signs
+
+    def _columns(self) -> Mapping[str, Any]:
+        return {"lower": self.lower.ravel(), "upper": self.upper.ravel(), "sign": self.sign.ravel()}
 
 
 @data_by_keyword

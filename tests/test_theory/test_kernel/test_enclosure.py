@@ -559,7 +559,8 @@ def test_one_point_is_no_axis_and_many_are_each_for_itself():
     options = {"X": X, "y": y, "X_adv": [[1, 0], [1, 1]], "negative_slope": "0.1"}
     together = g_hat_enclosure(Z, **options)
     assert list(map(str, together)) == [str(g_hat_enclosure(z, **options)) for z in Z]
-    assert proved_sign(g_hat_enclosure, Z, **options).tolist() == ["negative", "negative", "unknown"]
+    # The origin has f_hat = 0 exactly.
+    assert proved_sign(g_hat_enclosure, Z, **options).tolist() == ["negative", "positive", "unknown"]
     with pytest.raises(ValueError, match=r"z\[1\] must have 2 entries, as x\[0\] does, got 1"):
         phi_enclosure(X, [[1, 2], [1]])
 
