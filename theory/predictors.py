@@ -344,7 +344,8 @@ class _Data:
         """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z."""
         Z, X, y = self.Z, self.X, self.y
         if not isinstance(Z, np.ndarray):
-            return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / X.shape[0]), self.slope)
+            with np.errstate(over="ignore", invalid="ignore"):  # of libraries that compute with numpy
+                return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / X.shape[0]), self.slope)
         V = unit_rows(X)
 
         def work(part: slice) -> Array:

@@ -8,8 +8,8 @@ Needs hypothesis, which `theory` itself never imports: pip install 'perturblearn
 
 A bound of one's own in a test of one's own
 -------------------------------------------
-pytest runs functions whose names begin with ``test_``, in files whose names do; here they are called.  What is
-claimed of every data set hypothesis tries to refute, and shows the smallest set that does:
+pytest runs functions whose names begin with ``test_``, in files whose names do; here they are called.  What
+is claimed of every data set hypothesis tries to refute, and shows the smallest set that does:
 
 >>> import numpy as np
 >>> import theory

@@ -7,6 +7,7 @@ from functools import partial
 import array_api_strict
 import jax
 import jax.numpy as jnp
+import mpmath as mp
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +134,91 @@ def test_derivative_in_the_slope_is_the_difference_quotient(made, gradient, name
     # Richardson's extrapolation is exact up to the fourth degree.
     expected = (4 * difference(0.05) - difference(0.1)) / 3
     assert gradient(value, SLOPE) == pytest.approx(expected, rel=1e-12)
+
+
+def _loss_mp(numbers):
+    """f̂(z)² + ĝ(z) of two samples in the plane, X_adv = X/2 + z: numbers z, X and γ."""
+    z, a, b, slope = mp.matrix(numbers[:2]), mp.matrix(numbers[2:4]), mp.matrix(numbers[4:6]), numbers[6]
+
+    def inner(u, v):
+        return u[0] * v[0] + u[1] * v[1]
+
+    def kernel(u, v):
+        p, q, r = (inner(*pair) / 2 + 1 for pair in ((u, u), (v, v), (u, v)))
+        theta = mp.acos(min(mp.mpf(1), r / mp.sqrt(p * q)))
+        return slope + (1 - slope) ** 2 * (mp.pi - theta) / (2 * mp.pi)
+
+    f_hat = (kernel(a, z) * inner(a, z) - kernel(b, z) * inner(b, z)) / 2
+    g_hat = mp.mpf(0)
+    for x in (a, b):
+        total = kernel(x, a) * inner(a, z) - kernel(x, b) * inner(b, z)
+        g_hat += kernel(x / 2 + z, z) * total / 4
+    return f_hat**2 + g_hat
+
+
+def _loss(numbers):
+    z, X, slope = numbers[:2], numbers[2:6].reshape(2, 2), numbers[6]
+    options = {"X": X, "y": [1.0, -1.0], "negative_slope": slope}
+    return theory.f_hat(z, **options) ** 2 + theory.g_hat(z, **options, X_adv=X / 2 + z)
+
+
+@pytest.mark.parametrize("gradient", [_of_torch, _of_jax], ids=["torch", "jax"])
+def test_training_loops_in_points_samples_and_slope_match_mpmath(gradient):
+    """Three steps of descent, with derivatives by differences of 60 digits; ĝ in X as well."""
+    found = np.array([0.7, -0.4, 1.1, 0.3, -0.2, 0.9, 0.3])
+    with mp.workdps(60):
+        exact, step = [mp.mpf(number) for number in found], mp.mpf(10) ** -20
+        for _ in range(3):
+            found = found - 0.5 * gradient(_loss, found)
+            slopes = []
+            for k in range(7):
+                ends = [[n + sign * step * (j == k) for j, n in enumerate(exact)] for sign in (1, -1)]
+                slopes.append((_loss_mp(ends[0]) - _loss_mp(ends[1])) / (2 * step))
+            exact = [number - slope / 2 for number, slope in zip(exact, slopes, strict=True)]
+    np.testing.assert_allclose(found, np.array(exact, dtype=float), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_jax_without_x64_is_float32(name):
+    expected = PREDICTORS[name](np.asarray)
+    with jax.enable_x64(False):
+        found = PREDICTORS[name](jnp.asarray)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=0, atol=500 * np.finfo(np.float32).eps)
+        slopes = jax.grad(lambda z: PREDICTORS[name](lambda v: z if v is Z else jnp.asarray(v)).sum())
+        assert np.isfinite(slopes(jnp.asarray(Z))).all()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_integers_are_floats_and_what_overflows_is_not_known(library):
+    made = LIBRARIES[library]
+    X, Z, y = (made(np.array(values)) for values in ([[1, 0], [0, 2]], [[1, 1]], [1, -1]))
+    expected = theory.f_hat([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, 2.0]], y=[1, -1])
+    found = theory.f_hat(Z, X=X, y=y)
+    assert found.dtype == made(np.zeros(1)).dtype
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-15)
+    huge = {"X": made(np.array([[1e200, 0.0], [0.0, 2e200]])), "y": y}
+    at = made(np.array([[1e200, 1e200]]))
+    for name in ("f_hat", "f_predict"):
+        assert np.isnan(np.asarray(getattr(theory, name)(at, **huge))).all()
+    assert np.isnan(np.asarray(theory.perturbation_direction(at, **huge))).any()
+    assert np.isnan(np.asarray(theory.ntk(at, huge["X"]))).all()
+    assert np.isfinite(np.asarray(theory.phi(at, huge["X"]))).all()
+    lost = made(np.array([[np.nan, 1.0]]))
+    if library in ("numpy", "torch"):  # there are values: refused
+        with pytest.raises(ValueError, match="must be finite, got"):
+            theory.f_hat(lost, X=made(np.eye(2)), y=y)
+    else:
+        assert np.isnan(np.asarray(theory.f_hat(lost, X=made(np.eye(2)), y=y))).all()
+
+
+def test_numbers_of_mpmath_are_for_enclosures():
+    with pytest.raises(TypeError, match="Z must be an array of real numbers, got dtype object"):
+        theory.f_hat([[mp.mpf(1), mp.mpf(2)]], X=[[1.0, 0.0]], y=[1])
+    with pytest.raises(TypeError, match="negative_slope must be a real number, got mpf"):
+        theory.phi(X, negative_slope=mp.mpf("0.1"))
+    ball = theory.f_hat_enclosure([mp.mpf(1), mp.mpf(2)], X=[[1.0, 0.0]], y=[1], negative_slope=mp.mpf("0.1"))
+    assert ball.midpoint == pytest.approx(theory.f_hat([1.0, 2.0], X=[[1.0, 0.0]], y=[1], negative_slope=0.1))
 
 
 def test_jax_maps_over_points_and_torch_over_samples():

@@ -211,10 +211,9 @@ def g_hat_enclosure(
     with working_precision(bits + GUARD_BITS):
         slope = exact_ball(gamma)
         queries, many = ball_points("z", z)
-        like = ("z[0]" if many else "z", queries[0])
-        rows = ball_rows("X", X, like=like)
+        rows = ball_rows("X", X, like=("z", queries[0]))
         labels = as_labels("y", y, length=len(rows))
-        adv_rows = ball_rows("X_adv", X_adv, like=like)
+        adv_rows = ball_rows("X_adv", X_adv, like=("z", queries[0]))
         if len(adv_rows) != len(rows):
             msg = f"X_adv must have one row for each of the {len(rows)} rows of X, got {len(adv_rows)}"
             raise ValueError(msg)
@@ -309,7 +308,7 @@ def _kernel_sum(
     with working_precision(bits + GUARD_BITS):
         slope = exact_ball(gamma)
         queries, many = ball_points(*query)
-        rows = ball_rows(*points, like=(f"{query[0]}[0]" if many else query[0], queries[0]))
+        rows = ball_rows(*points, like=(query[0], queries[0]))
         name, values = targets
         labels = as_labels(name, values, length=len(rows))
         directions = [direction(row, variances) for row in rows]

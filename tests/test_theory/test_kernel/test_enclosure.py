@@ -561,7 +561,7 @@ def test_one_point_is_no_axis_and_many_are_each_for_itself():
     assert list(map(str, together)) == [str(g_hat_enclosure(z, **options)) for z in Z]
     # The origin has f_hat = 0 exactly.
     assert proved_sign(g_hat_enclosure, Z, **options).tolist() == ["negative", "positive", "unknown"]
-    with pytest.raises(ValueError, match=r"z\[1\] must have 2 entries, as x\[0\] does, got 1"):
+    with pytest.raises(ValueError, match=r"z\[1\] must have 2 entries, as x does, got 1"):
         phi_enclosure(X, [[1, 2], [1]])
 
 
