@@ -243,7 +243,7 @@ def _of_jax() -> AnyArray:
         return theta, -_inverse(xp, theta) * (dU @ V.T + U @ dV.T)
 
     # One after the other under `vmap`, where both branches would be taken of every row at once.
-    values = jax.custom_batching.sequential_vmap(lambda U, V: _angle_values(xp, U, V, correct))
+    values = jax.custom_batching.sequential_vmap(jax.jit(lambda U, V: _angle_values(xp, U, V, correct)))
     angles = jax.custom_jvp(values)
     angles.defjvp(change)
     return angles

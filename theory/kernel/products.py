@@ -66,6 +66,7 @@ def phi_product(
     Returns
     -------
     array, shape (Q,) or (Q, K), float64
+        NaN, not known, where a sum overflows; without the first axis for one point.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def phi_product(
     check_directions("Z", points[0], bias_variance)
     check_directions("X", points[1], bias_variance)
     variances = relative_variances(weight_variance, bias_variance)
-    return of_one(product(*points, negative_slope, None, memory_budget, variances), Z)
+    return of_one(finite(product(*points, negative_slope, None, memory_budget, variances)), Z)
 
 
 @data_by_keyword
@@ -157,6 +158,7 @@ def ntk_product(
     Returns
     -------
     array, shape (Q,) or (Q, K), float64
+        NaN, not known, where a sum overflows; without the first axis for one point.
 
     Raises
     ------
@@ -173,7 +175,7 @@ def ntk_product(
     >>> ntk_product([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, 2.0]], v=[1.0, -1.0]).round(4)
     array([-0.3728])
     """
-    return of_one(product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget), Z)
+    return of_one(finite(product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget)), Z)
 
 
 def product(
@@ -212,11 +214,12 @@ def _add_block(
 ) -> None:
     """Add the part of the samples X, with unit rows V, to the given rows of the result."""
     K = phi_of_units(gram.unit_rows(Z[rows], **variances), V, slope)
-    if added is not None:
-        inner = Z[rows] @ X.T
-        inner += added
-        K *= inner
-    result[rows] += K @ v
+    with np.errstate(over="ignore", invalid="ignore"):  # here, as threads have their own
+        if added is not None:
+            inner = Z[rows] @ X.T
+            inner += added
+            K *= inner
+        result[rows] += K @ v
 
 
 def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Array]:

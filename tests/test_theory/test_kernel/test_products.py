@@ -113,3 +113,12 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
 def test_complex_weights_are_refused():
     with pytest.raises(TypeError, match="v must be an array of real numbers, got dtype complex128"):
         phi_product(Z, X=X, v=1j * np.ones(23))
+
+
+def test_products_that_overflow_are_not_known(monkeypatch):
+    """Also those of threads, whose error state is their own."""
+    monkeypatch.setattr("theory.kernel.products._THREAD", 1 << 17)
+    X, Z = np.full((300, 2), 1e160), np.resize([[1e160, -1e160], [1.0, 1.0]], (400, 2))
+    found = ntk_product(Z, X=X, v=np.resize([1e300, -1e300], 300), memory_budget=1 << 20)
+    assert np.isnan(found).all()
+    assert np.isnan(phi_product(Z, X=X, v=np.full((300, 2), 1e308))).all()
