@@ -24,7 +24,7 @@ BRIDGES = {
     "theory/testing.py": {"hypothesis"},
 }
 # Extras that a function asks for when it is called.
-ON_DEMAND = {"empirics/sweep/cluster.py": {"distributed"}}
+ON_DEMAND = {"empirics/sweep/cluster.py": {"distributed"}, "theory/tables.py": {"pandas"}}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 

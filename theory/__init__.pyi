@@ -50,6 +50,7 @@ from .geometry import (
 from .kernel import (
     Derivation as Derivation,
     Enclosure as Enclosure,
+    Enclosures as Enclosures,
     Language as Language,
     Route as Route,
     Sign as Sign,
@@ -61,6 +62,7 @@ from .kernel import (
     g_hat_enclosure as g_hat_enclosure,
     g_predict_enclosure as g_predict_enclosure,
     ntk as ntk,
+    ntk_enclosure as ntk_enclosure,
     ntk_product as ntk_product,
     phi as phi,
     phi_code as phi_code,

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from theory.bounds.published import LabelNoise, margin_thresholds, published_width
 from theory.predictors import f_hat, g_hat
 from theory.setting import Setting
-from theory.validation import Array, as_points, data_by_keyword
+from theory.tables import Tabular
+from theory.validation import Array, as_labels, as_points, data_by_keyword
 from theory.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(Tabular):
     """One inequality lhs > rhs, at one or many points.
 
     Attributes
@@ -51,6 +52,9 @@ class Condition:
         """One verdict a point."""
         return Verdicts.decided(self.holds, self.fails)
 
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        return {"lhs": self.lhs, "rhs": self.rhs, "verdict": self.verdicts}
+
 
 @data_by_keyword
 def evaluate(
@@ -68,7 +72,7 @@ def evaluate(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
         Query points.
     X, y : arrays, shapes (N, d) and (N,)
         Training data of f.
@@ -93,7 +97,8 @@ def evaluate(
     -----
     Source: published (paper A); Derivation 7.
     """
-    X = as_points("X", X)
+    Z, X, X_adv = as_points("Z", Z, or_one=True), as_points("X", X), as_points("X_adv", X_adv)
+    y = as_labels("y", y, length=len(X))
     if X.shape != (setting.N, setting.dim):
         msg = f"setting must have N, dim = {X.shape}, the shape of X, got {setting.N, setting.dim}"
         raise ValueError(msg)

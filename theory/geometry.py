@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory import libraries
-from theory.validation import AnyArray, Array, as_points, data_by_keyword
+from theory.validation import AnyArray, Array, as_points, data_by_keyword, of_one
 
 _T = TypeVar("_T")
 # Entries of a (queries × samples) block: 4 MiB in float64, which a cache holds.
 _BLOCK = 1 << 19
 
 
-def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
+@data_by_keyword
+def augmented_inner(Z: ArrayLike, *, X: ArrayLike) -> Array:
     """Return k(x, z) = ⟨x, z⟩ + 1 for every pair.
 
     Parameters
@@ -33,7 +34,7 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
     Returns
     -------
     array, shape (Q, N), float64
-        ±∞ or NaN where a product overflows.
+        NaN, not known, where a product overflows.
 
     Raises
     ------
@@ -43,13 +44,13 @@ def augmented_inner(Z: ArrayLike, X: ArrayLike) -> Array:
     Examples
     --------
     >>> from theory import augmented_inner
-    >>> augmented_inner([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]])
+    >>> augmented_inner([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, 2.0]])
     array([[2., 3.]])
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
-        return Z @ X.T + 1
+        return finite(Z @ X.T + 1)
 
 
 @data_by_keyword
@@ -58,14 +59,14 @@ def kappa(Z: ArrayLike, *, X: ArrayLike) -> Array:
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     X : array, shape (N, d)
         Training points.
 
     Returns
     -------
-    array, shape (Q,), float64
+    array, shape (Q,), float64, or a number for one point
         ∞ where it overflows.
 
     Raises
@@ -84,26 +85,27 @@ def kappa(Z: ArrayLike, *, X: ArrayLike) -> Array:
     array([2.5])
     """
     X = as_points("X", X)
-    Z = as_points("Z", Z, dim=X.shape[1])
+    points = as_points("Z", Z, dim=X.shape[1], or_one=True)
     step = max(1, _BLOCK // len(X))
-    blocks = (augmented_inner(Z[start : start + step], X) for start in range(0, len(Z), step))
+    blocks = (augmented_inner(points[start : start + step], X=X) for start in range(0, len(points), step))
     with np.errstate(over="ignore"):
         values = np.concatenate([np.abs(block, out=block).mean(axis=1) for block in blocks])
-    return np.where(np.isnan(values), np.inf, values)
+    return of_one(np.where(np.isnan(values), np.inf, values), Z)
 
 
+@data_by_keyword
 def preactivation_scale(Z: ArrayLike) -> AnyArray:
     """Return s(z) = √(‖z‖²/d + 1), the standard deviation of a pre-activation at initialisation.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
 
     Returns
     -------
-    array, shape (Q,), float64
-        At least 1.
+    array, shape (Q,), or a number for one point
+        At least 1; of the library, dtype and device of `Z`.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def preactivation_scale(Z: ArrayLike) -> AnyArray:
     array([1.4142, 3.6742])
     """
     points, _, result = libraries.query(Z=Z)
-    return result(scales(points) if isinstance(points, np.ndarray) else libraries.scales(points))
+    return result(libraries.scales(points))
 
 
 def finite(values: _T) -> _T:
@@ -129,10 +131,3 @@ def finite(values: _T) -> _T:
     xp: Any = array_api_compat.array_namespace(values)
     kept: _T = xp.where(xp.isfinite(values), values, xp.nan)
     return kept
-
-
-def scales(Z: Array) -> Array:
-    """Return s(z) of checked points; scaled before squaring, so that no norm over- or underflows."""
-    largest = np.maximum(np.abs(Z).max(axis=1), 1.0)
-    norms = np.linalg.norm(Z / largest[:, None], axis=1) / np.sqrt(Z.shape[1])
-    return np.asarray(largest * np.hypot(norms, 1 / largest))

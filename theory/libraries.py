@@ -3,6 +3,10 @@
 numpy arrays, torch tensors, jax and cupy arrays, and what else follows the array API standard.  Nothing here
 imports those libraries: who passes an array has.  Values are checked where there are any: under `jax.jit` and
 `torch.func.vmap` there are none yet.
+
+One rule of overflow everywhere: a value beyond its dtype is NaN, not known (of a sum of such terms not even
+the sign is known); a bound is ∞; a verdict is *unknown*.  Where equations would have to be solved with such
+numbers, in `theory.lazy`, FloatingPointError is raised.
 """
 
 from __future__ import annotations
@@ -18,40 +22,67 @@ from theory.validation import AnyArray, Array, as_labels, as_points, as_real, ch
 
 
 def same_library(**named: AnyArray) -> list[AnyArray]:
-    """Return the arguments as arrays of the library of the first; lists become numpy arrays."""
-    arrays = [
-        value if value is None or array_api_compat.is_array_api_obj(value) else as_real(name, value)
+    """Return the arguments as arrays of the library of the first array; lists follow it, else numpy."""
+    given = {name: value for name, value in named.items() if array_api_compat.is_array_api_obj(value)}
+    like = next(iter(given.values()), np.zeros(0))
+    arrays = {
+        name: value if value is None or name in given else _of_library(as_real(name, value), like)
         for name, value in named.items()
-    ]
-    first, *_ = named
+    }
     libraries = {
         name: array_api_compat.array_namespace(array).__name__.removeprefix("array_api_compat.")
-        for name, array in zip(named, arrays, strict=True)
+        for name, array in arrays.items()
         if array is not None
     }
+    first = next(iter({**given, **named}))
     for name, library in libraries.items():
         if library != libraries[first]:
             msg = f"{name} must be an array of the library of {first}, {libraries[first]}, got {library}"
             raise TypeError(msg)
-    return arrays
+    if array_api_compat.is_torch_array(like) and not sys.modules["torch"].is_inference_mode_enabled():
+        # A tensor of that mode cannot be kept for derivatives.
+        return [one.clone() if one is not None and one.is_inference() else one for one in arrays.values()]
+    return list(arrays.values())
+
+
+def _of_library(array: Array, like: AnyArray) -> AnyArray:
+    """Return an array in the library, device and floating dtype of another one; numpy as it is."""
+    if isinstance(like, (np.ndarray, np.generic)):
+        return array
+    xp, dtype = array_api_compat.array_namespace(like), real_floating(like).dtype
+    array = np.array(array)  # torch warns of arrays that it could not write
+    if array_api_compat.is_jax_array(like):  # a traced array is on no device
+        return xp.asarray(array, dtype=dtype)
+    return xp.asarray(array, dtype=dtype, device=array_api_compat.device(like))
+
+
+def as_scalar(
+    name: str, value: AnyArray, check: Callable[[str, AnyArray], float], *, below: float, **like: AnyArray
+) -> AnyArray:
+    """Return a number in [0, `below`) as a float, or a scalar of the library of the array `like`, if one.
+
+    `check` refuses others; where there is no value yet, they are NaN.
+    """
+    if not array_api_compat.is_array_api_obj(value) or isinstance(value, (np.ndarray, np.generic)):
+        one = isinstance(value, np.ndarray) and value.size == 1
+        return check(name, as_real(name, value).item() if one else value)
+    first, scalar = same_library(**like, **{name: value})
+    if scalar.ndim:
+        msg = f"{name} must be a number, got shape {tuple(scalar.shape)}"
+        raise ValueError(msg)
+    xp = array_api_compat.array_namespace(first)
+    _check_real(name, scalar, xp)
+    known = values_of(scalar)
+    if known is not None:
+        check(name, float(known))
+    else:
+        scalar = xp.where((scalar >= 0) & (scalar < below), scalar, xp.nan)
+    return xp.astype(scalar, first.dtype) if xp.isdtype(first.dtype, "real floating") else scalar
 
 
 def as_slope(value: AnyArray, like: AnyArray) -> AnyArray:
-    """Return γ in [0, 1) as a float, or as a scalar of the library and dtype of `like` if it is of that."""
-    if not array_api_compat.is_array_api_obj(value) or isinstance(value, (np.ndarray, np.generic)):
-        return check_slope("negative_slope", value.item() if isinstance(value, np.ndarray) else value)
-    _, slope = same_library(X=like, negative_slope=value)
-    if slope.ndim:
-        msg = f"negative_slope must be a number, got shape {tuple(slope.shape)}"
-        raise ValueError(msg)
-    xp = array_api_compat.array_namespace(like)
-    _check_real("negative_slope", slope, xp)
-    value = values_of(slope)
-    if value is not None:
-        check_slope("negative_slope", float(value))
-    else:
-        slope = xp.where((slope >= 0) & (slope < 1), slope, xp.nan)
-    return xp.astype(slope, like.dtype) if xp.isdtype(like.dtype, "real floating") else slope
+    """Return γ as `as_scalar` does."""
+    return as_scalar("negative_slope", value, check_slope, below=1, X=like)
 
 
 def values_of(array: AnyArray) -> Array | None:
@@ -67,6 +98,15 @@ def _check_real(name: str, array: AnyArray, xp: AnyArray) -> None:
         raise TypeError(msg)
 
 
+def _check_device(name: str, array: AnyArray, first: AnyArray) -> None:
+    if array_api_compat.is_jax_array(array):  # a traced array is on no device
+        return
+    device, other = array_api_compat.device(first), array_api_compat.device(array)
+    if device != other:
+        msg = f"{name} must be on the device of X, {device}, got {other}"
+        raise ValueError(msg)
+
+
 def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
     """Return points in floating point, checked but for values: under `jit` and `vmap` there are none."""
     xp = array_api_compat.array_namespace(points)
@@ -77,12 +117,10 @@ def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
                 f"{name} must be a dense tensor, got layout {'nested' if points.is_nested else points.layout}"
             )
             raise TypeError(msg)
-        if points.device != first.device:
-            msg = f"{name} must be on the device of X, {first.device}, got {points.device}"
-            raise ValueError(msg)
-        if points.device.type == "meta":
+        if points.device.type == first.device.type == "meta":
             msg = f"{name} must have values, got a tensor on the device meta"
             raise ValueError(msg)
+    _check_device(name, points, first)
     if not xp.isdtype(points.dtype, ("integral", xp.float32, xp.float64)):
         msg = f"{name} must be float32, float64 or integers, got dtype {points.dtype}"
         raise TypeError(msg)
@@ -147,6 +185,7 @@ def labels(name: str, y: AnyArray, X: AnyArray) -> AnyArray:
         msg = f"{name} must have shape ({X.shape[0]},), one label a point, got {tuple(y.shape)}"
         raise ValueError(msg)
     _check_real(name, y, xp)
+    _check_device(name, y, X)
     values = values_of(y)
     if values is not None:
         as_labels(name, values, length=X.shape[0])
@@ -178,7 +217,7 @@ def scales(Z: AnyArray) -> AnyArray:
     largest = xp.max(xp.abs(Z), axis=1, keepdims=True)
     largest = constant(xp.where(largest < 1, xp.ones_like(largest), largest))
     squares = xp.sum((Z / largest) ** 2, axis=1, keepdims=True) / Z.shape[1]
-    return (largest * xp.sqrt(squares + 1 / largest**2))[:, 0]
+    return (largest * xp.sqrt(squares + (1 / largest) ** 2))[:, 0]
 
 
 def constant(array: AnyArray) -> AnyArray:

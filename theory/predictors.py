@@ -8,8 +8,10 @@ Derivations 3 and 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import array_api_compat
@@ -18,6 +20,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from theory import libraries
+from theory.deep.architecture import Architecture
+from theory.deep.kernels import Kind, diagonal, product as deep_product, weighted_gradient as deep_gradient
 from theory.geometry import finite, preactivation_scale
 from theory.kernel import arrays, products, threads
 from theory.kernel.gram import unit_rows
@@ -31,6 +35,7 @@ from theory.validation import (
     as_nonnegative,
     as_real,
     check_choice,
+    check_integer,
     check_real,
     data_by_keyword,
 )
@@ -46,6 +51,7 @@ def f_hat(
     X: ArrayLike,
     y: ArrayLike,
     negative_slope: Slope = 0.0,
+    architecture: Architecture | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> AnyArray:
     """Return the published predictor f̂(z) = (1/N) Σ_n Φ(x_n, z) y_n ⟨x_n, z⟩.
@@ -60,6 +66,8 @@ def f_hat(
         Their labels, −1 or +1.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
     memory_budget : int
         Bytes of temporary arrays, as in `theory.phi_product`.
 
@@ -86,7 +94,7 @@ def f_hat(
     >>> f_hat([1.0, 1.0], X=X, y=y, negative_slope=0.1).round(4)  # one point
     np.float64(-0.2069)
     """
-    data = _checked(Z, X, y, negative_slope, memory_budget)
+    data = _checked(Z, X, y, negative_slope, memory_budget, architecture)
     return data.result(data.mean(0.0))
 
 
@@ -97,6 +105,7 @@ def f_predict(
     X: ArrayLike,
     y: ArrayLike,
     negative_slope: Slope = 0.0,
+    architecture: Architecture | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> AnyArray:
     """Return f_b(z) = (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + 1), the velocity of f(z; ·) at width ∞.
@@ -113,6 +122,8 @@ def f_predict(
         Their labels, −1 or +1.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
     memory_budget : int
         Bytes of temporary arrays, as in `theory.phi_product`.
 
@@ -137,7 +148,7 @@ def f_predict(
     >>> f_predict(Z, X=X, y=y).round(4)
     array([-0.1864])
     """
-    data = _checked(Z, X, y, negative_slope, memory_budget)
+    data = _checked(Z, X, y, negative_slope, memory_budget, architecture)
     return data.result(data.mean(1.0))
 
 
@@ -148,6 +159,7 @@ def g_predict(
     X_adv: ArrayLike,
     y_adv: ArrayLike,
     negative_slope: Slope = 0.0,
+    architecture: Architecture | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> AnyArray:
     """Return g_b(z) = (1/N) Σ_n Φ(x_n^adv, z) y_n^adv (⟨x_n^adv, z⟩ + 1), as `f_predict` for g.
@@ -162,6 +174,8 @@ def g_predict(
         Their target labels, −1 or +1.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
     memory_budget : int
         Bytes of temporary arrays, as in `theory.phi_product`.
 
@@ -185,7 +199,9 @@ def g_predict(
     >>> g_predict([[1.0, 1.0]], X_adv=[[0.5, 0.0], [0.0, -0.5]], y_adv=[1, -1]).round(4)
     array([0.2218])
     """
-    data = _checked(Z, X_adv, y_adv, negative_slope, memory_budget, names=("X_adv", "y_adv"))
+    data = _checked(
+        Z, X_adv, y_adv, negative_slope, memory_budget, architecture, names=("X_adv", "y_adv")
+    )
     return data.result(data.mean(1.0))
 
 
@@ -197,6 +213,7 @@ def g_hat(
     y: ArrayLike,
     X_adv: ArrayLike,
     negative_slope: Slope = 0.0,
+    architecture: Architecture | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> AnyArray:
     """Return the published predictor ĝ(z) = (1/N²) Σ_n Φ(x_n^adv, z) Σ_k Φ(x_n, x_k) y_k ⟨x_k, z⟩.
@@ -211,6 +228,8 @@ def g_hat(
         The inputs g is trained on, row n made from row n of `X`.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
     memory_budget : int
         Bytes of temporary arrays, as in `theory.phi_product`.
 
@@ -236,8 +255,8 @@ def g_hat(
     >>> g_hat(Z, X=X, y=y, X_adv=[[0.5, 0.0], [0.0, -0.5]]).round(4)
     array([-0.0719])
     """
-    data = _checked(Z, X, y, negative_slope, memory_budget)
-    at_adv = _checked(X_adv, X, y, negative_slope, memory_budget, query_name="X_adv")
+    data = _checked(Z, X, y, negative_slope, memory_budget, architecture)
+    at_adv = _checked(X_adv, X, y, negative_slope, memory_budget, architecture, query_name="X_adv")
     if at_adv.Z.shape[0] != data.X.shape[0]:
         msg = f"X_adv must have one row for each of the {data.X.shape[0]} rows of X, got {at_adv.Z.shape[0]}"
         raise ValueError(msg)
@@ -255,6 +274,7 @@ def perturbation_direction(
     y: ArrayLike,
     kind: Literal["paper", "gradient", "kink"] = "gradient",
     negative_slope: Slope = 0.0,
+    architecture: Architecture | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> AnyArray:
     """Return the predicted direction of an adversarial perturbation of f, not normalised.
@@ -276,26 +296,27 @@ def perturbation_direction(
         Which of them; "gradient" is the sum of the other two.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
     memory_budget : int
         Bytes of temporary arrays of the first term, as in `theory.phi_product`.
 
     Returns
     -------
     array, shape (Q, d) or (d,)
-        Of the library, dtype and device of `X`.
+        Of the library, dtype and device of `X`; NaN, not known, where it overflows, as inner products of
+        entries beyond about 1e154 do.
 
     Raises
     ------
     ValueError
         If shapes disagree, labels are not ±1, or an entry is not finite.
-    FloatingPointError
-        If the direction overflows, as inner products of entries beyond about 1e154 do.
 
     Notes
     -----
     Source: Derivations 3 ("paper", published) and 4 ("gradient", derived).  At a training point the
-    gradient of that point's own Φ is 0 by symmetry; numpy takes points at an angle of sine up to 1e-10 for
-    that point, torch and jax up to 8 machine epsilons.
+    gradient of that point's own Φ is 0 by symmetry; points at an angle of sine up to 8 machine epsilons
+    count as that point.
 
     Examples
     --------
@@ -307,18 +328,14 @@ def perturbation_direction(
     array([[ 0.2083, -0.402 ]])
     """
     check_choice("kind", kind, ("paper", "gradient", "kink"))
-    data = _checked(X if Z is None else Z, X, y, negative_slope, memory_budget)
+    data = _checked(X if Z is None else Z, X, y, negative_slope, memory_budget, architecture)
     result: AnyArray = 0
     with np.errstate(over="ignore"):
         if kind != "kink":
             result = data.mean(None, data.y[:, None] * data.X)
         if kind != "paper":
             result = result + data.kink_term()
-    if isinstance(result, np.ndarray) and not np.isfinite(result).all():
-        largest = max(np.abs(data.X).max(), np.abs(data.Z).max())
-        msg = f"the direction overflows: entries up to {largest:.1e}"
-        raise FloatingPointError(msg)
-    return data.result(result)
+    return data.result(finite(result))
 
 
 @dataclass(frozen=True)
@@ -330,37 +347,57 @@ class _Data:
     y: AnyArray
     slope: AnyArray
     memory_budget: int
+    architecture: Architecture | None  # None for two layers
     result: Callable[[AnyArray], AnyArray]
 
     def mean(self, added: float | None, v: AnyArray = None) -> AnyArray:
-        """Return (1/N) Σ_n Φ(x_n, z) (⟨x_n, z⟩ + added) v_n, v = y if absent; no bracket without `added`."""
+        """Return (1/N) Σ_n Φ(x_n, z) (⟨x_n, z⟩ + added) v_n, v = y if absent; no bracket without `added`.
+
+        Of deep networks Φ^(L), and Θ where 1 is added.
+        """
+        v = self.y if v is None else v
+        if self.architecture is not None:
+            kind: Kind = "tangent" if added else "phi"
+            added = None if added else added
+            sums = deep_product(self.Z, self.X, v, self.architecture, kind, added, self.memory_budget)
+            return finite(sums / self.X.shape[0])
         on_numpy = isinstance(self.Z, np.ndarray)
         multiply: Callable[..., AnyArray] = products.product if on_numpy else arrays.product
-        v = self.y if v is None else v
         with np.errstate(over="ignore", invalid="ignore"):
             return finite(
                 multiply(self.Z, self.X, v, self.slope, added, self.memory_budget) / self.X.shape[0]
             )
 
     def kink_term(self) -> AnyArray:
-        """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z."""
+        """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z; of deep networks ∇F less u."""
         Z, X, y = self.Z, self.X, self.y
+        if self.architecture is not None:
+            weights = y / X.shape[0]
+            return deep_gradient(Z, X, weights, self.architecture, self.memory_budget) - self.mean(
+                None, y[:, None] * X
+            )
         if not isinstance(Z, np.ndarray):
-            return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / X.shape[0]), self.slope)
+            with np.errstate(over="ignore", invalid="ignore"):  # of libraries that compute with numpy
+                return arrays.weighted_gradient(Z, X, (Z @ X.T + 1) * (y / X.shape[0]), self.slope)
         V = unit_rows(X)
 
         def work(part: slice) -> Array:
-            with np.errstate(over="ignore", invalid="ignore"):  # the caller refuses what is not finite
+            with np.errstate(over="ignore", invalid="ignore"):  # NaN in the end
                 weights = Z[part] @ X.T
                 weights += 1
                 weights *= y / len(X)
-                return weighted_gradient(Z[part], V, weights, negative_slope=self.slope)
+                return weighted_gradient(Z[part], X, V, weights, negative_slope=self.slope)
 
         return np.concatenate(threads.run(work, _parts(len(Z), len(X))))
 
 
-def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
+@data_by_keyword
+def initial_deviation(
+    Z: ArrayLike, *, negative_slope: Slope = 0.0, architecture: Architecture | None = None
+) -> AnyArray:
     """Return the standard deviation of f(z; 0) over initialisations: s(z) √((1 + γ²)/2), any width.
+
+    Of deep networks √K^L(z, z), any width as well.
 
     Parameters
     ----------
@@ -368,10 +405,13 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
         Query points, or one.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
 
     Returns
     -------
-    array, shape (Q,), float64
+    array, shape (Q,), or a number for one point
+        Of the library, dtype and device of `Z`.
 
     Raises
     ------
@@ -380,7 +420,7 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
 
     Notes
     -----
-    Source: `expressions.INITIAL_VARIANCE`; Derivation 3.
+    Source: `expressions.INITIAL_VARIANCE`; Derivations 3 and 17.
 
     Examples
     --------
@@ -388,12 +428,19 @@ def initial_deviation(Z: ArrayLike, *, negative_slope: Slope = 0.0) -> AnyArray:
     >>> initial_deviation([[1.0, 1.0], [3.0, 4.0]]).round(4)
     array([1.    , 2.5981])
     """
+    negative_slope, architecture = _shallow(negative_slope, architecture)
+    if architecture is not None:
+        points, _, result = libraries.query(Z=Z)
+        return result(diagonal(points, architecture).covariance[0, :] ** 0.5)
     s = preactivation_scale(Z)
     slope = libraries.as_slope(negative_slope, s)
     return s * ((1 + slope**2) / 2) ** 0.5
 
 
-def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float) -> AnyArray:
+@data_by_keyword
+def agreement_probability(
+    f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *, T_g: float | AnyArray
+) -> AnyArray:
     """Return P(sgn g(z; T_g) = sgn f(z)) given f and its perturbations, in the wide limit of g.
 
     g starts from an initialisation of its own, so that given f and the inputs made from it
@@ -408,13 +455,13 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
         Predicted velocities of g (`g_predict`) from the inputs made with that f.
     deviation : array, shape (Q,)
         σ(z) > 0, from `initial_deviation`.
-    T_g : float
+    T_g : float, or a scalar of the library of `f`, which may be differentiated
         Flow time of g, ≥ 0.
 
     Returns
     -------
-    array, shape (Q,), float64
-        Between 0 and 1; 1/2 where f(z) = 0; NaN where an argument is.
+    array, shape (Q,)
+        Of the library, dtype and device of `f`; from 0 to 1, 1/2 where f(z) = 0, NaN where an argument is.
 
     Raises
     ------
@@ -439,7 +486,7 @@ def agreement_probability(f: ArrayLike, g_b: ArrayLike, deviation: ArrayLike, *,
     except ValueError as error:
         msg = f"f, g_b and deviation must have one shape, got {', '.join(map(str, shapes))}"
         raise ValueError(msg) from error
-    T_g = check_real("T_g", T_g, minimum=0)
+    T_g = libraries.as_scalar("T_g", T_g, partial(check_real, minimum=0), below=math.inf, f=given[0])
     if all(isinstance(one, (np.ndarray, np.generic)) for one in given):
         dtype = np.float32 if all(one.dtype == np.float32 for one in given) else np.float64
         signs, velocity = (
@@ -465,15 +512,33 @@ def _checked(
     y: ArrayLike,
     negative_slope: Slope,
     memory_budget: int,
+    architecture: Architecture | None,
     *,
     query_name: str = "Z",
     names: tuple[str, str] = ("X", "y"),
 ) -> _Data:
+    check_integer("memory_budget", memory_budget, minimum=1 << 20)
+    negative_slope, architecture = _shallow(negative_slope, architecture)
     Zs, Xs, result = libraries.query(**{query_name: Z, names[0]: X})
     _, ys = libraries.same_library(**{query_name: Zs, names[1]: y})
     as_given = as_labels(names[1], ys, length=len(Xs)) if isinstance(Xs, np.ndarray) else None
     ys = libraries.labels(names[1], ys, Xs) if as_given is None else as_given
-    return _Data(Zs, Xs, ys, libraries.as_slope(negative_slope, Xs), memory_budget, result)
+    slope = libraries.as_slope(negative_slope, Xs)
+    return _Data(Zs, Xs, ys, slope, memory_budget, architecture, result)
+
+
+def _shallow(slope: Slope, architecture: Architecture | None) -> tuple[Slope, Architecture | None]:
+    """Return γ alone of two-layer networks whose first layer learns, which have a faster path."""
+    if architecture is None:
+        return slope, None
+    if not isinstance(architecture, Architecture):
+        msg = f"architecture must be a theory.deep.Architecture, got {type(architecture).__name__}"
+        raise TypeError(msg)
+    if not isinstance(slope, (int, float)) or slope:
+        msg = f"negative_slope must be left out where architecture is given, which has one, got {slope}"
+        raise ValueError(msg)
+    plain = architecture.depth == 1 and architecture.rates == "first"
+    return architecture.negative_slope, None if plain else architecture
 
 
 def _parts(queries: int, samples: int) -> Iterator[slice]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from theory.validation import check_choice, check_integer, check_real, check_slope
+from theory.validation import check_choice, check_integer, check_real, check_slope, data_by_keyword
 
 Scenario = Literal["a", "b"]
 Loss = Literal["identity", "logistic", "squared", "exponential"]
@@ -53,6 +53,9 @@ class Setting:
     def lipschitz(self) -> float:
         """L = sup |ℓ'| of the loss; ∞ for the squared and the exponential loss."""
         return LIPSCHITZ[self.loss]
+
+
+Setting.__init__ = data_by_keyword(Setting.__init__)  # type: ignore[method-assign]
 
 
 def flow_time(learning_rate: float, num_steps: int, *, momentum: float = 0.0) -> float:

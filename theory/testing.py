@@ -5,6 +5,36 @@ The strategies draw data sets in the geometries that break things (duplicates, o
 promises, and says *unknown* when the sample is too small to tell.
 
 Needs hypothesis, which `theory` itself never imports: pip install 'perturblearn[testing]'.
+
+A bound of one's own in a test of one's own
+-------------------------------------------
+pytest runs functions whose names begin with ``test_``, in files whose names do; here they are called.  What
+is claimed of every data set hypothesis tries to refute, and shows the smallest set that does:
+
+>>> import numpy as np
+>>> import theory
+>>> from hypothesis import given, settings
+>>> from theory.testing import activations, check_bound, data_sets
+>>> @settings(deadline=None)
+... @given(data_sets(), activations())
+... def test_phi_is_at_most_its_diagonal(data, slope):
+...     X, y = data
+...     assert (theory.phi(X, negative_slope=slope) <= (1 + slope**2) / 2 + 1e-15).all()
+>>> test_phi_is_at_most_its_diagonal()
+
+What may fail with probability δ is compared with independent realisations, here |f(z; 0)| ≤ σ(z)/√δ, which
+is Chebyshev's inequality, and then |f(z; 0)| ≤ σ(z), which is false for δ = 0.1:
+
+>>> def initial_output(rng, width=20):
+...     W, b, a = rng.normal(size=(width, 2)), rng.normal(size=width), rng.normal(size=width)
+...     return a @ np.maximum(W @ [3.0, 4.0] / 2**0.5 + b, 0) / width**0.5
+>>> def test_initial_outputs_are_within_chebyshev():
+...     bound = theory.initial_deviation([3.0, 4.0]) / 0.1**0.5
+...     assert check_bound(bound, initial_output, delta=0.1, num_samples=500, seed=0).verdict == "holds"
+>>> test_initial_outputs_are_within_chebyshev()
+>>> too_small = theory.initial_deviation([3.0, 4.0])
+>>> check_bound(too_small, initial_output, delta=0.1, num_samples=500, seed=0).verdict
+'violated'
 """
 
 from __future__ import annotations
@@ -104,6 +134,14 @@ def data_sets(
     ------
     ValueError
         If a geometry is unknown or none is given, or a range is empty.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from theory.testing import data_sets
+    >>> X, y = find(data_sets(["duplicated"]), lambda data: len(data[0]) == 3)  # the simplest of three rows
+    >>> X.shape, bool((X == X[0]).all())
+    ((3, 1), True)
     """
     if not geometries:
         msg = "geometries must name at least one geometry, got none"
@@ -166,6 +204,15 @@ def orthogonal_sets(
     ------
     ValueError
         If a range is empty or `max_share` is not positive.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from theory.orthogonal import orthogonality
+    >>> from theory.testing import orthogonal_sets
+    >>> X, y, slope = find(orthogonal_sets(min_samples=2, max_samples=2), lambda data: True)
+    >>> str(orthogonality(X, negative_slope=slope).verdict)
+    'holds'
     """
     check_integer("min_samples", min_samples, minimum=1)
     check_integer("max_samples", max_samples, minimum=min_samples)
@@ -188,7 +235,15 @@ def orthogonal_sets(
 
 
 def activations() -> st.SearchStrategy[float]:
-    """Return a strategy for negative slopes γ in [0, 1): ReLU, common ones, the last float below 1, any."""
+    """Return a strategy for negative slopes γ in [0, 1): ReLU, common ones, the last float below 1, any.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> from theory.testing import activations
+    >>> find(activations(), lambda slope: slope > 0.5)
+    0.9999999999999999
+    """
     last = float(np.nextafter(1.0, 0.0))
     return st.sampled_from([0.0, 0.01, 0.1, 0.5, last]) | st.floats(0, 1, exclude_max=True)
 
@@ -213,7 +268,11 @@ def settings(**chosen: Any) -> st.SearchStrategy[Setting]:  # noqa: ANN401
 
     Examples
     --------
-    ``settings(dim=X.shape[1], N=len(X), negative_slope=activations())``
+    >>> from hypothesis import find, strategies as st
+    >>> from theory.testing import settings
+    >>> found = find(settings(dim=3, N=st.integers(5, 7)), lambda setting: setting.N > 5)
+    >>> found.dim, found.N
+    (3, 6)
     """
     names = [field.name for field in fields(Setting)]
     unknown = sorted(set(chosen) - set(names))
@@ -388,6 +447,13 @@ def check_bound(
     Notes
     -----
     Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934).  The interval is exact at every n.
+
+    Examples
+    --------
+    >>> from theory.testing import check_bound
+    >>> check = check_bound(2.0, lambda rng: rng.normal(), delta=0.1, num_samples=1000, seed=0)
+    >>> check.verdict, check.lower < 0.0455 < check.upper  # the probability beyond two deviations
+    ('holds', True)
     """
     delta = check_probability("delta", delta)
     error_probability = check_probability("error_probability", error_probability)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from functools import wraps
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -20,33 +21,87 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 AnyArray = Any  # of any library, or nested lists of numbers
 Slope = Any  # a number in [0, 1), or a scalar of the library of the points, which may be differentiated
+# Arguments that are points, and those that have a row for each row of others.
+_POINTS = ("X", "Z", "z", "x", "X_adv", "base", "directions")
+_SAME_ROWS = {"y": "X", "X_adv": "X", "y_adv": "X_adv", "directions": "X"}
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Refuse training data by position, whose order could be mistaken, and other names of the slope."""
-    signature = inspect.signature(function)
-    query, *others = signature.parameters
-    names = [name for name in others if signature.parameters[name].default is inspect.Parameter.empty]
-    call = f"{function.__name__}({', '.join([query, *(f'{name}={name}' for name in names)])})"
+    """Call a function of arrays only with what it will not take for something else.
+
+    Refused are data by position, whose order could be mistaken; γ by another name; frames whose columns or
+    rows are in another order, which is all that an array keeps of them.  Autocast does not reach inside.
+    """
+    parameters = inspect.signature(function).parameters
+    first = [name for name, each in parameters.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
+    needed = [name for name, each in parameters.items() if each.default is each.empty and name not in first]
+    name = function.__qualname__.removesuffix(".__init__")
+    call = f"{name}({', '.join([*first, *(f'{name}={name}' for name in needed)])})"
 
     @wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if len(args) > 1:
-            msg = f"all but the query points must be given by keyword, {call}, got {len(args)} by position"
+        if len(args) > len(first):
+            but = f"all but {' and '.join(first)}" if first else "all arguments"
+            msg = f"{but} must be given by keyword, {call}, got {len(args)} by position"
             raise TypeError(msg)
-        if "gamma" in kwargs:
-            msg = f"{function.__name__} must be given negative_slope, the paper's γ, got gamma"
+        if "gamma" in kwargs and "negative_slope" in parameters:
+            msg = f"{name} must be given negative_slope, the paper's γ, got gamma"
             raise TypeError(msg)
-        return function(*args, **kwargs)
+        given = dict(zip(first, args, strict=False)) | kwargs
+        _check_frames(given)
+        with _full_precision(given.values()):
+            return function(*args, **kwargs)
 
     return checked
 
 
-def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float32: bool = False) -> Array:
-    """Return `value` as finite points of shape (n, d), n ≥ 1 and d ≥ 1, float64 (or float32, if kept)."""
+def _check_frames(given: dict[str, Any]) -> None:
+    """Refuse frames and series whose names contradict each other."""
+    columns = {name: _names(given[name], "columns") for name in _POINTS if name in given}
+    known = {name: names for name, names in columns.items() if names is not None}
+    rules: list[tuple[str, str, list[Any] | None, str, list[Any] | None]]
+    rows = {name: _names(value, "index") for name, value in given.items()}
+    rules = [(name, "columns", names, *next(iter(known.items()))) for name, names in known.items()]
+    rules += [(y, "index", rows.get(y), x, rows.get(x)) for y, x in _SAME_ROWS.items()]
+    for name, kind, names, other, others in rules:
+        if names is not None and others is not None and names != others:
+            at = next(k for k, (a, b) in enumerate(zip_longest(names, others)) if a != b)
+            got = f"{names[at : at + 1]} at place {at}"
+            msg = f"{name} must have the {kind} of {other}, in their order, got {got}"
+            raise ValueError(msg)
+
+
+def _names(value: Any, kind: str) -> list[Any] | None:  # noqa: ANN401
+    """Return the names of columns or rows of a frame, None for what is no frame."""
+    index: Any = getattr(value, "index", None)
+    if not hasattr(index, "equals"):  # lists have an index as well
+        return None
+    return list(getattr(value, "columns", index) if kind == "columns" else index)
+
+
+def _full_precision(values: Iterable[Any]) -> ExitStack:
+    """Return a context in which products keep their precision: no autocast of torch, no TF32 of jax."""
+    torch, jax, stack = sys.modules.get("torch"), sys.modules.get("jax"), ExitStack()
+    values = list(values)
+    if jax and any(isinstance(value, jax.Array) for value in values):
+        stack.enter_context(jax.default_matmul_precision("highest"))
+    for kind in {value.device.type for value in values if torch and isinstance(value, torch.Tensor)}:
+        if torch and torch.amp.is_autocast_available(kind):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+    return stack
+
+
+def as_points(
+    name: str, value: ArrayLike, *, dim: int | None = None, keep_float32: bool = False, or_one: bool = False
+) -> Array:
+    """Return `value` as finite points of shape (n, d), n ≥ 1 and d ≥ 1, float64 (or float32, if kept).
+
+    With `or_one` a single point, of shape (d,), is one row.
+    """
     array = as_real(name, value, keep_float32=keep_float32)
+    array = array[None] if or_one and array.ndim == 1 else array
     if array.ndim != 2 or 0 in array.shape:
         msg = f"{name} must have shape (n, d) with n, d >= 1, got {array.shape}"
         raise ValueError(msg)
@@ -54,6 +109,11 @@ def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float
         msg = f"{name} must have {dim} columns, as the other points do, got {array.shape[1]}"
         raise ValueError(msg)
     return array
+
+
+def of_one(values: Array, Z: ArrayLike) -> Array:
+    """Return the values at query points; that of a single point, of shape (d,), without its axis."""
+    return np.asarray(values[0])[()] if np.ndim(Z) == 1 else values
 
 
 def as_labels(name: str, value: ArrayLike, *, length: int) -> Array:
@@ -152,6 +212,8 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: bool = True) -> Array:
     """Return `value` as a finite (unless allowed not to be) float64 (or float32, if kept) array."""
+    if hasattr(value, "detach"):  # a torch tensor, perhaps elsewhere or part of a graph
+        value = value.detach().cpu().numpy()
     hidden = _not_a_number(value)
     if hidden:
         msg = f"{name} must be an array of real numbers, got {hidden}"

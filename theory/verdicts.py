@@ -53,3 +53,5 @@ class Verdicts(np.ndarray[Any, np.dtype[np.object_]]):
         counts = Counter(str(verdict) for verdict in self.flat)
         many = "verdict" if self.size == 1 else "verdicts"
         return f"<{self.size} {many}: {', '.join(f'{n} {name}' for name, n in counts.most_common())}>"
+
+    __str__ = __repr__

@@ -152,7 +152,7 @@ class _Learner:
         with np.errstate(all="ignore"):
             size = math.hypot(*np.linalg.norm([v, u], axis=1))
             slope = self.solved.negative_slope
-            outputs = network_output(Z, v / size, u / size, width=2, negative_slope=slope)
+            outputs = network_output(Z, v=v / size, u=u / size, width=2, negative_slope=slope)
             return np.asarray(np.abs(outputs) / row_norms(Z))
 
     def spread(self) -> float:

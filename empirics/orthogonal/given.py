@@ -299,7 +299,9 @@ def _signs(
         seeds.append(
             Draw(condition=condition, kept=kept, perturbed_multipliers=found.perturbed.verdict.value)
         )
-    before = sign_condition(data.X_test, data.X, limit, negative_slope=slope, delta=DELTA, **asked)
+    before = sign_condition(
+        data.X_test, base=data.X, direction=limit, negative_slope=slope, delta=DELTA, **asked
+    )
     return Signs(n=len(data.X_test), delta=DELTA, seeds=tuple(seeds), before=_counted(before.verdicts))
 
 

@@ -137,7 +137,7 @@ def test_mean_over_networks_is_the_mean_over_gaussian_initial_outputs():
         network = TwoLayerNet.initialise(5, 1000, seed=seed, dtype=torch.float64)
         final, _ = descend(network, DATA.X, DATA.y, T=T, num_steps=4, loss="logistic")
         measured.append(evaluate(final, Z))
-    at_X, at_Z = lazy.draw_initial_outputs(DATA.X, Z, num_samples=4000, rng=np.random.default_rng(1))
+    at_X, at_Z = lazy.draw_initial_outputs(Z, X=DATA.X, num_samples=4000, rng=np.random.default_rng(1))
     drawn = lazy.lazy_predict(
         Z,
         X=DATA.X,

@@ -76,7 +76,7 @@ LIMITS = {
     "flow margin": lambda s, Z, X, y, delta, **_: bounds.margin_bound(
         Z, X=X, y=y, setting=s, delta=delta, dynamics="flow"
     ),
-    "gradient": lambda s, X, y, delta, **_: bounds.gradient_bound(X, y, s, delta),
+    "gradient": lambda s, X, y, delta, **_: bounds.gradient_bound(X=X, y=y, setting=s, delta=delta),
     "kappa": lambda Z, X, **_: theory.kappa(Z, X=X),
     "free": lambda s, Z, X, **_: bounds.free_fraction(
         T=s.T_f, kappa=speeds(Z, X), s=theory.preactivation_scale(Z), width=s.width
@@ -98,7 +98,12 @@ LIMITS = {
     ),
     "weighted kappa": lambda Z, X, **_: theory.weighted_kappa(Z, X=X, weights=np.full(len(X), 1e300)),
     "label noise": lambda s, Z, X, delta, **_: orthogonal.label_noise_bound(
-        Z, X, np.ones(s.dim), negative_slope=s.negative_slope or 0.5, epsilon=s.epsilon, delta=delta
+        Z,
+        base=X,
+        direction=np.ones(s.dim),
+        negative_slope=s.negative_slope or 0.5,
+        epsilon=s.epsilon,
+        delta=delta,
     ),
     "multipliers": lambda s, X, y, **_: (
         orthogonal.multipliers(X, y, negative_slope=s.negative_slope or 0.5).radius
@@ -197,7 +202,9 @@ def test_verdicts_are_unknown_rather_than_errors(case):
         more = options | {"norm": norm, "epsilon": size}
         orthogonal.perturbed_orthogonality(X, direction=np.ones(s.dim), **more)
         orthogonal.noise_orthogonality(distribution="gaussian", dim=s.dim, N=s.N, delta=case["delta"], **more)
-        condition = orthogonal.sign_condition(Z, X, np.ones(s.dim), delta=case["delta"], **more)
+        condition = orthogonal.sign_condition(
+            Z, base=X, direction=np.ones(s.dim), delta=case["delta"], **more
+        )
         assert len(condition.verdicts) == len(Z)
 
 
@@ -227,9 +234,9 @@ def test_moments_of_one_neuron_are_infinite_where_unknown(case, exponent):
 def test_gradient_bound_is_finite_at_small_widths(delta, width):
     """Its rates were a grid of which none was below 1/c at m = 1, d = 2, N = 1, T = 1: NaN."""
     here = Setting(dim=2, N=1, width=width, epsilon=1.0, T_f=1.0, T_g=1.0)
-    value = bounds.gradient_bound(np.ones((1, 2)), np.ones(1), here, delta).value
+    value = bounds.gradient_bound(X=np.ones((1, 2)), y=np.ones(1), setting=here, delta=delta).value
     assert np.isfinite(value).all()
-    assert value > bounds.gradient_bound(np.ones((1, 2)), np.ones(1), here, 0.01).value
+    assert value > bounds.gradient_bound(X=np.ones((1, 2)), y=np.ones(1), setting=here, delta=0.01).value
 
 
 @pytest.mark.parametrize(("deviation", "scale"), [(1.0, 1e-3), (1.0, 0.5), (1.0, 20.0), (1e-3, 1e3)])
@@ -368,7 +375,7 @@ def test_a_million_dimensions(dim):
     X, y = np.ones((2, dim)), np.array([1.0, -1.0])
     here = Setting(dim=dim, N=2, width=2**53, epsilon=1.0, T_f=1.0, T_g=1.0)
     check_limits("margin", bounds.margin_bound(X[:1], X=X, y=y, setting=here, delta=1e-300))
-    check_limits("gradient", bounds.gradient_bound(X, y, here, 1e-300))
+    check_limits("gradient", bounds.gradient_bound(X=X, y=y, setting=here, delta=1e-300))
 
 
 def test_terms_that_add_up_beyond_every_float_bound_nothing():

@@ -79,7 +79,7 @@ def test_one_sample_is_solved_exactly(loss, margin, T):
 
 
 def theory_weights(X, y, T, loss, **options):
-    return lazy.lazy_weights(X, y, T, loss=loss, negative_slope=SLOPE, **options)
+    return lazy.lazy_weights(X=X, y=y, T=T, loss=loss, negative_slope=SLOPE, **options)
 
 
 def test_exponential_loss_at_the_largest_initial_loss_and_time():
@@ -207,7 +207,7 @@ def test_squared_loss_refuses_what_a_singular_kernel_does_not_resolve():
 def test_prediction_from_zero_is_the_mean_over_networks_for_squared_loss_alone():
     X, y, Z, _ = problem()
     rng = np.random.default_rng(3)
-    at_X, at_Z = lazy.draw_initial_outputs(X, Z, negative_slope=SLOPE, num_samples=20_000, rng=rng)
+    at_X, at_Z = lazy.draw_initial_outputs(Z, X=X, negative_slope=SLOPE, num_samples=20_000, rng=rng)
     options = {"loss": "squared", "negative_slope": SLOPE}
     drawn = lazy.lazy_predict(Z, X=X, y=y, T=1.5, initial_outputs=at_X, initial_at_Z=at_Z, **options)
     assert drawn.shape == (20_000, 4)
@@ -369,7 +369,7 @@ def test_drawn_outputs_have_the_covariance_and_repeat_at_repeated_points():
     X, _, Z, _ = problem(N=3, queries=2)
     Z[1] = X[0]
     rng = np.random.default_rng(6)
-    at_X, at_Z = lazy.draw_initial_outputs(X, Z, negative_slope=SLOPE, num_samples=50_000, rng=rng)
+    at_X, at_Z = lazy.draw_initial_outputs(Z, X=X, negative_slope=SLOPE, num_samples=50_000, rng=rng)
     assert (at_X.shape, at_Z.shape) == ((50_000, 3), (50_000, 2))
     np.testing.assert_allclose(at_Z[:, 1], at_X[:, 0], atol=1e-6)
     f = np.concatenate([at_X, at_Z], axis=1)

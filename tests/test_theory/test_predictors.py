@@ -182,12 +182,10 @@ def test_bad_input_is_named(data, call, match):
 
 
 @pytest.mark.parametrize("kind", ["gradient", "kink"])
-def test_direction_that_overflows_is_one_error(data, kind):
+def test_direction_that_overflows_is_not_known(data, kind):
     """At entries of 1e160 inner products overflow; at 1e150 they do not."""
     X, y, Z, _, _ = data
-    message = r"the direction overflows: entries up to \d\.\de\+160"
     for points, at in ((X * 1e160, None), (X * 1e160, Z * 1e160)):
-        with pytest.raises(FloatingPointError, match=message):
-            theory.perturbation_direction(at, X=points, y=y, kind=kind)
+        assert np.isnan(theory.perturbation_direction(at, X=points, y=y, kind=kind)).any(axis=1).all()
     assert np.isfinite(theory.perturbation_direction(X=X * 1e150, y=y, kind=kind)).all()
     assert np.isfinite(theory.perturbation_direction(X=X * 1e160, y=y, kind="paper")).all()

@@ -1,5 +1,6 @@
 """Strategies give the geometries they name; a check of a bound decides rightly, or not at all."""
 
+import doctest
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis.errors import NoSuchExample
 from scipy import stats
 
 import theory
-from theory import Setting, kappa, phi, preactivation_scale
+from theory import Setting, kappa, phi, preactivation_scale, testing
 from theory.testing import GEOMETRIES, NEAR, activations, check_bound, data_sets, settings
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,12 @@ ROOT = Path(__file__).parents[2]
 ERROR = 1e-6
 # Of Φ, as its docstring has it.
 ROUNDING = 1e-15
+
+
+def test_examples_and_recipe_give_what_they_say():
+    found = doctest.testmod(testing)
+    assert found.failed == 0
+    assert found.attempted >= 28
 
 
 def normal(rng):

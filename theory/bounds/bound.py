@@ -7,6 +7,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.tables import Tabular
+
 Value = float | NDArray[np.float64]
 
 
@@ -27,7 +29,7 @@ class Assumption:
 
 
 @dataclass(frozen=True, eq=False)
-class Bound:
+class Bound(Tabular):
     """A sum of named terms.
 
     Attributes
@@ -56,6 +58,9 @@ class Bound:
         if any(assumption.holds is False for assumption in self.assumptions):
             total = np.full_like(total, np.inf)
         return float(total) if np.ndim(total) == 0 else np.asarray(total)
+
+    def _columns(self) -> Mapping[str, Value]:
+        return {**self.terms, "bound": self.value}
 
 
 def _known(value: Value) -> Value:

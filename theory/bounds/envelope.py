@@ -214,7 +214,7 @@ def neuron_envelope(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What the network is trained on.
     width : int
@@ -240,7 +240,7 @@ def neuron_envelope(
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))
-    Z = as_points("Z", Z, dim=X.shape[1])
+    Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
     m = check_integer("width", width, minimum=1)
     slope = check_slope("negative_slope", negative_slope)
     T = check_real("T", T, minimum=0)

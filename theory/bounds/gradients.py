@@ -18,10 +18,10 @@ from theory.bounds.bound import Assumption, Bound
 from theory.bounds.margin import bad_shares
 from theory.bounds.moments import QUIET, fourth_moment, log_inverse, second_moment
 from theory.bounds.speeds import EPS, Speeds
-from theory.kernel.rows import NEAREST
+from theory.kernel.rows import COINCIDING, ONE_BY_ONE
 from theory.predictors import perturbation_direction
 from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_probability
+from theory.validation import Array, as_labels, as_points, check_probability, data_by_keyword
 
 _THIRD = 2 * math.sqrt(2 / math.pi)  # E|α|³, α ~ N(0, 1)
 _RATES = np.exp(np.linspace(-2.0, 2.0, 81))  # the best of a grid of Chernoff rates is one of them
@@ -119,7 +119,8 @@ class Gradients(NamedTuple):
 
 
 @QUIET
-def gradient_bound(X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -> Bound:
+@data_by_keyword
+def gradient_bound(*, X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -> Bound:
     """Return e_n ≥ ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ for all training points together, but with chance δ.
 
     **Statement.**  P(some n has ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ > e_n) ≤ δ over the initialisation of f, with
@@ -215,7 +216,7 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
     }
     third = _third(tau / np.hypot(1, tau))
     return Gradients(
-        predicted=T * _direction(X, y, slope),
+        predicted=T * perturbation_direction(X=X, y=y, negative_slope=slope),
         pushes=X * (y / N)[:, None],
         initial=initial,
         flipped=flipped,
@@ -226,15 +227,6 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
         bias=bias,
         setting=setting,
     )
-
-
-def _direction(X: Array, y: Array, slope: float) -> Array:
-    """Return ∇f_b at the samples; NaN, of which nothing is proved, where it overflows."""
-    try:
-        direction: Array = perturbation_direction(X=X, y=y, negative_slope=slope)
-    except FloatingPointError:
-        direction = np.full(X.shape, np.nan)
-    return direction
 
 
 # Terms ---------------------------------------------------------------------------------------------
@@ -275,12 +267,16 @@ def _rounding(at: Speeds) -> Array:
     """Bound the rounding error of ∇f_b: sums of sizes, and the direction of nearly parallel pairs."""
     N, dim = at.X.shape
     steepest = (1 - at.slope) ** 2 / (2 * math.pi * math.sqrt(dim) * at.scale)  # ≥ ‖∇Φ‖
-    # Up to NEAREST the computed gradient is 0 and the true one at most `steepest`; beyond it angle,
-    # cosine, scales and sum are each off by a few units over the sine.  θ = 0 exactly is a cone point,
-    # whose value is a choice.
+    # The unit vector t/|t| from x_n to x_k is off by 2 c ε over |t|, the sine, as t is off by c ε,
+    # c ≤ N + d + 64, sum over samples included (in pairs taken one by one ‖x_k ± x_n‖ ≤ 3 ‖x_k‖).  The
+    # sine here is that of the kernel up to 4 ε.  Pairs of sine up to `ONE_BY_ONE` are added as unit vectors,
+    # or 0: off by no more than 2 and a few roundings.
     sine = np.sin(at.theta)
-    noise = 8 * EPS * (N + dim + 64) / np.maximum(sine, NEAREST)
-    blur = np.where(at.theta > 0, np.where(sine > NEAREST, noise, 1.0), 0.0)
+    noise = 8 * EPS * (N + dim + 64) / np.maximum(sine, COINCIDING * EPS)
+    noise = np.where(sine < ONE_BY_ONE / 2, np.minimum(noise, 3.0), noise)
+    # At a point of the same coordinates, a cone point, the value is a choice.
+    same = np.unique(at.X + 0.0, axis=0, return_inverse=True)[1].reshape(-1)  # −0 is 0
+    blur = np.where(same[:, None] == same, 0.0, noise)
     sizes = np.linalg.norm(at.X, axis=1).mean() + steepest * at.kappa
     turned = steepest * np.einsum("nj,nj->n", at.shares, blur)
     return np.asarray(64 * EPS * (N + dim + 64) * sizes + turned)

@@ -66,7 +66,7 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     setting : Setting
         Width and slope.
     delta : float in (0, 1)
@@ -88,7 +88,7 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
     >>> initial_bound([[2.0, 1.0]], setting, 0.01).value.round(3)
     array([4.496])
     """
-    Z = as_points("Z", Z, dim=setting.dim)
+    Z = as_points("Z", Z, dim=setting.dim, or_one=True)
     risk = check_probability("delta", delta)
     scale = Speeds(Z, Z[:1], np.ones(1), setting.negative_slope).scale
     tail = initial_tail(scale, setting.negative_slope, setting.width, risk / 2)
@@ -119,7 +119,7 @@ def kernel_bound(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         Training points and labels of the network.
     setting : Setting
@@ -280,7 +280,7 @@ def margin_bound(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
         Query points.
     X, y : arrays, shapes (N, d) and (N,)
         Training points of the network and their labels; for g the points it is trained on.
@@ -454,7 +454,7 @@ def _problem(
         msg = f"X must have the {setting.N} rows that setting.N says, got {len(X)}"
         raise ValueError(msg)
     y = as_labels("y", y, length=len(X))
-    Z = as_points("Z", Z, dim=setting.dim)
+    Z = as_points("Z", Z, dim=setting.dim, or_one=True)
     slope = setting.negative_slope
     T = setting.T_f if network == "f" else setting.T_g
     return Problem(Speeds(Z, X, y, slope), Speeds(X, X, y, slope), setting.width, T)

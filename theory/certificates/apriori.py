@@ -20,10 +20,10 @@ from theory.bounds.margin import DYNAMICS, FLIPS_RISK, Dynamics, Problem, drift_
 from theory.bounds.moments import QUIET, start_tail
 from theory.bounds.speeds import EPS, Speeds
 from theory.certificates.lazy import AgreementCertificate, Certificate, certify
-from theory.geometry import scales
 from theory.kernel.rows import phi_of_angle
+from theory.libraries import scales
 from theory.setting import Setting
-from theory.validation import Array, as_labels, check_choice, check_probability, data_by_keyword
+from theory.validation import Array, as_labels, as_points, check_choice, check_probability, data_by_keyword
 
 # Every interval is widened by this part of the sizes in it: far above the roundings of its arithmetic.
 _WIDER = 1e-11
@@ -250,11 +250,12 @@ def certify_agreement_a_priori(
     """
     check_choice("dynamics", dynamics, DYNAMICS)
     X, y = checked(X, y, setting)
+    Z = as_points("Z", Z, dim=setting.dim, or_one=True)
     t = as_labels("y_adv", y_adv, length=len(X))
     share = check_probability("delta", delta, parts=3)
     f = certify(Z, X=X, y=y, setting=setting, delta=share, network="f", dynamics=dynamics)
     f = Certificate(np.where(np.isfinite(f.predictor), f.predictor, np.nan), f.bound)
-    return _stages(f, np.asarray(Z, dtype=np.float64), X, y, t, setting, share, dynamics)
+    return _stages(f, Z, X, y, t, setting, share, dynamics)
 
 
 @QUIET

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,9 @@ class IndependentCertificate(Proof):
     def signs(self) -> NDArray[np.int_]:
         """The proved signs, −1 or +1, and 0 where unknown; unknown where a number is not finite."""
         return np.where(np.asarray(self.failure.value) <= self.delta, self.candidates, 0)
+
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        return {"mean": self.mean, "failure": self.failure.value, "verdict": self.verdicts}
 
     @property
     def failure_given_simulation(self) -> Array:

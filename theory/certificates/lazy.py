@@ -6,7 +6,8 @@ The probability that it says something and is wrong is at most δ over the initi
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -20,6 +21,7 @@ from theory.bounds.speeds import EPS, Speeds
 from theory.kernel.enclosure import Sign
 from theory.predictors import f_predict
 from theory.setting import Setting
+from theory.tables import Tabular
 from theory.validation import (
     Array,
     as_labels,
@@ -45,7 +47,7 @@ class Agreement(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Proof(ABC):
+class Proof(Tabular):
     """The sign of one network at query points, where it is proved."""
 
     @property
@@ -69,12 +71,15 @@ class Proof(ABC):
         names = {1: Sign.POSITIVE, -1: Sign.NEGATIVE, 0: Sign.UNKNOWN}
         return Verdicts.of(names[sign] for sign in self.signs.tolist())
 
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        return {"verdict": self.verdicts}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.verdicts!r})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AgreementProof:
+class AgreementProof(Tabular):
     """What is proved about the signs of f and g together, each with half of δ."""
 
     f: Proof
@@ -95,6 +100,9 @@ class AgreementProof:
         """One `Agreement` a point, shape (Q,)."""
         names = {1: Agreement.AGREE, -1: Agreement.DISAGREE, 0: Agreement.UNKNOWN}
         return Verdicts.of(names[product] for product in (self.f.signs * self.g.signs).tolist())
+
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        return {"f": self.f.verdicts, "g": self.g.verdicts, "verdict": self.verdicts}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.verdicts!r}, f={self.f!r}, g={self.g!r})"
@@ -127,6 +135,10 @@ class Certificate(Proof):
         """The proved signs, −1 or +1, and 0 where unknown; unknown where a number is not finite."""
         proved = np.isfinite(self.predictor) & np.isfinite(self.bound.value) & (self.margin > 0)
         return np.where(proved, np.sign(self.predictor), 0).astype(int)
+
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        numbers = {"predictor": self.predictor, "bound": self.bound.value, "margin": self.margin}
+        return {**numbers, "verdict": self.verdicts}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,7 +183,7 @@ def certify(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What the network is trained on.
     setting : Setting
@@ -199,12 +211,12 @@ def certify(
     >>> certify([[2.0, 1.0], [0.1, 5.0]], **data, setting=setting, delta=0.01).verdicts
     <2 verdicts: 1 positive, 1 unknown>
     """
-    Z = as_points("Z", Z)
+    Z, X = as_points("Z", Z, or_one=True), as_points("X", X)
+    y = as_labels("y", y, length=len(X))
     risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
     bound = margin_bound(
         Z, X=X, y=y, setting=setting, delta=risk, network=network, dynamics=dynamics, sides=1
     )
-    X, y = np.asarray(X), np.asarray(y)
     return Certificate(f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope), bound)
 
 
@@ -237,7 +249,7 @@ def certify_agreement(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What f is trained on.
     X_adv, y_adv : arrays, shapes (N, d) and (N,)
@@ -300,7 +312,7 @@ def certify_network(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
     weights : array, shape (m, d)
         w_i at initialisation.
@@ -332,7 +344,7 @@ def certify_network(
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))
-    Z = as_points("Z", Z, dim=X.shape[1])
+    Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
     W = as_points("weights", weights, dim=X.shape[1])
     b, a = (_as_vector(name, value, len(W)) for name, value in (("biases", biases), ("readout", readout)))
     T = check_real("T", T, minimum=0, exclusive=True)

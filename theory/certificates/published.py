@@ -15,11 +15,12 @@ from theory.bounds.published import LabelNoise, MarginThresholds, margin_thresho
 from theory.certificates.inverse import required_width
 from theory.predictors import f_hat, f_predict, g_hat, g_predict
 from theory.setting import Setting
+from theory.tables import Tabular
 from theory.validation import Array, as_labels, as_points, check_probability, check_real, data_by_keyword
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PublishedComparison:
+class PublishedComparison(Tabular):
     """The published form beside the theorem with every constant, at the points of one data set.
 
     A ratio is ours / published: above 1 ours asks for more, below 1 for less; NaN where it is not known.
@@ -67,6 +68,11 @@ class PublishedComparison:
         """`ours_g` over (b), shape (Q,)."""
         return _ratio(self.ours_g, self.published.b.value)
 
+    def _columns(self) -> Mapping[str, ArrayLike]:
+        f = {"f_hat": self.f_hat, "published (a)": self.published.a.value, "ours (a)": self.ours_f}
+        g = {"g_hat": self.g_hat, "published (b)": self.published.b.value, "ours (b)": self.ours_g}
+        return f | g
+
     @property
     def ratio_widths(self) -> Mapping[float, float]:
         """Certifying width over the published one, for each share."""
@@ -107,7 +113,7 @@ def compare_published(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What f is trained on.
     X_adv, y_adv : arrays, shapes (N, d) and (N,)
@@ -152,7 +158,8 @@ def compare_published(
     >>> beside.ratio_f.round(2)
     array([2.08])
     """
-    X_adv = as_points("X_adv", X_adv)
+    Z, X, X_adv = as_points("Z", Z, or_one=True), as_points("X", X), as_points("X_adv", X_adv)
+    y = as_labels("y", y, length=len(X))
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
     risk, half = (check_probability("delta", delta, parts=parts) for parts in (1, 2))
     power = check_real("log_power", log_power, minimum=0)

@@ -11,7 +11,9 @@ from .derivation import (
 )
 from .enclosure import (
     Enclosure as Enclosure,
+    Enclosures as Enclosures,
     Sign as Sign,
+    ntk_enclosure as ntk_enclosure,
     phi_enclosure as phi_enclosure,
     phi_interval_mpmath as phi_interval_mpmath,
 )

@@ -12,20 +12,24 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
+from functools import lru_cache
 
 import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory import libraries
-from theory.kernel.rows import check_directions, phi_of_angle, phi_of_points, relative_variances
-from theory.validation import AnyArray, Array, as_points, check_real
+from theory.kernel import gram
+from theory.kernel.rows import COINCIDING, check_directions, phi_of_angle, phi_of_points, relative_variances
+from theory.validation import AnyArray, Array, as_points, check_real, data_by_keyword
 
-# Entries of the temporary arrays of `reference` (32 MiB in float64).
+# Entries of the temporary arrays for near pairs (32 MiB in float64).
 _BLOCK = 1 << 22
 _COPIES = 4  # of a block of pairs, in `product`
 
 
+@data_by_keyword
 def phi(
     X: AnyArray,
     Z: AnyArray = None,
@@ -126,20 +130,14 @@ def reference(
     weight_variance: float = 1.0,
     bias_variance: float = 1.0,
 ) -> AnyArray:
-    """Return Φ(X, Z) by the definition of `phi`, in operations of the array API standard alone.
+    """Return Φ(X, Z) by the definition of `phi`, in operations of the array API standard and of jax alone.
 
-    θ = 2·atan2(‖u − v‖, ‖u + v‖) of the unit vectors u, v for every pair, block by block of rows.  Parameters
-    as in `phi`, unchecked.
+    Parameters as in `phi`, unchecked.
     """
     xp = array_api_compat.array_namespace(X)
     U = _unit_rows(xp, X, weight_variance, bias_variance)
     V = U if Z is None else _unit_rows(xp, Z, weight_variance, bias_variance)
-    step = max(1, _BLOCK // (V.shape[0] * V.shape[1]))
-    blocks = []
-    for start in range(0, U.shape[0], step):
-        u = U[start : min(start + step, U.shape[0]), None, :]
-        blocks.append(phi_of_angle(_angle(xp, u - V[None, :, :], u + V[None, :, :]), negative_slope))
-    return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
+    return phi_of_angle(_angles(xp, U, V), negative_slope)
 
 
 # Libraries -----------------------------------------------------------------------------------------
@@ -189,16 +187,73 @@ def _lifted(X: AnyArray) -> AnyArray:
     return xp.where(xp.max(xp.abs(X), axis=1, keepdims=True) < 1, scaled, X)
 
 
-def _angle(xp: AnyArray, difference: AnyArray, total: AnyArray) -> AnyArray:
-    """Return 2·atan2(‖u − v‖, ‖u + v‖), of derivative 0 up to 8 machine epsilons from 0 and π.
+def _angles(xp: AnyArray, U: AnyArray, V: AnyArray) -> AnyArray:
+    """Return the angles between unit rows, of jax with derivatives."""
+    return _of_jax()(U, V) if array_api_compat.is_jax_array(U) else _angle_values(xp, U, V, _by_mask)
 
-    As in `autograd`: there the direction between u and v is rounding, done by `jit` in another order.
+
+def _angle_values(xp: AnyArray, U: AnyArray, V: AnyArray, correct: Callable[..., AnyArray]) -> AnyArray:
+    """Return the angles between unit rows by one product, near pairs corrected, as `gram` does."""
+    rho, limit = U @ V.T, 1 - gram.NEAR
+    theta = xp.acos(xp.clip(rho, -limit, limit))
+    return correct(xp, U, V, theta, xp.abs(rho) > limit)
+
+
+def _between(xp: AnyArray, u: AnyArray, v: AnyArray) -> AnyArray:
+    """Return 2·atan2(‖u − v‖, ‖u + v‖) along the last axis."""
+    difference, total = (xp.sqrt(xp.sum(w * w, axis=-1)) for w in (u - v, u + v))
+    return 2 * xp.atan2(difference, total)
+
+
+def _by_mask(xp: AnyArray, U: AnyArray, V: AnyArray, theta: AnyArray, near: AnyArray) -> AnyArray:
+    """Correct near pairs where their number may be looked at."""
+    i, j = xp.nonzero(near)
+    step, parts = max(1, _BLOCK // V.shape[1]), [theta[:0, 0]]
+    for start in range(0, i.shape[0], step):
+        part = slice(start, min(start + step, i.shape[0]))
+        parts.append(_between(xp, xp.take(U, i[part], axis=0), xp.take(V, j[part], axis=0)))
+    theta[near] = xp.concat(parts)
+    return theta
+
+
+@lru_cache(maxsize=1)
+def _of_jax() -> AnyArray:
+    """Return the angles between unit rows as a function of jax with derivatives of every order.
+
+    dθ = −w dρ, w = 1/sin θ, and w = 0 at the cone points, as in `autograd`.
     """
-    a, b = (xp.sum(vectors * vectors, axis=-1) for vectors in (difference, total))
-    flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
-    curved = [xp.sqrt(xp.where(flat, xp.ones_like(a), squares)) for squares in (a, b)]
-    straight = [xp.sqrt(libraries.constant(squares)) for squares in (a, b)]
-    return xp.where(flat, 2 * xp.atan2(*straight), 2 * xp.atan2(*curved))
+    jax = sys.modules["jax"]
+    xp, lax = jax.numpy, jax.lax
+
+    def correct(_: AnyArray, U: AnyArray, V: AnyArray, theta: AnyArray, near: AnyArray) -> AnyArray:
+        """Correct one near pair of each row, and all pairs of the rows that have more of them."""
+        rows, one = xp.arange(U.shape[0]), xp.argmax(near, axis=1)
+        pairs = xp.where(near[rows, one], _between(xp, U, V[one]), theta[rows, one])
+        theta, near = theta.at[rows, one].set(pairs), near.at[rows, one].set(False)
+
+        def row(given: tuple[AnyArray, ...]) -> AnyArray:
+            u, angles, left = given
+            return lax.cond(left.any(), lambda: xp.where(left, _between(xp, u, V), angles), lambda: angles)
+
+        return lax.map(row, (U, theta, near))
+
+    def change(primals: AnyArray, tangents: AnyArray) -> tuple[AnyArray, AnyArray]:
+        (U, V), (dU, dV) = primals, tangents
+        theta = angles(U, V)
+        return theta, -_inverse(xp, theta) * (dU @ V.T + U @ dV.T)
+
+    # One after the other under `vmap`, where both branches would be taken of every row at once.
+    values = jax.custom_batching.sequential_vmap(jax.jit(lambda U, V: _angle_values(xp, U, V, correct)))
+    angles = jax.custom_jvp(values)
+    angles.defjvp(change)
+    return angles
+
+
+def _inverse(xp: AnyArray, theta: AnyArray) -> AnyArray:
+    """Return 1/sin θ, 0 up to `COINCIDING` machine epsilons."""
+    sine = xp.sin(theta)
+    flat = sine <= COINCIDING * xp.finfo(sine.dtype).eps
+    return xp.where(flat, 0 * sine, 1 / xp.where(flat, xp.ones_like(sine), sine))
 
 
 # Sums over samples, for all libraries but numpy ------------------------------------------------------------
@@ -229,15 +284,9 @@ def weighted_gradient(Z: AnyArray, X: AnyArray, weights: AnyArray, slope: AnyArr
 
 
 def _inverse_sine(xp: AnyArray, U: AnyArray, V: AnyArray) -> AnyArray:
-    """Return 1/sin θ between unit rows, 0 up to 8 machine epsilons from 0 and π."""
+    """Return 1/sin θ between unit rows, 0 up to `COINCIDING` machine epsilons from 0 and π."""
     if array_api_compat.is_torch_array(U):
         from theory.kernel import autograd  # noqa: PLC0415
 
         return autograd.inverse_sine(U, V)
-    step, parts = max(1, _BLOCK // (V.shape[0] * V.shape[1])), []
-    for start in range(0, U.shape[0], step):
-        u = U[start : min(start + step, U.shape[0]), None, :]
-        a, b = (xp.sum(w * w, axis=-1) for w in (u - V[None, :, :], u + V[None, :, :]))
-        flat = xp.minimum(a, b) <= (8 * xp.finfo(a.dtype).eps) ** 2
-        parts.append(xp.where(flat, 0 * a, 2 / xp.sqrt(xp.where(flat, xp.ones_like(a), a * b))))
-    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
+    return _inverse(xp, _angles(xp, U, V))

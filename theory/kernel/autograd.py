@@ -27,11 +27,6 @@ def phi(
     bias_variance: float,
 ) -> AnyArray:
     """Return Φ(X, Z), differentiable in `X` and `Z`; arguments, but for values, checked by `theory.phi`."""
-    torch = sys.modules["torch"]
-    if not torch.is_inference_mode_enabled():  # a tensor of that mode cannot be kept for derivatives
-        X, Z = (
-            points.clone() if points is not None and points.is_inference() else points for points in (X, Z)
-        )
     return _functions()[0].apply(X, Z, negative_slope, weight_variance, bias_variance)
 
 
@@ -96,7 +91,7 @@ def _functions() -> tuple[AnyArray, AnyArray]:
         def forward(U: AnyArray, V: AnyArray) -> AnyArray:
             sine = torch.sin(_angles(U, V))
             # Below a few roundings of unit vectors the direction between them is noise: the cone point.
-            flat = sine <= 8 * torch.finfo(sine.dtype).eps
+            flat = sine <= rows.COINCIDING * torch.finfo(sine.dtype).eps
             return torch.where(flat, 0.0, 1 / torch.where(flat, 1.0, sine))
 
         @staticmethod

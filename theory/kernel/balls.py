@@ -186,6 +186,17 @@ def ball_rows(name: str, value: Points, *, like: tuple[str, arb_mat]) -> list[ar
     return [ball_row(f"{name}[{n}]", row, like=like) for n, row in enumerate(entries_of(name, value))]
 
 
+def ball_points(
+    name: str, value: Point | Points, *, like: tuple[str, arb_mat] | None = None
+) -> tuple[list[arb_mat], bool]:
+    """Return one point or several as rows of balls, and whether there is an axis of points."""
+    first = entries_of(name, value)[0]
+    if isinstance(first, str) or not hasattr(first, "__len__"):
+        return [ball_row(name, value, like=like)], False
+    like = like or (f"{name}[0]", ball_row(f"{name}[0]", first))
+    return ball_rows(name, value, like=like), True  # type: ignore[arg-type]
+
+
 def ball_row(name: str, value: Point, *, like: tuple[str, arb_mat] | None = None) -> arb_mat:
     """Return numbers as a 1 × d matrix of balls, d that of `like`."""
     entries = [as_ball(f"{name}[{i}]", number) for i, number in enumerate(entries_of(name, value))]
@@ -206,8 +217,9 @@ def entries_of(name: str, value: Points | Point) -> Sequence[Any]:
     if isinstance(value, str) or not (hasattr(value, "__len__") and hasattr(value, "__iter__")):
         msg = f"{name} must be a sequence, got {value!r}"
         raise TypeError(msg)
-    # tolist() keeps every value, and Python's own numbers are faster than numpy's scalars.
-    entries = value.tolist() if isinstance(value, np.ndarray) else list(value)
+    value = np.asarray(value) if hasattr(value, "columns") else value  # a frame
+    # tolist() of arrays and tensors keeps every value, and Python's own numbers are faster than scalars.
+    entries = value.tolist() if hasattr(value, "tolist") else list(value)
     if not isinstance(entries, list):
         msg = f"{name} must be a sequence, got an array of shape ()"
         raise TypeError(msg)

@@ -8,25 +8,30 @@ algorithm with them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 import mpmath
-from flint import arb
+import numpy as np
+from flint import arb, arb_mat
 from mpmath.ctx_iv import MPIntervalContext
+from numpy.typing import NDArray
 
 from theory.kernel.balls import (
     GUARD_BITS,
     Number,
     Point,
+    Points,
     as_rational,
-    ball_row,
+    ball_points,
     check_direction,
     check_length,
     check_precision,
     direction,
+    dot,
     entries_of,
     exact_ball,
     exact_fraction,
@@ -37,6 +42,9 @@ from theory.kernel.balls import (
     refuse_zero,
     working_precision,
 )
+from theory.tables import Tabular
+from theory.validation import data_by_keyword
+from theory.verdicts import Verdicts
 
 # After 8 halvings of an angle in [0, π/4] its tangent is below 2^-8: one term of the series gains 16 bits.
 _HALVINGS = 8
@@ -117,23 +125,89 @@ class Enclosure:
         return bool(self.ball.overlaps(other.ball))
 
 
+class Enclosures(np.ndarray[Any, np.dtype[np.object_]], Tabular):
+    """An array of `Enclosure`, with arrays of their properties."""
+
+    @classmethod
+    def of(cls, balls: Iterable[arb], precision: int, shape: tuple[int, ...]) -> Enclosure | Enclosures:
+        """Return the enclosures in this shape; a single one, for the shape (), without an array."""
+        made = [Enclosure(ball, precision) for ball in balls]
+        array = np.empty(len(made), dtype=object)
+        array[:] = made
+        return array.reshape(shape).view(cls) if shape else made[0]
+
+    @property
+    def lower(self) -> NDArray[np.float64]:
+        """The largest floats that are certainly not above the balls."""
+        return np.array([each.lower for each in self.ravel().tolist()]).reshape(self.shape)
+
+    @property
+    def upper(self) -> NDArray[np.float64]:
+        """The smallest floats that are certainly not below the balls."""
+        return np.array([each.upper for each in self.ravel().tolist()]).reshape(self.shape)
+
+    @property
+    def sign(self) -> Verdicts:
+        """The signs that the balls prove."""
+        signs: Verdicts = Verdicts.of(each.sign for each in self.ravel().tolist()).reshape(self.shape)
+        return signs
+
+    def _columns(self) -> Mapping[str, Any]:
+        return {"lower": self.lower.ravel(), "upper": self.upper.ravel(), "sign": self.sign.ravel()}
+
+
+@data_by_keyword
+def ntk_enclosure(
+    x: Point | Points, z: Point | Points, *, negative_slope: Number = 0, precision: int = 128
+) -> Enclosure | Enclosures:
+    """Return balls that certainly contain Θ(x, z) = Φ(x, z)(⟨x, z⟩ + 1).
+
+    Parameters
+    ----------
+    x, z, negative_slope, precision
+        As for `phi_enclosure`.
+
+    Returns
+    -------
+    Enclosure, or Enclosures of the shape of `theory.ntk`
+        For exact numbers of radius below 2^(−precision) (‖x‖‖z‖ + 1).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `phi_enclosure`.
+
+    Notes
+    -----
+    Source: Derivation 3.
+
+    Examples
+    --------
+    >>> from theory import ntk_enclosure
+    >>> ntk_enclosure([1, 0], [1, 0]).contains(1)
+    True
+    """
+    return _pairs(x, z, (negative_slope, 1, 1), precision, lambda ball, u, v: ball * (dot(u, v) + 1))
+
+
+@data_by_keyword
 def phi_enclosure(
-    x: Point,
-    z: Point,
+    x: Point | Points,
+    z: Point | Points,
     *,
     negative_slope: Number = 0,
     weight_variance: Number = 1,
     bias_variance: Number = 1,
     precision: int = 128,
-) -> Enclosure:
-    """Return a ball that certainly contains Φ(x, z).
+) -> Enclosure | Enclosures:
+    """Return a ball that certainly contains Φ(x, z), or balls for all pairs of points.
 
     Φ(x, z) = γ + (1 − γ)² (π − θ)/(2π), θ the angle between (σ_w x/√d, σ_b) and (σ_w z/√d, σ_b).
 
     Parameters
     ----------
-    x, z : sequences of d numbers
-        Each an int, float, Fraction, Decimal, numpy or mpmath real, taken exactly; a string such as
+    x, z : sequences of d numbers, or of such points
+        Each number an int, float, Fraction, Decimal, numpy or mpmath real, taken exactly; a string such as
         ``"0.1"`` or ``"1/3"``, taken as that rational; or an arb ball.  With balls the result contains
         Φ(x, z) of all points in them, x and z varying independently, wherever Φ is defined.
     negative_slope : number in [0, 1)
@@ -145,7 +219,7 @@ def phi_enclosure(
 
     Returns
     -------
-    Enclosure
+    Enclosure, or Enclosures of the shape of `theory.phi`
         In [γ, (1 + γ²)/2], up to the rounding of the ball itself: 30 bits of its radius.
 
     Raises
@@ -169,17 +243,36 @@ def phi_enclosure(
     >>> ball.contains("0.5"), ball.radius < 1e-30
     (True, True)
     """
+    parameters = (negative_slope, weight_variance, bias_variance)
+    return _pairs(x, z, parameters, precision, lambda ball, *_: ball)
+
+
+def _pairs(
+    x: Point | Points,
+    z: Point | Points,
+    parameters: tuple[Number, Number, Number],
+    precision: int,
+    change: Callable[[arb, arb_mat, arb_mat], arb],
+) -> Enclosure | Enclosures:
+    """Return enclosures of a function of Φ and two points, for all pairs of them."""
     bits = check_precision("precision", precision)
-    gamma, variances = exact_parameters(negative_slope, weight_variance, bias_variance)
+    gamma, variances = exact_parameters(*parameters)
     with working_precision(bits + GUARD_BITS):
-        u_row = ball_row("x", x)
-        v_row = ball_row("z", z, like=("x", u_row))
-        check_direction("x", u_row, variances)
-        check_direction("z", v_row, variances)
-        ball = phi_ball(direction(u_row, variances), direction(v_row, variances), exact_ball(gamma))
-    return Enclosure(ball, bits)
+        rows, several = ball_points("x", x)
+        columns, many = ball_points("z", z, like=("x", rows[0]))
+        for name, points in (("x", rows), ("z", columns)):
+            for point in points:
+                check_direction(name, point, variances)
+        slope, directions = exact_ball(gamma), [direction(v, variances) for v in columns]
+        balls = [
+            change(phi_ball(direction(u, variances), along, slope), u, v)
+            for u in rows
+            for v, along in zip(columns, directions, strict=True)
+        ]
+    return Enclosures.of(balls, bits, (len(rows),) * several + (len(columns),) * many)
 
 
+@data_by_keyword
 def phi_interval_mpmath(
     x: Point,
     z: Point,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import integrate, special
 
-from theory.validation import Array, as_points, check_integer, check_real, check_slope
+from theory.validation import Array, as_points, check_integer, check_real, check_slope, data_by_keyword
 
 
+@data_by_keyword
 def phi_quadrature(rho: float, *, negative_slope: float = 0.0) -> float:
     """Return Φ at correlation ρ by adaptive quadrature.
 
@@ -72,6 +73,7 @@ class Estimate:
     num_draws: int
 
 
+@data_by_keyword
 def phi_monte_carlo(
     X: Array,
     Z: Array,

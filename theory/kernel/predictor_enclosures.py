@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flint import arb
+import numpy as np
+from flint import arb, arb_mat
 from numpy.typing import ArrayLike
 
 from theory.kernel.balls import (
@@ -15,7 +16,7 @@ from theory.kernel.balls import (
     Number,
     Point,
     Points,
-    ball_row,
+    ball_points,
     ball_rows,
     check_precision,
     direction,
@@ -26,25 +27,26 @@ from theory.kernel.balls import (
     phi_of_angle,
     working_precision,
 )
-from theory.kernel.enclosure import Enclosure, Sign
+from theory.kernel.enclosure import Enclosure, Enclosures, Sign
 from theory.validation import as_labels, data_by_keyword
+from theory.verdicts import Verdicts
 
 
 @data_by_keyword
 def f_hat_enclosure(
-    z: Point,
+    z: Point | Points,
     *,
     X: Points,
     y: ArrayLike,
     negative_slope: Number = 0,
     precision: int = 128,
-) -> Enclosure:
+) -> Enclosure | Enclosures:
     """Return a ball that certainly contains f̂(z) = (1/N) Σ_n Φ(x_n, z) y_n ⟨x_n, z⟩.
 
     Parameters
     ----------
-    z : sequence of d numbers
-        One query point; numbers as for `phi_enclosure`.
+    z : sequence of d numbers, or array or sequence of Q such points
+        Query points, or one; numbers as for `phi_enclosure`.
     X : array or sequence of N such points
         Training points of f.
     y : array, shape (N,)
@@ -56,7 +58,7 @@ def f_hat_enclosure(
 
     Returns
     -------
-    Enclosure
+    Enclosure, or Enclosures of shape (Q,)
         For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n‖ ‖z‖ + 1).
 
     Raises
@@ -82,13 +84,13 @@ def f_hat_enclosure(
 
 @data_by_keyword
 def f_predict_enclosure(
-    z: Point,
+    z: Point | Points,
     *,
     X: Points,
     y: ArrayLike,
     negative_slope: Number = 0,
     precision: int = 128,
-) -> Enclosure:
+) -> Enclosure | Enclosures:
     """Return a ball that certainly contains f_b(z) = (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + 1).
 
     Parameters
@@ -98,7 +100,7 @@ def f_predict_enclosure(
 
     Returns
     -------
-    Enclosure
+    Enclosure, or Enclosures of shape (Q,)
         For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n‖ ‖z‖ + 1).
 
     Raises
@@ -121,19 +123,19 @@ def f_predict_enclosure(
 
 @data_by_keyword
 def g_predict_enclosure(
-    z: Point,
+    z: Point | Points,
     *,
     X_adv: Points,
     y_adv: ArrayLike,
     negative_slope: Number = 0,
     precision: int = 128,
-) -> Enclosure:
+) -> Enclosure | Enclosures:
     """Return a ball that certainly contains g_b(z) = (1/N) Σ_n Φ(x_n^adv, z) y_n^adv (⟨x_n^adv, z⟩ + 1).
 
     Parameters
     ----------
-    z : sequence of d numbers
-        One query point.
+    z : sequence of d numbers, or array or sequence of Q such points
+        Query points, or one.
     X_adv : array or sequence of N such points
         The inputs g is trained on: r_n in scenario (a), x_n + r_n in scenario (b).
     y_adv : array, shape (N,)
@@ -143,7 +145,7 @@ def g_predict_enclosure(
 
     Returns
     -------
-    Enclosure
+    Enclosure, or Enclosures of shape (Q,)
         For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n^adv‖ ‖z‖ + 1).
 
     Raises
@@ -166,14 +168,14 @@ def g_predict_enclosure(
 
 @data_by_keyword
 def g_hat_enclosure(
-    z: Point,
+    z: Point | Points,
     *,
     X: Points,
     y: ArrayLike,
     X_adv: Points,
     negative_slope: Number = 0,
     precision: int = 128,
-) -> Enclosure:
+) -> Enclosure | Enclosures:
     """Return a ball that certainly contains ĝ(z) = (1/N²) Σ_n Φ(x_n^adv, z) Σ_k Φ(x_n, x_k) y_k ⟨x_k, z⟩.
 
     Parameters
@@ -185,7 +187,7 @@ def g_hat_enclosure(
 
     Returns
     -------
-    Enclosure
+    Enclosure, or Enclosures of shape (Q,)
         For exact numbers of radius below 2^(−precision) · (1/N) Σ_n (‖x_n‖ ‖z‖ + 1).
 
     Raises
@@ -208,36 +210,44 @@ def g_hat_enclosure(
     gamma, variances = exact_parameters(negative_slope, 1, 1)
     with working_precision(bits + GUARD_BITS):
         slope = exact_ball(gamma)
-        point = ball_row("z", z)
-        rows = ball_rows("X", X, like=("z", point))
+        queries, many = ball_points("z", z)
+        rows = ball_rows("X", X, like=("z", queries[0]))
         labels = as_labels("y", y, length=len(rows))
-        adv_rows = ball_rows("X_adv", X_adv, like=("z", point))
+        adv_rows = ball_rows("X_adv", X_adv, like=("z", queries[0]))
         if len(adv_rows) != len(rows):
             msg = f"X_adv must have one row for each of the {len(rows)} rows of X, got {len(adv_rows)}"
             raise ValueError(msg)
-        query = direction(point, variances)
-        weights = [phi_ball(direction(row, variances), query, slope) for row in adv_rows]
-        inner = [int(label) * dot(row, point) for row, label in zip(rows, labels, strict=True)]
-        directions = [direction(row, variances) for row in rows]
-        total = arb(0)
-        for n, u in enumerate(directions):
-            # θ = 0: exact, also where a row is a ball, which is one point in both places.
-            total += phi_of_angle(arb(0), slope) * weights[n] * inner[n]
-            for k in range(n):
-                total += phi_ball(u, directions[k], slope) * (weights[n] * inner[k] + weights[k] * inner[n])
-        return Enclosure(total / len(rows) ** 2, bits)
+        directions, adv = ([direction(row, variances) for row in each] for each in (rows, adv_rows))
+        # θ = 0: exact, also where a row is a ball, which is one point in both places.
+        kernel = [
+            phi_of_angle(arb(0), slope) / 2 if k == n else phi_ball(u, directions[k], slope)
+            for n, u in enumerate(directions)
+            for k in range(n + 1)
+        ]
+
+        def predict(point: arb_mat) -> arb:
+            query = direction(point, variances)
+            weights = [phi_ball(row, query, slope) for row in adv]
+            inner = [int(label) * dot(row, point) for row, label in zip(rows, labels, strict=True)]
+            pairs = [
+                weights[n] * inner[k] + weights[k] * inner[n] for n in range(len(rows)) for k in range(n + 1)
+            ]
+            total = sum((ball * pair for ball, pair in zip(kernel, pairs, strict=True)), start=arb(0))
+            return total / len(rows) ** 2
+
+        return Enclosures.of(map(predict, queries), bits, (len(queries),) * many)
 
 
 def proved_sign(
-    enclosure: Callable[..., Enclosure],
+    enclosure: Callable[..., Enclosure | Enclosures],
     *arguments: object,
     start_precision: int = 64,
     max_precision: int = 4096,
     **options: object,
-) -> Sign:
+) -> Sign | Verdicts:
     """Return the sign of ``enclosure(*arguments, **options)``, at as many bits as it takes.
 
-    The precision is doubled until the ball excludes 0, or `max_precision` was tried without success.
+    The precision is doubled until every ball excludes 0, or `max_precision` was tried without success.
 
     Parameters
     ----------
@@ -250,7 +260,7 @@ def proved_sign(
 
     Returns
     -------
-    Sign
+    Sign, or Verdicts for many points
         Positive and negative are proved.  Unknown is what an exact 0 always gives, and what balls of
         positive radius may give at every precision.
 
@@ -278,31 +288,35 @@ def proved_sign(
         raise ValueError(msg)
     while True:
         sign = enclosure(*arguments, **options, precision=bits).sign
-        if sign is not Sign.UNKNOWN or bits == last:
+        if Sign.UNKNOWN not in np.ravel(sign) or bits == last:
             return sign
         bits = min(2 * bits, last)
 
 
 def _kernel_sum(
-    query: tuple[str, Point],
+    query: tuple[str, Point | Points],
     points: tuple[str, Points],
     targets: tuple[str, ArrayLike],
     negative_slope: Number,
     precision: int,
     *,
     shift: int,
-) -> Enclosure:
+) -> Enclosure | Enclosures:
     """Enclose (1/N) Σ_n Φ(x_n, z) y_n (⟨x_n, z⟩ + shift); each argument comes with its name."""
     bits = check_precision("precision", precision)
     gamma, variances = exact_parameters(negative_slope, 1, 1)
     with working_precision(bits + GUARD_BITS):
         slope = exact_ball(gamma)
-        point = ball_row(*query)
-        rows = ball_rows(*points, like=(query[0], point))
+        queries, many = ball_points(*query)
+        rows = ball_rows(*points, like=(query[0], queries[0]))
         name, values = targets
         labels = as_labels(name, values, length=len(rows))
-        v = direction(point, variances)
-        total = arb(0)
-        for row, label in zip(rows, labels, strict=True):
-            total += int(label) * phi_ball(direction(row, variances), v, slope) * (dot(row, point) + shift)
-        return Enclosure(total / len(rows), bits)
+        directions = [direction(row, variances) for row in rows]
+
+        def predict(point: arb_mat) -> arb:
+            v, total = direction(point, variances), arb(0)
+            for row, u, label in zip(rows, directions, labels, strict=True):
+                total += int(label) * phi_ball(u, v, slope) * (dot(row, point) + shift)
+            return total / len(rows)
+
+        return Enclosures.of(map(predict, queries), bits, (len(queries),) * many)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory import libraries
+from theory.geometry import finite
 from theory.kernel import gram, threads
 from theory.kernel.arrays import phi
 from theory.kernel.rows import check_directions, phi_of_units, relative_variances
@@ -27,6 +28,8 @@ from theory.validation import (
     check_integer,
     check_real,
     check_slope,
+    data_by_keyword,
+    of_one,
 )
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
@@ -36,11 +39,12 @@ _WIDER = 2  # times the side of a square block
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 
 
+@data_by_keyword
 def phi_product(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     v: ArrayLike,
-    *,
     negative_slope: float = 0.0,
     weight_variance: float = 1.0,
     bias_variance: float = 1.0,
@@ -50,7 +54,7 @@ def phi_product(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for one point
     X : array, shape (N, d)
     v : array, shape (N,) or (N, K)
     negative_slope, weight_variance, bias_variance : float
@@ -62,6 +66,7 @@ def phi_product(
     Returns
     -------
     array, shape (Q,) or (Q, K), float64
+        NaN, not known, where a sum overflows; without the first axis for one point.
 
     Raises
     ------
@@ -75,7 +80,7 @@ def phi_product(
     Examples
     --------
     >>> from theory import phi_product
-    >>> phi_product([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]).round(4)
+    >>> phi_product([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, 2.0]], v=[1.0, -1.0]).round(4)
     array([0.0146])
     """
     check_real("weight_variance", weight_variance, minimum=0)
@@ -87,9 +92,10 @@ def phi_product(
     check_directions("Z", points[0], bias_variance)
     check_directions("X", points[1], bias_variance)
     variances = relative_variances(weight_variance, bias_variance)
-    return product(*points, negative_slope, None, memory_budget, variances)
+    return of_one(finite(product(*points, negative_slope, None, memory_budget, variances)), Z)
 
 
+@data_by_keyword
 def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyArray:
     """Return the tangent kernel of the network with frozen readout, Θ = Φ(X, Z) ∘ (⟨x, z⟩ + 1).
 
@@ -103,7 +109,7 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyA
     Returns
     -------
     array
-        Shape, library, dtype and device as of `theory.phi`; infinite or NaN where ⟨x, z⟩ itself overflows.
+        Shape, library, dtype and device as of `theory.phi`; NaN, not known, where ⟨x, z⟩ overflows.
 
     Raises
     ------
@@ -126,14 +132,15 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyA
     points = libraries.real_floating(points)
     columns = points if other is None else libraries.real_floating(other)
     with np.errstate(over="ignore", invalid="ignore"):
-        return K * ((points @ (columns.T if columns.ndim == 2 else columns)) + 1)
+        return finite(K * ((points @ (columns.T if columns.ndim == 2 else columns)) + 1))
 
 
+@data_by_keyword
 def ntk_product(
     Z: ArrayLike,
+    *,
     X: ArrayLike,
     v: ArrayLike,
-    *,
     negative_slope: float = 0.0,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Array:
@@ -141,7 +148,7 @@ def ntk_product(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for one point
     X : array, shape (N, d)
     v : array, shape (N,) or (N, K)
     negative_slope : float in [0, 1)
@@ -151,6 +158,7 @@ def ntk_product(
     Returns
     -------
     array, shape (Q,) or (Q, K), float64
+        NaN, not known, where a sum overflows; without the first axis for one point.
 
     Raises
     ------
@@ -164,10 +172,10 @@ def ntk_product(
     Examples
     --------
     >>> from theory import ntk_product
-    >>> ntk_product([[1.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]], [1.0, -1.0]).round(4)
+    >>> ntk_product([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, 2.0]], v=[1.0, -1.0]).round(4)
     array([-0.3728])
     """
-    return product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget)
+    return of_one(finite(product(*_checked(Z, X, v), negative_slope, 1.0, memory_budget)), Z)
 
 
 def product(
@@ -206,16 +214,17 @@ def _add_block(
 ) -> None:
     """Add the part of the samples X, with unit rows V, to the given rows of the result."""
     K = phi_of_units(gram.unit_rows(Z[rows], **variances), V, slope)
-    if added is not None:
-        inner = Z[rows] @ X.T
-        inner += added
-        K *= inner
-    result[rows] += K @ v
+    with np.errstate(over="ignore", invalid="ignore"):  # here, as threads have their own
+        if added is not None:
+            inner = Z[rows] @ X.T
+            inner += added
+            K *= inner
+        result[rows] += K @ v
 
 
 def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Array]:
     X = as_points("X", X)
-    Z = as_points("Z", Z, dim=X.shape[1])
+    Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
     vector = as_real("v", v)
     if vector.ndim not in (1, 2) or len(vector) != len(X):
         msg = f"v must have shape ({len(X)},) or ({len(X)}, K), got {vector.shape}"

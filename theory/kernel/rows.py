@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from theory.geometry import scales
 from theory.kernel import gram
+from theory.libraries import scales
 from theory.validation import Array
 
 
@@ -59,34 +59,68 @@ def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
     )
 
 
-# Sine of the angle up to which two points coincide for `weighted_gradient`.
-NEAREST = 1e-10
+# Machine epsilons of sine up to which two directions are one, or opposite, for derivatives of Φ in every
+# library: below a few roundings of unit vectors the direction between them is noise.
+COINCIDING = 8
+# Sine up to which `weighted_gradient` takes pairs one by one: times the length of the part of (z/√d, 1)/s(z)
+# that is not along the bias, whose rounding is what matters, and in any case the smaller number.
+_CLOSE = 1e-6
+ONE_BY_ONE = 1e-10
+_BLOCK = 1 << 18  # entries of the temporary arrays for them
 
 
-def weighted_gradient(Z: Array, V: Array, weights: Array, *, negative_slope: float) -> Array:
+def weighted_gradient(Z: Array, X: Array, V: Array, weights: Array, *, negative_slope: float) -> Array:
     """Return Σ_n weights[q, n] ∇_z Φ(x_n, z_q), shape (Q, d), float64, without forming the (Q, N, d) array.
 
     V are the unit rows of the x_n, from `gram.unit_rows`.  All arrays are float64.
 
-    At z = x_n, where Φ has a cone point, the gradient of that term is taken as 0, the symmetric choice.
-    Pairs at an angle of sine up to 1e-10 (`NEAREST`) count as coinciding: their term, of full size, is left
-    out, as `theory.gradient_bound` allows for.
+    At z = x_n, where Φ has a cone point, the gradient of that term is taken as 0, the symmetric choice, and
+    so it is up to a sine of 8 machine epsilons (`COINCIDING`), as `theory.gradient_bound` allows for.
 
     Notes
     -----
     With u, v the unit vectors along (z/√d, 1) and (x/√d, 1), ∇_u θ = −(v − ⟨u, v⟩ u)/sin θ: one product, then
-    the part across u.  Beside the cone point and near antipodes the error of a term was below 16 ε/sin θ,
-    ε = 2.2e-16, of |weight| (1 − γ)²/(2π √d s(z)), its largest size (d = 5: tests/test_theory/test_kernel/
-    test_arrays.py).
+    the part across u.  That part has the roundings of u and v over the sine, so that close pairs are added
+    one by one, from differences of coordinates (`_toward`).  Relative to |weight| (1 − γ)²/(2π √d s(z)), the
+    largest size of a term, the error of a term was below 16 ε/sin θ, ε = 2.2e-16, and below 4e-9, up to norms
+    of 1e6 (tests/test_theory/test_kernel/test_arrays.py).
     Source: `expressions.GRADIENT_X`, `expressions.GRADIENT_Z`; Derivation 2.
     """
     U = gram.unit_rows(Z)
     shares = gram.gram(U, V, far=_far_inverse_sine, near=_near_inverse_sine)
+    tilts = np.linalg.norm(U[:, :-1], axis=1)[:, None]
+    rows, columns = np.nonzero(shares > 1 / np.maximum(_CLOSE * tilts, ONE_BY_ONE))
+    shares[rows, columns] = 0
     shares *= weights
     pull = shares @ V
     pull -= np.einsum("qj,qj->q", pull, U)[:, None] * U
-    pull *= (1 - negative_slope) ** 2 / (2 * np.pi * np.sqrt(Z.shape[1])) / scales(Z)[:, None]
-    return np.asarray(pull[:, :-1])
+    pull = pull[:, :-1]
+    s, lengths = scales(Z), scales(X) * math.sqrt(Z.shape[1])
+    step = max(1, _BLOCK // Z.shape[1])
+    for start in range(0, len(rows), step):
+        i, j = rows[start : start + step], columns[start : start + step]
+        np.add.at(pull, i, weights[i, j, None] * _toward(Z[i], X[j], s[i], lengths[j]))
+    pull *= (1 - negative_slope) ** 2 / (2 * np.pi * np.sqrt(Z.shape[1])) / s[:, None]
+    return np.asarray(pull)
+
+
+def _toward(Z: Array, X: Array, s: Array, lengths: Array) -> Array:
+    """Return −∇_u θ without its last entry for each pair of rows; 0 where they coincide.
+
+    Let ẑ = z/‖z‖ and x = z + t + r ẑ with t across ẑ.  The part of (x, √d) across (z, √d) is t, and r/s(z)
+    along (ẑ/s(z), −‖z‖/(√d s(z))).  t and r come from x − z or x + z, exact where these are small.
+    """
+    norms, others = np.linalg.norm(Z, axis=1), np.linalg.norm(X, axis=1)
+    axes = Z / np.where(norms > 0, norms, 1)[:, None]
+    signs = np.sign(np.einsum("pj,pj->p", axes, X)) * ((others <= 2 * norms) & (norms <= 2 * others))
+    across = X - signs[:, None] * Z
+    along = np.einsum("pj,pj->p", axes, across)
+    across -= along[:, None] * axes
+    along = (along + (signs - 1) * norms) / s
+    sizes = np.hypot(np.linalg.norm(across, axis=1), along)
+    across += (along / s)[:, None] * axes
+    apart = sizes > COINCIDING * np.finfo(np.float64).eps * lengths
+    return np.asarray(np.divide(across, sizes[:, None], out=np.zeros_like(across), where=apart[:, None]))
 
 
 def _far_inverse_sine(k: Array) -> None:
@@ -98,6 +132,6 @@ def _far_inverse_sine(k: Array) -> None:
 
 
 def _near_inverse_sine(theta: Array) -> Array:
-    """Return 1/sin θ, 0 where the points coincide."""
+    """Return 1/sin θ, ∞ where it is 0."""
     sine = np.sin(theta)
-    return np.divide(1.0, sine, out=np.zeros_like(sine), where=sine > NEAREST)
+    return np.asarray(np.divide(1.0, sine, out=np.full_like(sine, np.inf), where=sine > 0))

@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike
 from theory.geometry import augmented_inner
 from theory.lazy.arguments import initial_outputs_of
 from theory.lazy.losses import LAZY_LOSSES, VALUE, LazyLoss
-from theory.validation import Array, as_labels, as_nonnegative, check_choice, check_real, data_by_keyword
+from theory.validation import (
+    Array,
+    as_labels,
+    as_nonnegative,
+    as_real,
+    check_choice,
+    check_real,
+    data_by_keyword,
+    of_one,
+)
 
 
 def training_loss(outputs: ArrayLike, y: ArrayLike, *, loss: LazyLoss) -> float:
@@ -62,14 +71,14 @@ def weighted_kappa(Z: ArrayLike, *, X: ArrayLike, weights: ArrayLike) -> Array:
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d) or (d,)
     X : array, shape (N, d)
     weights : array, shape (N,)
         β_n ≥ 0.
 
     Returns
     -------
-    array, shape (Q,), float64
+    array, shape (Q,), float64, or a number for one point
         ∞ where it overflows.
 
     Raises
@@ -83,14 +92,14 @@ def weighted_kappa(Z: ArrayLike, *, X: ArrayLike, weights: ArrayLike) -> Array:
     >>> weighted_kappa([[1.0, 1.0]], X=[[1.0, 0.0], [0.0, -4.0]], weights=[0.5, 1.5])
     array([2.75])
     """
-    K = augmented_inner(Z, X)
+    K = augmented_inner(np.atleast_2d(as_real("Z", Z)), X=X)
     beta = as_nonnegative("weights", weights)
     if beta.shape != K.shape[1:]:
         msg = f"weights must have shape {K.shape[1:]}, one a training point, got {beta.shape}"
         raise ValueError(msg)
     with np.errstate(over="ignore", invalid="ignore"):
         kappa = np.abs(K) @ beta / len(beta)
-    return np.where(np.isnan(kappa), np.inf, kappa)
+    return of_one(np.where(np.isnan(kappa), np.inf, kappa), Z)
 
 
 @data_by_keyword
@@ -128,7 +137,7 @@ def displacement_bound(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d) or (d,)
         Query points.
     X : array, shape (N, d)
         Training points.
@@ -140,7 +149,7 @@ def displacement_bound(
 
     Returns
     -------
-    array, shape (Q,), float64
+    array, shape (Q,), float64, or a number for one point
         ∞ where it overflows or nothing is known.
 
     Raises
@@ -166,7 +175,7 @@ def displacement_bound(
     if loss_bound != math.inf:
         loss_bound = check_real("largest_loss", loss_bound, minimum=0)
     with np.errstate(over="ignore", invalid="ignore"):
-        K = np.abs(augmented_inner(Z, X))
+        K = np.abs(augmented_inner(np.atleast_2d(as_real("Z", Z)), X=X))
         largest = K.max(axis=1)
         # Scaled before squaring, so that no square over- or underflows.
         unit = np.where(largest > 0, largest, 1)
@@ -184,4 +193,4 @@ def displacement_bound(
                 speed = np.minimum(speed, math.sqrt(mean_slope) * quadratic)
                 speed = np.minimum(speed, mean_slope * largest)
         bound = T * speed if T > 0 else np.zeros_like(largest)
-    return np.asarray(np.where(np.isnan(bound), np.inf, bound))
+    return of_one(np.where(np.isnan(bound), np.inf, bound), Z)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.geometry import scales
 from theory.kernel.rows import angles, phi_of_angle
-from theory.validation import Array, as_points, check_integer, check_slope
+from theory.libraries import scales
+from theory.validation import Array, as_points, check_integer, check_slope, data_by_keyword
 
 
+@data_by_keyword
 def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
     """Return E f(x; 0) f(z; 0), the covariance of the outputs of an untrained network, at any width.
 
@@ -61,10 +62,11 @@ def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slo
     return np.asarray(covariance)
 
 
+@data_by_keyword
 def draw_initial_outputs(
-    X: ArrayLike,
     Z: ArrayLike,
     *,
+    X: ArrayLike,
     negative_slope: float = 0.0,
     num_samples: int,
     rng: np.random.Generator,
@@ -75,8 +77,8 @@ def draw_initial_outputs(
 
     Parameters
     ----------
-    X : array, shape (N, d)
     Z : array, shape (Q, d)
+    X : array, shape (N, d)
     negative_slope : float in [0, 1)
     num_samples : int
         S ≥ 1.
@@ -103,7 +105,7 @@ def draw_initial_outputs(
     >>> import numpy as np
     >>> from theory import draw_initial_outputs
     >>> rng = np.random.default_rng(0)
-    >>> at_X, at_Z = draw_initial_outputs([[1.0, 0.0]], [[0.0, 2.0]], num_samples=3, rng=rng)
+    >>> at_X, at_Z = draw_initial_outputs([[0.0, 2.0]], X=[[1.0, 0.0]], num_samples=3, rng=rng)
     >>> at_X.shape, at_Z.shape
     ((3, 1), (3, 1))
     """

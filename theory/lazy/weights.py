@@ -19,14 +19,23 @@ from theory.lazy.arguments import (
 )
 from theory.lazy.losses import SLOPE, LazyLoss
 from theory.lazy.solvers import ROUNDING, SMALLEST_TOLERANCE, descent, enclose_weights, flow, squared
-from theory.validation import Array, as_points, check_choice, check_integer, check_real, data_by_keyword
+from theory.validation import (
+    Array,
+    as_points,
+    check_choice,
+    check_integer,
+    check_real,
+    data_by_keyword,
+    of_one,
+)
 
 
+@data_by_keyword
 def lazy_weights(
+    *,
     X: ArrayLike,
     y: ArrayLike,
     T: float,
-    *,
     loss: LazyLoss,
     negative_slope: float = 0.0,
     initial: ArrayLike | None = None,
@@ -85,7 +94,7 @@ def lazy_weights(
     --------
     >>> from theory import lazy_weights
     >>> X, y, Z = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[1.0, 1.0]]
-    >>> lazy_weights(X, y, 1.0, loss="logistic").round(4)
+    >>> lazy_weights(X=X, y=y, T=1.0, loss="logistic").round(4)
     array([0.479, 0.439])
     """
     X, y, slope = checked(X, y, loss, negative_slope)
@@ -136,8 +145,8 @@ def lazy_predict(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
-        Query points.
+    Z : array, shape (Q, d) or (d,)
+        Query points, or one.
     X, y, T, loss, negative_slope, num_steps, momentum, tolerance
         As in `lazy_weights`.
     initial_outputs, initial_at_Z : arrays, shapes (N,) and (Q,), or (S, N) and (S, Q), optional
@@ -167,13 +176,13 @@ def lazy_predict(
     array([-0.0651])
     """
     X, y, slope = checked(X, y, loss, negative_slope)
-    Z = as_points("Z", Z, dim=X.shape[1])
-    at_Z = pair(initial_outputs, initial_at_Z, len(Z))
+    points = as_points("Z", Z, dim=X.shape[1], or_one=True)
+    at_Z = pair(initial_outputs, initial_at_Z, len(points))
     outputs = initial_outputs_of(initial_outputs, len(X), name="initial_outputs")
     beta = lazy_weights(
-        X,
-        y,
-        T,
+        X=X,
+        y=y,
+        T=T,
         loss=loss,
         negative_slope=slope,
         initial=outputs,
@@ -188,11 +197,11 @@ def lazy_predict(
         )
         raise ValueError(msg)
     with np.errstate(over="ignore", invalid="ignore"):
-        result = at_Z + ntk_product(Z, X, (beta * y).T, negative_slope=slope).T / len(X)
+        result = at_Z + ntk_product(points, X=X, v=(beta * y).T, negative_slope=slope).T / len(X)
     if not np.isfinite(result).all():
         msg = f"the output overflows: weights up to {np.abs(beta).max():.1e}"
         raise FloatingPointError(msg)
-    return np.asarray(result)
+    return of_one(result.T, Z).T
 
 
 @data_by_keyword
@@ -256,10 +265,10 @@ def lazy_range(
     """
     check_choice("loss", loss, ("logistic", "exponential"))
     X, y, slope = checked(X, y, loss, negative_slope)
-    Z = as_points("Z", Z, dim=X.shape[1])
+    points = as_points("Z", Z, dim=X.shape[1], or_one=True)
     T = check_real("T", T, minimum=0)
     check_integer("num_intervals", num_intervals, minimum=1)
-    at_Z = pair(initial_outputs, initial_at_Z, len(Z))
+    at_Z = pair(initial_outputs, initial_at_Z, len(points))
     outputs = initial_outputs_of(initial_outputs, len(X), name="initial_outputs")
     if outputs.ndim != 1 or at_Z.ndim != 1:
         shapes = f"{outputs.shape}, {at_Z.shape}"
@@ -268,13 +277,14 @@ def lazy_range(
     with np.errstate(over="ignore", invalid="ignore"):
         M = signed_kernel(X, y, slope) / len(X)
         low, high = enclose_weights(M, y * outputs, T, loss, num_intervals)
-        C = ntk(Z, X, negative_slope=slope) * y / len(X)
+        C = ntk(points, X, negative_slope=slope) * y / len(X)
         up, down = np.maximum(C, 0), np.minimum(C, 0)
         slack = ROUNDING * (np.abs(at_Z) + np.abs(C) @ high)
         lower = at_Z + up @ low + down @ high - slack
         upper = at_Z + up @ high + down @ low + slack
     # 0 · ∞ and ∞ − ∞: nothing is proved.
-    return np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
+    lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
+    return of_one(lower, Z), of_one(upper, Z)
 
 
 @data_by_keyword
@@ -330,5 +340,5 @@ def lazy_sign(
     )
     return tuple(
         Sign.POSITIVE if least > 0 else Sign.NEGATIVE if most < 0 else Sign.UNKNOWN
-        for least, most in zip(lower, upper, strict=True)
+        for least, most in np.broadcast(lower, upper)
     )

@@ -35,7 +35,7 @@ def limit_output(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
     negative_slope : float in (0, 1)
     multipliers : Multipliers, optional
@@ -56,12 +56,13 @@ def limit_output(
     Source: published (prior work); `expressions.LIMIT_BOUNDARY`; Derivation 15, step 1.
     """
     X = as_points("X", X)
-    Z = as_points("Z", Z, dim=X.shape[1])
+    Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
     direction = limit_direction(X, y, negative_slope=negative_slope, multipliers=multipliers)
     return finite(Z @ direction)
 
 
 @QUIET
+@data_by_keyword
 def limit_direction(
     X: ArrayLike, y: ArrayLike, *, negative_slope: float, multipliers: Multipliers | None = None
 ) -> Array:
@@ -81,6 +82,7 @@ def limit_direction(
 
 
 @QUIET
+@data_by_keyword
 def limit_network(
     X: ArrayLike,
     y: ArrayLike,
@@ -123,12 +125,13 @@ def limit_network(
 
 
 @QUIET
-def network_output(Z: ArrayLike, v: ArrayLike, u: ArrayLike, *, width: int, negative_slope: float) -> Array:
+@data_by_keyword
+def network_output(Z: ArrayLike, *, v: ArrayLike, u: ArrayLike, width: int, negative_slope: float) -> Array:
     """Return (√m/2)(φ(v·z) − φ(u·z)), the output of the network with these two kinds of neurons.
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     v, u : arrays, shape (d,)
     width : int
         m, even and at least 2.
@@ -144,7 +147,7 @@ def network_output(Z: ArrayLike, v: ArrayLike, u: ArrayLike, *, width: int, nega
     ValueError
         If shapes disagree, the width is odd or the slope is out of range.
     """
-    Z = as_points("Z", Z)
+    Z = as_points("Z", Z, or_one=True)
     _check_width(width)
     slope = check_open_slope(negative_slope)
     sides = []

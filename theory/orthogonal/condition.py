@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, scaled_rows
-from theory.validation import Array, as_points
+from theory.validation import Array, as_points, data_by_keyword
 from theory.verdicts import Verdict
 
 
@@ -88,6 +88,7 @@ def row_lhs(slope: float) -> float:
     return slope * (1 + slope * slope) / (1 + 2 * slope + 3 * slope * slope)
 
 
+@data_by_keyword
 def orthogonality(X: ArrayLike, *, negative_slope: float) -> Orthogonality:
     """Evaluate the orthogonality conditions on the samples in hand.
 

@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 from theory.orthogonal.boundary import data_and_multipliers
 from theory.orthogonal.gram import EPS, check_open_slope, row_norms
 from theory.orthogonal.multipliers import Multipliers
-from theory.validation import Array, check_real
+from theory.validation import Array, check_real, data_by_keyword
 
 # Squares of norms within these neither underflow nor overflow, and rounding is relative.
 _SAFE = (1e-140, 1e140)
 
 
+@data_by_keyword
 def kink_cosine(negative_slope: float) -> float:
     """Return 2√(ab)/(a + b), a = 1 + γ², b = 2γ: how far kinks turn gradients for orthogonal classes.
 
@@ -52,6 +53,7 @@ def kink_cosine(negative_slope: float) -> float:
     return min(1.0, 2 * math.sqrt(a * b) / (a + b))
 
 
+@data_by_keyword
 def gradient_cosine(
     X: ArrayLike,
     y: ArrayLike,

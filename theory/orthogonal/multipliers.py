@@ -19,7 +19,7 @@ from scipy import optimize
 
 from theory.orthogonal.gram import EPS, ScaledRows, check_open_slope, scaled_rows
 from theory.orthogonal.system import solve
-from theory.validation import Array, as_labels, as_points
+from theory.validation import Array, as_labels, as_points, data_by_keyword
 from theory.verdicts import Verdict
 
 _LISTED = 3  # indices named in a reason
@@ -82,6 +82,7 @@ class Multipliers:
             return np.where(np.isfinite(self.radius), self.values + self.radius, np.inf)
 
 
+@data_by_keyword
 def multipliers(X: ArrayLike, y: ArrayLike, *, negative_slope: float, slack: bool = False) -> Multipliers:
     """Solve for λ and decide whether the rank-two network built from it is a KKT point.
 

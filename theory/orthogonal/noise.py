@@ -15,7 +15,7 @@ from theory.bounds.bound import Assumption, Bound
 from theory.conditions import Condition
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.perturbations import Norm, unit_step
-from theory.validation import Array, as_points, check_probability
+from theory.validation import Array, as_points, check_probability, data_by_keyword
 from theory.verdicts import Verdict
 
 _ROUNDS = 30  # each round of the recursion only tightens
@@ -44,6 +44,7 @@ class MultiplierRange:
         return bool(np.isfinite(self.upper).all())
 
 
+@data_by_keyword
 def multiplier_range(
     base: ArrayLike,
     direction: ArrayLike,
@@ -118,11 +119,12 @@ def multiplier_range(
     )
 
 
+@data_by_keyword
 def label_noise_bound(
     Z: ArrayLike,
+    *,
     base: ArrayLike,
     direction: ArrayLike,
-    *,
     negative_slope: float,
     epsilon: float,
     norm: Norm = "L2",
@@ -146,7 +148,7 @@ def label_noise_bound(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     base : array, shape (N, d)
     direction : array, shape (d,)
         s, that of the perturbations.
@@ -166,7 +168,7 @@ def label_noise_bound(
         If shapes disagree, an entry is not finite or an argument is out of range.
     """
     base = as_points("base", base)
-    Z = as_points("Z", Z, dim=base.shape[1])
+    Z = as_points("Z", Z, dim=base.shape[1], or_one=True)
     risk = check_probability("delta", delta)
     known = multiplier_range(
         base, direction, negative_slope=negative_slope, epsilon=epsilon, norm=norm, amplitude=amplitude
@@ -174,11 +176,12 @@ def label_noise_bound(
     return _label_noise(Z, base, known, risk)
 
 
+@data_by_keyword
 def sign_condition(
     Z: ArrayLike,
+    *,
     base: ArrayLike,
     direction: ArrayLike,
-    *,
     negative_slope: float,
     epsilon: float,
     norm: Norm = "L2",
@@ -215,7 +218,7 @@ def sign_condition(
         As `label_noise_bound`.
     """
     base = as_points("base", base)
-    Z = as_points("Z", Z, dim=base.shape[1])
+    Z = as_points("Z", Z, dim=base.shape[1], or_one=True)
     risk = check_probability("delta", delta)
     known = multiplier_range(
         base, direction, negative_slope=negative_slope, epsilon=epsilon, norm=norm, amplitude=amplitude

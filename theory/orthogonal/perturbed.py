@@ -11,12 +11,20 @@ from numpy.typing import ArrayLike
 from theory.orthogonal.condition import Orthogonality, Sizes, conclude, measured_sizes
 from theory.orthogonal.gram import EPS, TINY, check_open_slope, row_norms
 from theory.orthogonal.perturbations import Norm, unit_step
-from theory.validation import Array, as_points, check_choice, check_integer, check_probability
+from theory.validation import (
+    Array,
+    as_points,
+    check_choice,
+    check_integer,
+    check_probability,
+    data_by_keyword,
+)
 
 Distribution = Literal["uniform", "gaussian"]
 DISTRIBUTIONS = ("uniform", "gaussian")
 
 
+@data_by_keyword
 def perturbed_orthogonality(
     base: ArrayLike,
     *,
@@ -89,6 +97,7 @@ def perturbed_orthogonality(
     return conclude(sizes, N, slope)
 
 
+@data_by_keyword
 def noise_orthogonality(
     *,
     distribution: Distribution,

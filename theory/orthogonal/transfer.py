@@ -117,7 +117,7 @@ def transfer(
 
     Parameters
     ----------
-    Z : array, shape (Q, d)
+    Z : array, shape (Q, d), or (d,) for Q = 1
     X, y : arrays, shapes (N, d) and (N,)
         What the first network is trained on.
     X_adv, y_adv : arrays, shapes (N_adv, d) and (N_adv,)
@@ -142,7 +142,7 @@ def transfer(
     """
     slope = check_open_slope(negative_slope)
     X = as_points("X", X)
-    Z = as_points("Z", Z, dim=X.shape[1])
+    Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
     X_adv = as_points("X_adv", X_adv, dim=X.shape[1])
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
     base = X if base is None else as_points("base", base, dim=X.shape[1])

@@ -77,7 +77,7 @@ NEARLY_EQUAL = np.array([[1.86, 2.84, 1e-22], [1.86, 2.84, 3e-22]])
 def test_nearly_equal_samples_have_the_gradient_of_equal_ones(X):
     """At angles below 1e-10 the rounding of ∇Φ was 1e5 times its size, and every certificate wrong."""
     y, slope, T, width = np.ones(2), 0.3, 8.0, 10_000
-    bound = gradient_bound(X, y, setting(X, width, T, slope), 0.01)
+    bound = gradient_bound(X=X, y=y, setting=setting(X, width, T, slope), delta=0.01)
     measured, _ = input_gradients(X, y, slope, T, width=width, count=20, seed=1)
     gaps = np.linalg.norm(measured - T * direction(X=X, y=y, negative_slope=slope), axis=2)
     assert (gaps <= bound.value).all()
@@ -98,7 +98,7 @@ def test_gradients_are_violated_at_most_with_delta(kind, slope, width, T, steps)
     X, y = data(np.random.default_rng(width), 6, 3, kind)
     end, _ = input_gradients(X, y, slope, T, width=width, count=count, seed=width, steps=steps)
     here = setting(X, width, T, slope)
-    bound = gradient_bound(X, y, here, delta)
+    bound = gradient_bound(X=X, y=y, setting=here, delta=delta)
     error = np.linalg.norm(end - T * direction(X=X, y=y, negative_slope=slope), axis=2)
     rows = iter(error)
     check = check_bound(
@@ -682,13 +682,13 @@ def test_certificate_is_the_one_of_f_and_shares_of_delta():
     each = sum(gradients(X, y, here).length(0.3 / 3 / 30).values())
     np.testing.assert_array_equal(proof.perturbation.value, each)
     together = sum(gradients(X, y, here).length(0.3 / 6).values())
-    np.testing.assert_array_equal(gradient_bound(X, y, here, 0.3).value, together)
+    np.testing.assert_array_equal(gradient_bound(X=X, y=y, setting=here, delta=0.3).value, together)
 
 
 def test_other_losses_leave_each_part_unknown():
     Z, X, y, t, here = case()
     other = dataclasses.replace(here, loss="logistic")
-    assert np.isinf(gradient_bound(X, y, other, 0.1).value).all()
+    assert np.isinf(gradient_bound(X=X, y=y, setting=other, delta=0.1).value).all()
     proof = certify_agreement_a_priori(Z, X=X, y=y, y_adv=t, setting=other, delta=0.1)
     assert np.isinf(proof.perturbation.value).all()
     assert not proof.g.certified.any()

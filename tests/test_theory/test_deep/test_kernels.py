@@ -246,3 +246,32 @@ def test_architectures_that_do_not_exist(fields, message):
 def test_rates_that_do_not_exist(fields, message):
     with pytest.raises(ValueError, match=message):
         Rates(**fields)
+
+
+@pytest.mark.parametrize("architecture", [PLAIN[13], RESIDUAL[0], ODD, Architecture(depth=2)], ids=str)
+def test_predictors_of_deep_networks_are_sums_of_their_kernels(architecture):
+    y, adv = np.sign(WEIGHTS), np.random.default_rng(9).normal(size=X.shape)
+    data = {"X": X, "y": y, "architecture": architecture}
+    P, p = deep.phi(Z, X, architecture=architecture), Z @ X.T
+    near = {"rtol": 1e-11, "atol": 1e-12}
+    np.testing.assert_allclose(theory.f_hat(Z, **data), (P * p) @ y / 6, **near)
+    np.testing.assert_allclose(
+        theory.f_predict(Z, **data), deep.ntk(Z, X, architecture=architecture) @ y / 6, **near
+    )
+    u = deep.phi(X, architecture=architecture) @ (y[:, None] * X) / 6
+    G = deep.phi(Z, adv, architecture=architecture) * (Z @ u.T)
+    np.testing.assert_allclose(theory.g_hat(Z, X_adv=adv, **data), G.mean(axis=1), **near)
+    A, B = deep.ntk_gradient(Z, X=X, architecture=architecture)
+    gradient = (A * y) @ X / 6 + (B @ y / 6)[:, None] * Z
+    found = [theory.perturbation_direction(Z, kind=kind, **data) for kind in ("gradient", "paper", "kink")]
+    np.testing.assert_allclose(found[0], gradient, **near)
+    np.testing.assert_allclose(found[1] + found[2], gradient, **near)
+    deviation = np.sqrt(np.diag(deep.nngp(Z, architecture=architecture)))
+    np.testing.assert_allclose(theory.initial_deviation(Z, architecture=architecture), deviation, rtol=1e-13)
+
+
+def test_a_deep_network_has_its_own_slope():
+    with pytest.raises(ValueError, match="negative_slope must be left out where architecture is given"):
+        theory.f_hat(Z, X=X, y=np.sign(WEIGHTS), negative_slope=0.1, architecture=ODD)
+    with pytest.raises(TypeError, match=r"architecture must be a theory.deep.Architecture, got int"):
+        theory.initial_deviation(Z, architecture=3)

@@ -10,8 +10,10 @@ import flint
 import hypothesis.extra.numpy as hnp
 import mpmath as mp
 import numpy as np
+import pandas as pd
 import pytest
 import sympy as sp
+import torch
 from flint import arb
 from hypothesis import assume, given, strategies as st
 from mpmath.ctx_iv import MPIntervalContext
@@ -22,6 +24,7 @@ from theory.kernel import balls, enclosure
 from theory.kernel.enclosure import (
     Enclosure,
     Sign,
+    ntk_enclosure,
     phi_enclosure,
     phi_interval_mpmath,
 )
@@ -506,6 +509,62 @@ def test_precision_is_put_back_after_an_error(monkeypatch):
     assert flint.ctx.prec == 77
 
 
+# Arrays ---------------------------------------------------------------------------------------------
+
+
+SETS = st.integers(1, 3).flatmap(
+    lambda dim: st.tuples(*(hnp.arrays(np.float64, (rows, dim), elements=COORDINATES) for rows in (2, 3)))
+)
+
+
+@given(SETS, SLOPES)
+def test_enclosures_of_arrays_contain_the_values_at_each_pair(sets, slope):
+    X, Z = sets
+    y = np.array([1, -1])
+    phis, tangents = (made(X, Z, negative_slope=slope) for made in (phi_enclosure, ntk_enclosure))
+    predicted = f_predict_enclosure(Z, X=X, y=y, negative_slope=slope)
+    outputs = f_hat_enclosure(Z, X=X, y=y, negative_slope=slope)
+    assert phis.shape == tangents.shape == (2, 3)
+    assert predicted.shape == outputs.shape == (3,)
+    for q, z in enumerate(Z):
+        with mp.workdps(400):
+            inner = [mp.fsum(mp.mpf(a) * mp.mpf(b) for a, b in zip(x, z, strict=True)) for x in X]
+            values = [reference(x, z, slope) for x in X]
+            theta = [value * (k + 1) for value, k in zip(values, inner, strict=True)]
+            for n in range(2):
+                assert _contains(phis[n, q], values[n], 1)
+                assert _contains(tangents[n, q], theta[n], inner[n] + 1)
+            size = max(map(abs, inner)) + 1
+            assert _contains(predicted[q], (theta[0] - theta[1]) / 2, size)
+            assert _contains(outputs[q], (values[0] * inner[0] - values[1] * inner[1]) / 2, size)
+    assert (tangents.lower <= tangents.upper).all()
+    assert predicted.sign.tolist() == [each.sign for each in predicted]
+
+
+def _contains(found, value, size):
+    """The reference has 200 digits."""
+    return abs(mp.mpf(str(found.ball.mid().str(230, radius=False))) - value) <= (
+        mp.mpf(str(found.ball.rad().str(30, radius=False))) * (1 + mp.mpf(10) ** -25)
+        + abs(mp.mpf(size)) * mp.mpf(10) ** -190
+    )
+
+
+def test_one_point_is_no_axis_and_many_are_each_for_itself():
+    X, Z, y = [[1, 0], [0, 2]], [[1, 1], [2, "0.5"], [0, 0]], [1, -1]
+    assert phi_enclosure(X[0], Z).shape == (3,)
+    assert phi_enclosure(X, Z[0]).shape == (2,)
+    frame = pd.DataFrame([[1.0, 0.0], [0.0, 2.0]])
+    for each in (np.array(X), frame, torch.tensor(X)):
+        assert str(phi_enclosure(each, Z)[1, 1]) == str(phi_enclosure(X[1], Z[1]))
+    options = {"X": X, "y": y, "X_adv": [[1, 0], [1, 1]], "negative_slope": "0.1"}
+    together = g_hat_enclosure(Z, **options)
+    assert list(map(str, together)) == [str(g_hat_enclosure(z, **options)) for z in Z]
+    # The origin has f_hat = 0 exactly.
+    assert proved_sign(g_hat_enclosure, Z, **options).tolist() == ["negative", "positive", "unknown"]
+    with pytest.raises(ValueError, match=r"z\[1\] must have 2 entries, as x does, got 1"):
+        phi_enclosure(X, [[1, 2], [1]])
+
+
 # Bad input ------------------------------------------------------------------------------------------
 
 
@@ -520,7 +579,7 @@ def test_precision_is_put_back_after_an_error(monkeypatch):
         ((iter([1]), [1]), {}, TypeError, "x must be a sequence, got <list_iterator"),
         ((np.float64(1), [1]), {}, TypeError, "x must be a sequence, got np.float64"),
         ((np.array(1.0), [1]), {}, TypeError, r"x must be a sequence, got an array of shape \(\)"),
-        (([[1]], [1]), {}, TypeError, r"x\[0\] must be an exact real number, got \[1\]"),
+        (([None], [1]), {}, TypeError, r"x\[0\] must be an exact real number, got None"),
         (([1], [0, math.nan]), {}, ValueError, r"z\[1\] must be finite, got nan"),
         (([-math.inf], [1]), {}, ValueError, r"x\[0\] must be finite, got -inf"),
         (([mp.mpf("nan")], [1]), {}, ValueError, r"x\[0\] must be finite, got nan"),

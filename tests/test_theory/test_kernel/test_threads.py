@@ -83,7 +83,7 @@ def test_number_of_threads_does_not_change_sums():
     results = []
     for limit in (1, 3):
         with threadpool_limits(limit, user_api="blas"):
-            results.append(phi_product(Z, X, v))
+            results.append(phi_product(Z, X=X, v=v))
     # 1300 terms of size |v|, rounded a few times each.
     np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1300 * 4 * np.finfo(float).eps)
 

@@ -29,9 +29,9 @@ def test_network_has_unit_margins_and_the_sign_of_the_boundary(case, half, seed)
     Z = np.random.default_rng(seed).standard_normal((5, X.shape[1]))
     v, u = limit_network(X, y, negative_slope=slope, width=2 * half)
     options = {"width": 2 * half, "negative_slope": slope}
-    assert y * network_output(X, v, u, **options) == pytest.approx(np.ones(len(X)), rel=1e-9)
+    assert y * network_output(X, v=v, u=u, **options) == pytest.approx(np.ones(len(X)), rel=1e-9)
     boundary = limit_output(Z, X=X, y=y, negative_slope=slope)
-    output = network_output(Z, v, u, **options)
+    output = network_output(Z, v=v, u=u, **options)
     clear = np.abs(boundary) > 1e-12 * np.abs(boundary).max()
     assert (np.sign(boundary) == np.sign(output))[clear].all()
     difference = (1 + slope) / np.sqrt(2 * half) * limit_direction(X, y, negative_slope=slope)
@@ -68,12 +68,12 @@ def test_widths_that_cannot_be_halved_are_refused(width):
     with pytest.raises(ValueError, match="width must be"):
         limit_network(np.eye(2), [1, -1], negative_slope=0.5, width=width)
     with pytest.raises(ValueError, match="width must be"):
-        network_output(np.eye(2), [1, 0], [0, 1], negative_slope=0.5, width=width)
+        network_output(np.eye(2), v=[1, 0], u=[0, 1], negative_slope=0.5, width=width)
 
 
 def test_network_of_another_dimension_is_refused():
     with pytest.raises(ValueError, match="u must have shape"):
-        network_output(np.eye(2), [1, 0], [0, 1, 0], negative_slope=0.5, width=2)
+        network_output(np.eye(2), v=[1, 0], u=[0, 1, 0], negative_slope=0.5, width=2)
 
 
 # Perturbations ----------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_label_noise_is_within_its_bound_for_all_but_a_share_of_targets(delta):
     Z = np.vstack([np.random.default_rng(2).standard_normal((11, 400)), base.sum(axis=0)])
     options = {"norm": "L2", "epsilon": 0.05}
     noise, _ = all_targets(Z, base, s, **options)
-    bound = label_noise_bound(Z, base, s, negative_slope=SLOPE, delta=delta, **options)
+    bound = label_noise_bound(Z, base=base, direction=s, negative_slope=SLOPE, delta=delta, **options)
     assert ((np.abs(noise) > bound.value).mean(axis=0) <= delta).all()
     assert np.quantile(np.abs(noise), 1 - delta, axis=0).max() > 0.2 * bound.value.min()
     assert bound.delta == delta
@@ -100,7 +100,7 @@ def test_concentration_is_that_of_hoeffding():
     base = np.eye(8, 9)
     Z = base.sum(axis=0, keepdims=True)
     options = {"norm": "L2", "epsilon": 0.0}
-    bound = label_noise_bound(Z, base, np.ones(9), negative_slope=SLOPE, delta=0.05, **options)
+    bound = label_noise_bound(Z, base=base, direction=np.ones(9), negative_slope=SLOPE, delta=0.05, **options)
     assert bound.value == pytest.approx([1.6 * np.sqrt(16 * np.log(40))], rel=1e-10)
     noise, _ = all_targets(Z, base, np.ones(9), **options)
     assert (np.abs(noise) > bound.value).sum() == 2
@@ -113,7 +113,7 @@ def test_rest_covers_the_dependence_on_the_targets():
     Z = np.random.default_rng(5).standard_normal((5, 200))
     options = {"norm": "L2", "epsilon": 0.1}
     found = multiplier_range(base, s, negative_slope=SLOPE, **options)
-    bound = label_noise_bound(Z, base, s, negative_slope=SLOPE, delta=0.1, **options)
+    bound = label_noise_bound(Z, base=base, direction=s, negative_slope=SLOPE, delta=0.1, **options)
     rest = bound.terms["multipliers that depend on the targets"]
     noise, _ = all_targets(Z, base, s, **options)
     targets = np.array(list(itertools.product([-1.0, 1.0], repeat=6)))
@@ -130,7 +130,7 @@ def test_sign_condition_holds_for_all_but_a_share_of_targets(norm, epsilon):
     Z = np.vstack([s + spread * rng.standard_normal(3000) for spread in (0.0, 0.3, 1.0, 3.0, 10.0)] * 2)
     Z[5:] *= -1
     options = {"norm": norm, "epsilon": epsilon, "amplitude": 0.0065}
-    condition = sign_condition(Z, base, s, negative_slope=SLOPE, delta=delta, **options)
+    condition = sign_condition(Z, base=base, direction=s, negative_slope=SLOPE, delta=delta, **options)
     _, whole = all_targets(Z, base, s, **options)
     kept = (np.sign(whole) == np.sign(Z @ s)).mean(axis=0)
     assert (kept[condition.holds] >= 1 - delta).all()
@@ -141,15 +141,17 @@ def test_sign_condition_holds_for_all_but_a_share_of_targets(norm, epsilon):
 
 def test_without_dominance_nothing_is_promised():
     base, s = case(0, N=6, dim=6)
-    bound = label_noise_bound(base, base, s, negative_slope=SLOPE, epsilon=1.0, delta=0.1)
+    bound = label_noise_bound(base, base=base, direction=s, negative_slope=SLOPE, epsilon=1.0, delta=0.1)
     assert np.isinf(bound.value).all()
     assert bound.assumptions[1].holds is False
-    assert set(sign_condition(base, base, s, negative_slope=SLOPE, epsilon=1.0, delta=0.1).verdicts) == {
-        Verdict.UNKNOWN
-    }
+    assert set(
+        sign_condition(base, base=base, direction=s, negative_slope=SLOPE, epsilon=1.0, delta=0.1).verdicts
+    ) == {Verdict.UNKNOWN}
 
 
 def test_sign_is_not_promised_where_the_old_boundary_is_zero():
     base, s = np.eye(3, 5), np.array([1.0, 0, 0, 0, 0])
-    found = sign_condition(np.eye(5)[3:], base, s, negative_slope=SLOPE, epsilon=0.1, delta=0.1)
+    found = sign_condition(
+        np.eye(5)[3:], base=base, direction=s, negative_slope=SLOPE, epsilon=0.1, delta=0.1
+    )
     assert not found.holds.any()
