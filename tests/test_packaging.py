@@ -20,6 +20,7 @@ PACKAGES = ("theory", "empirics", "reports")
 NOT_MATHEMATICS = {"torch", "sklearn", "matplotlib", "jinja2", "latex2mathml", "hypothesis", "numba"}
 # Files for users of other libraries, which import those; nothing else may import such a file.
 BRIDGES = {
+    "theory/deep/interop.py": {"sklearn"},
     "theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"},
     "theory/testing.py": {"hypothesis"},
 }

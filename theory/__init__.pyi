@@ -1,5 +1,6 @@
 from . import (
     conditions as conditions,
+    deep as deep,
     expressions as expressions,
     orthogonal as orthogonal,
 )

@@ -199,9 +199,7 @@ def g_predict(
     >>> g_predict([[1.0, 1.0]], X_adv=[[0.5, 0.0], [0.0, -0.5]], y_adv=[1, -1]).round(4)
     array([0.2218])
     """
-    data = _checked(
-        Z, X_adv, y_adv, negative_slope, memory_budget, architecture, names=("X_adv", "y_adv")
-    )
+    data = _checked(Z, X_adv, y_adv, negative_slope, memory_budget, architecture, names=("X_adv", "y_adv"))
     return data.result(data.mean(1.0))
 
 
