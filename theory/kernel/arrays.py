@@ -76,8 +76,9 @@ def phi(
 
     Derivatives (torch, jax): at θ = 0 and θ = π, where Φ has a cone point, they are 0, the symmetric choice,
     and so they are up to a sine of 8 machine epsilons, where the direction between the points is rounding.
-    Values of jax arrays are not checked, since under `jit` there are none yet: NaN gives NaN, and so does a
-    zero row without bias.
+    Under autocast values keep their precision; derivatives do if the backward pass is outside of it, as torch
+    recommends.  Values of jax arrays are not checked, since under `jit` there are none yet: NaN gives NaN,
+    and so does a zero row without bias.
 
     Examples
     --------
