@@ -224,7 +224,9 @@ def _beside(section: Section) -> Iterator[Block]:
     rows = []
     for place, share in enumerate(wanted):
         of_f = (count(required["f"][kind][place]) for kind in DYNAMICS)
-        of_both = (_times(count, widths.ours[kind][place], widths.factors[kind][place]) for kind in DYNAMICS)
+        of_both = (
+            _times(count, required["both"][kind][place], widths.factors[kind][place]) for kind in DYNAMICS
+        )
         rows.append((f"sign of f at {percent(share)}", "", *of_f))
         rows.append((f"agreement at {percent(share)}", count(widths.published), *of_both))
     of_data = _flat({**required, "ours / published": widths.factors})
