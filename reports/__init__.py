@@ -1,6 +1,7 @@
 """Reports: every symbolic prediction beside its measurement, with a verdict.
 
-Names are imported when they are first asked for, so that the command can be interrupted from its start on.
+Names are imported when they are first asked for, so that the command can be interrupted from its start on
+and says in one line what is not installed.
 """
 
 import sys
@@ -8,14 +9,27 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-_missing = [
-    name
-    for name in ("cyclopts", "jinja2", "latex2mathml", "matplotlib", "msgspec", "rich", "sklearn", "torch")
-    if find_spec(name) is None
-]
-if _missing:
-    _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
-    raise ImportError(_msg)
+_NEEDS = (
+    *(
+        "cyclopts",
+        "jinja2",
+        "latex2mathml",
+        "markupsafe",
+        "matplotlib",
+        "msgspec",
+        "numba",
+        "pandas",
+        "pooch",
+    ),
+    *("requests", "rich", "sklearn", "torch"),
+)
+
+
+def missing() -> str:
+    """Return what is missing of the extra and how it is installed; empty if nothing is."""
+    names = ", ".join(name for name in _NEEDS if find_spec(name) is None)
+    return names and f"reports needs {names}: pip install '.[reports]' in the source folder"
+
 
 TYPE_CHECKING = False  # that of `typing`, which takes longer to import than all of this
 if TYPE_CHECKING:
@@ -73,6 +87,8 @@ class _Package(ModuleType):
         if name not in _PLACES:
             msg = f"module {self.__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)
+        if said := missing():
+            raise ImportError(said)
         return getattr(import_module(f"{self.__name__}.{_PLACES[name]}"), name)
 
     def __setattr__(self, name: str, value: object) -> None:

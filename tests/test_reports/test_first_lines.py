@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,10 @@ import sklearn.datasets
 import torch
 
 import reports
-from empirics import ArrayData, DigitsData, ExperimentConfig
+from empirics import ArrayData, DigitsData, ExperimentConfig, run_sweep
 from empirics.data.file import read_points
 from empirics.orthogonal import load_given
-from empirics.wide import WIDE, config_of
+from empirics.wide import WIDE, config_of, plan
 from reports.build import build
 from reports.cli import main
 from reports.presets import series
@@ -161,7 +163,22 @@ def test_arrays_of_jax():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ((POINTS,), ValueError, "y must be given: one label a row of X"),
+        ((POINTS,), ValueError, "y must be given: one label a row of X$"),
+        (
+            (FRAME,),
+            ValueError,
+            r"y must be given: one label a row of X; .*, give X.drop\(columns='e'\) and X\['e'\]",
+        ),
+        (
+            (FRAME, "c"),
+            ValueError,
+            r"y must be an array, got 'c'; .*, give X.drop\(columns='c'\) and X\['c'\]",
+        ),
+        (
+            ((POINTS, LARGE),),
+            TypeError,
+            "X must be an array, got a tuple of 2: give X and y as two arguments",
+        ),
         ((POINTS, LARGE[1:]), ValueError, r"y must have shape \(60,\), one label a row of X, got \(59,\)"),
         ((POINTS[:, 0], LARGE), ValueError, r"X must have shape \(n, d\)"),
         ((POINTS.astype(str), LARGE), TypeError, "X must be an array of real numbers, got dtype <U"),
@@ -181,6 +198,69 @@ def test_arrays_of_jax():
 def test_arrays_that_do_not_fit_are_named(given, error, message):
     with pytest.raises(error, match=message):
         reports.report(*given, **TINY)
+
+
+@pytest.mark.parametrize("name", ["foo", "width", "learning_rate"])
+def test_unknown_option_is_named(name):
+    with pytest.raises(
+        TypeError, match=f"reports.report has no option '{name}'; it has data, y, .*, num_steps, "
+    ):
+        reports.report(POINTS, LARGE, **{name: 3})
+
+
+def test_report_of_other_arrays_is_not_replaced(tmp_path):
+    out = tmp_path / "first"
+    made = reports.report(POINTS, LARGE, out=out, **TINY)
+    before = {path: path.read_bytes() for path in out.glob("*.*")}
+    for call in (
+        lambda: reports.report(POINTS + 1, LARGE, out=out, **TINY),
+        lambda: reports.report("digits", out=out, **TINY),
+        lambda: reports.report("digits", **TINY).write(out),
+    ):
+        with pytest.raises(
+            FileExistsError, match=f"of the same experiments, got '{out}', which holds others"
+        ):
+            call()
+    assert {path: path.read_bytes() for path in out.glob("*.*")} == before
+    made.write(out)
+    assert reports.report(POINTS, LARGE, out=out, **TINY).results.sections == made.results.sections
+    reports.report(POINTS + 1, LARGE, out=out, overwrite=True, **TINY)
+    np.testing.assert_array_equal(np.load(out / "arrays.npz")["X"], POINTS + 1)
+    (tmp_path / "arrays.npz").write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match=r"arrays.npz must be new or hold these arrays"):
+        reports.report(POINTS, LARGE, out=tmp_path, **TINY)
+
+
+def test_pairs_of_classes_from_python(tmp_path):
+    kinds = np.resize(["u", "v", "w"], 60)
+    found = reports.report(POINTS, kinds, classes="all", out=tmp_path, name="mine", **TINY)
+    assert [row["classes"] for row in found.table] == [("v", "u"), ("w", "u"), ("w", "v")]
+    for row, made in zip(found.table, found.reports, strict=True):
+        (section,) = made.results.sections
+        keep = np.isin(kinds, row["classes"])
+        alone = reports.report(POINTS[keep], kinds[keep], classes=row["classes"], **TINY).results.sections[0]
+        assert section.by_width == alone.by_width
+        agreement = section.by_width[-1].agreement
+        assert (row["measured"], row["predicted"]) == (agreement.measured.mean, agreement.predicted.mean)
+        assert row["width"] == 64
+        command = shlex.split(made.results.provenance.command)
+        assert command[:4] == ["perturblearn", "report", "--data", str(tmp_path / "mine.npz")]
+        assert f"--classes={','.join(row['classes'])}" in command
+
+
+def test_sweep_of_arrays_is_replayed_by_its_command(tmp_path, capsys):
+    """The arrays are written nowhere but in the call; the command runs where nothing holds them."""
+    base = ExperimentConfig(data=ArrayData(POINTS, LARGE, name="mine"), width=16, num_steps=2)
+    made = run_sweep(WIDE, plan(base, {"width": [16, 32]}, seeds=2), tmp_path / "a sweep")
+    rows = (made.folder / "results.jsonl").read_bytes()
+    del base
+    for path in (made.folder / "results").iterdir():
+        path.unlink()
+    again = [sys.executable, "-m", "reports", *shlex.split(made.command)[1:], "--executor", "serial"]
+    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (made.folder / "results.jsonl").read_bytes() == rows
+    assert "done                    4" in done.stdout
 
 
 def test_arrays_are_known_by_their_content():
@@ -299,7 +379,14 @@ def test_few_dimensions_are_not_projected(dim):
             np.tile(LARGE, 2),
             "of 36 test points are training points: they are not",
         ),
-        (np.column_stack([POINTS, np.ones(60)]), LARGE, "1 of 6 features are constant in the training part"),
+        (np.column_stack([POINTS, np.ones(60)]), LARGE, "1 of 6 features is constant in the training part"),
+        (np.column_stack([POINTS, np.ones((60, 2))]), LARGE, "2 of 7 features are constant in the training"),
+        (POINTS[:6], LARGE[:6], "1 test point: a share of them says ±1 or more; verdicts may be unknown"),
+        (
+            np.vstack([POINTS, POINTS[:3]]),
+            [*LARGE, *~LARGE[:3]],
+            "6 rows have the features of a row of the other class",
+        ),
         (np.vstack([POINTS] * 5) + np.arange(300)[:, None] / 7, np.arange(300) % 40 == 0, "class True is "),
     ],
 )
