@@ -24,8 +24,29 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+# Names that the paper has for what is called otherwise here.
+_PAPER = {
+    "gamma": "negative_slope, the paper's γ",
+    "T": "no time: it is a rate, to be multiplied by the flow time",
+}
+
+
+def without_letters(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Answer the paper's letters as names of arguments with the names that they have here."""
+    letters = _PAPER.keys() - inspect.signature(function).parameters.keys()
+
+    @wraps(function)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for name in letters & kwargs.keys():
+            msg = f"{function.__name__} must be given {_PAPER[name]}, got {name}"
+            raise TypeError(msg)
+        return function(*args, **kwargs)
+
+    return checked
+
+
 def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Refuse training data by position, whose order could be mistaken, and other names of the slope."""
+    """Refuse training data by position, whose order could be mistaken, and the paper's letters."""
     signature = inspect.signature(function)
     query, *others = signature.parameters
     names = [name for name in others if signature.parameters[name].default is inspect.Parameter.empty]
@@ -36,12 +57,9 @@ def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
         if len(args) > 1:
             msg = f"all but the query points must be given by keyword, {call}, got {len(args)} by position"
             raise TypeError(msg)
-        if "gamma" in kwargs:
-            msg = f"{function.__name__} must be given negative_slope, the paper's γ, got gamma"
-            raise TypeError(msg)
         return function(*args, **kwargs)
 
-    return checked
+    return without_letters(checked)
 
 
 def as_points(name: str, value: ArrayLike, *, dim: int | None = None, keep_float32: bool = False) -> Array:

@@ -35,7 +35,7 @@ _FEW_TEST_POINTS = 25
 _LARGEST = 1e150  # of an entry whose square, in sums, is a float
 _LONGEST = 20  # digits of a number that is written without a power of ten
 _LOST = 1e-3  # of a deviation: more must not be lost to rounding
-_RARE = 0.05  # share of a class that is almost absent
+_RARE = 0.1  # share of a class that is almost absent
 # Numbers with more different values than these are hardly names of classes.
 _MANY_CLASSES = 20
 # Numbers as programs write them: 007 and 1E1 may be codes.

@@ -19,13 +19,14 @@ from numpy.typing import ArrayLike
 
 from theory import libraries
 from theory.kernel.rows import check_directions, phi_of_angle, phi_of_points, relative_variances
-from theory.validation import AnyArray, Array, as_points, check_real
+from theory.validation import AnyArray, Array, as_points, check_real, without_letters
 
 # Entries of the temporary arrays of `reference` (32 MiB in float64).
 _BLOCK = 1 << 22
 _COPIES = 4  # of a block of pairs, in `product`
 
 
+@without_letters
 def phi(
     X: AnyArray,
     Z: AnyArray = None,

@@ -37,6 +37,7 @@ from theory.kernel.balls import (
     refuse_zero,
     working_precision,
 )
+from theory.validation import without_letters
 
 # After 8 halvings of an angle in [0, π/4] its tangent is below 2^-8: one term of the series gains 16 bits.
 _HALVINGS = 8
@@ -117,6 +118,7 @@ class Enclosure:
         return bool(self.ball.overlaps(other.ball))
 
 
+@without_letters
 def phi_enclosure(
     x: Point,
     z: Point,

@@ -27,6 +27,7 @@ from theory.validation import (
     check_integer,
     check_real,
     check_slope,
+    without_letters,
 )
 
 MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
@@ -36,6 +37,7 @@ _WIDER = 2  # times the side of a square block
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 
 
+@without_letters
 def phi_product(
     Z: ArrayLike,
     X: ArrayLike,
@@ -90,6 +92,7 @@ def phi_product(
     return product(*points, negative_slope, None, memory_budget, variances)
 
 
+@without_letters
 def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyArray:
     """Return the tangent kernel of the network with frozen readout, Θ = Φ(X, Z) ∘ (⟨x, z⟩ + 1).
 

@@ -563,6 +563,46 @@ _CELLS = [
 ]
 
 
+_ENDINGS = ["json", "xlsx", "parquet", "feather", "npy", "npz"]
+
+
+@pytest.mark.parametrize("ending", _ENDINGS)
+def test_damaged_bytes_are_one_error_or_points(tmp_path, ending):
+    """What a checksum guards comes back as it was; other formats cannot tell one number from another."""
+    frame = pd.DataFrame({"a": POINTS[:, 0], "b": POINTS[:, 1], "kind": np.resize([0, 1], 12)})
+    path = tmp_path / f"mine.{ending}"
+    if ending == "npy":
+        np.save(path, frame.to_numpy())
+    elif ending == "npz":
+        np.savez(path, X=POINTS, y=frame.kind)
+    else:
+        _write(frame, path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    said, read = set(), 0
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in rng.integers(len(whole), size=rng.integers(1, 4)):
+            content[place] = rng.integers(256)
+        path.write_bytes(content[: len(whole) if rng.random() < 0.7 else rng.integers(len(whole))])
+        try:
+            rows = FileData(path=str(path)).read()
+        except ValueError as error:
+            said.add(str(error))
+            continue
+        read += 1
+        assert np.isfinite(rows.X).all()
+        assert len(rows.X) == len(rows.labels)
+        if ending in {"npz", "xlsx"}:
+            np.testing.assert_array_equal(rows.X, POINTS)
+        if ending == "json":
+            numbers = {float(text) for text in re.findall(r"-?[\d.]+(?:[eE][-+]?\d+)?", content.decode())}
+            assert set(rows.X.ravel()) <= numbers
+    assert said
+    assert read or ending == "npz"
+    assert all(path.name in line and "\n" not in line for line in said)
+
+
 def test_damaged_files_are_one_error_or_what_the_bytes_say(tmp_path):
     """Every number that is read is, written plainly, one that the text has in a cell."""
     rng = np.random.default_rng(0)
