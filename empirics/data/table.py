@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,8 +87,7 @@ class Table:
         others += [self.column(index, "index")] if index else []
         used = [column for column in range(self.cells.shape[1]) if column not in others]
         if not used or len(set(others)) < len(others):
-            msg = f"{self.source} must have a feature beside its label and its index, which differ"
-            raise ValueError(msg)
+            self._refuse("have a feature beside its label and its index, which differ")
         return used
 
     def complete(self, columns: Sequence[int], label: int | None) -> "Table":
@@ -127,29 +126,24 @@ class Table:
         row, position = np.argwhere(wrong if wrong.any() else missing)[0]
         place = f"{self._place(row)}, column {columns[position] + 1}"
         if not wrong.any():
-            msg = (
-                f"{self.source} must have no missing values, got them in {missing.any(axis=1).sum()} of "
+            self._refuse(
+                f"have no missing values, got them in {missing.any(axis=1).sum()} of "
                 f"{many(len(cells), 'row')} and {missing.any(axis=0).sum()} of "
                 f"{many(len(columns), 'column')}, first in {place}: "
                 "fill them in, or leave these rows out by drop_missing (--drop-missing)"
             )
-            raise ValueError(msg)
         texts = cells[wrong[:, position], position]
         shown = [repr(cell.strip() if isinstance(cell, str) else cell) for cell in texts]
         if math.isinf(values[row, position]):
-            msg = f"{self.source} must hold finite numbers, got {shown[0]} in {place}"
-            raise ValueError(msg)
-        msg = f"{self.source} must hold numbers, got {shown[0]} in {place}"
-        if row == 0 and self.names is None:
-            msg += f"; if {self._place(row)} is a header, say so by header 'yes' (--header yes)"
-        others = list(dict.fromkeys(shown))
-        name = self._called(columns[position])
-        msg += (
-            f"; column {name!r} has {', '.join(others[:3])}{', ...' if len(others) > 3 else ''} in "
+            self._refuse(f"hold finite numbers, got {shown[0]} in {place}")
+        header = f"; if {self._place(row)} is a header, say so by header 'yes' (--header yes)"
+        others, name = list(dict.fromkeys(shown)), self._called(columns[position])
+        self._refuse(
+            f"hold numbers, got {shown[0]} in {place}{header if row == 0 and self.names is None else ''}; "
+            f"column {name!r} has {', '.join(others[:3])}{', ...' if len(others) > 3 else ''} in "
             f"{len(shown)} of {many(len(cells), 'row')}: say label {name!r} (--label) if it is the label, "
             f"index {name!r} (--index) if it names the rows, else write numbers, and '?' where one is missing"
         )
-        raise ValueError(msg)
 
     def label_column(self, asked: str | None) -> int:
         """Return the column of the label, the last one if none is asked for.
@@ -161,18 +155,15 @@ class Table:
         """
         last = int(self.cells.shape[1]) - 1
         if last < 1:
-            msg = f"{self.source} must have rows of at least one feature and a label"
-            raise ValueError(msg)
+            self._refuse("have rows of at least one feature and a label")
         if asked:
             return self.column(asked, "label")
         names = [name.casefold() for name in self.names or [""]]
         for column, name in enumerate(names[:-1]):
             if _is_label(name, names) and names[-1] not in _LABEL_NAMES:
-                msg = (
-                    f"{self.source} must have the label in its last column, got {name!r} as column "
-                    f"{column + 1}: say label {self._called(column)!r} or {self._called(last)!r} (--label)"
-                )
-                raise ValueError(msg)
+                either = f"{self._called(column)!r} or {self._called(last)!r} (--label)"
+                got = f"got {name!r} as column {column + 1}: say label {either}"
+                self._refuse(f"have the label in its last column, {got}")
         return last
 
     def labels(self, column: int) -> list[str]:
@@ -186,19 +177,14 @@ class Table:
         cells = self.cells[:, column].tolist()
         lacking = [row for row, cell in enumerate(cells) if is_missing(cell, _NO_LABEL)]
         if lacking:
-            msg = (
-                f"{self.source} must have a label in each row, got none in {len(lacking)} of {len(cells)}, "
-                f"first in {self._place(lacking[0])}"
-            )
-            if len(lacking) == len(cells):
-                msg += "; the label is in the last column unless label (--label) says which"
-            else:
-                msg += "; leave these rows out by drop_missing (--drop-missing)"
-            raise ValueError(msg)
+            all_ = "the label is in the last column unless label (--label) says which"
+            some = "leave these rows out by drop_missing (--drop-missing)"
+            got = f"got none in {len(lacking)} of {len(cells)}, first in {self._place(lacking[0])}"
+            how = all_ if len(lacking) == len(cells) else some
+            self._refuse(f"have a label in each row, {got}; {how}")
         for row, cell in enumerate(cells):
             if not isinstance(cell, (str, bytes, bool, int, float)):
-                msg = f"{self.source} must have numbers or text as labels, got {cell!r} in {self._place(row)}"
-                raise ValueError(msg)
+                self._refuse(f"have numbers or text as labels, got {cell!r} in {self._place(row)}")
         return list(map(_text, cells))
 
     def point_label(self, label: str | None) -> int | None:
@@ -218,15 +204,17 @@ class Table:
         if label is not None:
             return None if label == "none" else self.column(label, "label", also="'none' or ")
         found = self._looks_like_label()
-        if found is not None:
-            name = self._called(found)
-            msg = (
-                f"points in {self.source} must be coordinates alone, but column {found + 1} looks like a "
-                f"label: say label {name!r} to leave it out, or 'none' if it is a coordinate "
-                f"(on the command line --label {name} or --label none)"
-            )
-            raise ValueError(msg)
-        return None
+        if found is None:
+            return None
+        name = self._called(found)
+        self._refuse(
+            f"hold coordinates alone, but column {found + 1} looks like a label: say label {name!r} to leave "
+            f"it out, or 'none' if it is a coordinate (on the command line --label {name} or --label none)"
+        )
+
+    def _refuse(self, what: str) -> NoReturn:
+        msg = f"{self.source} must {what}"
+        raise ValueError(msg)
 
     def _called(self, column: int) -> str:
         return (self.names and self.names[column]) or str(column + 1)
@@ -284,12 +272,11 @@ class Table:
             elif len(columns) > 1 and column == 0 and self._counts_rows(0):
                 said = "counts them"
             if said:
-                msg = (
-                    f"{self.source} must not hold an index of the rows, but column {column + 1} {said}: "
-                    f"remove the column, say index {self._called(column)!r} (--index), or name it "
-                    "otherwise in a header if it is a feature"
+                self._refuse(
+                    f"not hold an index of the rows, but column {column + 1} {said}: remove the column, "
+                    f"say index {self._called(column)!r} (--index), or name it otherwise in a header if it "
+                    "is a feature"
                 )
-                raise ValueError(msg)
 
     def _counts_rows(self, column: int) -> bool:
         """Return whether a column goes up by 1 from row to row, three rows or more."""
