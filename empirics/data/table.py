@@ -118,11 +118,13 @@ class Table:
         self._refuse_index(columns)
         cells = self.cells[:, list(columns)]
         values = _values(cells, comma=self._decimal_comma(cells))
-        finite = np.isfinite(values)
-        if finite.all():
-            return values
+        if not np.isfinite(values).all():
+            self._refuse_cells(cells, values, columns)
+        return values
+
+    def _refuse_cells(self, cells: NDArray[Any], values: Array, columns: Sequence[int]) -> NoReturn:
         missing = _map(is_missing, cells, bool)
-        wrong = ~finite & ~missing
+        wrong = ~np.isfinite(values) & ~missing
         row, position = np.argwhere(wrong if wrong.any() else missing)[0]
         place = f"{self._place(row)}, column {columns[position] + 1}"
         if not wrong.any():
@@ -204,13 +206,14 @@ class Table:
         if label is not None:
             return None if label == "none" else self.column(label, "label", also="'none' or ")
         found = self._looks_like_label()
-        if found is None:
-            return None
-        name = self._called(found)
-        self._refuse(
-            f"hold coordinates alone, but column {found + 1} looks like a label: say label {name!r} to leave "
-            f"it out, or 'none' if it is a coordinate (on the command line --label {name} or --label none)"
-        )
+        if found is not None:
+            name = self._called(found)
+            self._refuse(
+                f"hold coordinates alone, but column {found + 1} looks like a label: say label {name!r} to "
+                f"leave it out, or 'none' if it is a coordinate (on the command line --label {name} or "
+                "--label none)"
+            )
+        return None
 
     def _refuse(self, what: str) -> NoReturn:
         msg = f"{self.source} must {what}"
