@@ -15,8 +15,10 @@ from .data import (
     FileData as FileData,
     GaussianData as GaussianData,
     IdxData as IdxData,
+    IrisData as IrisData,
     MnistData as MnistData,
     ShiftedGaussianData as ShiftedGaussianData,
+    WineData as WineData,
 )
 from .deep import (
     DeepConfig as DeepConfig,

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from empirics.config import ExperimentConfig
-from empirics.data import DataSource
+from empirics.data import ArrayData, DataSource, FileData
 from empirics.data.dataset import class_name
 from empirics.data.file import ENDINGS, FORMATS
 from empirics.sweep.experiment import Experiment
@@ -19,6 +20,7 @@ _Config = TypeVar("_Config")
 # Part of the identity of every result.  Raise it when a record means something else than before: results of
 # older versions are then not used again.
 RECORD_VERSION = 2
+_ARRAYS = "arrays-"  # begins names of files of arrays in a folder of results
 DATA_PREFIX = "data."  # of the names of fields of the data
 # The name of a source, or of its class where each instance has a name of its own: "file", "idx".
 _SOURCES: dict[str, Any] = {
@@ -210,6 +212,18 @@ def data_content(config: Any, known: dict[Any, str]) -> str | None:  # noqa: ANN
     return known[config.data]
 
 
+def _keep(config: ExperimentConfig) -> dict[str, bytes]:
+    """Return the file of arrays in memory, by their content."""
+    data = config.data
+    return {f"{_ARRAYS}{data.digest}.npz": data.archive()} if isinstance(data, ArrayData) else {}
+
+
+def _restore(folder: Path) -> list[ArrayData]:
+    """Return the arrays that a folder keeps, which a plan names by their digest."""
+    rows = [FileData(path=str(path)).read() for path in sorted(folder.glob(f"{_ARRAYS}*.npz"))]
+    return [ArrayData(one.X, one.labels, one.X_test, one.labels_test) for one in rows]
+
+
 # Training is imported where it happens: who writes a plan needs none of it.
 def _run(configs: Sequence[ExperimentConfig], *, device: str) -> Iterable[tuple[int, Outcome]]:
     made: Iterable[tuple[int, Outcome]] = import_module("empirics.families").run_family(
@@ -237,4 +251,7 @@ WIDE = Experiment(
     key=_key,
     work=_work,
     content=data_content,
+    keep=_keep,
+    restore=_restore,
+    command="perturblearn sweep",
 )

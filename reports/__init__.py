@@ -1,6 +1,7 @@
 """Reports: every symbolic prediction beside its measurement, with a verdict.
 
-Names are imported when they are first asked for, so that the command can be interrupted from its start on.
+Names are imported when they are first asked for, so that the command can be interrupted from its start on
+and says in one line what is not installed.
 """
 
 import sys
@@ -9,16 +10,36 @@ from types import ModuleType
 
 import lazy_loader
 
-_missing = [
-    name
-    for name in ("cyclopts", "jinja2", "latex2mathml", "matplotlib", "msgspec", "rich", "sklearn", "torch")
-    if find_spec(name) is None
-]
-if _missing:
-    _msg = f"reports needs {', '.join(_missing)}: pip install 'perturblearn[reports]'"
-    raise ImportError(_msg)
+_NEEDS = (
+    *(
+        "cyclopts",
+        "jinja2",
+        "latex2mathml",
+        "markupsafe",
+        "matplotlib",
+        "msgspec",
+        "numba",
+        "pandas",
+        "pooch",
+    ),
+    *("requests", "rich", "sklearn", "torch"),
+)
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+def missing() -> str:
+    """Return what is missing of the extra and how it is installed; empty if nothing is."""
+    names = ", ".join(name for name in _NEEDS if find_spec(name) is None)
+    return names and f"reports needs {names}: pip install '.[reports]' in the source folder"
+
+
+_of_stub, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first asked for, if all that it needs is installed."""
+    if name in __all__ and (said := missing()):
+        raise ImportError(said)
+    return _of_stub(name)
 
 
 class _Package(ModuleType):

@@ -8,3 +8,5 @@ from .render import render as render
 from .results import SCHEMA_VERSION as SCHEMA_VERSION
 from .schema import SchemaError as SchemaError
 from .verdicts import Claim as Claim
+
+def missing() -> str: ...

@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+import reports
+
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
@@ -18,6 +20,9 @@ def main() -> int:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
+    if said := reports.missing():
+        sys.stderr.write(f"perturblearn: error: {said}\n")
+        return 2
     from reports import cli  # noqa: PLC0415
 
     return cli.main()

@@ -1,16 +1,19 @@
 """A report in one line of Python: data in, a `Report` out."""
 
+import inspect
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, DataSource
-from reports import formats, terminal
+from reports import formats, pairs, terminal
 from reports.build import build
 from reports.document import Report
-from reports.making import RUNS, check_data
+from reports.making import RUNS, check_data, check_free
+from reports.options import Data, Report as Asked, Setting
 from reports.presets import DataOptions, series, source
 from reports.provenance import provenance
 
@@ -26,8 +29,9 @@ def report(
     out: Path | str | None = None,
     widths: Sequence[int] | None = None,
     device: str = "cpu",
+    overwrite: bool = False,
     **options: Any,  # noqa: ANN401
-) -> Report:
+) -> Report | pairs.Pairs:
     """Train networks on data, compare them with the theory, and return the report.
 
     Parameters
@@ -47,18 +51,22 @@ def report(
         In place of the preset's.
     device : str
         "cpu" or "cuda".
+    overwrite : bool
+        Whether a report of other experiments in `out` is replaced.
     **options
         Of the data, ``name``, ``classes``, ``test_fraction``, ``standardise`` (of a name or file those of
         `reports.source`); others are fields of the experiment, such as ``num_steps``.
 
     Returns
     -------
-    Report
+    Report, or Pairs
+        With ``classes="all"`` the reports of all pairs of classes, each in a folder of its own in `out`.
 
     Raises
     ------
-    ValueError, TypeError, FileNotFoundError
-        If data or an option break their rules; nothing is trained then.
+    ValueError, TypeError, OSError
+        If data or an option break their rules, or `out` holds a report of other experiments; nothing is
+        trained then.
     RuntimeError
         If a run failed.
 
@@ -67,47 +75,75 @@ def report(
     >>> reports.report("digits")  # doctest: +SKIP
     >>> reports.report(X, y, classes=("ham", "spam"), out="my-report")  # doctest: +SKIP
     """
+    _check_options(options)
     of_data = {name: options.pop(name) for name in _DATA_OPTIONS if name in options}
-    command = ["perturblearn", "report", "--data"]
-    chosen: DataSource
-    if isinstance(data, (str, Path)):
-        data = str(data)
-        _refuse_labels(y, X_test, y_test)
-        chosen = source(data, preset=preset, **of_data)
-        command.append(data)
-    elif isinstance(data, get_args(DataSource)):
-        _refuse_labels(y, X_test, y_test, *of_data.values())
-        chosen, command = data, [f"reports.report({data!r})"]
-    else:
-        chosen = ArrayData(data, y, X_test, y_test, **of_data)
-        command = (
-            ["reports.report(X, y)"] if out is None else [*command, str(Path(out) / f"{chosen.name}.npz")]
-        )
-    made = series(chosen, preset=preset, num_seeds=seeds, fields=options)
-    made = made if widths is None else replace(made, widths=tuple(widths))
-    if out is not None:
-        formats.check_output(Path(out), "html")
-    for found in check_data([made]):
-        terminal.notify(found)
+    every = of_data.get("classes") == "all"
+    if every:
+        del of_data["classes"]
+    chosen, place = _source(data, (y, X_test, y_test), of_data, preset, out)
+    jobs = []
+    for folder, one in pairs.sources(chosen.name, chosen).items() if every else [("", chosen)]:
+        made = series(one, preset=preset, num_seeds=seeds, fields=options)
+        made = made if widths is None else replace(made, widths=tuple(widths))
+        own = None if out is None else Path(out) / folder
+        if own is not None:
+            formats.check_output(own, "html")
+            if not overwrite:
+                check_free(own, [made])
+        for found in check_data([made]):  # bad data must be known before anything is trained
+            terminal.notify(found)
+        jobs.append((made, own))
     if out is not None and isinstance(chosen, ArrayData):
-        formats.write(Path(out), {f"{chosen.name}.npz": chosen.archive()})
-    if len(command) > 1:
-        command += [f"--preset={preset}", f"--seeds={seeds}", *_flags(of_data, widths, options)]
-        command += ["--out", str(out)] if out is not None else []
-    line = command[0] if len(command) == 1 else shlex.join(command)
-    results = build(
-        [made],
-        provenance=provenance(command=line, device=device),
-        device=device,
-        folder=None if out is None else Path(out) / RUNS,
-    )
-    written = Report(results=results)
+        _keep(Path(place), chosen, overwrite=overwrite)
+    reports = []
+    for made, own in jobs:
+        said = {"preset": preset, "seeds": seeds, "widths": widths, **of_data, **options}
+        said |= {"classes": getattr(made.base.data, "classes", None)} if every else {}
+        results = build(
+            [made],
+            provenance=provenance(command=_command(place, made.base.data, said, own), device=device),
+            device=device,
+            folder=None if own is None else own / RUNS,
+        )
+        reports.append(Report(results=results))
+        if own is not None:
+            reports[-1].write(own, overwrite=True)
+    if not every:
+        return reports[0]
     if out is not None:
-        written.write(out)
-    return written
+        pairs.write_index(Path(out), [own.name for _, own in jobs if own is not None])
+    return pairs.Pairs(reports=tuple(reports))
 
 
 _DATA_OPTIONS = ("name", *DataOptions.__annotations__)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    known = [*_DATA_OPTIONS, *(field.name for field in fields(ExperimentConfig))]
+    known = [name for name in known if name not in {"data", "width", "seed"}]
+    for name in options:
+        if name not in known:
+            own = [name for name in inspect.signature(report).parameters if name != "options"]
+            msg = f"reports.report has no option {name!r}; it has {', '.join([*own, *known])}"
+            raise TypeError(msg)
+
+
+def _source(
+    data: Any,  # noqa: ANN401
+    arrays: tuple[Any, Any, Any],
+    of_data: dict[str, Any],
+    preset: str,
+    out: Path | str | None,
+) -> tuple[DataSource, str]:
+    """Return a source of data, and how the command line names it; "" where it cannot."""
+    if isinstance(data, (str, Path)):
+        _refuse_labels(*arrays)
+        return source(str(data), preset=preset, **of_data), str(data)
+    if isinstance(data, get_args(DataSource)):
+        _refuse_labels(*arrays, *of_data.values())
+        return data, ""
+    chosen = ArrayData(data, *arrays, **of_data)
+    return chosen, "" if out is None else str(Path(out) / f"{chosen.name}.npz")
 
 
 def _refuse_labels(*values: object) -> None:
@@ -116,17 +152,32 @@ def _refuse_labels(*values: object) -> None:
         raise ValueError(msg)
 
 
-def _flags(of_data: dict[str, Any], widths: Sequence[int] | None, fields: dict[str, Any]) -> list[str]:
-    """Return the options of the command that say the same."""
-    said = {name: value for name, value in of_data.items() if name != "name"} | fields
-    if said.get("classes") is not None:
-        said["classes"] = ",".join(said["classes"])
-    if widths is not None:
-        said["widths"] = ",".join(map(str, widths))
-    if said.pop("drop_missing", False):
-        said["drop_missing"] = True
-    return [
-        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
-        for name, value in said.items()
-        if value is not None
-    ]
+def _keep(path: Path, data: ArrayData, *, overwrite: bool) -> None:
+    """Write arrays beside the reports that are made of them, over no other file."""
+    content = data.archive()
+    if path.exists() and not overwrite and path.read_bytes() != content:
+        msg = f"{path} must be new or hold these arrays; take another folder or name, or say overwrite"
+        raise FileExistsError(msg)
+    formats.write(path.parent, {path.name: content})
+
+
+def _command(place: str, data: DataSource, said: dict[str, Any], out: Path | None) -> str:
+    """Return the command that says the same, a call where none can."""
+    said = {name: value for name, value in said.items() if value is not None}
+    if not place or any("," in name for name in said.get("classes") or ()) or not {*said} <= _FLAGS:
+        first = "X, y" if isinstance(data, ArrayData) else repr(place or data)
+        said |= {} if out is None else {"out": str(out)}
+        return f"reports.report({', '.join([first, *(f'{name}={value!r}' for name, value in said.items())])})"
+    words = []
+    for name, value in said.items():
+        flag = f"--{name.replace('_', '-')}"
+        if name in {"classes", "widths"}:
+            words.append(f"{flag}={','.join(map(str, value))}")
+        elif value is not False and name != "name":
+            words.append(flag if value is True else f"{flag}={value}")
+    words += [] if out is None else ["--out", str(out)]
+    return shlex.join(["perturblearn", "report", "--data", place, *words])
+
+
+# Options that the command has as well; the name of arrays is that of their file.
+_FLAGS = {"name", *(field.name for kind in (Asked, Data, Setting) for field in fields(kind))}

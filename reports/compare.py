@@ -109,6 +109,7 @@ class Paired(Record, frozen=True):
     """Two data sets side by side."""
 
     names: tuple[str, str]
+    same_data: bool  # source, options and sizes
     widths: list[tuple[int, int]]
     common: bool
     seeds: tuple[list[int], list[int]]
@@ -170,6 +171,17 @@ class Comparison(Record, frozen=True):
     settings: list[Differing]
     sections: list[Paired]
     alone: tuple[list[str], list[str]]
+
+    @property
+    def apart(self) -> list[str]:
+        """What is compared though the data differ, and data that one report alone has, a line each."""
+        lines = []
+        for one, other in (section.names for section in self.sections if not section.same_data):
+            where = f"A on {one}, B on {other}" if one != other else f"{one} of other sources or options"
+            lines.append(f"Different data: {where}. Numbers may differ for that reason.")
+        for side, names in zip("AB", self.alone, strict=True):
+            lines += [f"Only in {side}: {name}." for name in names]
+        return lines
 
 
 Json = dict[str, Any]
@@ -296,12 +308,18 @@ def _pairs(a: Results, b: Results) -> list[tuple[Section, Section]]:
 def _section(one: Section, other: Section, rows: list[Row]) -> Paired:
     return Paired(
         names=(one.name, other.name),
+        same_data=_about(one) == _about(other),
         widths=_widths(one, other),
         common=bool({*one.widths} & {*other.widths}),
         seeds=(one.seeds, other.seeds),
         rows=rows,
         fixed=_fixed(one, other),
     )
+
+
+def _about(section: Section) -> tuple[Any, ...]:
+    sizes = section.setting.N, section.setting.dim, section.num_test
+    return section.config.data, section.classes, section.preparation, sizes
 
 
 def _widths(one: Section, other: Section) -> list[tuple[int, int]]:

@@ -56,12 +56,18 @@ class Report:
         """SVG texts that need no page, by name: "phi", "monte-carlo", and "DATA: NAME" for each data set."""
         return {name: svg.standalone(drawn) for name, drawn in page(self.results).figures.items()}
 
-    def write(self, folder: Path | str, format: formats.Format = "html") -> list[Path]:
+    def write(
+        self, folder: Path | str, format: formats.Format = "html", *, overwrite: bool = False
+    ) -> list[Path]:
         """Write results.json and, except for "json", the report in this format; return the paths.
 
-        Raises as `reports.formats.files`, and OSError if nothing can be written; all are written, or none.
+        Raises as `reports.formats.files`, and OSError if nothing can be written, or the folder holds a report
+        of other experiments and `overwrite` is not said; all are written, or none.
         """
         formats.check_output(Path(folder), format)
+        if not overwrite:
+            sections = self.results.sections
+            formats.check_replaced(Path(folder), ((s.config, s.widths, s.seeds) for s in sections))
         contents = formats.files(self.results, format)
         formats.write(Path(folder), contents)
         return [Path(folder) / name for name in contents]

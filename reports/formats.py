@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -13,7 +13,7 @@ from empirics.sweep import disk
 from empirics.sweep.interrupts import undisturbed
 from reports import schema
 from reports.render import page, render
-from reports.results import Results
+from reports.results import Config, Results
 from reports.text import of_texts
 from theory.validation import check_choice
 
@@ -128,6 +128,41 @@ def pdf(html: str) -> bytes:
 
 
 # Folders ------------------------------------------------------------------------------------------
+
+# What a section is about: its configuration, widths and seeds.
+About = tuple[Config, Collection[int], Collection[int]]
+
+
+def another(folder: Path) -> str:
+    """Return what is wrong with an output folder that holds a report of other experiments."""
+    return (
+        f"output folder must be new or of the same experiments, got {disk.shown(folder)}, which holds "
+        "others; take another folder, or say overwrite (--overwrite)"
+    )
+
+
+def check_replaced(folder: Path, sections: Iterable[About]) -> None:
+    """Check that no report would be replaced but one of some of the same experiments.
+
+    Raises
+    ------
+    FileExistsError
+        If one would, or what is there cannot be read.
+    """
+    if not (folder / schema.RESULTS).exists():
+        return
+    asked = list(sections)
+    try:
+        there = schema.read(folder).sections
+    except ValueError as error:
+        msg = f"{error}; say overwrite (--overwrite) to replace it"
+        raise FileExistsError(msg) from error
+    for one in there:
+        if not any(
+            one.config == config and {*one.widths} <= {*widths} and {*one.seeds} <= {*seeds}
+            for config, widths, seeds in asked
+        ):
+            raise FileExistsError(another(folder))
 
 
 def check_output(folder: Path, format: Format, *, sections: int = 1) -> None:

@@ -5,6 +5,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,15 +13,17 @@ import msgspec
 
 from empirics.sweep.disk import check_apart
 from reports import schema, text
+from reports.claim_text import spread
 from reports.inline import Content, Part, lines, link
 from reports.page import Page, Section, Table
+from reports.results import OverSeeds, Results
 from reports.runs import NUMBERS, Totals
 from reports.text import count, legible, many, number
 
 _PAGES = ("report.html", "report.pdf", "report.md")
 
 _BADGES: tuple[Content, ...] = tuple(Part("badge", verdict) for verdict in schema.VERDICTS)
-_REPORTS = ("Report", *_BADGES, "Data", "Preset", "Setting")
+_REPORTS = ("Report", *_BADGES, "Data", "Preset", "Setting", "f and g agree", "Predicted")
 _SWEEPS = ("Folder", "Kind", "Contents", "Runs done", "failed", "missing", "Statements")
 
 
@@ -44,8 +47,9 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
         If `out` is one of the pages listed.
     """
     places = list(dict.fromkeys(place for folder in folders for place in _places_in(folder)))
-    reports = [_report(place, out) for place in places if (place / schema.RESULTS).is_file()]
-    sweeps = [_sweep(place, out) for place in places if not (place / schema.RESULTS).is_file()]
+    read = {place: schema.read(place) for place in places if (place / schema.RESULTS).is_file()}
+    reports = [_report(place, results, out) for place, results in read.items()]
+    sweeps = [_sweep(place, out) for place in places if place not in read]
     of_sweeps = f", and {many(len(sweeps), 'sweep or study', 'sweeps and studies')}" if sweeps else ""
     sections = []
     if reports:
@@ -56,6 +60,38 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
         f"{many(len(reports), 'report')} of theory against experiment, with the number of claims by verdict"
     )
     return Page("Reports", f"{lead}{of_sweeps}.", tuple(sections)).html()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often f and g agree on a data set, at its largest width, and what was predicted."""
+
+    classes: tuple[str, str]  # +1, −1
+    width: int
+    measured: OverSeeds
+    predicted: OverSeeds
+    verdict: str | None
+
+    @property
+    def said(self) -> tuple[str, str, str, str]:
+        """Classes, width, measured and predicted as text."""
+        classes, width = " vs ".join(legible(self.classes)), count(self.width)
+        return classes, width, spread(self.measured), spread(self.predicted)
+
+
+def agreements(results: Results) -> list[Agreement]:
+    """Return the agreement on each data set of a report."""
+    verdicts = {claim.section: claim.verdict for claim in results.claims if claim.key == "agreement"}
+    return [
+        Agreement(
+            section.classes[::-1],
+            section.widths[-1],
+            section.by_width[-1].agreement.measured,
+            section.by_width[-1].agreement.predicted,
+            verdicts.get(section.name),
+        )
+        for section in results.sections
+    ]
 
 
 def _places_in(folder: Path) -> list[Path]:
@@ -83,8 +119,7 @@ def _linked(folder: Path, out: Path, numbers: str) -> Content:
     return link(Part("bdi", legible(folder.absolute().name or str(folder))), target)
 
 
-def _report(folder: Path, out: Path) -> tuple[Content, ...]:
-    results = schema.read(folder)
+def _report(folder: Path, results: Results, out: Path) -> tuple[Content, ...]:
     verdicts = [claim.verdict for claim in results.claims]
     preset = _preset(results.provenance.command)
     data: list[Content] = []
@@ -101,6 +136,7 @@ def _report(folder: Path, out: Path) -> tuple[Content, ...]:
         lines(*data),
         text.DASH if preset is None else legible(preset),
         lines(*settings),
+        *(lines(*(row.said[place] for row in agreements(results))) for place in (2, 3)),
     )
 
 

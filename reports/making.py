@@ -5,26 +5,30 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from empirics.data import Dataset, DataSource, FileData
-from empirics.data.table import TABLES
+from empirics.data import Dataset, DataSource
 from empirics.experiment import load_data
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool
 from empirics.sweep.outcome import Outcome
+from empirics.sweep.plain import digest, finite
 from empirics.sweep.runner import FailedError, stored
-from reports import formats, schema, terminal
+from empirics.sweep.store import DamagedError, ResultFolder
+from empirics.wide import WIDE
+from reports import formats, pairs, schema, terminal
 from reports.build import build
 from reports.measured import Run, experiment, runs_of
 from reports.options import Data, Report, Setting
 from reports.presets import DEFAULT_DATA, Series, series, source, two_names
 from reports.provenance import Origin, check_device, provenance
 from reports.render import partial_note
-from reports.results import Partial, PartialSection, Results, Section
+from reports.results import Config, Partial, PartialSection, Results, Section
 from reports.text import legible
 
 _LARGEST = 2**63 - 1  # what arrays can count
@@ -46,16 +50,80 @@ def make(options: Report, data: Data, setting: Setting, show: terminal.Show, *, 
     """
     check_device(options.device)
     names = DEFAULT_DATA if options.data is None else options.data
-    all_series = [_series(name, options, data, setting) for name in names]
     if len(set(names)) < len(names):
         msg = f"data must name each set once, got {' '.join(names)}"
         raise ValueError(msg)
     if options.format == "pdf":
         formats.find_browser()
+    every = data.classes == "all"
+    classes = None if every or data.classes is None else two_names(data.classes)
+    given = vars(data) | {"classes": classes}
+    sources = {name: source(name, preset=options.preset, **given) for name in names}
+    if not every:
+        all_series = [_series(one, options, setting) for one in sources.values()]
+        _check(options, all_series)
+        results, contents = _made(options, all_series, show, command=command)
+        return f"{verdicts(results)}\n{places(options.out, contents)}"
+    if len(names) != 1:
+        msg = f"data must be one set with classes all, got {' '.join(names)}"
+        raise ValueError(msg)
+    jobs = [
+        (replace(options, out=options.out / folder), [_series(one, options, setting)])
+        for folder, one in pairs.sources(names[0], sources[names[0]]).items()
+    ]
+    for own, all_series in jobs:
+        _check(own, all_series)
+    made = []
+    for done, (own, all_series) in enumerate(jobs):
+
+        def shown(share: float, what: str, done: int = done, place: str = own.out.name) -> None:
+            show((done + share) / len(jobs), f"{place}: {what}")
+
+        made.append(_made(own, all_series, shown, command=command)[0])
+    page = pairs.write_index(options.out, [own.out.name for own, _ in jobs])
+    return f"{pairs.listed(made)}\npage:    {page}"
+
+
+def _check(options: Report, all_series: list[Series]) -> None:
+    """Check that a report can be made and written, and say what its data were understood to be."""
     formats.check_output(options.out, options.format, sections=len(all_series))
-    pool = _pool(options, all_series)
+    if not options.overwrite:
+        check_free(options.out, all_series)
+    _pool(options, all_series)
     for found in check_data(all_series):
         terminal.notify(found)
+
+
+def check_free(folder: Path, all_series: list[Series]) -> None:
+    """Check that a folder has neither a report nor runs but some of those that are asked for.
+
+    Raises
+    ------
+    FileExistsError
+        If it has.
+    """
+    configs = [msgspec.convert(finite(one.base.to_json()), Config) for one in all_series]
+    about = [(config, one.widths, one.seeds) for config, one in zip(configs, all_series, strict=True)]
+    formats.check_replaced(folder, about)
+    known: dict[Any, str] = {}
+    asked = {
+        digest([WIDE.to_json(config), WIDE.content(config, known)])
+        for one in all_series
+        for config in one.configs()
+    }
+    runs, fields = ResultFolder(folder / RUNS), WIDE.to_json(all_series[0].base)
+    for name in runs.names():
+        with suppress(DamagedError, KeyError, TypeError):  # what is none is done again
+            entry = runs.read(name) or {}
+            if digest([{field: entry["config"][field] for field in fields}, entry["content"]]) not in asked:
+                raise FileExistsError(formats.another(folder))
+
+
+def _made(
+    options: Report, all_series: list[Series], show: terminal.Show, *, command: str
+) -> tuple[Results, Mapping[str, bytes]]:
+    """Train and write a report; return its results and its files."""
+    pool = _pool(options, all_series)
     results = _trained(options, all_series, pool, provenance(command=command, device=options.device), show)
     try:
         contents = formats.files(results, options.format)
@@ -68,7 +136,7 @@ def make(options: Report, data: Data, setting: Setting, show: terminal.Show, *, 
         msg = f"{error}; {msg}"
         raise RuntimeError(msg) from error
     formats.write(options.out, contents)
-    return f"{verdicts(results)}\n{places(options.out, contents)}"
+    return results, contents
 
 
 def _trained(
@@ -101,7 +169,7 @@ def check_data(all_series: list[Series]) -> list[Dataset]:
                 found = load_data(replace(item.base, seed=seed))
                 item.base.setting(found)
             except ValueError as error:
-                what = _explained(error, item.base.data)
+                what = _explained(error)
                 msg = f"{what} (data of seed {seed})" if seed != item.seeds[0] else what
                 raise ValueError(msg) from error
             if seed == item.seeds[0]:
@@ -109,14 +177,9 @@ def check_data(all_series: list[Series]) -> list[Dataset]:
     return first
 
 
-def _explained(error: ValueError, data: DataSource) -> str:
-    """Return what is wrong with data, and what of it a file or an option of the command would set right."""
-    parts = [str(error)]
-    if "use 'none'" in parts[0]:
-        parts.append("on the command line --standardise none")
-    if isinstance(data, FileData) and data.path.endswith(TABLES) and Path(data.path).name in parts[0]:
-        parts.append("the label is in the last column unless --label says which")
-    return "; ".join(parts)
+def _explained(error: ValueError) -> str:
+    """Return what is wrong with data, and the option of the command that would set it right."""
+    return f"{error}; on the command line --standardise none" if "use 'none'" in str(error) else str(error)
 
 
 def _write_partial(
@@ -172,14 +235,12 @@ def places(folder: Path, contents: Mapping[str, bytes]) -> str:
     return "\n".join(f"{labels.get(name, 'page') + ':':<8} {folder / name}" for name in named)
 
 
-def _series(name: str, options: Report, given: Data, setting: Setting) -> Series:
-    classes = None if given.classes is None else two_names(given.classes)
-    data = source(name, preset=options.preset, **(vars(given) | {"classes": classes}))
+def _series(data: DataSource, options: Report, setting: Setting) -> Series:
     fields = {name: value for name, value in vars(setting).items() if value is not None and name != "widths"}
     try:
         chosen = series(data, preset=options.preset, num_seeds=options.seeds, fields=fields)
     except ValueError as error:
-        raise ValueError(_explained(error, data)) from error
+        raise ValueError(_explained(error)) from error
     return chosen if setting.widths is None else replace(chosen, widths=_widths(setting.widths))
 
 

@@ -64,16 +64,18 @@ class Report:
     Parameters
     ----------
     data
-        digits, shifted-gaussian, gaussian, breast-cancer, mnist, fashion-mnist, a file, or a folder of IDX
-        files; one section each (default: digits shifted-gaussian). Files: .csv, .tsv, .json, .npy with the
-        label in the last column, .npz with arrays X, y or x_train, y_train; with the extra files .parquet,
-        .feather, .xlsx.
+        digits, shifted-gaussian, gaussian, breast-cancer, iris, wine, mnist, fashion-mnist, a file, or a
+        folder of IDX files; one section each (default: digits shifted-gaussian). Files: .csv, .tsv, .json,
+        .npy with the label in the last column, .npz with arrays X, y or x_train, y_train; with the extra
+        files .parquet, .feather, .xlsx.
     preset
         quick and lazy: wide; published: far from lazy.
     seeds
         Number of seeds, at least 2 (default: the preset's).
     out
         Output folder; what is trained is kept in its folder runs, and the same command does what is missing.
+    overwrite
+        Replace a report of other experiments in the output folder.
     format
         Format of the report; results.json is written beside it; pdf: printed by Chromium.
     device
@@ -88,6 +90,7 @@ class Report:
     preset: Literal["quick", "lazy", "published"] = "quick"
     seeds: int | None = None
     out: Path = Path("perturblearn-report")
+    overwrite: bool = False
     format: Format = "html"
     device: str = "cpu"
     executor: str | None = None
@@ -102,7 +105,8 @@ class Data(Files):
     Parameters
     ----------
     classes
-        Two classes A,B: A becomes +1, B becomes -1 (default: of two classes the later one is +1).
+        Two classes A,B: A becomes +1, B becomes -1 (default: of two classes the later one is +1); A|C joins
+        two; all: a report for each pair, and a page that lists them.
     standardise
         How features are prepared (scalar-mean: images only; of a file: zscore, up to 3 features ball).
     test_fraction

@@ -16,8 +16,10 @@ from empirics.data import (
     FileData,
     GaussianData,
     IdxData,
+    IrisData,
     MnistData,
     ShiftedGaussianData,
+    WineData,
 )
 from empirics.data.file import ENDINGS, FORMATS, OPTIONS, options_of
 from empirics.data.idx import FILES, find_file
@@ -90,6 +92,8 @@ _NAMED: dict[str, type[Any]] = {
         ShiftedGaussianData,
         GaussianData,
         BreastCancerData,
+        IrisData,
+        WineData,
         MnistData,
         FashionMnistData,
     )
@@ -120,8 +124,9 @@ def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) 
     Parameters
     ----------
     name : str
-        "digits", "shifted-gaussian", "gaussian", "breast-cancer", "mnist", "fashion-mnist", the path of
-        a file that `FileData` reads, or a folder of four IDX files (or the path of one of them).
+        "digits", "shifted-gaussian", "gaussian", "breast-cancer", "iris", "wine", "mnist",
+        "fashion-mnist", the path of a file that `FileData` reads, or a folder of four IDX files (or the path
+        of one of them).
     preset : {"quick", "lazy", "published"}
         Decides the default sizes of synthetic data; of images also the preparation: all points of the two
         classes and a scalar mean for "published", else 200 and 300 points with rows scaled to √d.

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from reports.cli import _EXAMPLES
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("theory", "empirics", "reports")
 # What `import theory` must not load, and works without; import contracts are in pyproject.toml.
@@ -87,19 +89,46 @@ def test_names_that_need_sympy_are_there_when_asked_for(name):
 
 
 @pytest.mark.parametrize(
-    ("package", "missing", "message"),
+    ("code", "missing", "message"),
     [
-        ("empirics", ["torch"], "empirics needs torch: pip install 'perturblearn[empirics]'"),
-        ("empirics", ["torch", "sklearn"], "empirics needs torch and sklearn: pip install"),
-        ("reports", ["jinja2"], "reports needs jinja2: pip install 'perturblearn[reports]'"),
-        ("reports", ["torch"], "reports needs torch: pip install 'perturblearn[reports]'"),
-        ("reports.cli", ["matplotlib", "sklearn"], "reports needs matplotlib, sklearn: pip install"),
+        (
+            "import empirics",
+            ["torch"],
+            "empirics needs torch: pip install '.[empirics]' in the source folder",
+        ),
+        ("import empirics", ["torch", "sklearn"], "empirics needs sklearn, torch: pip install"),
+        ("from reports import report", ["jinja2"], "reports needs jinja2: pip install '.[reports]' in the"),
+        ("import reports; reports.report", ["pandas", "torch"], "reports needs pandas, torch: pip install"),
     ],
 )
-def test_missing_dependency_is_named_with_the_command_that_installs_it(package, missing, message):
-    done = _run(f"import {package}", hidden=missing)
+def test_missing_dependency_is_named_with_the_command_that_installs_it(code, missing, message):
+    done = _run(code, hidden=missing)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"ImportError: {message}")
+
+
+@pytest.mark.parametrize("command", ["--help", *_EXAMPLES])
+def test_command_without_its_extras_says_so_in_one_line(project, command):
+    """After a plain `pip install .`: what an extra alone brings is hidden."""
+    extras = project["project"]["optional-dependencies"]
+    asked = [re.split("[>=\\[]", name)[0] for extra in ("empirics", "reports") for name in extras[extra]]
+    modules = sorted({"scikit-learn": "sklearn"}.get(name, name) for name in asked if name != "perturblearn")
+    code = f"import sys; sys.argv[1:] = ['{command}']\nfrom reports.__main__ import main; sys.exit(main())"
+    done = _run(code, hidden=modules)
+    said = f"reports needs {', '.join(modules)}: pip install '.[reports]' in the source folder"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"perturblearn: error: {said}\n")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "xlsx"])
+def test_file_that_takes_an_extra_says_which(tmp_path, ending):
+    path = tmp_path / f"mine.{ending}"
+    path.write_bytes(b"anything")
+    code = f"from empirics import FileData; FileData(path={str(path)!r}).read()"
+    done = _run(code, hidden=["pyarrow", "openpyxl", "fastparquet"])
+    said = (
+        f"must be a readable .{ending} file of a table, which needs the extra files: pip install '.[files]'"
+    )
+    assert done.stderr.splitlines()[-1] == f"ValueError: mine.{ending} {said} in the source folder"
 
 
 def test_help_is_shown_to_a_user_who_may_write_nowhere(tmp_path):

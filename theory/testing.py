@@ -4,7 +4,7 @@ The strategies draw data sets in the geometries that break things (duplicates, o
 1e±100), and settings.  `check_bound` compares how often a probabilistic bound is crossed with the δ that it
 promises, and says *unknown* when the sample is too small to tell.
 
-Needs hypothesis, which `theory` itself never imports: pip install 'perturblearn[testing]'.
+Needs hypothesis, which `theory` itself never imports: pip install '.[testing]' in the source folder.
 
 A bound of one's own in a test of one's own
 -------------------------------------------
@@ -50,7 +50,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 if find_spec("hypothesis") is None:
-    _msg = "theory.testing needs hypothesis: pip install 'perturblearn[testing]'"
+    _msg = "theory.testing needs hypothesis: pip install '.[testing]' in the source folder"
     raise ImportError(_msg)
 
 from hypothesis import strategies as st

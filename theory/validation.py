@@ -28,6 +28,13 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+# Names that the paper has for what is called otherwise here.
+_PAPER = {
+    "gamma": "negative_slope, the paper's γ",
+    "T": "no time: it is a rate, to be multiplied by the flow time",
+}
+
+
 def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Call a function of arrays only with what it will not take for something else.
 
@@ -38,6 +45,11 @@ def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
     first = [name for name, each in parameters.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
     needed = [name for name, each in parameters.items() if each.default is each.empty and name not in first]
     name = function.__qualname__.removesuffix(".__init__")
+    letters = {
+        letter: said
+        for letter, said in _PAPER.items()
+        if "negative_slope" in parameters and not any(other.startswith(letter) for other in parameters)
+    }
     call = f"{name}({', '.join([*first, *(f'{name}={name}' for name in needed)])})"
 
     @wraps(function)
@@ -46,9 +58,10 @@ def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
             but = f"all but {' and '.join(first)}" if first else "all arguments"
             msg = f"{but} must be given by keyword, {call}, got {len(args)} by position"
             raise TypeError(msg)
-        if "gamma" in kwargs and "negative_slope" in parameters:
-            msg = f"{name} must be given negative_slope, the paper's γ, got gamma"
-            raise TypeError(msg)
+        for letter, said in letters.items():
+            if letter in kwargs:
+                msg = f"{name} must be given {said}, got {letter}"
+                raise TypeError(msg)
         given = dict(zip(first, args, strict=False)) | kwargs
         _check_frames(given)
         with _full_precision(given.values()):

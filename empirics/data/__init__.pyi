@@ -1,6 +1,8 @@
 from .bundled import (
     BreastCancerData as BreastCancerData,
     DigitsData as DigitsData,
+    IrisData as IrisData,
+    WineData as WineData,
 )
 from .dataset import (
     Dataset as Dataset,

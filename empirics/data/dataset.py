@@ -4,8 +4,12 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from decimal import Context, Decimal, InvalidOperation
+from itertools import combinations, groupby
+from typing import Any
 
 import numpy as np
 
@@ -29,10 +33,13 @@ PREPARED = {
 # With fewer test points a share of 1/2 among them is known to ±.2 at best (.98/√n at 95 %).
 _FEW_TEST_POINTS = 25
 _LARGEST = 1e150  # of an entry whose square, in sums, is a float
-_RARE = 0.05  # share of a class that is almost absent
+_LONGEST = 20  # digits of a number that is written without a power of ten
+_LOST = 1e-3  # of a deviation: more must not be lost to rounding
+_RARE = 0.1  # share of a class that is almost absent
 # Numbers with more different values than these are hardly names of classes.
 _MANY_CLASSES = 20
-_SIGN = re.compile(r"([+-]?)1(\.0*)?([eE][+-]?0+)?")
+# Numbers as programs write them: 007 and 1E1 may be codes.
+_PLAIN = re.compile(r"[+-]?(?!0\d)(\d+\.?\d*|\.\d+)([eE][+-]\d{2,3})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,8 @@ class Dataset:
 
     @property
     def described(self) -> str:
-        """The preparation with all notices, for pages."""
-        return "; ".join((self.preparation, *self.notices))
+        """The preparation with all notices, the classes first, for pages."""
+        return " · ".join((*self.notices[:1], self.preparation, *self.notices[1:]))
 
     @property
     def repeated(self) -> int:
@@ -149,18 +156,21 @@ def own_dataset(
     ValueError
         As `two_classes` and `split`.
     """
-    X, y, pair = two_classes(rows.X, np.array(rows.labels), classes, source=source)
+    X, y, pair = two_classes(rows.X, rows.labels, classes, source=source)
     how = preparation_for(standardise, X.shape[1])
     if rows.X_test is None or rows.labels_test is None:
         made = split(X, y, pair, test_fraction, how, seed=seed, name=name)
     else:
         held_out = two_classes(
-            rows.X_test, np.array(rows.labels_test), (pair[1], pair[0]), source=f"test points of {source}"
+            rows.X_test, rows.labels_test, (pair[1], pair[0]), source=f"test points of {source}"
         )
         check_varies(X, name)
         made = _prepared((X, y), held_out[:2], pair, how, name)
     said = understood(X, y, pair, label=rows.label, total=len(rows.X))
-    return replace(made, notices=(said, *rows.notes, *_limits(made, how)))
+    spelled = sorted({*rows.labels, *(rows.labels_test or ())}, key=class_name)
+    written = [list(same) for _, same in groupby(spelled, class_name)]
+    notes = [f"{' and '.join(same)} are equal numbers: one class" for same in written if len(same) > 1]
+    return replace(made, notices=(said, *notes, *rows.notes, *_limits(made, how, _contradicted(X, y))))
 
 
 def preparation_for(standardise: str, dim: int) -> str:
@@ -176,7 +186,16 @@ def preparation_for(standardise: str, dim: int) -> str:
     return "ball" if dim <= _FEW_DIMENSIONS else "zscore"
 
 
-def _limits(data: Dataset, how: str) -> list[str]:
+def _contradicted(X: Array, y: Array) -> int:
+    """Return how many rows have the features of a row of the other class."""
+    signs: dict[bytes, set[float]] = {}
+    keys = [row.tobytes() for row in X + 0.0]  # 0.0: −0 is 0
+    for key, sign in zip(keys, y.tolist(), strict=True):
+        signs.setdefault(key, set()).add(sign)
+    return sum(len(signs[key]) > 1 for key in keys)
+
+
+def _limits(data: Dataset, how: str, contradicted: int) -> list[str]:
     """Return what of data limits the verdicts, a line each."""
     said = []
     dim, num_test = data.X.shape[1], len(data.X_test)
@@ -187,14 +206,18 @@ def _limits(data: Dataset, how: str) -> list[str]:
         )
     if num_test < _FEW_TEST_POINTS:
         error = 0.98 / math.sqrt(num_test)
-        said.append(
-            f"{num_test} test points: a share of them says ±{error:.1g} or more; verdicts may be unknown"
-        )
-    if data.repeated:
+        points = many(num_test, "test point")
+        said.append(f"{points}: a share of them says ±{error:.1g} or more; verdicts may be unknown")
+    if data.repeated == 1:
+        said.append(f"1 of {many(num_test, 'test point')} is a training point: it is not fresh")
+    elif data.repeated:
         said.append(f"{data.repeated} of {num_test} test points are training points: they are not fresh")
+    if contradicted:
+        said.append(f"{contradicted} rows have the features of a row of the other class")
     constant = int((data.X[0] == data.X).all(axis=0).sum())
     if constant:
-        said.append(f"{constant} of {dim} features are constant in the training part")
+        verb = "is" if constant == 1 else "are"
+        said.append(f"{constant} of {many(dim, 'feature')} {verb} constant in the training part")
     for name, sign in zip(data.classes, (-1, 1), strict=True):
         share = float((data.y == sign).mean())
         if share < _RARE:
@@ -203,19 +226,18 @@ def _limits(data: Dataset, how: str) -> list[str]:
 
 
 def two_classes(
-    X: Array, labels: np.ndarray, classes: tuple[str, str] | None, *, source: str
+    X: Array, labels: Iterable[Any], classes: tuple[str, str] | None, *, source: str
 ) -> tuple[Array, Array, tuple[str, str]]:
     """Map two named classes to labels explicitly: the first to +1, the second to −1; drop the others.
 
     Parameters
     ----------
     X : array, shape (N, d)
-    labels : array, shape (N,)
-        Class of each row: numbers or text.
+    labels : iterable of length N
+        Class of each row: numbers or text, see `class_name`.
     classes : pair of str, optional
-        Which two, compared as text, see `class_name`.  May be absent if the labels have two values: the
-        larger of two numbers, else the later in the alphabet, becomes +1; −1 and +1 may be written in any
-        one way.
+        Which two; "A|B" joins classes, unless one is called so.  May be absent if the labels have two values:
+        the larger of two numbers, else the later in the alphabet, becomes +1.
     source : str
         Name of the data, for errors.
 
@@ -227,26 +249,28 @@ def two_classes(
     Raises
     ------
     ValueError
-        If a class does not occur, or no classes are named and labels have not two values.
+        If a class does not occur, or no classes are named and labels have not two values, or some that differ
+        in case or spelling alone.
     """
-    found = [class_name(label) for label in labels.tolist()]
-    names = np.array(signs(found) if classes is None else found)
-    present = in_order(set(names.tolist()))
+    names = list(map(class_name, labels))
+    present = in_order(set(names))
     if classes is None:
-        if len(present) != 2:
-            raise ValueError(_not_two(names.tolist(), present, source))
+        if len(present) != 2 or len(set(map(_spelling, present))) == 1:
+            raise ValueError(_not_two(names, present, source))
         classes = (present[1], present[0])
-    for name in classes:
-        if name not in present:
+    positive, negative = classes = (class_name(classes[0]), class_name(classes[1]))
+    parts = [[name] if name in present else name.split("|") for name in classes]
+    for name in (*parts[0], *parts[1]):
+        if class_name(name) not in present:
             msg = f"classes must occur in {source}, got {name!r}; present are {', '.join(present[:10])}"
             raise ValueError(msg)
-    positive, negative = classes
-    if positive == negative:
-        msg = f"classes must be two different ones, got {positive!r} twice"
+    first, second = ({class_name(name) for name in part} for part in parts)
+    if first & second:
+        msg = f"classes must be two different ones, got {(first & second).pop()!r} twice"
         raise ValueError(msg)
-    keep = (names == positive) | (names == negative)
-    y = np.where(names[keep] == positive, 1.0, -1.0)
-    return X[keep], y, (negative, positive)
+    keep = np.array([name in first | second for name in names])
+    y = np.where([name in first for name in names], 1.0, -1.0)
+    return X[keep], y[keep], (negative, positive)
 
 
 def understood(X: Array, y: Array, classes: tuple[str, str], *, label: str = "label", total: int) -> str:
@@ -264,23 +288,60 @@ def understood(X: Array, y: Array, classes: tuple[str, str], *, label: str = "la
     signs_of = zip(("+1", "−1"), reversed(classes), (y > 0, y < 0), strict=True)
     counted = ", ".join(f"{name} → {sign} ({int(which.sum())})" for sign, name, which in signs_of)
     left = f" ({total - len(X)} of other classes left out)" if total > len(X) else ""
-    return f"{len(X)} rows{left}, {X.shape[1]} features, {label}: {counted}"
+    return f"{many(len(X), 'row')}{left}, {many(X.shape[1], 'feature')}, {label}: {counted}"
+
+
+def many(count: int, what: str) -> str:
+    """Return a count with its noun: "1 row", "2 rows"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _not_two(names: list[str], present: list[str], source: str) -> str:
-    """Return the error for labels of another number of values than two, with the option to paste."""
+    """Return the error for labels that are not two values, with the option to paste."""
     listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
     msg = f"classes must be two, but {source} has {len(present)} in its labels: {listed}"
     if len(present) > _MANY_CLASSES and all(map(is_number, present)):
         return f"{msg}; these labels look continuous: {len(present)} values in {len(names)} rows"
-    if len(present) > 2:
+    by_spelling: dict[Decimal | str, list[str]] = {}
+    for name in present:
+        by_spelling.setdefault(_spelling(name), []).append(name)
+    joined = list(by_spelling.values())
+    alike = [" and ".join(group) for group in joined if len(group) > 1]
+    if alike:
+        one = "the first becomes +1, | joins what is one"
+        msg += f", where {', '.join(alike)} differ in spelling alone; name two, {one}: "
+    elif len(present) > 2:
+        msg += "; name two, the first becomes +1: "
+    groups = joined if len(joined) > 1 else [[name] for name in present]
+    if len(groups) > 1:
         counts = Counter(names)
-        often = sorted(present, key=lambda name: -counts[name])[:2]
-        first, second = sorted(often, key=present.index, reverse=True)
+        often = sorted(groups, key=lambda group: -sum(counts[name] for name in group))[:2]
+        first, second = ("|".join(group) for group in sorted(often, key=groups.index, reverse=True))
         pasted = f"--classes {shlex.quote(f'{first},{second}')}, in Python "
-        msg += f"; name two, the first becomes +1: {'' if ',' in first + second else pasted}"
-        msg += f"classes=({first!r}, {second!r})"
+        msg += f"{'' if ',' in first + second else pasted}classes=({first!r}, {second!r})"
     return msg
+
+
+def class_pairs(rows: Rows, *, source: str) -> list[tuple[str, str]]:
+    """Return all pairs of classes, in each the later one first.
+
+    Raises
+    ------
+    ValueError
+        If there is one class alone or too many to be classes, or two differ in spelling alone.
+    """
+    names = list(map(class_name, rows.labels))
+    present = in_order(set(names))
+    if not 2 <= len(present) <= _MANY_CLASSES or len(set(map(_spelling, present))) < len(present):
+        raise ValueError(_not_two(names, present, source).replace("two", "two or more", 1))
+    return [(first, second) for second, first in combinations(present, 2)]
+
+
+def _spelling(name: str) -> Decimal | str:
+    """Return what names that differ in case alone, or in how a number is written, have in common."""
+    with suppress(InvalidOperation):  # of exponents beyond all
+        return Decimal(name) if is_number(name) else name.casefold()
+    return name
 
 
 def split(
@@ -364,6 +425,15 @@ def standardised(train: Array, test: Array, how: str, name: str) -> tuple[Array,
             f"{sizes[column]:.3g} in feature {column + 1} of {name}; rescale it, or use 'none'"
         )
         raise ValueError(msg)
+    rounding = np.finfo(np.float64).eps * sizes
+    if (varies & (rounding > _LOST * deviations)).any():
+        column = int((varies * rounding / deviations).argmax())
+        msg = (
+            f"features must vary by more than their rounding, got entries up to {sizes[column]:.3g} that "
+            f"differ by {np.ptp(train[:, column]):.3g} at most in feature {column + 1} of {name}, which "
+            "float64 rounds; subtract what they have in common before, or leave the feature out"
+        )
+        raise ValueError(msg)
     scale = deviations if how == "zscore" else np.ones(train.shape[1])
     if how == "ball":
         parts = [part - mean for part in (train, test)]
@@ -396,35 +466,19 @@ def is_number(text: str) -> bool:
 
 
 def class_name(label: object) -> str:
-    """Return the name of a class: "1" for the numbers 1 and 1.0; text, of bytes in UTF-8, as it is."""
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return label.decode() if isinstance(label, bytes) else str(label)
+    """Return the name of a class: that of its number for 1, 1.0, "1.0" and "+1"; else the text.
 
-
-def signs(names: Sequence[str]) -> list[str]:
-    """Return "1" and "-1" for labels like +1 and -1.0 if all are, and each is written in one way."""
-    matches = {name: _SIGN.fullmatch(name) for name in names}
-    plain = {name: "-1" if match[1] == "-" else "1" for name, match in matches.items() if match}
-    one_way = len(plain) == len(matches) == len(set(plain.values()))
-    return [plain[name] for name in names] if one_way else list(names)
+    Numbers are those that a program would write: "007" and "1E1" are text.  Bytes are in UTF-8.
+    """
+    text = label.decode() if isinstance(label, bytes) else str(label)
+    if not _PLAIN.fullmatch(text):
+        return text
+    number = Context(prec=len(text)).normalize(Decimal(text))
+    return "0" if not number else f"{number:f}" if abs(number.adjusted()) <= _LONGEST else str(number)
 
 
 def in_order(names: set[str]) -> list[str]:
-    """Return names in the order of their numbers if each is one as Python writes it, else of the alphabet."""
-    numbers = {name: number for name in names if (number := _canonical(name)) is not None}
-    if len(numbers) < len(names):
-        return sorted(names, key=lambda name: (name.casefold(), name))
-    return sorted(names, key=lambda name: (numbers[name], name))
-
-
-def _canonical(name: str) -> float | None:
-    """Return the number that a name is written as, an integer without rounding; None if there is none."""
-    for kind in (int, float):
-        try:
-            number = kind(name)
-        except ValueError:
-            continue
-        if str(number) == name and math.isfinite(number):
-            return number
-    return None
+    """Return names in the order of their numbers if each is one, else of the alphabet."""
+    if all(map(_PLAIN.fullmatch, names)):
+        return sorted(names, key=Decimal)
+    return sorted(names, key=lambda name: (name.casefold(), name))

@@ -46,8 +46,8 @@ class FileData:
     A table (``.csv``, ``.tsv``, ``.json``, ``.parquet``, ``.feather``, ``.xlsx``, see
     `empirics.data.table.read_table`), or a ``.npy`` array, of numbers with a column of labels.  ``.npz``:
     arrays ``X`` (N, d) and ``y`` (N,), or ``x_train`` and ``y_train``, and test points ``X_test`` and
-    ``y_test`` (``x_test``) if they are there.  Nothing is unpickled.  Labels in text are text: 007, 7 and 7.0
-    are three classes.
+    ``y_test`` (``x_test``) if they are there.  Nothing is unpickled.  Labels 7 and 7.0 are one class, 007 is
+    another, see `empirics.data.dataset.class_name`.
 
     Raises
     ------
@@ -108,18 +108,9 @@ class FileData:
         if path.suffix == ".npz":
             rows = _read_npz(path)
         else:
-            table = (
-                _table_of_array(path)
-                if path.suffix == ".npy"
-                else read_table(path, header=self.header, decimal=self.decimal)
-            )
-            label = table.label_column(self.label or None)
-            used = [column for column in range(table.cells.shape[1]) if column != label]
-            if self.index:
-                used = [column for column in used if column != table.column(self.index, "index")]
-            if not used or (self.index and table.column(self.index, "index") == label):
-                msg = f"{path.name} must have a feature beside its label and its index, which differ"
-                raise ValueError(msg)
+            table = _table(path, header=self.header, decimal=self.decimal)
+            label = table.label_column(self.label)
+            used = table.features(label, self.index)
             if self.drop_missing:
                 table = table.complete(used, label)
             called = f"label {table.names[label]!r}" if table.names else "label"
@@ -145,14 +136,13 @@ def options_of(path: str) -> set[str]:
     return {option for option, (endings, _) in _OPTIONS.items() if path.endswith(endings)}
 
 
-def _table_of_array(path: Path) -> Table:
-    X = _points(path.name, _read_npy(path))
-    return Table(path.name, None, list(range(1, len(X) + 1)), X.astype(object))
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
+def _table(path: Path, *, header: str, decimal: str) -> Table:
+    if path.suffix != ".npy":
+        return read_table(path, header=header, decimal=decimal)
     with readable(f"{path.name} must be a readable .npy file of points"), path.open("rb") as stream:
-        return _array(stream, path.stat().st_size)
+        array = _array(stream, path.stat().st_size)
+    X = _points(f"points in {path.name}", array)
+    return Table(path.name, None, list(range(1, len(X) + 1)), X)
 
 
 def _read_npz(path: Path) -> Rows:
@@ -183,7 +173,7 @@ def rows_of_arrays(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], *, w
     """
     X, y, X_test, y_test = names
     points = _points(f"{X}{where}", arrays[X])
-    labels = _class_names(f"{y}{where}", arrays[y], len(points))
+    labels = _labels(f"{y}{where}", arrays[y], len(points))
     given = [name for name in (X_test, y_test) if name in arrays]
     if not given:
         return Rows(points, labels)
@@ -195,7 +185,7 @@ def rows_of_arrays(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], *, w
         msg = f"{X_test}{where} must have {points.shape[1]} columns, as {X} has, got {Z.shape[1]}"
         raise ValueError(msg)
     note = f"{len(Z)} test points from {X_test} and {y_test}"
-    return Rows(points, labels, Z, _class_names(f"{y_test}{where}", arrays[y_test], len(Z)), notes=(note,))
+    return Rows(points, labels, Z, _labels(f"{y_test}{where}", arrays[y_test], len(Z)), notes=(note,))
 
 
 def _array(stream: IO[bytes], most: int) -> NDArray[Any]:
@@ -237,7 +227,7 @@ def _points(name: str, array: NDArray[Any]) -> Array:
         raise ValueError(str(error)) from error
 
 
-def _class_names(name: str, labels: NDArray[Any], count: int) -> list[str]:
+def _labels(name: str, labels: NDArray[Any], count: int) -> list[str]:
     if labels.dtype.kind not in "biufUS":
         msg = f"{name} must be numbers or text, got dtype {labels.dtype}"
         raise ValueError(msg)
@@ -245,7 +235,7 @@ def _class_names(name: str, labels: NDArray[Any], count: int) -> list[str]:
         msg = f"{name} must have shape ({count},), one label a row of X, got {labels.shape}"
         raise ValueError(msg)
     with readable(f"{name} must be numbers or text in UTF-8"):
-        names = list(map(class_name, labels.tolist()))
+        names = [label if isinstance(label, str) else class_name(label) for label in labels.tolist()]
     missing = sum(map(is_missing, names))
     if missing:
         msg = f"{name} must have a label in each row, got none in {missing} of {count}"
@@ -253,18 +243,16 @@ def _class_names(name: str, labels: NDArray[Any], count: int) -> list[str]:
     return names
 
 
-def read_points(
-    path: Path, *, header: str = "auto", label: str | None = None, decimal: str = "auto"
-) -> Array:
+def read_points(path: Path, *, label: str | None = None, **options: Any) -> Array:  # noqa: ANN401
     """Read points without labels from a .npy file or a table of numbers.
 
     Parameters
     ----------
     path : Path
-    header, decimal : str
-        Of a table, see `empirics.data.table.read_table`.
     label : str, optional
-        Column of a table to leave out, or "none", see `empirics.data.table.Table.coordinates`.
+        Column to leave out, or "none", see `empirics.data.table.Table.point_label`.
+    **options
+        ``header``, ``decimal``, ``index`` and ``drop_missing`` as for `FileData`.
 
     Returns
     -------
@@ -281,11 +269,9 @@ def read_points(
     if path.suffix not in {".npy", *TABLES}:
         msg = f"points must be in a file that ends in .npy, {', '.join(TABLES)}, got {str(path)!r}"
         raise ValueError(msg)
+    asked = FileData(path=str(path), **options)
     check_file("file of points", path)
-    if path.suffix != ".npy":
-        table = read_table(path, header=header, decimal=decimal)
-        return _points(f"points in {path.name}", table.numbers(table.coordinates(label)))
-    if (header, decimal) != ("auto", "auto") or label is not None:
-        msg = f"header, decimal and label must be left out with a .npy file, which has none, got {path.name}"
-        raise ValueError(msg)
-    return _points(f"points in {path.name}", _read_npy(path))
+    table = _table(path, header=asked.header, decimal=asked.decimal)
+    used = table.features(table.point_label(label), asked.index)
+    table = table.complete(used, None) if asked.drop_missing else table
+    return _points(f"points in {path.name}", table.numbers(used))

@@ -5,8 +5,8 @@ import io
 import json
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,7 +15,19 @@ from empirics.data.file import rows_of_arrays
 from theory.validation import as_points
 
 _NAMES = ("X", "y", "X_test", "y_test")
-# By digest, as long as an `ArrayData` holds them: a configuration read from a plan finds its arrays again.
+
+
+class _Digest(str):
+    """A digest that holds what it is of: a plan, which names arrays by it, keeps them."""
+
+    __slots__ = ("rows",)
+    rows: Rows
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+
+# By digest, as long as anything holds that: a configuration read from a plan finds its arrays again.
 _HELD: weakref.WeakValueDictionary[str, Rows] = weakref.WeakValueDictionary()
 
 
@@ -76,18 +88,16 @@ class ArrayData:
                 raise ValueError(msg)
         else:
             rows = _rows(X, y, X_test, y_test)
-        digest = _digest(rows)
-        rows = _HELD.setdefault(digest, rows)
-        values = (digest, name, classes, test_fraction, standardise, rows)
-        for field, value in zip(
-            ("digest", "name", "classes", "test_fraction", "standardise", "rows"), values, strict=True
-        ):
-            object.__setattr__(self, field, value)
+        own = _Digest(_digest(rows))
+        own.rows = _HELD.setdefault(own, rows)
+        values = (own, name, classes, test_fraction, standardise)
+        for field, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
 
     def read(self) -> Rows:
         """Return the points and the names of their classes."""
-        found: Rows = self.__dict__["rows"]
-        return found
+        assert isinstance(self.digest, _Digest)
+        return self.digest.rows
 
     def load(self, seed: int) -> Dataset:
         """Map the classes and split with `seed`."""
@@ -123,8 +133,15 @@ def _rows(X: Any, y: Any, X_test: Any, y_test: Any) -> Rows:  # noqa: ANN401
         if names is not None and plain.ndim == 1 and plain.dtype.kind in "iu" and plain.max() < len(names):
             y = np.asarray(names)[plain]
     given = {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
-    if y is None:
-        msg = "y must be given: one label a row of X"
+    columns = _names_of(X, "columns")
+    if isinstance(X, tuple) and y is None:
+        msg = f"X must be an array, got a tuple of {len(X)}: give X and y as two arguments"
+        raise TypeError(msg)
+    if y is None or isinstance(y, str):
+        msg = "y must be given: one label a row of X" if y is None else f"y must be an array, got {y!r}"
+        if columns:
+            label = y if y in columns else columns[-1]
+            msg += f"; of a data frame, give X.drop(columns={label!r}) and X[{label!r}]"
         raise ValueError(msg)
     _check_frames(given)
     arrays = {name: _plain(name, value) for name, value in given.items() if value is not None}

@@ -350,7 +350,7 @@ def _part(
     where = f"{config.name} ({'training' if option == 'num_train' else 'test'} part)"
     # Row numbers rather than rows, as only those drawn become floating-point numbers.
     numbers, y, classes = two_classes(
-        np.arange(len(labels), dtype=np.float64)[:, None], labels, wanted, source=where
+        np.arange(len(labels), dtype=np.float64)[:, None], labels.tolist(), wanted, source=where
     )
     if published is not None:
         classes = (published.class_names[int(classes[0])], published.class_names[int(classes[1])])

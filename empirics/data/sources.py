@@ -1,6 +1,6 @@
 """All sources of data, as one type."""
 
-from empirics.data.bundled import BreastCancerData, DigitsData
+from empirics.data.bundled import BreastCancerData, DigitsData, IrisData, WineData
 from empirics.data.file import FileData
 from empirics.data.gaussian import GaussianData, ShiftedGaussianData
 from empirics.data.held import ArrayData
@@ -11,6 +11,8 @@ DataSource = (
     | ShiftedGaussianData
     | DigitsData
     | BreastCancerData
+    | IrisData
+    | WineData
     | FileData
     | ArrayData
     | MnistData

@@ -14,15 +14,17 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from empirics.data.dataset import class_name, is_number
+from empirics.data.dataset import class_name, is_number, many
 from theory.validation import Array, check_choice
 
 HEADERS = ("auto", "yes", "no")
@@ -35,7 +37,7 @@ _INDEX_NAME = re.compile(r"(|index|id|unnamed: \d+)", re.IGNORECASE)
 _COUNTER_NAME = re.compile(r"(rows?|no\.?|nr\.?|#|samples?|obs|observation)", re.IGNORECASE)
 _LABEL_NAMES = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
 _NO_LABEL = frozenset({"", "nan"})  # as pandas and numpy write what is not there; NA may be a name
-_NO_NUMBER = _NO_LABEL | {"na", "n/a", "null", "none"}
+_NO_NUMBER = _NO_LABEL | {"na", "n/a", "null", "none", "?"}
 _MOST_LABELS = 20  # a column with more different values is hardly one of labels
 _ASK = "say which by header 'yes' or 'no' (on the command line --header yes or --header no)"
 _SWAPPED = str.maketrans(",.", ".,")
@@ -50,7 +52,7 @@ class Table:
     source: str  # name of the file, for errors
     names: list[str] | None
     places: list[int]  # of the rows: lines of a text file, as an editor counts them; else rows from 1
-    cells: NDArray[np.object_]  # text; of files with types what they hold, and None
+    cells: NDArray[Any]  # numbers alone, or objects: text; of files with types what they hold, and None
     separator: str = ""  # of a text file
     decimal: str = "auto"
     notes: tuple[str, ...] = ()  # what was understood that is not plain
@@ -73,20 +75,37 @@ class Table:
             raise ValueError(msg)
         return names.index(asked)
 
-    def complete(self, columns: Sequence[int], label: int) -> "Table":
+    def features(self, label: int | None, index: str | None) -> list[int]:
+        """Return all columns but that of the label and that of the index, if there are any.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, none is left, or both are one.
+        """
+        others = [] if label is None else [label]
+        others += [self.column(index, "index")] if index else []
+        used = [column for column in range(self.cells.shape[1]) if column not in others]
+        if not used or len(set(others)) < len(others):
+            self._refuse("have a feature beside its label and its index, which differ")
+        return used
+
+    def complete(self, columns: Sequence[int], label: int | None) -> "Table":
         """Leave out the rows that lack a label or a number, and say how many."""
-        lacking = [
-            is_missing(row[label], _NO_LABEL) or any(map(is_missing, row[list(columns)]))
+        whole = [
+            not (
+                any(map(is_missing, row[list(columns)]))
+                or (label is not None and is_missing(row[label], _NO_LABEL))
+            )
             for row in self.cells
         ]
-        kept = [index for index, one in enumerate(lacking) if not one]
-        note = f"{sum(lacking)} of {len(lacking)} rows left out, which have missing values"
-        return replace(
-            self,
-            cells=self.cells[kept],
-            places=[self.places[index] for index in kept],
-            notes=(*self.notes, note) if any(lacking) else self.notes,
-        )
+        if all(whole):
+            return self
+        lacking = whole.count(False)
+        have = "has" if lacking == 1 else "have"
+        note = f"{lacking} of {many(len(whole), 'row')} left out, which {have} missing values"
+        places = list(compress(self.places, whole))
+        return replace(self, cells=self.cells[whole], places=places, notes=(*self.notes, note))
 
     def numbers(self, columns: Sequence[int]) -> Array:
         """Return columns as numbers; errors name the place and the column.
@@ -98,30 +117,35 @@ class Table:
         """
         self._refuse_index(columns)
         cells = self.cells[:, list(columns)]
-        comma = self._decimal_comma(cells)
-        values = np.array([[_number(cell, comma) for cell in row] for row in cells], dtype=np.float64)
-        values = values.reshape(cells.shape)
-        if np.isfinite(values).all():
-            return values
-        missing = np.array([[is_missing(cell) for cell in row] for row in cells])
-        wrong = np.argwhere(~np.isfinite(values) & ~missing)
-        row, position = (wrong if len(wrong) else np.argwhere(missing))[0]
+        values = _values(cells, comma=self._decimal_comma(cells))
+        if not np.isfinite(values).all():
+            self._refuse_cells(cells, values, columns)
+        return values
+
+    def _refuse_cells(self, cells: NDArray[Any], values: Array, columns: Sequence[int]) -> NoReturn:
+        missing = _map(is_missing, cells, bool)
+        wrong = ~np.isfinite(values) & ~missing
+        row, position = np.argwhere(wrong if wrong.any() else missing)[0]
         place = f"{self._place(row)}, column {columns[position] + 1}"
-        if not len(wrong):
-            msg = (
-                f"{self.source} must have no missing values, got them in {missing.any(axis=1).sum()} of "
-                f"{len(cells)} rows and {missing.any(axis=0).sum()} of {len(columns)} columns, first in "
-                f"{place}: "
+        if not wrong.any():
+            self._refuse(
+                f"have no missing values, got them in {missing.any(axis=1).sum()} of "
+                f"{many(len(cells), 'row')} and {missing.any(axis=0).sum()} of "
+                f"{many(len(columns), 'column')}, first in {place}: "
                 "fill them in, or leave these rows out by drop_missing (--drop-missing)"
             )
-            raise ValueError(msg)
-        cell = cells[row, position]
-        shown = repr(cell.strip() if isinstance(cell, str) else cell)
-        finite = "finite " if math.isinf(values[row, position]) else ""
-        msg = f"{self.source} must hold {finite}numbers, got {shown} in {place}"
-        if row == 0 and self.names is None and not finite:
-            msg += f"; if {self._place(row)} is a header, say so by header 'yes' (--header yes)"
-        raise ValueError(msg)
+        texts = cells[wrong[:, position], position]
+        shown = [repr(cell.strip() if isinstance(cell, str) else cell) for cell in texts]
+        if math.isinf(values[row, position]):
+            self._refuse(f"hold finite numbers, got {shown[0]} in {place}")
+        header = f"; if {self._place(row)} is a header, say so by header 'yes' (--header yes)"
+        others, name = list(dict.fromkeys(shown)), self._called(columns[position])
+        self._refuse(
+            f"hold numbers, got {shown[0]} in {place}{header if row == 0 and self.names is None else ''}; "
+            f"column {name!r} has {', '.join(others[:3])}{', ...' if len(others) > 3 else ''} in "
+            f"{len(shown)} of {many(len(cells), 'row')}: say label {name!r} (--label) if it is the label, "
+            f"index {name!r} (--index) if it names the rows, else write numbers, and '?' where one is missing"
+        )
 
     def label_column(self, asked: str | None) -> int:
         """Return the column of the label, the last one if none is asked for.
@@ -133,22 +157,19 @@ class Table:
         """
         last = int(self.cells.shape[1]) - 1
         if last < 1:
-            msg = f"{self.source} must have rows of at least one feature and a label"
-            raise ValueError(msg)
-        if asked is not None:
+            self._refuse("have rows of at least one feature and a label")
+        if asked:
             return self.column(asked, "label")
         names = [name.casefold() for name in self.names or [""]]
         for column, name in enumerate(names[:-1]):
             if _is_label(name, names) and names[-1] not in _LABEL_NAMES:
-                msg = (
-                    f"{self.source} must have the label in its last column, got {name!r} as column "
-                    f"{column + 1}: say label {self._called(column)!r} or {self._called(last)!r} (--label)"
-                )
-                raise ValueError(msg)
+                either = f"{self._called(column)!r} or {self._called(last)!r} (--label)"
+                got = f"got {name!r} as column {column + 1}: say label {either}"
+                self._refuse(f"have the label in its last column, {got}")
         return last
 
     def labels(self, column: int) -> list[str]:
-        """Return the names of classes in a column.
+        """Return the names of classes in a column, text as it is written.
 
         Raises
         ------
@@ -158,23 +179,18 @@ class Table:
         cells = self.cells[:, column].tolist()
         lacking = [row for row, cell in enumerate(cells) if is_missing(cell, _NO_LABEL)]
         if lacking:
-            msg = (
-                f"{self.source} must have a label in each row, got none in {len(lacking)} of {len(cells)}, "
-                f"first in {self._place(lacking[0])}"
-            )
-            if len(lacking) == len(cells):
-                msg += "; the label is in the last column unless label (--label) says which"
-            else:
-                msg += "; leave these rows out by drop_missing (--drop-missing)"
-            raise ValueError(msg)
+            all_ = "the label is in the last column unless label (--label) says which"
+            some = "leave these rows out by drop_missing (--drop-missing)"
+            got = f"got none in {len(lacking)} of {len(cells)}, first in {self._place(lacking[0])}"
+            how = all_ if len(lacking) == len(cells) else some
+            self._refuse(f"have a label in each row, {got}; {how}")
         for row, cell in enumerate(cells):
             if not isinstance(cell, (str, bytes, bool, int, float)):
-                msg = f"{self.source} must have numbers or text as labels, got {cell!r} in {self._place(row)}"
-                raise ValueError(msg)
-        return [cell.strip() if isinstance(cell, str) else class_name(cell) for cell in cells]
+                self._refuse(f"have numbers or text as labels, got {cell!r} in {self._place(row)}")
+        return list(map(_text, cells))
 
-    def coordinates(self, label: str | None) -> list[int]:
-        """Return the columns of points, all but that of a label.
+    def point_label(self, label: str | None) -> int | None:
+        """Return the column of points that is a label, if there is one.
 
         Parameters
         ----------
@@ -187,20 +203,21 @@ class Table:
             If there is no such column, or no `label` is given and a column looks like one: by its name, or
             the last one by values that recur, −1 and 1 or whole numbers beside fractions in all others.
         """
-        columns = list(range(self.cells.shape[1]))
-        if label is None:
-            found = self._looks_like_label()
-            if found is not None:
-                name = self._called(found)
-                msg = (
-                    f"points in {self.source} must be coordinates alone, but column {found + 1} looks like a "
-                    f"label: say label {name!r} to leave it out, or 'none' if it is a coordinate "
-                    f"(on the command line --label {name} or --label none)"
-                )
-                raise ValueError(msg)
-        elif label != "none":
-            columns.remove(self.column(label, "label", also="'none' or "))
-        return columns
+        if label is not None:
+            return None if label == "none" else self.column(label, "label", also="'none' or ")
+        found = self._looks_like_label()
+        if found is not None:
+            name = self._called(found)
+            self._refuse(
+                f"hold coordinates alone, but column {found + 1} looks like a label: say label {name!r} to "
+                f"leave it out, or 'none' if it is a coordinate (on the command line --label {name} or "
+                "--label none)"
+            )
+        return None
+
+    def _refuse(self, what: str) -> NoReturn:
+        msg = f"{self.source} must {what}"
+        raise ValueError(msg)
 
     def _called(self, column: int) -> str:
         return (self.names and self.names[column]) or str(column + 1)
@@ -208,13 +225,12 @@ class Table:
     def _place(self, row: int) -> str:
         return f"{'line' if self.separator else 'row'} {self.places[row]}"
 
-    def _decimal_comma(self, cells: NDArray[np.object_]) -> bool:
+    def _decimal_comma(self, cells: NDArray[Any]) -> bool:
         """Return whether numbers have decimal commas: a number that can be read in one way alone decides."""
-        if self.decimal != "auto":
+        if self.decimal != "auto" or cells.dtype != object:
             return self.decimal == "comma"
         open_at = None
-        for row, column in np.ndindex(cells.shape):
-            cell = cells[row, column]
+        for (row, _), cell in np.ndenumerate(cells):
             if isinstance(cell, str) and ("," in cell or "." in cell):
                 point, comma = _number(cell, comma=False), _number(cell, comma=True)
                 if math.isnan(point) != math.isnan(comma):
@@ -236,7 +252,7 @@ class Table:
         for column, name in enumerate(names):
             if _is_label(name, names):
                 return column
-        values = np.array([[_number(cell, comma=False) for cell in row] for row in self.cells])
+        values = _values(self.cells)
         last, others = values[:, -1], values[:, :-1]
         distinct = set(last.tolist())
         if not others.size or not np.isfinite(values).all() or not 2 <= len(distinct) <= _MOST_LABELS:
@@ -249,26 +265,35 @@ class Table:
     def _refuse_index(self, columns: Sequence[int]) -> None:
         """Refuse a column that numbers the rows: without a header, the first one by its values."""
         for column in columns:
-            name = None if self.names is None else self.names[column]
-            said = None
-            if name is not None and (
-                _INDEX_NAME.fullmatch(name) or (_COUNTER_NAME.fullmatch(name) and self._counts_rows(column))
-            ):
-                said = f"{f'is called {name!r}' if name else 'has no name'}, as an index"
-            elif name is None and len(columns) > 1 and column == 0 and self._counts_rows(0):
+            said = ""
+            if self.names is not None:
+                name = self.names[column]
+                if _INDEX_NAME.fullmatch(name) or (
+                    _COUNTER_NAME.fullmatch(name) and self._counts_rows(column)
+                ):
+                    said = f"{f'is called {name!r}' if name else 'has no name'}, as an index"
+            elif len(columns) > 1 and column == 0 and self._counts_rows(0):
                 said = "counts them"
-            if said is not None:
-                msg = (
-                    f"{self.source} must not hold an index of the rows, but column {column + 1} {said}: "
-                    f"remove the column, say index {name or str(column + 1)!r} (--index), or name it "
-                    "otherwise in a header if it is a feature"
+            if said:
+                self._refuse(
+                    f"not hold an index of the rows, but column {column + 1} {said}: remove the column, "
+                    f"say index {self._called(column)!r} (--index), or name it otherwise in a header if it "
+                    "is a feature"
                 )
-                raise ValueError(msg)
 
     def _counts_rows(self, column: int) -> bool:
         """Return whether a column goes up by 1 from row to row, three rows or more."""
-        values = [_number(cell, comma=False) for cell in self.cells[:, column]]
-        return len(values) > 2 and values == [values[0] + i for i in range(len(values))]
+        values = _values(self.cells[:, [column]])[:, 0]
+        return len(values) > 2 and bool((values == values[0] + np.arange(len(values))).all())
+
+
+def _map(function: Callable[..., Any], cells: NDArray[Any], kind: type) -> NDArray[Any]:
+    return np.array([[function(cell) for cell in row] for row in cells], dtype=kind).reshape(cells.shape)
+
+
+def _values(cells: NDArray[Any], *, comma: bool = False) -> Array:
+    """Return the numbers in cells; NaN where there is none."""
+    return _map(partial(_number, comma=comma), cells, float) if cells.dtype == object else cells
 
 
 def _number(cell: object, comma: bool) -> float:
@@ -289,6 +314,10 @@ def _number(cell: object, comma: bool) -> float:
 def _is_label(name: str, names: Sequence[str]) -> bool:
     """Return whether a column is called a label; beside an x, y is a coordinate."""
     return name in _LABEL_NAMES and not (name == "y" and "x" in names)
+
+
+def _text(cell: object) -> str:
+    return cell.strip() if isinstance(cell, str) else "" if cell is None else class_name(cell)
 
 
 def is_missing(cell: object, words: frozenset[str] = _NO_NUMBER) -> bool:
@@ -312,7 +341,7 @@ def readable(rule: str) -> Iterator[None]:
             warnings.simplefilter("ignore")  # numpy warns of headers that Python 2 wrote, and reads them
             yield
     except ImportError as error:
-        msg = f"{rule}, which needs the extra files: pip install 'perturblearn[files]' ({error.name})"
+        msg = f"{rule}, which needs the extra files: pip install '.[files]' in the source folder"
         raise ValueError(msg) from error
     except Exception as error:
         msg = f"{rule}: {' '.join(str(error).split()) or type(error).__name__}"
@@ -340,37 +369,31 @@ def read_table(path: Path, *, header: str = "auto", decimal: str = "auto") -> Ta
     ------
     ValueError
         If the file cannot be read or has rows of different lengths, or `header` is "auto" and the first row
-        may be either: it counts 0, 1, 2, … (from another number: three columns or more), or has no number
-        and no letter, or a name twice, or one that is a label of another row.
+        has a name twice or may be either: it counts 0, 1, 2, … (from another number: three columns or more),
+        or has no number and no letter, or one that is a label of another row.
     """
     check_choice("header", header, HEADERS)
     check_choice("decimal", decimal, DECIMALS)
-    separator = ""
-    notes: tuple[str, ...] = ()
+    separator, names = "", None
     if path.suffix in TEXTS:
         with readable(f"{path.name} must be a readable text file of separated values"):
             text, notes = _decoded(path.read_bytes())
         separator, rows = _separated(text, path)
-        if separator == ";":
-            notes = (*notes, "semicolons separate the columns")
+        notes += ("semicolons separate the columns",) * (separator == ";")
+        places, cells = [place for place, _ in rows], np.array([row for _, row in rows], dtype=object)
     else:
         with readable(f"{path.name} must be a readable {path.suffix} file of a table"):
-            names, rows, notes = _typed_rows(path)
-    if path.suffix in {*TEXTS, ".xlsx"}:
-        named = bool(rows) and _is_header(path.name, [_texts(cells) for _, cells in rows], header)
-        names = _texts(rows.pop(0)[1]) if named else None
-    if not rows or not rows[0][1]:
+            names, cells, notes = _typed(path)
+        kept = [path.suffix != ".xlsx" or any(map(_text, row)) for row in cells]
+        places, cells = list(compress(range(1, len(cells) + 1), kept)), cells[kept]
+    if path.suffix in {*TEXTS, ".xlsx"} and cells.size:
+        first = list(map(_text, cells[0]))
+        if _is_header(path.name, first, set(map(_text, cells[1:, -1])), header):
+            names, places, cells = first, places[1:], cells[1:]
+    if not cells.size:
         msg = f"{path.name} must have rows of numbers, got none"
         raise ValueError(msg)
-    cells = np.empty((len(rows), len(rows[0][1])), dtype=object)
-    for index, (_, row) in enumerate(rows):
-        for column, cell in enumerate(row):
-            cells[index, column] = cell
-    return Table(path.name, names, [number for number, _ in rows], cells, separator, decimal, notes)
-
-
-def _texts(cells: Sequence[Any]) -> list[str]:
-    return ["" if cell is None else class_name(cell).strip() for cell in cells]
+    return Table(path.name, names, places, cells, separator, decimal, notes)
 
 
 def _decoded(content: bytes) -> tuple[str, tuple[str, ...]]:
@@ -392,7 +415,7 @@ def _decoded(content: bytes) -> tuple[str, tuple[str, ...]]:
     return text, notes
 
 
-_Rows = list[tuple[int, list[Any]]]
+_Rows = list[tuple[int, list[str]]]
 
 
 def _separated(text: str, path: Path) -> tuple[str, _Rows]:
@@ -402,19 +425,12 @@ def _separated(text: str, path: Path) -> tuple[str, _Rows]:
     found, errors = {}, []
     for mark in possible:
         try:
-            with readable(f"{path.name} must be a readable text file of separated values"):
-                rows = _split(text, mark)
-            for number, cells in rows:
-                if len(cells) != len(rows[0][1]):
-                    got = f"got {len(cells)} in line {number}"
-                    msg = f"{path.name} must have {len(rows[0][1])} columns in each row, {got}"
-                    raise ValueError(msg)
-            found[mark] = rows
+            found[mark] = _split(text, mark, path.name)
         except ValueError as error:
             errors.append(error)
     if not found:
         raise errors[0]
-    left = {mark: _left_over(rows, "".join(possible)) for mark, rows in found.items()}
+    left = {mark: _left_over(rows, possible) for mark, rows in found.items()}
     best = [mark for mark in found if left[mark] == min(left.values())]
     if len(best) > 1:
         fitting = " and ".join(map(repr, best))
@@ -423,53 +439,52 @@ def _separated(text: str, path: Path) -> tuple[str, _Rows]:
     return best[0], found[best[0]]
 
 
-def _split(text: str, mark: str) -> _Rows:
+def _split(text: str, mark: str, source: str) -> _Rows:
     rows: _Rows = []
     begins = 1
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-    for cells in reader:
-        if cells:
-            rows.append((begins, cells))
-        begins = reader.line_num + 1
+    with readable(f"{source} must be a readable text file of separated values"):
+        for cells in reader:
+            if cells:
+                rows.append((begins, cells))
+            begins = reader.line_num + 1
+    for line, cells in rows:
+        if len(cells) != len(rows[0][1]):
+            got = f"got {len(cells)} in line {line}"
+            msg = f"{source} must have {many(len(rows[0][1]), 'column')} in each row, {got}"
+            raise ValueError(msg)
     return rows
 
 
-def _left_over(rows: _Rows, marks: str) -> tuple[int, int]:
+def _left_over(rows: _Rows, marks: Sequence[str]) -> tuple[int, int]:
     """Count the cells that are no numbers: those that another mark would split, and all."""
-    other = [cell for _, cells in rows for cell in cells if not _numberish(cell)]
-    return sum(any(mark in cell.strip() for mark in marks) for cell in other), len(other)
+    other = [cell.strip() for _, cells in rows for cell in cells if not _numberish(cell)]
+    return sum(any(mark in cell for mark in marks) for cell in other), len(other)
 
 
 def _numberish(text: str) -> bool:
-    return is_number(text.strip()) or not all(math.isnan(_number(text, comma)) for comma in (False, True))
+    return not all(math.isnan(_number(text, comma)) for comma in (False, True))
 
 
-def _typed_rows(path: Path) -> tuple[list[str] | None, _Rows, tuple[str, ...]]:
-    """Return names of columns, rows and notes of a file that pandas reads; a missing value is None."""
+def _typed(path: Path) -> tuple[list[str] | None, NDArray[np.object_], tuple[str, ...]]:
+    """Return names of columns, cells and notes of a file that pandas reads; a missing value is None."""
     import pandas as pd  # noqa: PLC0415  (a second to import)
 
     if path.suffix == ".json":
         frame = pd.DataFrame(json.loads(path.read_bytes(), object_pairs_hook=_unique), dtype=object)
     elif path.suffix == ".xlsx":
-        with pd.ExcelFile(path) as book:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
             if len(book.sheet_names) != 1:
                 msg = f"it must have one sheet, got {len(book.sheet_names)}"
                 raise ValueError(msg)
             frame = book.parse(header=None, dtype=object, keep_default_na=False)
     else:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_feather(path)
-    numbered = isinstance(frame.columns, pd.RangeIndex)
+    names = None if isinstance(frame.columns, pd.RangeIndex) else list(map(str, frame.columns))
     frame = frame.astype(object)
-    frame = frame.where(frame.notna(), None)
-    cells = enumerate(frame.to_numpy().tolist(), start=1)
-    rows = [(number, row) for number, row in cells if path.suffix != ".xlsx" or any(map(_there, row))]
     known = [str(name) for name in frame.index.names if name is not None]
     notes = (f"index {', '.join(map(repr, known))} left out",) if known else ()
-    return None if numbered else list(map(str, frame.columns)), rows, notes
-
-
-def _there(cell: object) -> bool:
-    return cell is not None and cell != ""
+    return names, frame.where(frame.notna(), None).to_numpy(), notes
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -479,16 +494,23 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _is_header(source: str, rows: list[list[str]], header: str) -> bool:
+def _is_header(source: str, cells: list[str], labels: set[str], header: str) -> bool:
+    """Return whether a first row is a header, with what the last column holds below it."""
     if header != "auto":
         return header == "yes"
-    cells = rows[0]
     named = not any(map(_numberish, cells))
-    new = not is_number(cells[-1]) and cells[-1] not in {row[-1] for row in rows[1:]}
+    new = not is_number(cells[-1]) and cells[-1] not in labels
     if named:
         words = [cell for cell in cells if cell]
-        sure = any(map(str.isalpha, "".join(words))) and len(set(words)) == len(words)
-        sure = sure and (new or not cells[-1])
+        sure = any(map(str.isalpha, "".join(words))) and (new or not cells[-1])
+        twice = [word for word in words if words.count(word) > 1]
+        if sure and twice and not is_missing(twice[0]):
+            msg = (
+                f"the header of {source} must have different names, got {twice[0]!r} twice: rename one, or "
+                "say header 'no' (--header no) if the first row is data"
+            )
+            raise ValueError(msg)
+        sure = sure and not twice
     else:
         sure = not _counts(cells[:-1] if new else cells)
     if not sure:

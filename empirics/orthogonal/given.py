@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from empirics.data import ArrayData, Dataset, DataSource, FileData
-from empirics.data.dataset import preparation_for, signs, standardised
+from empirics.data.dataset import class_name, preparation_for, standardised
 from empirics.measure import accuracy
 from empirics.orthogonal import examination
 from empirics.orthogonal.config import OrthogonalConfig
@@ -81,7 +81,7 @@ def load_given(source: DataSource, *, num_train: int | None = None) -> Dataset:
 def _own(source: FileData | ArrayData) -> Dataset:
     """Load data of the user; with one class alone, which other users of it refuse, make the split here."""
     rows = source.read()
-    names = set(rows.labels if source.classes else signs(rows.labels))
+    names = set(map(class_name, rows.labels))
     known = source.classes or ("1", "-1")
     if len(names) != 1 or not names <= set(known) or len(rows.X) < 2 or rows.X_test is not None:
         return source.load(0)

@@ -196,7 +196,8 @@ def dask(address: str) -> Pool:
         msg = f"executor must be serial, processes or dask://host:port, got {address!r}"
         raise ValueError(msg)
     if find_spec("distributed") is None:
-        msg = f"executor {address!r} must have distributed installed: pip install 'perturblearn[cluster]'"
+        how = "pip install '.[cluster]' in the source folder"
+        msg = f"executor {address!r} must have distributed installed: {how}"
         raise ValueError(msg)
 
     return Pool(name=address, open=lambda _workers: cluster.connect(address), window=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from empirics.sweep.outcome import Outcome
@@ -36,6 +37,11 @@ class Experiment(Generic[Config]):
     # Whether all results are parts of one: there is no table of them, one that fails ends the run, and
     # another plan takes the place of the folder's, whose results stay as far as they are of the new plan.
     joint: bool = False
+    # What a folder keeps beside its plan, by name, so that another process can read it, and how it is read:
+    # what that returns is held while the plan is carried out.
+    keep: Callable[[Config], Mapping[str, bytes]] = lambda _: {}
+    restore: Callable[[Path], object] = lambda _: None
+    command: str = ""  # carries out the plan of a folder
 
     def fields(self, config: Config) -> dict[str, Any]:
         """Return the fields under the names that axes use: "data.dim" for one of `data`."""

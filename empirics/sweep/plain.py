@@ -61,7 +61,7 @@ def mapped(value: Any, function: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         return {key: mapped(item, function) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [mapped(item, function) for item in value]
-    return function(value)
+    return function(str(value) if isinstance(value, str) else value)  # of a class of its own
 
 
 def digest(value: Any) -> str:  # noqa: ANN401

@@ -102,7 +102,7 @@ class Plan:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the blocks as plain JSON values, equal numbers in one form."""
-        plain: list[dict[str, Any]] = plain_numbers(msgspec.to_builtins(self.blocks))
+        plain: list[dict[str, Any]] = plain_numbers(msgspec.to_builtins(self.blocks, enc_hook=_plain_text))
         return plain
 
     @classmethod
@@ -134,6 +134,12 @@ def seeds_axis(seeds: int | Sequence[int]) -> Axis:
         count: Any = seeds  # whatever stood in a file
         return axis_of("seed", range(check_integer("seeds", count, minimum=1)))
     return axis_of("seed", seeds)
+
+
+def _plain_text(value: object) -> str:
+    if isinstance(value, str):  # of a class of its own
+        return str(value)
+    raise NotImplementedError
 
 
 def plan_of_configs(experiment: Experiment[Config], configs: Iterable[Config]) -> Plan:

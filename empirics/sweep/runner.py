@@ -5,6 +5,7 @@ the same plan again does what is missing.  The files of results depend on the pl
 digits, on the machine), not on the executor, the order of the work, or how often it was interrupted.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -14,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from empirics.sweep.disk import shown
+from empirics.sweep.disk import shown, write_bytes
 from empirics.sweep.executors import Pool, run_tasks, serial
 from empirics.sweep.experiment import Config, ContentOf, Experiment, RunFamily
 from empirics.sweep.outcome import Cell, Outcome
@@ -37,6 +38,7 @@ class Summary:
     failed: int  # without a record, now or before
     damaged: tuple[str, ...]  # what was wrong with results that were there; they were done again
     strangers: int  # files of results that belong to no configuration of the plan
+    command: str = ""  # that does what is missing and makes the page, where there is one
 
 
 class FailedError(RuntimeError):
@@ -100,6 +102,7 @@ def run_sweep(
     Families with much work start first: the last tasks to run are then short, so that no executor idles
     for long, and what does not fit into memory shows at once.
     """
+    _held = experiment.restore(folder)
     if wanted is not None:
         wanted.configs(experiment)  # impossible plans leave no folder behind
     store = ResultFolder(folder)
@@ -123,6 +126,13 @@ def run_sweep(
                 "versions": _versions(experiment, before.get("versions", []), missing=bool(missing)),
             }
         )
+        for path, kept_content in {
+            folder / name: content
+            for config in configs.values()
+            for name, content in experiment.keep(config).items()
+        }.items():
+            if not path.exists():
+                write_bytes(path, kept_content)
         done = len(configs) - len(missing)
         report = progress or (lambda _finished, _total: None)
         report(done, len(configs))
@@ -155,6 +165,7 @@ def run_sweep(
             failed=failed,
             damaged=tuple(damaged),
             strangers=len(set(store.names()) - set(configs)),
+            command=experiment.command and f"{experiment.command} --out {shlex.quote(str(folder))}",
         )
 
 

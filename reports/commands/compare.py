@@ -69,7 +69,7 @@ def shown(compared: "Comparison") -> str:
     from reports.pages.comparison import setting_text
 
     c = text.legible(compared)
-    lines = [f"A: {c.names[0]}", f"B: {c.names[1]}"]
+    lines = [f"A: {c.names[0]}", f"B: {c.names[1]}", *c.apart]
     lines += [f"\nVerdicts that changed: {len(c.verdicts)}"]
     for row in c.verdicts:
         before, after = (side.verdict if side else "not judged" for side in (row.a, row.b))
@@ -91,6 +91,4 @@ def shown(compared: "Comparison") -> str:
                 sides = (text.spread(side.mean, side.sd) for side in (one.a, one.b))
                 where = f"m = {text.count(one.widths[0])}: {' → '.join(sides)}"
                 lines.append(f"  {one.quantity}, {where}  ({section.names[0]})")
-    for side, names in zip("AB", c.alone, strict=True):
-        lines += [f"Only in {side}: {name}" for name in names]
     return "\n".join(lines)

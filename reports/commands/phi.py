@@ -1,24 +1,29 @@
 """`perturblearn phi`: the kernel matrix Φ of points in files."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import Parameter
 
-from reports.options import Decimal, Header, Run
+from reports.options import Files, Run
 from reports.terminal import Show
+
+if TYPE_CHECKING:
+    from theory.validation import Array
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Phi:
+class Phi(Files):
     """Options of `perturblearn phi`.
 
     Parameters
     ----------
     label
-        Column of tables to leave out, by its name, or by its number from 1; none: all are coordinates
-        (needed if one looks like a label).
+        Column to leave out, by its name, or by its number from 1; none: all are coordinates (needed if one
+        looks like a label).
     negative_slope
         γ of the leaky ReLU, in [0, 1).
     weight_variance
@@ -29,9 +34,7 @@ class Phi:
         An .npy or .csv file (printed if absent).
     """
 
-    header: Header = None
     label: str | None = None
-    decimal: Decimal = None
     negative_slope: float = 0.0
     weight_variance: float = 1.0
     bias_variance: float = 1.0
@@ -49,7 +52,7 @@ def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) ->
         Columns of Φ (the same points if absent).
     """
     import theory
-    from empirics.data.file import read_points
+    from empirics.data.file import options_of, read_points
     from empirics.sweep import disk
 
     def run(_show: Show) -> str:
@@ -61,13 +64,21 @@ def phi(points: Path, others: Path | None = None, /, *, options: Phi = Phi()) ->
         if out is not None:
             disk.check_output(out)
             disk.check_apart(out, files)
-        names = ("header", "label", "decimal")
-        asked = {name: value for name in names if (value := getattr(options, name)) is not None}
-        if asked and all(path.suffix == ".npy" for path in files):
-            msg = f"--{' and --'.join(asked)} must come with a table, such as a .csv file"
-            raise ValueError(msg)
+        tables = [path for path in files if path.suffix != ".npy"]
+
+        def points_in(path: Path) -> "Array":
+            asked: dict[str, Any] = dict(options.asked)
+            asked = {name: asked[name] for name in asked if name in options_of(path.name)}
+            if path not in tables and tables and not re.fullmatch("none|[1-9][0-9]*", options.label or ""):
+                asked.pop("label", None)  # the name of a column of the table
+            return read_points(path, **asked)
+
+        for name in options.asked:
+            if not any(name in options_of(path.name) for path in files):
+                msg = f"--{name.replace('_', '-')} must come with a table, such as a .csv file"
+                raise ValueError(msg)
         K = theory.phi(
-            *(read_points(path, **({} if path.suffix == ".npy" else asked)) for path in files),
+            *map(points_in, files),
             negative_slope=options.negative_slope,
             weight_variance=options.weight_variance,
             bias_variance=options.bias_variance,

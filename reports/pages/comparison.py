@@ -29,6 +29,7 @@ def page(comparison: Comparison) -> Page:
                 for place, section in enumerate(c.sections, start=1)
             ),
         ),
+        note=" ".join(c.apart),
     )
 
 
@@ -83,8 +84,6 @@ def _settings(c: Comparison) -> Iterator[Block]:
         "B": lambda row: Part("bdi", setting_text(row.b)),
     }
     yield table(c.settings, columns, name="settings") if c.settings else say("No setting differs.")
-    for side, names in zip("AB", c.alone, strict=True):
-        yield from (say(f"Only in {side}: {{}}", Part("bdi", name)) for name in names)
 
 
 def _section(section: Paired) -> Iterator[Block]:

@@ -22,7 +22,7 @@ import pytest
 import torch
 
 import empirics
-from empirics import config
+from empirics import FileData, config
 from empirics.campaigns import campaign, orthogonal, wide
 from empirics.campaigns.files import SIZES
 from empirics.data import images, table
@@ -30,7 +30,7 @@ from empirics.falsify import Budget
 from empirics.orthogonal.training import LIMIT_LOSSES
 from empirics.perturb import TARGETS
 from empirics.sweep.plain import to_json
-from reports import Series, commands, formats, making, measured, presets, render, schema, terminal
+from reports import Series, claim_text, commands, formats, making, measured, presets, render, schema, terminal
 from reports.build import build
 from reports.cli import _EXAMPLES, APP, main
 from reports.compare import ERROR_PROBABILITY
@@ -139,20 +139,89 @@ def test_own_file_becomes_a_section(tmp_path, out, capsys):
     assert captured.err == f"perturblearn: own: {said}\nperturblearn: own: {few}\n"
     (section,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["sections"]
     assert (section["name"], section["classes"]) == ("own", ["no", "yes"])
-    assert section["preparation"].endswith(f"; {said}; {few}")
+    assert section["preparation"] == f"{said} · features as they are · {few}"
     assert section["setting"]["N"] == section["num_test"] == 12
 
 
+def _files(folder):
+    """Contents of a folder; a lock says who writes, and is no content."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
 @pytest.mark.usefixtures("quick_phi", "no_page")
-def test_second_report_replaces_the_first(out, capsys):
+@pytest.mark.parametrize("known", ["report", "runs"])
+def test_changed_file_is_another_experiment(tmp_path, out, capsys, known):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "own.csv"
+    command = ["report", "--data", str(path), *FAST, "--standardise", "none", "--out", str(out)]
+    rows = [f"{a},{b},{'yes' if a > 0 else 'no'}" for a, b in rng.normal(size=(24, 2)).tolist()]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    assert main(command) == 0
+    if known == "runs":  # as after a process was killed
+        (out / "results.json").unlink()
+    before = _files(out)
+    path.write_text("\n".join([*rows[1:], "0.5,0.25,yes"]), encoding="utf-8")
+    assert main(command) == 2
+    assert "output folder must be new or of the same experiments" in capsys.readouterr().err
+    assert _files(out) == before
+    path.write_text("\n".join(rows), encoding="utf-8")
+    assert main(command) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_every_pair_of_classes_is_a_report_of_its_own(tmp_path, out, capsys):
+    """Also where a class is called as no folder can be, or as another but for case."""
+    X, kinds = np.random.default_rng(0).normal(size=(36, 3)), np.resize(["a/b", "A:B", "c"], 36)
+    rows = [",".join(map(str, [*row, kind])) for row, kind in zip(X.tolist(), kinds, strict=True)]
+    (tmp_path / "own.csv").write_text("\n".join(rows), encoding="utf-8")
+    command = ["report", "--data", str(tmp_path / "own.csv"), *FAST, "--classes", "all", "--out", str(out)]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    folders = {"A-B-vs-a-b": ("a/b", "A:B"), "c-vs-a-b": ("a/b", "c"), "c-vs-A-B-2": ("A:B", "c")}
+    assert sorted(path.name for path in out.iterdir()) == sorted([*folders, "index.html"])
+    page = (out / "index.html").read_text(encoding="utf-8")
+    for folder, classes in folders.items():
+        (section,) = schema.read(out / folder).sections
+        assert sorted(section.classes) == sorted(classes)
+        keep = np.isin(kinds, classes)
+        alone = FileData(path=str(tmp_path / "own.csv"), classes=section.classes[::-1]).load(0)
+        assert section.setting.N + section.num_test == keep.sum() == len(alone.X) + len(alone.X_test)
+        last = section.by_width[-1].agreement
+        for spread in (last.measured, last.predicted):
+            assert claim_text.spread(spread) in page
+        measured, predicted = map(claim_text.spread, (last.measured, last.predicted))
+        said = f"f and g agree at {measured}, predicted {predicted}, m = 64"
+        assert f"{section.classes[1]} vs {section.classes[0]}: {said}" in captured.out
+        assert f"{folder}/report.html" in page
+    before = _files(out)
+    timings = [(out / folder / "runs" / "timings.csv").read_bytes() for folder in folders]
+    assert main(command) == 0  # nothing is trained again
+    assert timings == [(out / folder / "runs" / "timings.csv").read_bytes() for folder in folders]
+    assert _files(out).keys() == before.keys()
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("quick_phi", "no_page")
+def test_second_report_takes_the_place_of_the_first_only_if_asked(out, capsys):
     out.mkdir(parents=True)
     (out / "report.html").write_text("an older page", encoding="utf-8")
     (out / "notes.txt").write_text("mine", encoding="utf-8")
     timings = out / "runs" / "timings.csv"
     trained = []
-    for options in (["--seeds", "2"], ["--seeds", "3"], ["--seeds", "3", "--shift", "2"]):
-        assert main([*TINY, *FAST[:2], *FAST[4:], *options, "--out", str(out)]) == 0
-        trained.append(len(timings.read_text().splitlines()))
+    other = ["--seeds", "3", "--shift", "2"]
+    for options in (["--seeds", "2"], ["--seeds", "3"], other, ["--seeds", "2"], [*other, "--overwrite"]):
+        refused = options == other or (options == ["--seeds", "2"] and len(trained) == 2)
+        before = _files(out)
+        assert main([*TINY, *FAST[:2], *FAST[4:], *options, "--out", str(out)]) == (2 if refused else 0)
+        if refused:
+            said = (
+                f"output folder must be new or of the same experiments, got '{out}', which holds others; take"
+            )
+            assert capsys.readouterr().err.startswith(f"perturblearn: error: {said}")
+            assert _files(out) == before
+        else:
+            trained.append(len(timings.read_text().splitlines()))
     capsys.readouterr()
     assert trained == [4, 6, 12]  # what fits is used again
     assert sorted(path.name for path in out.iterdir()) == [
@@ -219,7 +288,7 @@ def files(tmp_path):
 SYNTHETIC = "--data shifted-gaussian"
 BAD = [
     # arguments, where {files} is a folder and {out} the output; then rule and value as the line says them
-    ("--data minst", "data must be digits, shifted-gaussian, gaussian, breast-cancer, mnist", "'minst'"),
+    ("--data minst", "data must be digits, shifted-gaussian, gaussian, breast-cancer, iris, wine", "'minst'"),
     ("--data mnist.txt", "data must be digits", "'mnist.txt'"),
     ("--data digits digits", "data must name each set once", "digits digits"),
     ("--data digits --classes one", "classes must be two names separated by a comma", "'one'"),
@@ -241,8 +310,10 @@ BAD = [
     ("--data {files}/inf.npz", "X in inf.npz must be finite", "inf (16 of 16 entries)"),
     ("--data {files}/text.npz", "X in text.npz must be an array of real numbers", "dtype <U1"),
     ("--data {files}/digits.csv", "classes must be two", "3, 4, 5; name two"),
-    ("--data {files}/digits.csv", "--classes 4,3, in Python", "the last column unless --label"),
-    ("--data {files}/words.csv", "words.csv must hold numbers", "the label is in the last column"),
+    ("--data {files}/digits.csv", "name two, the first becomes +1: --classes 4,3, in Python", "('4', '3')"),
+    ("--data iris", "classes must be two", "setosa, versicolor, virginica; name two"),
+    ("--data shifted-gaussian --classes all", "classes 'all' does not apply", "'shifted-gaussian'"),
+    ("--data digits iris --classes all", "data must be one set with classes all", "digits iris"),
     ("--data {files}/constant.csv", "data must not be constant", "12 equal rows"),
     ("--data {files}/ragged.csv", "ragged.csv must have 3 columns in each row", "2 in line 13"),
     ("--data {files}/words.csv", "words.csv must hold numbers", "'many' in line 13, column 2"),
@@ -559,7 +630,8 @@ def test_partial_report_is_beside_a_report_that_is_there(out, capsys, monkeypatc
     assert main([*TINY, *FAST, "--out", str(out)]) == 0
     whole = (out / "results.json").read_bytes()
     _interrupt(monkeypatch, calls=3)
-    assert main([*TINY, *FAST, "--shift", "2", "--jobs", "1", "--out", str(out)]) == 130
+    other = ["--shift", "2", "--overwrite", "--jobs", "1", "--out", str(out)]
+    assert main([*TINY, *FAST, *other]) == 130
     capsys.readouterr()
     assert (out / "results.json").read_bytes() == whole
     assert plain(schema.read(out / "partial"))["partial"]["done"] == 3
@@ -711,7 +783,8 @@ def test_report_is_whole_where_streams_take_nothing(stream, out, capsys, monkeyp
     _interrupt(monkeypatch, calls=3)  # which stderr is told twice
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", stream(request))
-        assert main([*TINY, *FAST, "--shift", "2", "--jobs", "1", "--out", str(out)]) == 130
+        other = ["--shift", "2", "--overwrite", "--jobs", "1", "--out", str(out)]
+        assert main([*TINY, *FAST, *other]) == 130
         assert main([*TINY, "--seeds", "1"]) == 2
         assert main(["report", "--seed", "3"]) == 2
     assert (out / "results.json").read_bytes() == before
@@ -1129,6 +1202,8 @@ def test_phi_leaves_out_the_column_that_is_named(tmp_path, capsys, header, flags
     expected = capsys.readouterr().out
     assert main(["phi", str(tmp_path / "points.csv"), *flags]) == 0
     assert capsys.readouterr().out == expected
+    if flags[-1] == "1":  # a number is a column of an array as well
+        np.save(tmp_path / "points.npy", [[1, 0.5, 2.5], [-1, 1.5, 3.5]])
     assert main(["phi", str(tmp_path / "points.npy"), str(tmp_path / "points.csv"), *flags]) == 0
     assert capsys.readouterr().out == expected
 
@@ -1144,7 +1219,8 @@ def test_phi_leaves_out_the_column_that_is_named(tmp_path, capsys, header, flags
         ),
         ("p.csv", b"0,1\n2.5,3.5\n", [], "may be a header or data: say which by header 'yes' or 'no'"),
         ("p.csv", b"a,b\n2.5,3.5\n", ["--label", "y"], "label must be 'none' or one column of p.csv (a, b)"),
-        ("p.npy", b"", ["--label", "none"], "--label must come with a table, such as a .csv file"),
+        ("p.npy", b"", ["--header", "yes"], "--header must come with a table, such as a .csv file"),
+        ("p.npy", b"", ["--drop-missing"], "--drop-missing must come with a table, such as a .csv file"),
         ("p.npy", b"\x93NUMPY\x01\x00\x09\x00{'a': (3,", [], "p.npy must be a readable .npy file of points"),
     ],
 )

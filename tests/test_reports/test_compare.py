@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from empirics.measure.result import Agreement, Cosines, Measures
+from reports.commands.compare import shown
 from reports.compare import compare as compared, difference
+from reports.pages.comparison import page
 from reports.schema import check
 from tests.test_reports.made_up import plain
 
@@ -36,6 +38,22 @@ def _rows(comparison, outcome):
 @pytest.fixture
 def other(tiny_results):
     return copy.deepcopy(tiny_results)
+
+
+# Data -------------------------------------------------------------------------------------------------
+
+
+def test_other_data_are_said_before_all_else(tiny_results, other, tmp_path):
+    assert compared(check(tiny_results), check(other)).apart == []
+    name = tiny_results["sections"][0]["name"]
+    other["sections"][0]["config"]["data"]["test_fraction"] = 0.5
+    said = f"Different data: {name} of other sources or options. Numbers may differ for that reason."
+    found = compared(check(tiny_results), check(other))
+    assert found.apart[0] == said
+    text = page(found).markdown()
+    assert text.index(said) < text.index("## Verdicts that changed")
+    printed = shown(found)
+    assert printed.index(said) < printed.index("Verdicts that changed")
 
 
 # One quantity -----------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ import sklearn.datasets
 import torch
 
 import reports
-from empirics import ArrayData, DigitsData, ExperimentConfig
+import theory
+from empirics import ArrayData, DigitsData, ExperimentConfig, run_sweep
 from empirics.data.file import read_points
 from empirics.orthogonal import load_given
-from empirics.wide import WIDE, config_of
+from empirics.wide import WIDE, config_of, plan
 from reports.build import build
 from reports.cli import main
 from reports.presets import series
@@ -47,6 +50,14 @@ def folder(tmp_path, monkeypatch):
     frame.assign(kind=yes)[["kind", *"abcde"]].to_csv("first.csv", index=False)
     frame.assign(kind=np.resize(["u", "v", "v", "w", "w", "w"], 60)).to_csv("three.csv", index=False)
     frame.where(frame > -2).assign(kind=yes).to_csv("gaps.csv", index=False)
+    frame.assign(kind=np.where(np.arange(60) % 2, LARGE.astype(int), LARGE.astype(float))).astype(
+        {"kind": str}
+    ).to_csv("spelled.csv", index=False)
+    spelled = np.where(np.arange(60) % 2, yes, np.where(LARGE, "Yes", "NO"))
+    frame.assign(kind=spelled).to_csv("cases.csv", index=False)
+    frame.assign(colour="red", kind=yes).to_csv("colours.csv", index=False)
+    frame.astype(object).mask(frame == frame.a.max(), "?").assign(kind=yes).to_csv("uci.csv", index=False)
+    frame.assign(kind=yes).to_csv("twice.csv", index=False, header=[*"abcda", "kind"])
     frame.assign(kind=yes).to_json("records.json", orient="records")
     frame.assign(kind=yes).to_parquet("mine.parquet")
     frame.assign(kind=yes).to_feather("mine.feather")
@@ -87,6 +98,17 @@ FIRST_LINES = {  # what is typed after `report --data`, and the notice or the er
     "mine.npz --label kind": "error: label does not apply to data 'mine.npz', got kind",
     "keras.npz": "20 test points from x_test and y_test",
     "mine.dat": "error: data must be digits, shifted-gaussian, ",
+    "spelled.csv": YES_NO.replace("yes", "1").replace("no", "0"),
+    "cases.csv": "error: classes must be two, but cases.csv has 4 in its labels: NO, no, Yes, yes, where NO "
+    "and no, Yes and yes differ in spelling alone; name two, the first becomes +1, | joins what is one: "
+    "--classes 'Yes|yes,NO|no', in Python classes=('Yes|yes', 'NO|no')",
+    "cases.csv --classes yes|Yes,no|NO": YES_NO.replace("yes", "yes|Yes").replace("no", "no|NO"),
+    "colours.csv": "error: colours.csv must hold numbers, got 'red' in line 2, column 6; column 'colour'",
+    "uci.csv": "error: uci.csv must have no missing values, got them in 1 of 60 rows and 1 of 5 c",
+    "uci.csv --drop-missing": "1 of 60 rows left out, which has missing values",
+    "twice.csv": "error: the header of twice.csv must have different names, got 'a' twice: rename one",
+    "iris --classes setosa,virginica": "100 rows (50 of other classes left out), 4 features, label: setosa",
+    "wine --classes 0,1": "error: classes must occur in wine, got '0'; present are class_0, class_1, ",
 }
 
 
@@ -111,7 +133,7 @@ def test_files(folder, capsys, monkeypatch, typed):
     assert f": {expected}" in said
     (made,) = asked
     rows = made.base.data.read()
-    if not {"three.csv", "gaps.csv", "keras.npz"} & {typed.split()[0]}:
+    if not {"three.csv", "gaps.csv", "keras.npz", "uci.csv", "iris"} & {typed.split()[0]}:
         np.testing.assert_array_equal(rows.X, POINTS)
         data = made.base.data.load(0)
         first = (data.y > 0).sum() + (data.y_test > 0).sum()
@@ -161,7 +183,22 @@ def test_arrays_of_jax():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ((POINTS,), ValueError, "y must be given: one label a row of X"),
+        ((POINTS,), ValueError, "y must be given: one label a row of X$"),
+        (
+            (FRAME,),
+            ValueError,
+            r"y must be given: one label a row of X; .*, give X.drop\(columns='e'\) and X\['e'\]",
+        ),
+        (
+            (FRAME, "c"),
+            ValueError,
+            r"y must be an array, got 'c'; .*, give X.drop\(columns='c'\) and X\['c'\]",
+        ),
+        (
+            ((POINTS, LARGE),),
+            TypeError,
+            "X must be an array, got a tuple of 2: give X and y as two arguments",
+        ),
         ((POINTS, LARGE[1:]), ValueError, r"y must have shape \(60,\), one label a row of X, got \(59,\)"),
         ((POINTS[:, 0], LARGE), ValueError, r"X must have shape \(n, d\)"),
         ((POINTS.astype(str), LARGE), TypeError, "X must be an array of real numbers, got dtype <U"),
@@ -181,6 +218,69 @@ def test_arrays_of_jax():
 def test_arrays_that_do_not_fit_are_named(given, error, message):
     with pytest.raises(error, match=message):
         reports.report(*given, **TINY)
+
+
+@pytest.mark.parametrize("name", ["foo", "width", "learning_rate"])
+def test_unknown_option_is_named(name):
+    with pytest.raises(
+        TypeError, match=f"reports.report has no option '{name}'; it has data, y, .*, num_steps, "
+    ):
+        reports.report(POINTS, LARGE, **{name: 3})
+
+
+def test_report_of_other_arrays_is_not_replaced(tmp_path):
+    out = tmp_path / "first"
+    made = reports.report(POINTS, LARGE, out=out, **TINY)
+    before = {path: path.read_bytes() for path in out.glob("*.*")}
+    for call in (
+        lambda: reports.report(POINTS + 1, LARGE, out=out, **TINY),
+        lambda: reports.report("digits", out=out, **TINY),
+        lambda: reports.report("digits", **TINY).write(out),
+    ):
+        with pytest.raises(
+            FileExistsError, match=f"of the same experiments, got '{out}', which holds others"
+        ):
+            call()
+    assert {path: path.read_bytes() for path in out.glob("*.*")} == before
+    made.write(out)
+    assert reports.report(POINTS, LARGE, out=out, **TINY).results.sections == made.results.sections
+    reports.report(POINTS + 1, LARGE, out=out, overwrite=True, **TINY)
+    np.testing.assert_array_equal(np.load(out / "arrays.npz")["X"], POINTS + 1)
+    (tmp_path / "arrays.npz").write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match=r"arrays.npz must be new or hold these arrays"):
+        reports.report(POINTS, LARGE, out=tmp_path, **TINY)
+
+
+def test_pairs_of_classes_from_python(tmp_path):
+    kinds = np.resize(["u", "v", "w"], 60)
+    found = reports.report(POINTS, kinds, classes="all", out=tmp_path, name="mine", **TINY)
+    assert [row["classes"] for row in found.table] == [("v", "u"), ("w", "u"), ("w", "v")]
+    for row, made in zip(found.table, found.reports, strict=True):
+        (section,) = made.results.sections
+        keep = np.isin(kinds, row["classes"])
+        alone = reports.report(POINTS[keep], kinds[keep], classes=row["classes"], **TINY).results.sections[0]
+        assert section.by_width == alone.by_width
+        agreement = section.by_width[-1].agreement
+        assert (row["measured"], row["predicted"]) == (agreement.measured.mean, agreement.predicted.mean)
+        assert row["width"] == 64
+        command = shlex.split(made.results.provenance.command)
+        assert command[:4] == ["perturblearn", "report", "--data", str(tmp_path / "mine.npz")]
+        assert f"--classes={','.join(row['classes'])}" in command
+
+
+def test_sweep_of_arrays_is_replayed_by_its_command(tmp_path, capsys):
+    """The arrays are written nowhere but in the call; the command runs where nothing holds them."""
+    base = ExperimentConfig(data=ArrayData(POINTS, LARGE, name="mine"), width=16, num_steps=2)
+    made = run_sweep(WIDE, plan(base, {"width": [16, 32]}, seeds=2), tmp_path / "a sweep")
+    rows = (made.folder / "results.jsonl").read_bytes()
+    del base
+    for path in (made.folder / "results").iterdir():
+        path.unlink()
+    again = [sys.executable, "-m", "reports", *shlex.split(made.command)[1:], "--executor", "serial"]
+    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (made.folder / "results.jsonl").read_bytes() == rows
+    assert "done                    4" in done.stdout
 
 
 def test_arrays_are_known_by_their_content():
@@ -258,6 +358,142 @@ def test_sets_of_scikit_learn(name, pairs):
         assert "rows scaled to norm √d" in data.preparation  # 4 features or more
 
 
+def _rare(path):
+    """Write a file of 400 rows, one in twenty of them of the second class."""
+    X = np.random.default_rng(2).normal(size=(400, 6))
+    pd.DataFrame(X).assign(kind=np.where(np.arange(400) % 20, "no", "yes")).to_csv(path, index=False)
+    return {"data": str(path), "header": "yes"}
+
+
+def _moons(_path):
+    X, y = sklearn.datasets.make_moons(200, noise=0.05, random_state=0)
+    return {"data": X, "y": y}
+
+
+WHOLE_SETS = {  # what is asked for, how many pairs of classes, and a word of each notice beyond the classes
+    "iris": (lambda _: {"data": "iris", "classes": "all"}, 3, {"is a training point"}),
+    "wine": (lambda _: {"data": "wine", "classes": "all"}, 3, set()),
+    "breast cancer": (lambda _: {"data": "breast-cancer"}, 1, set()),
+    "digits": (lambda _: {"data": "digits"}, 1, set()),
+    "two moons": (_moons, 1, set()),
+    "95/5": (_rare, 1, {"it is almost absent"}),
+}
+_WELL_KNOWN = {"breast cancer", "digits"}  # bundled with fixed classes: nothing is to be understood
+FEW = 14  # points, of which all agree, exclude at 95 % that a fifth of all differ
+SECONDS = 300  # of a report with three seeds, on two shared cores: 20 to 60 where nobody else works
+
+
+def _check_set(name, made, capsys):
+    reports_of_pairs = made.reports if hasattr(made, "reports") else (made,)
+    _, pairs, expected = WHOLE_SETS[name]
+    assert len(reports_of_pairs) == pairs
+    said = capsys.readouterr().err.splitlines()
+    understood = [line for line in said if "→ +1" in line]
+    assert len(understood) == (0 if name in _WELL_KNOWN else pairs)
+    for line in set(said) - set(understood):
+        assert any(word in line for word in expected), line
+    for word in expected:
+        assert any(word in line for line in said)
+    for one in reports_of_pairs:
+        (section,) = one.results.sections
+        assert one.results.provenance.seconds < SECONDS
+        for line in said:
+            if line.startswith(f"perturblearn: {section.name}: "):
+                assert line.removeprefix(f"perturblearn: {section.name}: ") in section.preparation
+        claims = [claim for claim in one.results.claims if claim.section]
+        if min(section.num_test, section.setting.N) < FEW:
+            assert not any(claim.verdict == "holds" for claim in claims)
+        assert not [claim.statement for claim in claims if claim.verdict == "fails"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WHOLE_SETS)
+def test_well_known_sets_as_they_are_typed(name, tmp_path, capsys):
+    ask, *_ = WHOLE_SETS[name]
+    _check_set(name, reports.report(**ask(tmp_path / "rare.csv"), seeds=3), capsys)
+
+
+@pytest.mark.parametrize("name", ["iris", "two moons"])
+def test_well_known_sets_with_narrow_networks(name, tmp_path, capsys):
+    ask, *_ = WHOLE_SETS[name]
+    _check_set(name, reports.report(**ask(tmp_path / "rare.csv"), **TINY), capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "decided"), [(FEW - 1, False), (FEW, True)])
+def test_no_claim_holds_on_few_test_points(count, decided):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40 + count, 5))
+    labels = X[:, 0] > 0
+    made = reports.report(X[:40], labels[:40], X[40:], labels[40:], **TINY | {"seeds": 14})
+    held = [claim for claim in made.results.claims if claim.section and claim.verdict == "holds"]
+    assert bool(held) == decided
+
+
+# The paper's notation --------------------------------------------------------------------------------------
+
+SIGNS = np.where(LARGE, 1.0, -1.0)
+X, Z, y, T = POINTS[:40], POINTS[40:], SIGNS[:40], 2.0
+X_adv = X + 0.1
+x, z = X[0], Z[0]
+GAMMA = 0.1
+SETTING = theory.Setting(
+    dim=5, N=40, width=100, negative_slope=GAMMA, epsilon=1, T_f=T, T_g=T, scenario="a", loss="identity"
+)
+
+
+def _phi(X, Z, gamma):
+    """Φ as in the paper, by the arc cosine."""
+    a, b = (np.column_stack([P / np.sqrt(5), np.ones(len(P))]) for P in (np.atleast_2d(X), np.atleast_2d(Z)))
+    cosines = a @ b.T / np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+    return gamma + (1 - gamma) ** 2 * (np.pi - np.arccos(np.clip(cosines, -1, 1))) / (2 * np.pi)
+
+
+def _sum(Z, X, y, gamma=0.0, *, bias=1.0):
+    """(1/N) Σ_n y_n (⟨x_n, z⟩ + 1) Φ(x_n, z), what biases add to f̂ as the 1."""
+    return ((X @ Z.T + bias) * _phi(X, Z, gamma)).T @ y / len(y)
+
+
+RATE = "must be given no time: it is a rate, to be multiplied by the flow time, got T"
+SLOPE = "must be given negative_slope, the paper's γ, got gamma"
+NOTATION = {  # what is typed, and the value, or the error
+    "phi(X)": _phi(X, X, 0.0),
+    "phi(x, z)": _phi(x, z, 0.0)[0, 0],
+    "phi(x, x, negative_slope=GAMMA)": (1 + GAMMA**2) / 2,
+    "phi(z, X)": _phi(z, X, 0.0)[0],
+    "phi(x, z, gamma=0.1)": f"phi {SLOPE}",
+    "ntk(X, Z, gamma=0.1)": f"ntk {SLOPE}",
+    "phi_product(Z, X, y, gamma=0.1)": f"phi_product {SLOPE}",
+    "phi_enclosure(x, z, gamma=0.1)": f"phi_enclosure {SLOPE}",
+    "f_hat(Z, X=X, y=y)": _sum(Z, X, y, bias=0.0),
+    "f_hat(z, X=X, y=y, negative_slope=GAMMA)": _sum(z[None], X, y, GAMMA, bias=0.0)[0],
+    "f_predict(Z, X=X, y=y)": _sum(Z, X, y),
+    "f_predict(z, X=X, y=y, negative_slope=GAMMA)": _sum(z[None], X, y, GAMMA)[0],
+    "g_predict(Z, X_adv=X_adv, y_adv=y)": _sum(Z, X_adv, y),
+    "f_hat(Z, X=X, y=y, gamma=0.1)": f"f_hat {SLOPE}",
+    "f_hat(Z, X=X, y=y, T=T)": f"f_hat {RATE}",
+    "g_hat(Z, X=X, y=y, X_adv=X_adv, T=T)": f"g_hat {RATE}",
+    "f_predict(Z, X=X, y=y, T=T)": f"f_predict {RATE}",
+    # Of norms √d: κ(z)/s(z) ≤ (d + 1)/√2.
+    "width_bound(SETTING, free_share=0.1, network='f')": (T * 6 / np.sqrt(2) / np.tan(0.05 * np.pi)) ** 2,
+    "f_hat(X, y, Z)": "all but the query points must be given by keyword, f_hat(Z, X=X, y=y), got 3 by",
+    "perturbation_direction(X, y)": "by keyword, perturbation_direction(Z, X=X, y=y), got 2 by position",
+}
+
+
+@pytest.mark.parametrize("typed", NOTATION)
+def test_calls_in_the_notation_of_the_paper(typed):
+    expected = NOTATION[typed]
+    names = globals() | {name: getattr(theory, name) for name in theory.__all__}
+    if isinstance(expected, str):
+        with pytest.raises(TypeError, match=re.escape(expected)):
+            eval(typed, names)
+    else:
+        # acos loses half of the digits where points are parallel: the diagonal of Φ(X, X).
+        atol = 1e-7 if typed == "phi(X)" else 1e-13
+        np.testing.assert_allclose(eval(typed, names), expected, rtol=1e-12, atol=atol)
+
+
 # What limits the verdicts ----------------------------------------------------------------------------------
 
 
@@ -299,7 +535,14 @@ def test_few_dimensions_are_not_projected(dim):
             np.tile(LARGE, 2),
             "of 36 test points are training points: they are not",
         ),
-        (np.column_stack([POINTS, np.ones(60)]), LARGE, "1 of 6 features are constant in the training part"),
+        (np.column_stack([POINTS, np.ones(60)]), LARGE, "1 of 6 features is constant in the training part"),
+        (np.column_stack([POINTS, np.ones((60, 2))]), LARGE, "2 of 7 features are constant in the training"),
+        (POINTS[:6], LARGE[:6], "1 test point: a share of them says ±1 or more; verdicts may be unknown"),
+        (
+            np.vstack([POINTS, POINTS[:3]]),
+            [*LARGE, *~LARGE[:3]],
+            "6 rows have the features of a row of the other class",
+        ),
         (np.vstack([POINTS] * 5) + np.arange(300)[:, None] / 7, np.arange(300) % 40 == 0, "class True is "),
     ],
 )

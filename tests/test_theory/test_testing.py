@@ -376,7 +376,9 @@ def test_without_hypothesis_the_extra_is_named():
     done = run(hide + "import theory.testing")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
-    assert last == "ImportError: theory.testing needs hypothesis: pip install 'perturblearn[testing]'"
+    assert (
+        last == "ImportError: theory.testing needs hypothesis: pip install '.[testing]' in the source folder"
+    )
 
 
 # False statements -----------------------------------------------------------------------------------------

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.data.dataset import Dataset, check_preparation, split, standardised, two_classes, understood
+from empirics.data.dataset import (
+    Dataset,
+    check_preparation,
+    class_name,
+    split,
+    standardised,
+    two_classes,
+    understood,
+)
 
 EPS = np.finfo(np.float64).eps
 
@@ -175,7 +183,7 @@ def test_two_values_are_two_classes_in_their_order(labels, positive):
     assert classes[1] == positive
     said = understood(kept, y, classes, label="label 'kind'", total=5)
     assert said == (
-        f"4 rows (1 of other classes left out), 1 features, label 'kind': {positive} → +1 (2), "
+        f"4 rows (1 of other classes left out), 1 feature, label 'kind': {positive} → +1 (2), "
         f"{classes[0]} → −1 (2)"
     )
 
@@ -189,8 +197,20 @@ def test_two_values_are_two_classes_in_their_order(labels, positive):
             None,
             r"has 12 in its labels: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.; .* --classes 1,0, in",
         ),
-        (["10", "1E1", "9", "9"], None, r"10, 1E1, 9; .* --classes 9,10, in Python classes=\('9', '10'\)$"),
-        (["+1", "-1", "1"], None, r": \+1, -1, 1; "),
+        (
+            ["10", "1E1", "9", "9"],
+            None,
+            r"10, 1E1, 9, where 10 and 1E1 .*: --classes '9,10\|1E1', in .* classes=\('9', '10\|1E1'\)$",
+        ),
+        (
+            ["NO", "no", "Yes", "yes", "?"],
+            None,
+            r"\?, NO, no, Yes, yes, where NO and no, Yes and yes differ in spelling alone; name two, the "
+            r"first becomes \+1, \| joins what is one: --classes 'Yes\|yes,NO\|no', in Python ",
+        ),
+        (["yes", "Yes"], None, r"2 in .*: Yes, yes, where .* alone; .*: --classes yes,Yes, in Python"),
+        (["007", "7"], None, r"where 007 and 7 differ in spelling alone; .*: --classes 7,007, in Python"),
+        (["1e-99999999999999999999", "0", "1"], None, "name two, the first becomes"),
         (["a b", "c", "c", "d", "a b"], None, "becomes [+]1: --classes 'c,a b', in Python"),
         (["a,b", "c", "d"], None, r"becomes [+]1: classes=\('c', 'a,b'\)$"),
         (np.linspace(0, 1, 21), None, "; these labels look continuous: 21 values in 21 rows"),
@@ -199,11 +219,49 @@ def test_two_values_are_two_classes_in_their_order(labels, positive):
         ([0, 1, 0], ("1", "2"), "classes must occur in data, got '2'; present are 0, 1"),
         (["a", "b", "a"], ("A", "b"), "classes must occur in data, got 'A'; present are a, b"),
         ([0, 1, 0], ("1", "1"), "classes must be two different ones, got '1' twice"),
+        ([0, 1, 2], ("0|1", "1.0|2"), "classes must be two different ones, got '1' twice"),
+        ([0, 1, 2], ("0|3", "1"), "classes must occur in data, got '3'; present are 0, 1, 2"),
     ],
 )
 def test_two_classes_rejects(labels, classes, message):
     with pytest.raises(ValueError, match=message):
         two_classes(np.zeros((len(labels), 1)), np.array(labels), classes, source="data")
+
+
+@pytest.mark.parametrize(
+    ("spellings", "name"),
+    [
+        (["1", "1.0", "+1", "1.", "1.000e+00", 1, 1.0, np.float32(1), b"1.0"], "1"),
+        (["-0", "0", "0.00", 0.0, -0.0], "0"),
+        (["100000000000000003"], "100000000000000003"),
+        ([1e17, "1e+17"], "100000000000000000"),
+        (["2.50", "+2.5", 2.5], "2.5"),
+        (["1.5e-300"], "1.5E-300"),
+        *(([text], text) for text in ("007", "1E1", "1_0", "٣", "inf", "x")),
+    ],
+)
+def test_equal_numbers_are_one_class(spellings, name):
+    assert {class_name(one) for one in spellings} == {name}
+
+
+def test_classes_are_joined_where_asked():
+    labels = np.array(["yes", "Yes", "no", "NO", "other"])
+    X, y, classes = two_classes(np.arange(5.0)[:, None], labels, ("yes|Yes", "no|NO"), source="data")
+    assert (X[:, 0].tolist(), y.tolist(), classes) == ([0, 1, 2, 3], [1, 1, -1, -1], ("no|NO", "yes|Yes"))
+    labels = np.array(["a|b", "a", "b"])  # a class of this name comes first
+    assert two_classes(np.eye(3), labels, ("a|b", "a"), source="data")[1].tolist() == [1, -1]
+
+
+def test_digits_that_are_lost_are_named():
+    """Numbers of rows such as 1e17 + 3i differ by less than a few of their roundings."""
+    X = np.column_stack([np.random.default_rng(0).normal(size=60), 1e17 + 3 * np.arange(60)])
+    for how in ("center", "zscore", "ball"):
+        with pytest.raises(
+            ValueError, match=r"up to 1e\+17 that differ by 112 at most in feature 2 of mine, which"
+        ):
+            standardised(X[:40], X[40:], how, "mine")
+    X[:, 1] = 1.7e9 + np.arange(60)  # seconds since 1970 keep theirs
+    assert np.isfinite(standardised(X[:40], X[40:], "zscore", "mine")[0]).all()
 
 
 # Dataset --------------------------------------------------------------------------------------------

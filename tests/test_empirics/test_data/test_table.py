@@ -69,6 +69,49 @@ def test_counted_columns_before_the_name_of_the_label_are_asked_for(tmp_path, la
         assert read_table(path).names is None
 
 
+def test_name_that_a_header_has_twice_is_named(tmp_path):
+    path = file_of(tmp_path, "a,b,a", *(f"{row},9.5" for row in ROWS))
+    with pytest.raises(
+        ValueError, match=r"the header of mine.csv must have different names, got 'a' twice: rename"
+    ):
+        read_table(path)
+    assert read_table(path, header="yes").names == ["a", "b", "a"]
+
+
+def test_column_of_text_is_named_with_some_values_and_what_to_do(tmp_path):
+    colours = np.resize(["red", "blue", "green", "5", "red", "?", "grey"], 12)
+    path = str(
+        file_of(
+            tmp_path,
+            "a,b,colour,kind",
+            *(f"{row},{c},{i % 2}" for i, (row, c) in enumerate(zip(ROWS, colours, strict=True))),
+        )
+    )
+    with pytest.raises(ValueError, match="got 'red' in line 2, column 3; column 'colour' has ") as caught:
+        FileData(path=path).read()
+    said = str(caught.value)
+    assert f"'red', 'blue', 'green', ... in {sum(c not in '5?' for c in colours)} of 12 rows" in said
+    for option in ("label 'colour' (--label)", "index 'colour' (--index)"):
+        assert option in said
+    assert FileData(path=path, index="colour").read().X.shape == (12, 2)
+
+
+def test_question_marks_are_missing_values(tmp_path):
+    """As in the files of the UCI repository."""
+    rows = [
+        f"{'?' if i in (3, 5) else row.split(',')[0]},{row.split(',')[1]},{i % 2}"
+        for i, row in enumerate(ROWS)
+    ]
+    path = str(file_of(tmp_path, "a,b,kind", *rows))
+    with pytest.raises(
+        ValueError, match=r"missing values, got them in 2 of 12 rows and 1 of 2 .* line 5, .*--drop-m"
+    ):
+        FileData(path=path).read()
+    rows = FileData(path=path, drop_missing=True).read()
+    np.testing.assert_array_equal(rows.X, np.delete(POINTS, [3, 5], axis=0))
+    assert rows.notes == ("2 of 12 rows left out, which have missing values",)
+
+
 def test_header_is_as_long_as_the_rows(tmp_path):
     """R leaves the name of the row numbers out: they are no feature."""
     with pytest.raises(ValueError, match="must have 2 columns in each row, got 3 in line 2"):
@@ -128,7 +171,7 @@ def test_first_column_that_counts_the_rows_needs_a_name(tmp_path, start):
     [
         (["007", "7", "07"], ("007", "7")),
         (["1E1", "10", "1_0"], ("1E1", "10")),
-        (["1_0", "10", "10.0"], ("1_0", "10.0")),
+        (["1_0", "10", "9"], ("1_0", "10")),
         ([str(2**53), str(2**53 + 1), str(2**53 + 2)], (str(2**53), str(2**53 + 1))),
         (["NA", "EU", "none"], ("NA", "none")),
         (["inf", "low", "high"], ("inf", "low")),
@@ -153,10 +196,19 @@ def test_signs_may_be_written_in_any_one_way(tmp_path, labels):
     assert {tuple(x) for x in data.X[data.y > 0]} <= {tuple(x) for x in POINTS[::2]}
 
 
-@pytest.mark.parametrize("labels", [("+1", "1", "-1"), ("1", "-1", "1.0")])
-def test_signs_written_in_two_ways_are_asked_for(tmp_path, labels):
-    with pytest.raises(ValueError, match="classes must be two"):
-        FileData(path=str(file_of(tmp_path, *labelled(labels)))).load(0)
+@pytest.mark.parametrize(
+    "labels", [("1", "2", "1.0", "2"), ("+1", "-1", "1", "-1.0"), ("0.50", "7", "0.5", "7")]
+)
+def test_equal_numbers_are_one_class_and_no_row_is_lost(tmp_path, labels):
+    path = file_of(tmp_path, *labelled(labels))
+    data = FileData(path=str(path), standardise="none").load(0)
+    assert len(data.X) + len(data.X_test) == 12
+    found = {tuple(x) for x in np.vstack([data.X[data.y > 0], data.X_test[data.y_test > 0]])}
+    expected = np.array([float(label) == max(map(float, labels)) for label in np.resize(labels, 12)])
+    assert found == {tuple(x) for x in POINTS[expected]}
+    assert any(note.endswith("are equal numbers: one class") for note in data.notices)
+    same = FileData(path=str(path), classes=data.classes[::-1], standardise="none").load(0)
+    np.testing.assert_array_equal(same.y, data.y)
 
 
 @pytest.mark.parametrize("missing", ["", " ", "nan", "NaN"])
@@ -235,11 +287,41 @@ def test_label_must_be_one_column(tmp_path, label):
         read_points(file_of(tmp_path, *path.read_text().splitlines()), header="yes", label=label)
 
 
-def test_array_has_neither_header_nor_label(tmp_path):
-    np.save(tmp_path / "points.npy", POINTS)
-    for options in ({"header": "yes"}, {"label": "none"}):
-        with pytest.raises(ValueError, match=r"header, decimal and label must be left out with a .npy file"):
-            read_points(tmp_path / "points.npy", **options)
+@pytest.mark.parametrize("ending", ["npy", "csv"])
+def test_points_of_an_array_and_of_a_table_follow_one_rule(tmp_path, ending):
+    def points(columns):
+        cells = np.column_stack(columns)
+        path = tmp_path / f"points.{ending}"
+        np.save(path, cells) if ending == "npy" else np.savetxt(path, cells, delimiter=",")
+        return path
+
+    path = points([POINTS, np.resize([1, -1], 12)])
+    with pytest.raises(
+        ValueError, match="column 3 looks like a label: say label '3' to leave it out, or 'none'"
+    ):
+        read_points(path)
+    np.testing.assert_array_equal(read_points(path, label="3"), POINTS)
+    assert read_points(path, label="none").shape == (12, 3)
+    path = points([np.arange(12), POINTS])
+    with pytest.raises(
+        ValueError, match=r"column 1 counts them: remove the column, say index '1' \(--index\)"
+    ):
+        read_points(path)
+    np.testing.assert_array_equal(read_points(path, index="1"), POINTS)
+    if ending == "npy":
+        with pytest.raises(
+            ValueError, match=r"header must be left out with a .npy file, which has none, got 'yes'"
+        ):
+            read_points(path, header="yes")
+
+
+def test_points_with_a_missing_coordinate_are_left_out_only_if_asked(tmp_path):
+    path = file_of(tmp_path, "a,b", *ROWS[:3], "?,1.5")
+    with pytest.raises(
+        ValueError, match=r"in 1 of 4 rows and 1 of 2 columns, first in line 5, column 1: .*--drop"
+    ):
+        read_points(path)
+    np.testing.assert_array_equal(read_points(path, drop_missing=True), POINTS[:3])
 
 
 # Cells and files ------------------------------------------------------------------------------------------
@@ -479,6 +561,46 @@ _CELLS = [
     '"',
     "\0",
 ]
+
+
+_ENDINGS = ["json", "xlsx", "parquet", "feather", "npy", "npz"]
+
+
+@pytest.mark.parametrize("ending", _ENDINGS)
+def test_damaged_bytes_are_one_error_or_points(tmp_path, ending):
+    """What a checksum guards comes back as it was; other formats cannot tell one number from another."""
+    frame = pd.DataFrame({"a": POINTS[:, 0], "b": POINTS[:, 1], "kind": np.resize([0, 1], 12)})
+    path = tmp_path / f"mine.{ending}"
+    if ending == "npy":
+        np.save(path, frame.to_numpy())
+    elif ending == "npz":
+        np.savez(path, X=POINTS, y=frame.kind)
+    else:
+        _write(frame, path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    said, read = set(), 0
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in rng.integers(len(whole), size=rng.integers(1, 4)):
+            content[place] = rng.integers(256)
+        path.write_bytes(content[: len(whole) if rng.random() < 0.7 else rng.integers(len(whole))])
+        try:
+            rows = FileData(path=str(path)).read()
+        except ValueError as error:
+            said.add(str(error))
+            continue
+        read += 1
+        assert np.isfinite(rows.X).all()
+        assert len(rows.X) == len(rows.labels)
+        if ending in {"npz", "xlsx"}:
+            np.testing.assert_array_equal(rows.X, POINTS)
+        if ending == "json":
+            numbers = {float(text) for text in re.findall(r"-?[\d.]+(?:[eE][-+]?\d+)?", content.decode())}
+            assert set(rows.X.ravel()) <= numbers
+    assert said
+    assert read or ending == "npz"
+    assert all(path.name in line and "\n" not in line for line in said)
 
 
 def test_damaged_files_are_one_error_or_what_the_bytes_say(tmp_path):

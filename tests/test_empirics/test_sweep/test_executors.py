@@ -329,5 +329,5 @@ def test_other_names_are_refused(text, jobs, message):
 
 def test_cluster_without_its_extra_is_one_error(monkeypatch):
     monkeypatch.setitem(executors.dask.__globals__, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"must have distributed installed: pip install 'perturblearn\[clus"):
+    with pytest.raises(ValueError, match=r"must have distributed installed: pip install '.\[cluster\]'"):
         executors.parse("dask://127.0.0.1:8786")
