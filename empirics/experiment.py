@@ -108,7 +108,7 @@ class Agreement:
     predicted_given_f: float  # from the f and the inputs of g that were really trained
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ExperimentResult:
     """Everything measured in one experiment, and the networks for further questions."""
 
@@ -127,6 +127,10 @@ class ExperimentResult:
     conditions: tuple[ConditionCounts, ...]
     agreement: Agreement
     zero_gradients: int
+
+    def __repr__(self) -> str:
+        agree = f"agreement={self.agreement.measured:g}, predicted={self.agreement.predicted:g}"
+        return f"ExperimentResult({self.dataset.name!r}, {self.setting!r}, seed={self.config.seed}, {agree})"
 
 
 def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
@@ -148,6 +152,14 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         If the data cannot be loaded.
     FloatingPointError
         If training diverges or a gradient is not finite.
+
+    Examples
+    --------
+    >>> from empirics import ExperimentConfig, ShiftedGaussianData, run
+    >>> data = ShiftedGaussianData(dim=3, num_train=10, num_test=5)
+    >>> result = run(ExperimentConfig(data=data, width=1000))
+    >>> result.agreement.measured, result.f.flipped_not_free
+    (0.6, 0)
     """
     ((_, pair),) = pairs([config], device=device)
     if isinstance(pair, Exception):

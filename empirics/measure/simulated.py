@@ -128,9 +128,9 @@ def _by_simulation(
         X, y, T, seed = result.X_adv, result.y_adv, setting.T_g, second
         steps = config.num_steps_g or config.num_steps
     neurons = simulate_neurons(
-        X,
-        y,
         Z,
+        X=X,
+        y=y,
         width=width,
         schedule=Schedule(T=T, num_steps=steps, momentum=config.momentum),
         negative_slope=setting.negative_slope,
