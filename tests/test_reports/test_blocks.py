@@ -187,14 +187,14 @@ class _Doubling:
 def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
     monkeypatch.setattr(claims, "OF_SECTIONS", (*claims.OF_SECTIONS, _Doubling()))
     report = Report(results=structs.replace(tiny, claims=claims.claims(tiny)))
-    page = render.page(report.results)
+    page, figures = render.page(report.results), report.figures
     body = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page.html()).find("body")
     rows = [["16", "32"], ["64", "128"], ["256", "512"]]
     for key, section in zip(("s1", "s2"), report.results.sections, strict=True):
         (row,) = body.iterfind(f".//tr[@id='{key}-claim-doubling']")
         assert texts(row, "td") == ["", "2 m = 512", "fails"]
         assert body.find(f".//h3[@id='{key}-doubling']") is not None
-        assert f"{section.name}: doubling" in report.figures
+        assert f"{section.name}: doubling" in figures
     files = {
         link.get("download"): link.get("href").partition(",")[2] for link in body.iterfind(".//a[@download]")
     }
