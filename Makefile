@@ -8,7 +8,7 @@ OUT ?= reports/generated
 # Tests on all cores; empty for one after the other.
 PARALLEL ?= -n logical --dist worksteal
 
-.PHONY: report test test-all bench costs lint coverage clean
+.PHONY: report test pytest test-all bench costs lint coverage clean
 
 report: $(READY)
 	$(BIN)/perturblearn report --out $(OUT)
@@ -17,7 +17,11 @@ report: $(READY)
 	$(BIN)/perturblearn orthogonal --study orthogonality --seeds 3 --out $(OUT)/orthogonality
 	$(BIN)/perturblearn index $(OUT) $(OUT)/msg-a $(OUT)/orthogonal $(OUT)/orthogonality --out $(OUT)/index.html
 
-test: lint
+# Style and types are looked at while tests wait: for processes, clusters, clocks.
+test: $(READY)
+	$(MAKE) --no-print-directory -j2 lint pytest
+
+pytest: $(READY)
 	$(BIN)/pytest $(PARALLEL)
 
 test-all: lint

@@ -15,20 +15,29 @@ velocity is therefore that of Filippov's solution: φ'_n is replaced by the numb
 u_i(x_n) where it is, as long as there is one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import integrate
 from torch import Tensor, as_tensor
 
-from empirics.descent import Trained, augmented, check_problem, parameters_of, with_parameters
-from empirics.model import TwoLayerNet, blocks
+from empirics.descent import Trained, parameters_of, with_parameters
+from empirics.model import TwoLayerNet, as_array, as_inputs, blocks
 from theory.lazy.arguments import check_margins
 from theory.lazy.losses import SLOPE
-from theory.setting import Loss
-from theory.validation import Array, check_increasing, check_integer, check_real
+from theory.setting import LOSSES, Loss
+from theory.validation import (
+    Array,
+    as_labels,
+    check_choice,
+    check_increasing,
+    check_integer,
+    check_real,
+)
 
 Integers = NDArray[np.int64]
 
@@ -66,10 +75,10 @@ class SmoothFlow:
 
 def smooth_flow(
     network: TwoLayerNet,
-    X: Tensor,
-    y: Tensor,
+    X: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
     *,
-    times: Sequence[float],
+    T: float | Sequence[float],
     loss: Loss,
     rtol: float = 1e-4,
     atol: float = 1e-6,
@@ -83,12 +92,12 @@ def smooth_flow(
     ----------
     network : TwoLayerNet
         Left as it is.
-    X : tensor, shape (N, d)
-        In the network's dtype and on its device; all is computed in float64 on the CPU.
-    y : tensor, shape (N,)
+    X : array, shape (N, d)
+        Of numpy, torch or what else numpy reads; all is computed in float64 on the CPU.
+    y : array, shape (N,)
         Labels, −1 or +1.
-    times : sequence of float
-        Increasing, each ≥ 0.
+    T : float or sequence of float
+        One or more flow times ≥ 0, increasing.
     loss : {"identity", "logistic", "squared", "exponential"}
     rtol, atol : float
         A step is accepted if the root mean square over all entries of its estimated error in v, divided by
@@ -117,16 +126,28 @@ def smooth_flow(
     solution with tolerances ten times as large, plus what the tolerances allow a single step, plus rounding
     to the dtype of the network.  It contained the distance to a solution with tolerances 100 times smaller
     in every case of tests/test_empirics/test_adaptive_flow.py, sliding neurons included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import TwoLayerNet, smooth_flow
+    >>> X, y = np.array([[3.0, 0.0], [-3.0, 1.0]]), np.array([1, -1])
+    >>> network = TwoLayerNet.initialise(dim=2, width=100, seed=0)
+    >>> found = smooth_flow(network, X, y, T=[1.0, 2.0], loss="logistic")
+    >>> max(found.error) < 0.1
+    True
     """
-    check_problem(network, X, y, loss)
-    ends = check_increasing("times", times)
+    points = as_inputs("X", X, network)
+    labels = as_labels("y", as_array("y", y), length=len(points))
+    check_choice("loss", loss, LOSSES)
+    ends = check_increasing("T", T)
     rtol = check_real("rtol", rtol, minimum=_FINEST)
     if rtol > 0.1:
         msg = f"rtol must be <= 0.1, got {rtol}"
         raise ValueError(msg)
     atol = check_real("atol", atol, minimum=0, exclusive=True)
     check_integer("max_evaluations", max_evaluations, minimum=1)
-    problem = _Problem(network, X, y, loss)
+    problem = _Problem(network, points, labels, loss)
     coarse = _solve(problem, ends, _COARSER * rtol, _COARSER * atol, max_evaluations)
     fine = _solve(problem, ends, rtol, atol, max_evaluations)
     pairs = list(zip(ends, fine.states, coarse.states, fine.steps, strict=True))
@@ -146,12 +167,13 @@ def smooth_flow(
 class _Problem:
     """The right-hand side.  A state is v, shape (m, d + 1), then β, shape (N,), in one vector."""
 
-    def __init__(self, network: TwoLayerNet, X: Tensor, y: Tensor, loss: Loss) -> None:
+    def __init__(self, network: TwoLayerNet, X: Array, y: Array, loss: Loss) -> None:
         self.start: Array = parameters_of(network).cpu().double().numpy()
         self.readout: Array = network.readout.cpu().double().numpy()
         # Equal samples have one kink, whose pull is that of all of them.
-        self.inputs, self.merged = np.unique(augmented(X).cpu().double().numpy(), axis=0, return_inverse=True)
-        self.labels: Array = y.cpu().double().numpy()
+        inputs = np.column_stack([X, np.ones(len(X))])
+        self.inputs, self.merged = np.unique(inputs, axis=0, return_inverse=True)
+        self.labels = y
         self.gamma, self.loss = network.negative_slope, loss
         with np.errstate(over="ignore"):
             self.squares: Array = (self.inputs**2).sum(axis=1)  # k(x_n, x_n) ≥ 1
@@ -320,7 +342,7 @@ def _solve(problem: _Problem, ends: list[float], rtol: float, atol: float, max_e
     return _Solution(states, counts, max_evaluations - left + path.nfev)
 
 
-def _step(solver: "integrate.RK23[np.float64]", loss: str, end: float, most: int) -> int:
+def _step(solver: integrate.RK23[np.float64], loss: str, end: float, most: int) -> int:
     """Make a step, unless the work is too much; return 1."""
     if solver.nfev > most:
         msg = f"the {loss} flow was not solved to T = {end:g} in max_evaluations: t = {solver.t:g} reached"

@@ -228,7 +228,7 @@ def _prepared(problem: Problem) -> Callable[[], object]:
     data = ShiftedGaussianData(dim=problem.dim, num_train=problem.N, num_test=1).load(seed=0)
     network = TwoLayerNet.initialise(problem.dim, problem.width, seed=0)
     if problem.solver == "flow":
-        return lambda: flow(network, data.X, data.y, times=[problem.T])
+        return lambda: flow(network, data.X, data.y, T=problem.T)
     X, y = (torch.as_tensor(array).to(network.weight) for array in (data.X, data.y))
     return lambda: train(network, X, y, T=problem.T, num_steps=problem.num_steps)
 

@@ -5,21 +5,32 @@ identity loss neurons do not interact, and a block is trained to the end before 
 other losses every step needs the outputs of the whole network first.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from empirics.config import Solver
-from empirics.model import TwoLayerNet, activation_slopes, blocks, threads_for
+from empirics.model import (
+    TwoLayerNet,
+    activation_slopes,
+    as_array,
+    as_tensor,
+    blocks,
+    input_tensor,
+    threads_for,
+)
 from empirics.samples import compressed, distinct, merged, neurons_in_blocks
 from empirics.steps import descend_all
 from theory.kernel import threads
 from theory.setting import LOSSES, Loss, flow_time, learning_rate_for
-from theory.validation import Array, check_choice, check_integer, check_real, check_slope
+from theory.validation import Array, as_labels, check_choice, check_integer, check_real, check_slope
 
 # Samples at most, and columns of (x, 1) at least, for which descent follows the pre-activations at the
 # samples in place of products with the data.
@@ -36,7 +47,7 @@ SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Trained:
     """A network before and after training, and the schedule between.
 
@@ -72,11 +83,17 @@ class Trained:
     solver: Solver = "gd"
     sample_weights: Array | None = field(default=None, compare=False)
 
+    def __repr__(self) -> str:
+        network, momentum = self.initial, f", momentum={self.momentum:g}" if self.momentum else ""
+        what = f"dim={network.dim}, width={network.width}, negative_slope={network.negative_slope:g}"
+        how = f"T={self.T:g}, num_steps={self.num_steps}{momentum}"
+        return f"Trained({what}, {how}, loss={self.loss!r}, solver={self.solver!r})"
+
 
 def train(
     network: TwoLayerNet,
-    X: Tensor,
-    y: Tensor,
+    X: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
     *,
     T: float,
     num_steps: int,
@@ -92,9 +109,9 @@ def train(
     ----------
     network : TwoLayerNet
         Left as it is.
-    X : tensor, shape (N, d)
-        In the network's dtype and on its device.
-    y : tensor, shape (N,)
+    X : array, shape (N, d)
+        Of numpy, torch or what else numpy reads; rounded to the network's dtype, and on its device.
+    y : array, shape (N,)
         Labels, −1 or +1.
     T : float
         Flow time ≥ 0; the learning rate is `theory.learning_rate_for(T, num_steps, momentum=momentum)`.
@@ -114,6 +131,15 @@ def train(
         If shapes disagree or an argument is out of range.
     FloatingPointError
         If a slope of the loss overflows, or a parameter is no longer finite after training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import TwoLayerNet, train
+    >>> X, y = np.array([[3.0, 0.0], [-3.0, 1.0]]), np.array([1, -1])
+    >>> network = TwoLayerNet.initialise(dim=2, width=1000, seed=0)
+    >>> train(network, X, y, T=2.0, num_steps=10)
+    Trained(dim=2, width=1000, negative_slope=0, T=2, num_steps=10, loss='identity', solver='gd')
     """
     rate = learning_rate_for(T, num_steps, momentum=momentum)
     path = train_path(network, X, y, learning_rate=rate, steps=(num_steps,), momentum=momentum, loss=loss)
@@ -123,8 +149,8 @@ def train(
 @torch.no_grad()
 def train_path(
     network: TwoLayerNet,
-    X: Tensor,
-    y: Tensor,
+    X: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
     *,
     learning_rate: float,
     steps: Sequence[int],
@@ -161,30 +187,41 @@ def train_path(
     With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the same steps are
     taken in float64 by the Gram matrix of the samples (`empirics.steps`; 800 MB at 10,000) and rounded to the
     network's dtype at the end; otherwise all is computed in that dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import TwoLayerNet, train_path
+    >>> X, y = np.array([[3.0, 0.0], [-3.0, 1.0]]), np.array([1, -1])
+    >>> network = TwoLayerNet.initialise(dim=2, width=1000, seed=0)
+    >>> path = train_path(network, X, y, learning_rate=0.1, steps=[5, 20])
+    >>> [trained.T for trained in path]
+    [0.5, 2.0]
     """
-    check_problem(network, X, y, loss)
+    points, labels = as_problem(X, y, network)
+    check_choice("loss", loss, LOSSES)
     rate = check_real("learning_rate", learning_rate, minimum=0)
     check_slope("momentum", momentum)
     counts = [check_integer("steps", count, minimum=0) for count in steps]
     if not counts or any(after <= before for before, after in pairwise(counts)):
         msg = f"steps must be increasing and not empty, got {list(steps)}"
         raise ValueError(msg)
-    if rate > torch.finfo(X.dtype).max:
-        msg = f"training diverged: a step of {rate:g} is beyond {X.dtype}"
+    if rate > torch.finfo(network.weight.dtype).max:
+        msg = f"training diverged: a step of {rate:g} is beyond {network.weight.dtype}"
         raise FloatingPointError(msg)
 
     schedule = _Schedule(rate, counts, momentum)
     times = [flow_time(rate, count, momentum=momentum) for count in counts]
-    inputs, parameters = augmented(X), parameters_of(network)
+    inputs, parameters = augmented(points), parameters_of(network)
     with threads_for(work=inputs.numel() * network.width):
         if loss == "identity" and _at_samples_pays(inputs, parameters):
-            snapshots = _at_samples(parameters, network, X, y, schedule)
-            weights = [np.full(len(y), time) for time in times]
+            snapshots = _at_samples(parameters, network, points, labels, schedule)
+            weights = [np.full(len(labels), time) for time in times]
         elif loss == "identity":
-            snapshots = _independent(parameters, network, inputs, y, schedule)
-            weights = [np.full(len(y), time) for time in times]
+            snapshots = _independent(parameters, network, inputs, labels, schedule)
+            weights = [np.full(len(labels), time) for time in times]
         else:
-            snapshots, weights = _coupled(parameters, network, inputs, y, schedule, loss)
+            snapshots, weights = _coupled(parameters, network, inputs, labels, schedule, loss)
     results = []
     for count, time, snapshot, weight in zip(counts, times, snapshots, weights, strict=True):
         if not bool(torch.isfinite(snapshot).all()):
@@ -198,35 +235,18 @@ def train_path(
             learning_rate=rate,
             momentum=momentum,
             loss=loss,
-            num_samples=len(X),
+            num_samples=len(points),
             sample_weights=weight,
         )
         results.append(trained)
     return tuple(results)
 
 
-def check_problem(network: TwoLayerNet, X: Tensor, y: Tensor, loss: str) -> None:
-    """Refuse data that a network cannot be trained on: shapes, labels, values, dtype, loss."""
-    for name, given in (("X", X), ("y", y)):
-        if not isinstance(given, Tensor):
-            msg = f"{name} must be a tensor, got {type(given).__name__}"
-            raise TypeError(msg)
-    if X.ndim != 2 or X.shape[1] != network.dim or y.shape != X.shape[:1] or len(X) == 0:
-        msg = (
-            f"X, y must have shapes (N, {network.dim}), (N,) with N >= 1, "
-            f"got {tuple(X.shape)}, {tuple(y.shape)}"
-        )
-        raise ValueError(msg)
-    if not bool((y.abs() == 1).all()):
-        msg = f"y must be -1 or +1, got {float(y[y.abs() != 1][0]):g}"
-        raise ValueError(msg)
-    if not bool(torch.isfinite(X).all()):
-        msg = f"X must be finite, got {int((~torch.isfinite(X)).sum())} entries that are not"
-        raise ValueError(msg)
-    check_choice("loss", loss, LOSSES)
-    if X.dtype != network.weight.dtype or y.dtype != network.weight.dtype:
-        msg = f"X, y must have the dtype of the network, {network.weight.dtype}, got {X.dtype}, {y.dtype}"
-        raise ValueError(msg)
+def as_problem(X: ArrayLike | Tensor, y: ArrayLike | Tensor, network: TwoLayerNet) -> tuple[Tensor, Tensor]:
+    """Return samples and labels, of any library, in the dtype of a network and on its device."""
+    points = input_tensor("X", X, network)
+    labels = as_labels("y", as_array("y", y), length=len(points))
+    return points, as_tensor(labels, dtype=points.dtype, device=points.device)
 
 
 def augmented(X: Tensor) -> Tensor:

@@ -4,19 +4,23 @@ With the identity loss neurons do not interact, dw̃_i/dt = a_i (1/N) Σ_n y_n �
 between sign changes of its pre-activations a neuron moves on a straight line.  Derivation 14.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from empirics.descent import Trained, parameters_of, with_parameters
 from empirics.events import COUNTS, STUCK, UNSOLVED, follow_all
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_array, as_inputs
 from empirics.samples import compressed, distinct, neurons_in_blocks
 from theory.kernel import threads
-from theory.validation import Array, as_labels, as_points, check_increasing
+from theory.validation import Array, as_labels, check_increasing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +47,10 @@ class Flow:
     distinct: int
 
 
-def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) -> Flow:
-    """Follow gradient flow of the identity loss to each of the given times.
+def flow(
+    network: TwoLayerNet, X: ArrayLike | Tensor, y: ArrayLike | Tensor, *, T: float | Sequence[float]
+) -> Flow:
+    """Follow gradient flow of the identity loss to one or more times of one trajectory.
 
     Loss (1/N) Σ_n −y_n f(x_n), weights and biases trained, readout frozen.  A solution in the sense of
     Filippov: where both sides of a kink push towards it, the neuron slides, and φ'(0) takes the value in
@@ -58,10 +64,11 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
     network : TwoLayerNet
         Left as it is; the flow starts from its weights in float64 and ends in its dtype.
     X : array, shape (N, d)
+        Of numpy, torch or what else numpy reads.
     y : array, shape (N,)
         Labels, −1 or +1.
-    times : sequence of float
-        Increasing flow times T ≥ 0, at least one.
+    T : float or sequence of float
+        One or more flow times ≥ 0, increasing.
 
     Returns
     -------
@@ -75,11 +82,19 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
         If a pre-activation or an inner product can leave float64, events pile up without time between them,
         which only ties between samples can cause, the velocity on the kinks where a neuron is was not found,
         or rounding hides whether a kink is met until the last time, for which forces or times must be large.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import TwoLayerNet, flow
+    >>> X, y = np.array([[3.0, 0.0], [-3.0, 1.0]]), np.array([1, -1])
+    >>> network = TwoLayerNet.initialise(dim=2, width=1000, seed=0)
+    >>> flow(network, X, y, T=2.0).trained[0]
+    Trained(dim=2, width=1000, negative_slope=0, T=2, num_steps=0, loss='identity', solver='flow')
     """
-    X = as_points("X", X, dim=network.dim)
-    y = as_labels("y", y, length=len(X))
-    times = check_increasing("times", times)
-    inputs, labels = distinct(X, y)
+    points = as_inputs("X", X, network).astype(np.float64, copy=False)
+    times = check_increasing("T", T)
+    inputs, labels = distinct(points, as_labels("y", as_array("y", y), length=len(points)))
     parameters, readout = (
         values.detach().cpu().double().numpy() for values in (parameters_of(network), network.readout)
     )
@@ -124,9 +139,9 @@ def flow(network: TwoLayerNet, X: Array, y: Array, *, times: Sequence[float]) ->
             learning_rate=0.0,
             momentum=0.0,
             loss="identity",
-            num_samples=len(X),
+            num_samples=len(points),
             solver="flow",
-            sample_weights=np.full(len(X), time),
+            sample_weights=np.full(len(points), time),
         )
         for time, end in zip(times, ends, strict=True)
     )

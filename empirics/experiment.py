@@ -44,6 +44,14 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         If the data cannot be loaded.
     FloatingPointError
         If training diverges or a gradient is not finite.
+
+    Examples
+    --------
+    >>> from empirics import ExperimentConfig, ShiftedGaussianData, run
+    >>> data = ShiftedGaussianData(dim=3, num_train=10, num_test=5)
+    >>> result = run(ExperimentConfig(data=data, width=1000))
+    >>> result.agreement.measured, result.f.flipped_not_free
+    (0.6, 0)
     """
     ((_, pair),) = pairs([config], device=device)
     if isinstance(pair, Exception):

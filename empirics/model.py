@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from theory.validation import check_integer, check_slope
+from theory.validation import Array, as_points, check_integer, check_slope
 
 # Activations in one block of samples × neurons: 1 MiB in float32, which stays in a core's cache.
 _BLOCK = 1 << 18
@@ -95,6 +95,10 @@ class TwoLayerNet(nn.Module):
         readout = torch.randn(width, generator=generator, dtype=dtype) / math.sqrt(width)
         return cls(weight.to(device), bias.to(device), readout.to(device), negative_slope=negative_slope)
 
+    def __repr__(self) -> str:
+        kind, slope = str(self.weight.dtype).removeprefix("torch."), self.negative_slope
+        return f"TwoLayerNet(dim={self.dim}, width={self.width}, negative_slope={slope:g}, {kind})"
+
     @property
     def dim(self) -> int:
         """The input dimension d."""
@@ -145,12 +149,47 @@ def blocks(width: int, num_points: int) -> Iterator[slice]:
     return (slice(start, min(start + size, width)) for start in range(0, width, size))
 
 
+def as_array(name: str, given: ArrayLike | Tensor) -> ArrayLike:
+    """Return a tensor as a numpy array, off its device and its graph; what else there is as it is."""
+    if not isinstance(given, Tensor):
+        return given
+    try:
+        return np.asarray(given.numpy(force=True))
+    except (TypeError, RuntimeError) as error:  # bfloat16; sparse, nested, or without values
+        msg = (
+            f"{name} must be a dense tensor of float32, float64 or integers, "
+            f"got {given.dtype}, {given.layout} on {given.device}"
+        )
+        raise TypeError(msg) from error
+
+
+def as_inputs(name: str, given: ArrayLike | Tensor, network: TwoLayerNet) -> Array:
+    """Return points, of any library, as a finite array of float32 or float64 with as many columns as d."""
+    points = as_points(name, as_array(name, given), keep_float32=True)
+    if points.shape[1] != network.dim:
+        rule = f"{network.dim} columns, the input dimension of the network"
+        msg = f"{name} must have {rule}, got {points.shape[1]}"
+        raise ValueError(msg)
+    return points
+
+
 def as_tensor(
     values: ArrayLike, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
 ) -> Tensor:
     """Return an array as a tensor: a copy where torch refuses its strides or byte order, or may not write."""
     native = np.asarray(values).dtype.newbyteorder("=")
     return torch.as_tensor(np.require(values, native, ["C", "W"]), dtype=dtype, device=device)
+
+
+def input_tensor(name: str, given: ArrayLike | Tensor, network: TwoLayerNet) -> Tensor:
+    """Return points, of any library, in the dtype of a network and on its device."""
+    points, like = as_inputs(name, given, network), network.weight
+    tensor = as_tensor(points, dtype=like.dtype, device=like.device)
+    if not bool(torch.isfinite(tensor).all()):
+        largest = np.abs(points).max()
+        msg = f"{name} must be finite in the dtype of the network, {like.dtype}, got up to {largest:g}"
+        raise ValueError(msg)
+    return tensor
 
 
 @contextmanager

@@ -5,6 +5,8 @@ of width m, are a sample of the law of its neurons, whatever T is.  `theory.cert
 the sample into a certificate.  Derivation 10.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
@@ -13,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from empirics.descent import train
-from empirics.model import TwoLayerNet, as_tensor, blocks
+from empirics.model import TwoLayerNet, as_array, as_tensor, blocks
 from theory.bounds import neuron_envelope
 from theory.certificates import IndependentCertificate, certify_independent, truncation_risk
 from theory.certificates.lazy import AgreementProof
@@ -26,6 +28,7 @@ from theory.validation import (
     check_probability,
     check_real,
     check_slope,
+    data_by_keyword,
 )
 
 # Keeps the seeds of simulated neurons apart from the equal seeds of networks.
@@ -87,12 +90,13 @@ class SimulatedAgreement(AgreementProof):
     g: IndependentCertificate
 
 
+@data_by_keyword
 @torch.no_grad()
 def simulate_neurons(
-    X: ArrayLike,
-    y: ArrayLike,
     Z: ArrayLike,
     *,
+    X: ArrayLike,
+    y: ArrayLike,
     width: int,
     schedule: Schedule,
     negative_slope: float = 0.0,
@@ -103,9 +107,9 @@ def simulate_neurons(
 
     Parameters
     ----------
+    Z : array, shape (Q, d)
     X, y : arrays, shapes (N, d) and (N,)
         What the network is trained on.
-    Z : array, shape (Q, d)
     width : int
         m ≥ 1, of the network that is asked about; enters through the readout α/√m.
     schedule : Schedule
@@ -125,10 +129,19 @@ def simulate_neurons(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from empirics import Schedule, simulate_neurons
+    >>> data = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> schedule = Schedule(T=9.0, num_steps=10)
+    >>> neurons = simulate_neurons([[2.0, 1.0]], **data, width=50, schedule=schedule, num_neurons=100, seed=0)
+    >>> neurons.outputs.shape
+    (100, 1)
     """
-    X = as_points("X", X)
-    y = as_labels("y", y, length=len(X))
-    Z = as_points("Z", Z, dim=X.shape[1])
+    X = as_points("X", as_array("X", X))
+    y = as_labels("y", as_array("y", y), length=len(X))
+    Z = as_points("Z", as_array("Z", Z), dim=X.shape[1])
     m = check_integer("width", width, minimum=1)
     n = check_integer("num_neurons", num_neurons, minimum=1)
     slope = check_slope("negative_slope", negative_slope)
@@ -143,8 +156,8 @@ def simulate_neurons(
     try:
         trained = train(
             network,
-            as_tensor(X),
-            as_tensor(y),
+            X,
+            y,
             T=schedule.T,
             num_steps=schedule.num_steps,
             momentum=schedule.momentum,
@@ -160,11 +173,12 @@ def simulate_neurons(
     )
 
 
+@data_by_keyword
 def certify_by_simulation(
-    X: ArrayLike,
-    y: ArrayLike,
     Z: ArrayLike,
     *,
+    X: ArrayLike,
+    y: ArrayLike,
     width: int,
     schedule: Schedule,
     negative_slope: float = 0.0,
@@ -188,7 +202,7 @@ def certify_by_simulation(
 
     Parameters
     ----------
-    X, y, Z, width, schedule, negative_slope, num_neurons, seed
+    Z, X, y, width, schedule, negative_slope, num_neurons, seed
         As in `simulate_neurons`.  A sign needs n of the order of m or more.
     delta : float in (0, 1)
     simultaneous : bool
@@ -202,6 +216,14 @@ def certify_by_simulation(
     ------
     ValueError
         As `simulate_neurons`; or if `delta` is out of range or n below 8.
+
+    Examples
+    --------
+    >>> from empirics import Schedule, certify_by_simulation
+    >>> d = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> asked = {"width": 200, "schedule": Schedule(T=30.0, num_steps=10), "delta": 0.05, "seed": 0}
+    >>> certify_by_simulation([[2.0, 1.0], [0.0, 9.0]], **d, **asked).verdicts
+    <2 verdicts: 1 positive, 1 unknown>
     """
     Z = as_points("Z", Z)
     check_integer("num_neurons", num_neurons, minimum=8)
@@ -217,9 +239,9 @@ def certify_by_simulation(
         truncation=truncation_risk(delta, len(Z), simultaneous=simultaneous),
     )
     neurons = simulate_neurons(
-        X,
-        y,
         Z,
+        X=X,
+        y=y,
         width=width,
         schedule=schedule,
         negative_slope=negative_slope,
@@ -237,13 +259,14 @@ def certify_by_simulation(
     )
 
 
+@data_by_keyword
 def certify_agreement_by_simulation(
+    Z: ArrayLike,
+    *,
     X: ArrayLike,
     y: ArrayLike,
     X_adv: ArrayLike,
     y_adv: ArrayLike,
-    Z: ArrayLike,
-    *,
     width: int,
     schedule_f: Schedule,
     schedule_g: Schedule,
@@ -269,11 +292,12 @@ def certify_agreement_by_simulation(
 
     Parameters
     ----------
+    Z : array, shape (Q, d)
     X, y : arrays, shapes (N, d) and (N,)
         What f is trained on.
     X_adv, y_adv : arrays, shapes (N, d) and (N,)
         What g is trained on, in either scenario.
-    Z, width, negative_slope, delta, simultaneous, num_neurons
+    width, negative_slope, delta, simultaneous, num_neurons
         As in `certify_by_simulation`; n for each network.
     schedule_f, schedule_g : Schedule
     seed : int
@@ -287,6 +311,16 @@ def certify_agreement_by_simulation(
     ------
     ValueError
         As `certify_by_simulation`.
+
+    Examples
+    --------
+    >>> from empirics import Schedule, certify_agreement_by_simulation
+    >>> d = {"X": [[3.0, 0.0], [-3.0, 0.0]], "y": [1, -1]}
+    >>> adv = {"X_adv": [[2.0, 0.0], [-2.0, 0.0]], "y_adv": [1, -1]}
+    >>> steps = {"schedule_f": Schedule(T=30.0, num_steps=9), "schedule_g": Schedule(T=30.0, num_steps=9)}
+    >>> asked = {"width": 200, **steps, "delta": 0.05, "seed": 0}
+    >>> certify_agreement_by_simulation([[2.0, 1.0]], **d, **adv, **asked).verdicts
+    <1 verdict: 1 agree>
     """
     check_integer("seed", seed, minimum=0)
     X_adv = as_points("X_adv", X_adv)
@@ -294,9 +328,9 @@ def certify_agreement_by_simulation(
     risk = check_probability("delta", delta, parts=2)
     first, second = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
     f = certify_by_simulation(
-        X,
-        y,
         Z,
+        X=X,
+        y=y,
         width=width,
         schedule=schedule_f,
         negative_slope=negative_slope,
@@ -306,9 +340,9 @@ def certify_agreement_by_simulation(
         seed=first,
     )
     g = certify_by_simulation(
-        X_adv,
-        y_adv,
         Z,
+        X=X_adv,
+        y=y_adv,
         width=width,
         schedule=schedule_g,
         negative_slope=negative_slope,

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from empirics.model import TwoLayerNet, as_tensor
+from empirics.model import TwoLayerNet, as_array, input_tensor
 from theory.setting import SCENARIOS, Scenario
 from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
 
@@ -52,6 +52,13 @@ def draw_targets(count: int, *, kind: Targets = "random", rng: np.random.Generat
     ------
     ValueError
         If `count` or `kind` is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import draw_targets
+    >>> draw_targets(6, kind="balanced", rng=np.random.default_rng(0)).sum()
+    np.float64(0.0)
     """
     check_integer("count", count, minimum=1)
     check_choice("targets", kind, TARGETS)
@@ -87,14 +94,20 @@ def perturb(network: TwoLayerNet, X: Array, targets: Array, *, epsilon: float) -
         If ε is not positive, shapes disagree, or targets are not ±1.
     FloatingPointError
         If a gradient is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import TwoLayerNet, perturb
+    >>> X, y = np.array([[3.0, 0.0], [-3.0, 1.0]]), np.array([1, -1])
+    >>> network = TwoLayerNet.initialise(dim=2, width=100, seed=0)
+    >>> R = perturb(network, X, [1, -1], epsilon=0.5).R
+    >>> np.linalg.norm(R, axis=1).round(9)
+    array([0.5, 0.5])
     """
     epsilon = check_real("epsilon", epsilon, minimum=0, exclusive=True)
-    X = as_points("X", X)
-    if X.shape[1] != network.dim:
-        msg = f"X must have {network.dim} columns, the input dimension of the network, got {X.shape[1]}"
-        raise ValueError(msg)
-    targets = as_labels("targets", targets, length=len(X))
-    points = as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
+    points = input_tensor("X", X, network)
+    targets = as_labels("targets", as_array("targets", targets), length=len(points))
     gradients = network.input_gradients(points).cpu().numpy()
     bad = np.flatnonzero(~np.isfinite(gradients).all(axis=1))
     if bad.size:
@@ -127,6 +140,12 @@ def adversarial_inputs(X: Array, R: Array, *, scenario: Scenario) -> Array:
     Returns
     -------
     array, shape (N, d)
+
+    Examples
+    --------
+    >>> from empirics import adversarial_inputs
+    >>> adversarial_inputs([[1.0, 2.0]], [[0.5, 0.0]], scenario="b")
+    array([[1.5, 2. ]])
     """
     check_choice("scenario", scenario, SCENARIOS)
     X, R = as_points("X", X, keep_float32=True), as_points("R", R, keep_float32=True)

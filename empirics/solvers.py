@@ -85,9 +85,9 @@ def train_to(
     if config.solver == "flow":
         times = [stop.T for stop in ordered]
         if config.loss == "identity":
-            path = flow(network, X, y, times=times).trained
+            path = flow(network, X, y, T=times).trained
         else:
-            path = smooth_flow(network, points, labels, times=times, loss=config.loss).trained
+            path = smooth_flow(network, points, labels, T=times, loss=config.loss).trained
     else:
         path = train_path(
             network,

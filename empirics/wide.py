@@ -193,6 +193,12 @@ def config_hash(config: ExperimentConfig) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> from empirics import ExperimentConfig, ShiftedGaussianData, config_hash
+    >>> config_hash(ExperimentConfig(data=ShiftedGaussianData(dim=3, num_train=9), width=100))[:12]
+    '4bcb9dbf8fc2'
     """
     return WIDE.hash(config)
 

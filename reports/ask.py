@@ -72,8 +72,12 @@ def report(
 
     Examples
     --------
-    >>> reports.report("digits")  # doctest: +SKIP
-    >>> reports.report(X, y, classes=("ham", "spam"), out="my-report")  # doctest: +SKIP
+    >>> import numpy as np
+    >>> import reports
+    >>> X = np.random.default_rng(0).normal(size=(40, 3))
+    >>> report = reports.report(X, np.sign(X[:, 0]), widths=[50, 100, 200], seeds=2)
+    >>> report.table[0]["claim"], report.table[0]["verdict"]
+    ('Φ has a closed form', 'holds')
     """
     _check_options(options)
     of_data = {name: options.pop(name) for name in _DATA_OPTIONS if name in options}

@@ -114,6 +114,14 @@ def choose(
     Notes
     -----
     Source: `theory.initial_deviation` (Derivation 3), `theory.free_fraction` (Derivation 5).
+
+    Examples
+    --------
+    >>> from empirics import ShiftedGaussianData
+    >>> from reports import choose
+    >>> choice = choose(ShiftedGaussianData(dim=5, num_train=50, num_test=20).load(seed=0))
+    >>> choice.T_f > 0, choice.widths[-1] >= 3000
+    (True, True)
     """
     epsilon = _epsilon(dataset)
     f, g = _networks(dataset, epsilon=epsilon, negative_slope=negative_slope, scenario=scenario)

@@ -115,6 +115,15 @@ def build(
         If there is no series, or data cannot be loaded.
     RuntimeError
         If an experiment failed.
+
+    Examples
+    --------
+    >>> from empirics import ExperimentConfig, ShiftedGaussianData
+    >>> from reports import Series, build
+    >>> data = ShiftedGaussianData(dim=3, num_train=8, num_test=6)
+    >>> made = Series(base=ExperimentConfig(data=data, width=1), widths=(16, 64, 256), seeds=(0, 1))
+    >>> build(made).results.sections[0].name
+    'shifted-gaussian'
     """
     chosen = [all_series] if isinstance(all_series, Series) else list(all_series)
     if not chosen:

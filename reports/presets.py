@@ -1,5 +1,7 @@
 """What a report runs: series of experiments over widths and seeds, by data set and preset."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
@@ -61,7 +63,7 @@ class Series:
         """Return one configuration for each width and seed, small widths first."""
         return [replace(self.base, width=w, seed=s) for w in self.widths for s in self.seeds]
 
-    def part_of(self, done: Collection[ExperimentConfig]) -> "Series | None":
+    def part_of(self, done: Collection[ExperimentConfig]) -> Series | None:
         """Return the largest first part that is done: whole widths, else seeds of the first one.
 
         None if that is not two seeds of the first width.
@@ -141,6 +143,12 @@ def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) 
     ------
     ValueError
         If the name or an option is unknown, or an option does not apply.
+
+    Examples
+    --------
+    >>> from reports import source
+    >>> source("shifted-gaussian", dim=5, num_train=50)
+    ShiftedGaussianData(dim=5, num_train=50, num_test=300, shift=0.5)
     """
     check_choice("preset", preset, PRESETS)
     given = {key: value for key, value in options.items() if value is not None and value is not False}
@@ -220,6 +228,13 @@ def series(
     ------
     ValueError, FileNotFoundError
         If the preset is unknown, there are too few seeds, or data to choose from cannot be loaded.
+
+    Examples
+    --------
+    >>> from empirics import DigitsData
+    >>> from reports import series
+    >>> series(DigitsData(classes=("3", "8")), num_seeds=5).seeds
+    (0, 1, 2, 3, 4)
     """
     check_choice("preset", preset, PRESETS)
     if num_seeds is None:

@@ -44,6 +44,12 @@ def provenance(*, command: str, device: str) -> Origin:
     -------
     Origin
         ``revision`` is None outside a git checkout of the project.
+
+    Examples
+    --------
+    >>> from reports import provenance
+    >>> provenance(command="mine", device="cpu").machine.device
+    'cpu'
     """
     name = device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
     system = f"{platform.system()} {platform.machine()}"

@@ -29,6 +29,15 @@ def render(found: results.Results) -> str:
     str
         Works offline: no script, font, image or style from elsewhere.  The same results give the same
         text; nothing is computed here beyond formatting.
+
+    Examples
+    --------
+    >>> from empirics import ExperimentConfig, ShiftedGaussianData
+    >>> from reports import Series, build, render
+    >>> data = ShiftedGaussianData(dim=3, num_train=8, num_test=6)
+    >>> made = Series(base=ExperimentConfig(data=data, width=1), widths=(16, 64, 256), seeds=(0, 1))
+    >>> "</html>" in render(build(made).results)
+    True
     """
     return page(found).html()
 

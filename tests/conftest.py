@@ -1,6 +1,6 @@
 """Hypothesis profiles: dev and ci 25 examples (ci derandomised), all 200, thorough 10,000.
 
-And a Ctrl-C that works, and a disk that is full or read-only.
+And one thread for each of several workers, a Ctrl-C that works, and a disk that is full or read-only.
 """
 
 import os
@@ -11,6 +11,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+# Workers on all cores whose libraries use all cores spend most of their time waiting for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_variable, "1")
 
 hypothesis.settings.register_profile("dev", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True)

@@ -13,8 +13,15 @@ README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=[text.splitlines()[1] for text in SNIPPETS])
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        # Those that train networks take longer.
+        pytest.param(text, marks=pytest.mark.slow if re.search("empirics|reports", text) else ())
+        for text in SNIPPETS
+    ],
+    ids=[text.splitlines()[1] for text in SNIPPETS],
+)
 def test_it_runs_and_prints_what_stands_below(snippet, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", snippet],
@@ -30,8 +37,9 @@ def test_it_runs_and_prints_what_stands_below(snippet, tmp_path):
         assert f"    {line}\n" in after
 
 
-def test_there_are_snippets():
-    assert len(SNIPPETS) == 5
+def test_there_are_snippets_of_at_most_ten_lines():
+    assert len(SNIPPETS) == 7
+    assert max(len(list(filter(None, snippet.splitlines()))) for snippet in SNIPPETS) <= 10
 
 
 ROWS = [line.split(" | ") for line in README.splitlines() if line.startswith("| ") and "`test_" in line]

@@ -202,12 +202,10 @@ def check_integer(name: str, value: int, *, minimum: int) -> int:
     return int(value)
 
 
-def check_increasing(name: str, values: Sequence[float]) -> list[float]:
-    """Return one or more floats, each >= 0 and finite, and above the one before."""
-    if not isinstance(values, Sequence) and np.ndim(values) != 1:
-        msg = f"{name} must be a sequence of numbers, got {values!r}"
-        raise TypeError(msg)
-    numbers = [check_real(name, value, minimum=0) for value in values]
+def check_increasing(name: str, values: float | Sequence[float]) -> list[float]:
+    """Return one or more floats, each >= 0 and finite, and above the one before; a number is one of them."""
+    listed: Any = values if isinstance(values, Sequence) or np.ndim(values) > 0 else [values]
+    numbers = [check_real(name, value, minimum=0) for value in listed]
     if not numbers or any(later <= earlier for earlier, later in pairwise(numbers)):
         given = ", ".join(f"{number:g}" for number in numbers) or "none"
         msg = f"{name} must be at least one and increase, got {given}"

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from empirics.descent import Trained
-from empirics.model import TwoLayerNet, as_tensor, blocks, threads_for
+from empirics.model import TwoLayerNet, as_tensor, blocks, input_tensor, threads_for
 from theory.setting import LIPSCHITZ
-from theory.validation import Array, as_points, as_real
+from theory.validation import Array, as_real
 
 Counts = NDArray[np.int64]
 
@@ -46,8 +46,15 @@ def evaluate(network: TwoLayerNet, Z: Array) -> Array:
     Returns
     -------
     array, shape (Q,), float64
+
+    Examples
+    --------
+    >>> from empirics import TwoLayerNet, evaluate
+    >>> network = TwoLayerNet.initialise(dim=2, width=100, seed=0)
+    >>> evaluate(network, [[3.0, 0.0], [0.0, 1.0]]).shape
+    (2,)
     """
-    return np.asarray(network.outputs(_as_points(network, Z)).cpu().numpy())
+    return np.asarray(network.outputs(input_tensor("Z", Z, network)).cpu().numpy())
 
 
 def accuracy(outputs: Array, y: Array) -> float:
@@ -63,6 +70,12 @@ def accuracy(outputs: Array, y: Array) -> float:
     Returns
     -------
     float in [0, 1]
+
+    Examples
+    --------
+    >>> from empirics import accuracy
+    >>> accuracy([0.3, -2.0, 0.0, 1.0], [1, -1, 1, -1])
+    0.5
     """
     outputs, y = _of_one_shape("outputs", outputs, "y", y)
     return float(np.mean(np.sign(outputs) == y))
@@ -79,6 +92,12 @@ def agreement(f: Array, g: Array) -> float:
     Returns
     -------
     float in [0, 1]
+
+    Examples
+    --------
+    >>> from empirics import agreement
+    >>> agreement([0.3, -2.0, 0.0, 1.0], [5.0, -1.0, 1.0, -1.0])
+    0.5
     """
     return float(np.mean(agrees(f, g)))
 
@@ -109,6 +128,12 @@ def cosines(A: Array, B: Array) -> Array:
     Returns
     -------
     array, shape (N,)
+
+    Examples
+    --------
+    >>> from empirics import cosines
+    >>> cosines([[1.0, 0.0], [0.0, 0.0]], [[2.0, 0.0], [1.0, 1.0]])
+    array([ 1., nan])
     """
     units = []
     for rows in _of_one_shape("A", A, "B", B):
@@ -149,9 +174,19 @@ def count_neurons(
     Notes
     -----
     Source: Derivations 5 and 11.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from empirics import TwoLayerNet, count_neurons, train
+    >>> X, y = np.array([[3.0, 0.0], [-3.0, 1.0]]), np.array([1, -1])
+    >>> trained = train(TwoLayerNet.initialise(dim=2, width=1000, seed=0), X, y, T=1.0, num_steps=10)
+    >>> counts = count_neurons(trained, X, kappa=np.array([10.0, 10.0]))
+    >>> counts.flipped_not_free
+    array([0, 0])
     """
     before, after = trained.initial, trained.final
-    points = _as_points(before, Z)
+    points = input_tensor("Z", Z, before)
     limits = _reach(trained, len(Z), kappa, reach)
     # Beyond the largest number of the dtype a limit is infinite.
     reach_of_points = as_tensor(limits, device=points.device).to(points.dtype)
@@ -216,8 +251,3 @@ def _of_one_shape(first: str, one: Array, second: str, other: Array) -> tuple[Ar
         msg = f"{first} and {second} must have one shape, got {one.shape} and {other.shape}"
         raise ValueError(msg)
     return one, other
-
-
-def _as_points(network: TwoLayerNet, Z: Array) -> torch.Tensor:
-    points = as_points("Z", Z, dim=network.dim, keep_float32=True)
-    return as_tensor(points, dtype=network.weight.dtype, device=network.weight.device)

@@ -87,7 +87,7 @@ class Side:
     points: Points
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ExperimentResult:
     """Everything measured in one experiment, and the networks for further questions."""
 
@@ -106,6 +106,10 @@ class ExperimentResult:
     conditions: tuple[ConditionCounts, ...]
     agreement: Agreement[float]
     zero_gradients: int
+
+    def __repr__(self) -> str:
+        agree = f"agreement={self.agreement.measured:g}, predicted={self.agreement.predicted:g}"
+        return f"ExperimentResult({self.dataset.name!r}, {self.setting!r}, seed={self.config.seed}, {agree})"
 
     def side(self, network: Name) -> Side:
         """Return what there is of one network."""

@@ -141,9 +141,9 @@ def _by_simulation(result: ExperimentResult, network: Name, width: int, num_neur
     Z = Z[_some(len(Z))]
     seeds = np.random.SeedSequence(result.config.seed).generate_state(len(NAMES))
     neurons = simulate_neurons(
-        X,
-        y,
         Z,
+        X=X,
+        y=y,
         width=width,
         schedule=Schedule(T=T, num_steps=steps, momentum=momentum),
         negative_slope=setting.negative_slope,

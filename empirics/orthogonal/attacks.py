@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from empirics.model import TwoLayerNet, as_tensor
+from empirics.model import TwoLayerNet, as_array, as_inputs, as_tensor
 from theory.orthogonal.perturbations import NORMS, Norm, num_changed
-from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
+from theory.validation import Array, as_labels, check_choice, check_integer, check_real
 
 NUM_STEPS = 100  # of the published attack, each of ε/5
 _STEPS_PER_RADIUS = 5
@@ -85,8 +85,8 @@ def attack(
     -----
     The radius is kept up to the rounding of r = x_adv − x; L0 changes at most k coordinates, exactly.
     """
-    base = as_points("base", base, dim=network.dim)
-    targets = as_labels("targets", targets, length=len(base))
+    base = as_inputs("base", base, network).astype(np.float64, copy=False)
+    targets = as_labels("targets", as_array("targets", targets), length=len(base))
     check_choice("norm", norm, NORMS)
     check_real("epsilon", epsilon, minimum=0, exclusive=True)
     check_real("amplitude", amplitude, minimum=0, exclusive=True)

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from empirics.model import TwoLayerNet
+from empirics.model import TwoLayerNet, as_array, as_inputs
 from empirics.samples import compressed
 from theory.orthogonal.gram import check_open_slope
-from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
+from theory.validation import Array, as_labels, check_choice, check_integer, check_real
 
 LimitLoss = Literal["exponential", "logistic"]
 LIMIT_LOSSES = ("exponential", "logistic")
@@ -68,7 +68,7 @@ class Convergence:
         return max(self.stationarity, self.slackness)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LimitTraining:
     """A network trained towards the limit of its direction, and how near it came.
 
@@ -88,6 +88,9 @@ class LimitTraining:
     converged: bool
     history: tuple[Convergence, ...]
     multipliers: Array
+
+    def __repr__(self) -> str:
+        return f"LimitTraining({self.network!r}, converged={self.converged}, final={self.final!r})"
 
     @property
     def final(self) -> Convergence:
@@ -180,8 +183,8 @@ def train_to_limit(
     -----
     The weights parallel to no sample stay as they were drawn; they count in ‖W‖, so in every measure.
     """
-    X = as_points("X", X, dim=network.dim)
-    y = as_labels("y", y, length=len(X))
+    X = as_inputs("X", X, network).astype(np.float64, copy=False)
+    y = as_labels("y", as_array("y", y), length=len(X))
     check_choice("loss", loss, LIMIT_LOSSES)
     check_real("tolerance", tolerance, minimum=0, exclusive=True)
     check_integer("max_steps", max_steps, minimum=1)

@@ -5,6 +5,8 @@ the same plan again does what is missing.  The files of results depend on the pl
 digits, on the machine), not on the executor, the order of the work, or how often it was interrupted.
 """
 
+from __future__ import annotations
+
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -101,6 +103,16 @@ def run_sweep(
     -----
     Families with much work start first: the last tasks to run are then short, so that no executor idles
     for long, and what does not fit into memory shows at once.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from empirics import WIDE, ExperimentConfig, ShiftedGaussianData, run_sweep
+    >>> from empirics.wide import plan
+    >>> base = ExperimentConfig(data=ShiftedGaussianData(dim=3, num_train=10, num_test=5), width=1)
+    >>> run_sweep(WIDE, plan(base, {"width": [10, 20]}, seeds=2), Path(tempfile.mkdtemp()) / "sweep").done
+    4
     """
     _held = experiment.restore(folder)
     if wanted is not None:

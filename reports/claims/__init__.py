@@ -131,6 +131,15 @@ def claims(results: Results) -> list[Claim]:
     -------
     list of Claim
         Φ first, then each section in the same order.
+
+    Examples
+    --------
+    >>> from empirics import ExperimentConfig, ShiftedGaussianData
+    >>> from reports import Series, build, claims
+    >>> data = ShiftedGaussianData(dim=3, num_train=8, num_test=6)
+    >>> made = Series(base=ExperimentConfig(data=data, width=1), widths=(16, 64, 256), seeds=(0, 1))
+    >>> claims(build(made).results)[0].verdict
+    'holds'
     """
     judged = [replace(claim, evidence=phi.EVIDENCE) for claim in phi.claims(results.phi)]
     judged += [

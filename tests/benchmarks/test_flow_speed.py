@@ -47,9 +47,9 @@ def test_flow(benchmark, dtype, how):
     X, y, network = problem(dtype)
     points, labels = (torch.as_tensor(array).to(network.weight) for array in (X, y))
     benchmark.group = f"N = {N}, d = {DIM}, m = {WIDTH} {dtype}"
-    exact = parameters_of(flow(network, X, y, times=[T]).trained[0].final)
+    exact = parameters_of(flow(network, X, y, T=T).trained[0].final)
     if how == "flow":
-        function, arguments, options = flow, (network, X, y), {"times": [T]}
+        function, arguments, options = flow, (network, X, y), {"T": T}
     elif how == "1000 plain steps":
         function, arguments, options = plain_descent, (network, points, labels), {}
     else:
@@ -67,7 +67,7 @@ def test_flow(benchmark, dtype, how):
 
 def test_steps_for_the_same_accuracy(record_property):
     X, y, network = problem("float64")
-    exact = parameters_of(flow(network, X, y, times=[T]).trained[0].final)
+    exact = parameters_of(flow(network, X, y, T=T).trained[0].final)
     gaps = []
     for num_steps in (500, 2000):
         final = train(network, torch.as_tensor(X), torch.as_tensor(y), T=T, num_steps=num_steps).final
@@ -88,7 +88,7 @@ from empirics import ShiftedGaussianData, TwoLayerNet
 from empirics.exact_flow import flow
 data = ShiftedGaussianData(dim=20, num_train=200, num_test=1).load(seed=0)
 network = TwoLayerNet.initialise(20, 1_000_000, seed=0)
-flow(network, data.X, data.y, times=[8.0])
+flow(network, data.X, data.y, T=8.0)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 """
 

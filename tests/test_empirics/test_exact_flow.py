@@ -41,7 +41,7 @@ def parameters_of(network):
 
 def reached(network, X, y, T):
     """Return (w_i, b_i) at time T, shape (m, d + 1)."""
-    return parameters_of(flow(network, X, y, times=[T]).trained[0].final)
+    return parameters_of(flow(network, X, y, T=T).trained[0].final)
 
 
 def problem(seed, *, num_points, dim, width, slope, dtype=torch.float64):
@@ -123,7 +123,7 @@ def test_flow_is_that_of_an_independent_solver(slope):
         rng = np.random.default_rng(1000 + seed)
         N, d, T = int(rng.integers(1, 15)), int(rng.integers(3, 7)), 10 ** rng.uniform(-1, 3)
         network, X, y = problem(seed, num_points=N, dim=d, width=3, slope=slope)
-        found = flow(network, X, y, times=[T])
+        found = flow(network, X, y, T=T)
         stops, departures = stops + found.stops, departures + found.departures
         assert_close(parameters_of(found.trained[0].final), reference_of(network, X, y, T))
     assert stops >= (30 if slope < 0.5 else 2)
@@ -136,7 +136,7 @@ WINDOWED = [(2000, 2, 100.0, 0.3), (1600, 3, 1e4, 0.0), (2500, 20, 200.0, 0.9), 
 @pytest.mark.parametrize(("N", "d", "T", "slope"), WINDOWED)
 def test_many_samples_are_followed_in_windows_as_one_by_one(N, d, T, slope):
     network, X, y = problem(N, num_points=N, dim=d, width=4, slope=slope)
-    found = flow(network, X, y, times=[T])
+    found = flow(network, X, y, T=T)
     assert found.distinct == N > empirics.events._FEW
     assert found.looks > 4 * network.width
     assert found.crossings > 100
@@ -289,7 +289,7 @@ def test_a_dead_sample_hides_no_kink_however_far_it_is(distance):
     # v = ⅓(x̃₃ − x̃₂) until u₂ = 0 at t = 3/g; then v = ⅓(x̃₃ − (1 − g/2) x̃₂), as ⟨x̃₃, x̃₂⟩ = 2 − g.
     g, T = 1e-4, 1e5
     X, y = np.array([[-distance, 0.0], [0.0, 1.0], [0.0, 1.0 - g]]), np.array([1.0, -1.0, 1.0])
-    found = flow(network_of([[1.0, 0.5, 0.5]], [1.0], 0.0), X, y, times=[T])
+    found = flow(network_of([[1.0, 0.5, 0.5]], [1.0], 0.0), X, y, T=T)
     u = extend(X) @ parameters_of(found.trained[0].final)[0]
     g = 1 - X[2, 1]
     met = 3 / g
@@ -317,7 +317,7 @@ def test_a_speed_that_rounding_hides_is_an_error():
     with pytest.raises(
         FloatingPointError, match=r"flow must be decided, got neuron 0 whose path to T = 1e\+15"
     ):
-        flow(network, X, y, times=[1e15])
+        flow(network, X, y, T=1e15)
 
 
 # Closed forms ---------------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_two_samples_hold_a_neuron_on_a_kink_if_both_sides_push_towards_it(slope
     # x̃₁ = (1, 1) pulls down, x̃₂ = (0, 1) up, a = 1, N = 2: u₁ moves by ½(1 − 2φ'₁), > 0 below 0 if γ < ½.
     X, y = np.array([[1.0], [0.0]]), np.array([-1.0, 1.0])
     network = network_of([[1.0, 0.5]], [1.0], slope)  # u = (1.5, .5); u₁ falls by ½ until T = 3
-    found = flow(network, X, y, times=[1.0, 3.0, 11.0])
+    found = flow(network, X, y, T=[1.0, 3.0, 11.0])
     ends = [parameters_of(trained.final)[0] for trained in found.trained]
     assert np.abs(ends[0] - [0.5, 0.5]).max() <= 4 * EPS
     assert np.abs(ends[1] - [-0.5, 0.5]).max() <= 4 * EPS
@@ -358,7 +358,7 @@ def test_a_neuron_leaves_a_kink_when_another_sample_changes_the_pull():
     # x̃₁, x̃₂ as above with γ = 0 and a third coordinate 0, x̃₃ = (½, 1, 1), N = 3, first u = (1.5, .5, −.25).
     X, y = np.array([[1.0, 0.0], [0.0, 0.0], [0.5, 1.0]]), np.array([-1.0, 1.0, 1.0])
     network = network_of([[1.0, -1.25, 0.5]], [1.0], 0.0)
-    found = flow(network, X, y, times=[4.5, 16.5, 22.5])
+    found = flow(network, X, y, T=[4.5, 16.5, 22.5])
     # ⅓(x̃₂ − x̃₁) until u₁ = 0; ⅓(x̃₂ − ½ x̃₁) until u₃ = 0; then holding u₁ would need φ'₁ = 5/4:
     # ⅓(x̃₂ + x̃₃ − x̃₁), and u₁ rises.
     expected = [[-0.5, -1.25, 0.5], [-2.5, -1.25, 2.5], [-3.5, 0.75, 4.5]]
@@ -381,7 +381,7 @@ def test_before_the_first_event_a_neuron_moves_by_the_gradient(slope):
         size = np.abs(start).max() + T * np.abs(extend(X)).max() * np.abs(network.readout.numpy()).max()
         # Two sums of N products, rounded at every term.
         assert np.abs(end - (start - T * gradient)).max() <= 2 * (len(X) + 4) * EPS * size
-        assert flow(network, X, y, times=[T]).crossings == 0
+        assert flow(network, X, y, T=T).crossings == 0
 
 
 # Descent --------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def test_gap_to_descent_falls_like_one_over_steps(num_points, dim, T, slides, sl
     stops = 0
     for seed in range(SEEDS):
         network, X, y = problem(seed, num_points=num_points, dim=dim, width=20, slope=slope)
-        found = flow(network, X, y, times=[T])
+        found = flow(network, X, y, T=T)
         stops += found.stops
         exact = parameters_of(found.trained[0].final)
         for index, num_steps in enumerate(STEPS):
@@ -434,7 +434,7 @@ def test_loss_falls_by_at_least_the_squared_speed(slope):
     for seed in range(15):
         network, X, y = problem(seed, num_points=10, dim=4, width=1, slope=slope)
         times = np.linspace(0, 60, 41)
-        found = flow(network, X, y, times=list(times))
+        found = flow(network, X, y, T=list(times))
         path = [parameters_of(trained.final) for trained in found.trained]
         losses = np.array([loss(parameters, network, X, y) for parameters in path])
         speeds = np.array([np.sum((b - a) ** 2) for a, b in pairwise(path)]) / np.diff(times)
@@ -457,7 +457,7 @@ def test_flow_can_be_stopped_and_taken_up_again(slope):
     stops = 0
     for seed in range(20):
         network, X, y = problem(seed, num_points=6, dim=5, width=10, slope=slope)
-        first = flow(network, X, y, times=[7.0])
+        first = flow(network, X, y, T=7.0)
         stops += first.stops
         assert_close(reached(first.trained[0].final, X, y, 13.0), reached(network, X, y, 20.0))
     assert stops > (20 if slope < 0.5 else 0)
@@ -485,25 +485,25 @@ def test_symmetries(slope):
 
 def test_equal_samples_are_one_sample_of_their_total_label():
     network, X, y = problem(3, num_points=8, dim=4, width=10, slope=0.3)
-    twice = flow(network, np.vstack([X, X]), np.r_[y, y], times=[20.0])
+    twice = flow(network, np.vstack([X, X]), np.r_[y, y], T=20.0)
     assert twice.distinct == 8
     assert_close(parameters_of(twice.trained[0].final), reached(network, X, y, 20.0))
     # Opposite labels cancel: as if absent, but counted in N.
-    both = flow(network, np.vstack([X, X[:2] + 9, X[:2] + 9]), np.r_[y, 1, 1, -1, -1], times=[20.0])
+    both = flow(network, np.vstack([X, X[:2] + 9, X[:2] + 9]), np.r_[y, 1, 1, -1, -1], T=20.0)
     assert both.distinct == 8
     assert_close(parameters_of(both.trained[0].final), reached(network, X, y, 20.0 * 8 / 12))
-    nothing = flow(network, np.vstack([X, X]), np.r_[y, -y], times=[1.0, 20.0])
+    nothing = flow(network, np.vstack([X, X]), np.r_[y, -y], T=[1.0, 20.0])
     assert nothing.distinct == 0
     for trained in nothing.trained:
         assert torch.equal(trained.final.weight, network.weight)
-    assert flow(network, np.array([[0.0] * 4, [-0.0] * 4]), np.ones(2), times=[1.0]).distinct == 1
+    assert flow(network, np.array([[0.0] * 4, [-0.0] * 4]), np.ones(2), T=1.0).distinct == 1
 
 
 def test_several_times_in_one_call_are_those_of_separate_calls():
     for num_points, slope in ((6, 0.0), (12, 0.3), (1600, 0.3)):
         network, X, y = problem(2, num_points=num_points, dim=4, width=6, slope=slope)
         times = [0.0, 1e-3, 0.5, 3.0, 3.0 + 1e-9, 70.0]
-        found = flow(network, X, y, times=times)
+        found = flow(network, X, y, T=times)
         assert [trained.T for trained in found.trained] == times
         assert torch.equal(found.trained[0].final.weight, network.weight)
         for trained in found.trained[1:]:
@@ -512,9 +512,9 @@ def test_several_times_in_one_call_are_those_of_separate_calls():
 
 def test_threads_do_not_change_the_result():
     network, X, y = problem(4, num_points=20, dim=5, width=501, slope=0.3)
-    many = flow(network, X, y, times=[20.0])
+    many = flow(network, X, y, T=20.0)
     with threadpool_limits(limits=1):
-        one = flow(network, X, y, times=[20.0])
+        one = flow(network, X, y, T=20.0)
     # The products before and after the events are cut differently, and their sums round differently.
     assert_close(parameters_of(many.trained[0].final), parameters_of(one.trained[0].final))
     assert (many.crossings, many.stops, many.departures) == (one.crossings, one.stops, one.departures)
@@ -522,7 +522,7 @@ def test_threads_do_not_change_the_result():
 
 def test_networks_in_single_precision_are_followed_in_double():
     network, X, y = problem(6, num_points=10, dim=3, width=20, slope=0.3, dtype=torch.float32)
-    end = flow(network, X, y, times=[20.0]).trained[0].final
+    end = flow(network, X, y, T=20.0).trained[0].final
     double = network_of(parameters_of(network), network.readout.numpy(), 0.3)
     assert end.weight.dtype == end.bias.dtype == torch.float32
     assert (parameters_of(end) == reached(double, X, y, 20.0).astype(np.float32)).all()
@@ -563,7 +563,7 @@ def test_with_ties_the_result_is_a_solution(kind):
         X, y, network = tie(seed, kind)
         T = (1.0, 10.0, 100.0)[seed % 3]
         times = np.r_[0.0, T * (np.arange(40) + 1 / math.pi) / 40]
-        found = flow(network, X, y, times=list(times))
+        found = flow(network, X, y, T=list(times))
         path = np.array([parameters_of(trained.final) for trained in found.trained])
         assert np.isfinite(path).all()
         inputs, labels = distinct(X, y)
@@ -596,7 +596,7 @@ def test_a_neuron_held_on_as_many_kinks_as_parameters_has_several_solutions():
     ray = np.array([1, 2]) / 8
     assert inclusion_gap(inputs, c, 0.3, np.zeros(4), np.zeros(2)) < 1e-15
     assert inclusion_gap(inputs, c, 0.3, np.sign(inputs @ ray), ray) < 1e-15
-    found = flow(network, X, y, times=[20 / 3, 160 / 9, 18.0])
+    found = flow(network, X, y, T=[20 / 3, 160 / 9, 18.0])
     ends = np.array([parameters_of(trained.final)[0] for trained in found.trained])
     assert np.abs(ends[0] @ [2, 1]) < 1e-14
     assert np.abs(ends[1]).max() < 1e-14
@@ -659,7 +659,7 @@ def test_norms_that_spread_over_sixteen_decades_take_a_bounded_number_of_looks()
     N, width = 1600, 8
     network, X, y = problem(7, num_points=N, dim=2, width=width, slope=0.0)
     X *= 10.0 ** np.where(np.arange(N) < 3, 8, -8)[:, None]
-    found = flow(network, X, y, times=[1e3])
+    found = flow(network, X, y, T=1e3)
     assert found.distinct == N
     doublings = math.ceil(math.log2(math.sqrt(N) / empirics.events._NEAR))
     assert found.looks <= width * empirics.events._PATIENCE * (doublings + 1)
@@ -675,7 +675,7 @@ def test_norms_that_spread_over_sixteen_decades_take_a_bounded_number_of_looks()
 def test_what_can_leave_float64_is_an_error(scale):
     network, X, y = problem(0, num_points=5, dim=3, width=2, slope=0.0)
     with pytest.raises(FloatingPointError, match=r"flow must stay within float64, got samples of norm"):
-        flow(network, X * scale, y, times=[10.0])
+        flow(network, X * scale, y, T=10.0)
 
 
 def test_thousands_of_nearly_equal_samples_and_a_long_time_come_to_an_end():
@@ -685,7 +685,7 @@ def test_thousands_of_nearly_equal_samples_and_a_long_time_come_to_an_end():
     network = network_of([[1e3, 0.0, 0.0], [-1e3, 0.0, 0.0]], [1.0, 1.0], 0.3)
     # Their kinks are met at one moment, and which comes first decides.
     with pytest.raises(FloatingPointError, match="neuron 0 whose path to T = 1e\\+12 rounding hides"):
-        flow(network, X, np.where(np.arange(n) % 3 == 0, 1.0, -1.0), times=[1e12])
+        flow(network, X, np.where(np.arange(n) % 3 == 0, 1.0, -1.0), T=1e12)
     # Half pull up, half down: the weight of the first coordinate grows by ½ ε, at φ' = γ by ½ γ ε.
     end = reached(network, X, np.where(np.arange(n) % 2, 1.0, -1.0), 1e12)
     assert np.abs(end[:, 0] - [1e3 + 0.5e12 * EPS, -1e3 + 0.15e12 * EPS]).max() < 1e-4
@@ -701,7 +701,7 @@ def test_a_neuron_at_which_thousands_of_kinks_meet_is_followed_to_the_end(seed, 
     X = rng.integers(-40, 41, size=(3000, 2)).astype(float)
     y = rng.choice([-1.0, 1.0], 3000)
     start = start or [rng.normal(size=3) for _ in range(draws)][-1]
-    found = flow(network_of([start], [-1.0], 0.0), X, y, times=[1e3])
+    found = flow(network_of([start], [-1.0], 0.0), X, y, T=1e3)
     assert found.looks < 1000
     assert np.isfinite(parameters_of(found.trained[0].final)).all()
 
@@ -713,7 +713,7 @@ def test_all_kinks_of_a_grid_met_at_once_are_decided(slope):
         rng = np.random.default_rng(seed)
         X, y = rng.integers(-8, 9, size=(300, 2)).astype(float), rng.choice([-1.0, 1.0], 300)
         network = network_of(np.zeros((2, 3)), [1.0, -1.0], slope)
-        path = [parameters_of(trained.final) for trained in flow(network, X, y, times=[1.0, 2.0]).trained]
+        path = [parameters_of(trained.final) for trained in flow(network, X, y, T=[1.0, 2.0]).trained]
         # Homogeneous: from 0 it leaves on a ray, at constant velocity v: the loss falls by ‖v‖² t.
         assert_close(path[1], 2 * path[0])
         fall = -loss(path[0], network, X, y)
@@ -746,22 +746,21 @@ def test_a_velocity_that_is_not_found_is_an_error(monkeypatch):
             assert follow_all(*arguments)[2:] == end
     monkeypatch.setattr("empirics.exact_flow.follow_all", follow_all)
     with pytest.raises(FloatingPointError, match="neuron 0 on kinks where no shortest velocity was found"):
-        flow(network_of(np.zeros((1, 4)), [1.0], 0.3), X, -np.ones(30), times=[1.0])
+        flow(network_of(np.zeros((1, 4)), [1.0], 0.3), X, -np.ones(30), T=1.0)
 
 
-GOOD = {"X": np.array([[1.0, 2.0], [3.0, 4.0]]), "y": np.array([1.0, -1.0]), "times": [1.0]}
+GOOD = {"X": np.array([[1.0, 2.0], [3.0, 4.0]]), "y": np.array([1.0, -1.0]), "T": [1.0]}
 BAD = {
-    "one time": ({"times": 1.0}, "times must be a sequence of numbers, got 1.0"),
-    "no times": ({"times": []}, "times must be at least one and increase, got none"),
-    "times fall": ({"times": [2.0, 1.0]}, "times must be at least one and increase, got 2, 1"),
-    "times stay": ({"times": [1.0, 1.0]}, "times must be at least one and increase, got 1, 1"),
-    "before 0": ({"times": [-1.0]}, "times must be >= 0, got -1.0"),
-    "no number": ({"times": [math.nan]}, "times must be finite, got nan"),
-    "for ever": ({"times": [math.inf]}, "times must be finite, got inf"),
+    "no times": ({"T": []}, "T must be at least one and increase, got none"),
+    "times fall": ({"T": [2.0, 1.0]}, "T must be at least one and increase, got 2, 1"),
+    "times stay": ({"T": [1.0, 1.0]}, "T must be at least one and increase, got 1, 1"),
+    "before 0": ({"T": [-1.0]}, "T must be >= 0, got -1.0"),
+    "no number": ({"T": [math.nan]}, "T must be finite, got nan"),
+    "for ever": ({"T": [math.inf]}, "T must be finite, got inf"),
     "labels": ({"y": np.array([1.0, 0.0])}, "y must be -1 or +1, got 0"),
     "few labels": ({"y": np.array([1.0])}, "y must have shape (2,), one label a point, got (1,)"),
     "one axis": ({"X": np.ones(2)}, "X must have shape (n, d) with n, d >= 1, got (2,)"),
-    "dimension": ({"X": np.ones((2, 3))}, "X must have 2 columns, as the other points do, got 3"),
+    "dimension": ({"X": np.ones((2, 3))}, "X must have 2 columns, the input dimension of the network, got 3"),
     "X": ({"X": np.array([[1.0, math.nan], [3.0, 4.0]])}, "X must be finite, got nan"),
 }
 
@@ -771,8 +770,8 @@ def test_bad_input_is_refused(name):
     change, message = BAD[name]
     arguments = GOOD | change
     network = network_of([[1.0, 1.0, 1.0]], [1.0], 0.0)
-    with pytest.raises(TypeError if "sequence" in message else ValueError, match=re.escape(message)):
-        flow(network, arguments["X"], arguments["y"], times=arguments["times"])
+    with pytest.raises(ValueError, match=re.escape(message)):
+        flow(network, arguments["X"], arguments["y"], T=arguments["T"])
 
 
 # Mutants --------------------------------------------------------------------------------------------

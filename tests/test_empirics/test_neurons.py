@@ -54,10 +54,10 @@ def test_neurons_add_up_to_networks(slope):
     X, y, Z = two_classes(0, points=2)
     width, schedule = 20, Schedule(T=15.0, num_steps=8, momentum=0.5)
     neurons = simulate_neurons(
-        X, y, Z, width=width, schedule=schedule, negative_slope=slope, num_neurons=20_000, seed=1
+        Z, X=X, y=y, width=width, schedule=schedule, negative_slope=slope, num_neurons=20_000, seed=1
     )
     fresh = simulate_neurons(
-        X, y, Z, width=width, schedule=schedule, negative_slope=slope, num_neurons=20_000, seed=2
+        Z, X=X, y=y, width=width, schedule=schedule, negative_slope=slope, num_neurons=20_000, seed=2
     )
     outputs = fresh.outputs.reshape(-1, width, len(Z)).sum(axis=1)
     mean, error = width * neurons.outputs.mean(axis=0), outputs.std(axis=0) / np.sqrt(len(outputs))
@@ -82,8 +82,8 @@ def test_a_network_is_the_sum_of_its_neurons(momentum):
         total += evaluate(
             train(
                 alone,
-                torch.as_tensor(X),
-                torch.as_tensor(y),
+                X,
+                y,
                 T=40.0,
                 num_steps=12,
                 momentum=momentum,
@@ -95,8 +95,12 @@ def test_a_network_is_the_sum_of_its_neurons(momentum):
 
 def test_the_simulation_shares_no_numbers_with_a_network_of_its_seed():
     X, y, Z = two_classes(0)
-    neurons = simulate_neurons(X, y, Z, width=9, schedule=Schedule(T=0.0, num_steps=1), num_neurons=9, seed=5)
-    again = simulate_neurons(X, y, Z, width=9, schedule=Schedule(T=0.0, num_steps=1), num_neurons=9, seed=5)
+    neurons = simulate_neurons(
+        Z, X=X, y=y, width=9, schedule=Schedule(T=0.0, num_steps=1), num_neurons=9, seed=5
+    )
+    again = simulate_neurons(
+        Z, X=X, y=y, width=9, schedule=Schedule(T=0.0, num_steps=1), num_neurons=9, seed=5
+    )
     network = TwoLayerNet.initialise(5, 9, seed=5, dtype=torch.float64)
     assert np.array_equal(neurons.outputs, again.outputs)
     assert not np.isin(neurons.readouts / 3, network.readout.numpy()).any()
@@ -117,7 +121,7 @@ def test_no_neuron_is_beyond_its_envelope(kind, slope, momentum):
         y = np.ones(len(y))
     width, schedule = 20, Schedule(T=60.0, num_steps=25, momentum=momentum)
     neurons = simulate_neurons(
-        X, y, Z, width=width, schedule=schedule, negative_slope=slope, num_neurons=3000, seed=1
+        Z, X=X, y=y, width=width, schedule=schedule, negative_slope=slope, num_neurons=3000, seed=1
     )
     envelope = neuron_envelope(
         Z,
@@ -158,7 +162,7 @@ def test_no_neuron_is_beyond_its_envelope(kind, slope, momentum):
 def test_bound_of_the_moment_covers_trained_neurons():
     X, y, Z = perturbed(2, balanced=True)
     width, schedule = 30, Schedule(T=100.0, num_steps=200)
-    neurons = simulate_neurons(X, y, Z, width=width, schedule=schedule, num_neurons=20_000, seed=3)
+    neurons = simulate_neurons(Z, X=X, y=y, width=width, schedule=schedule, num_neurons=20_000, seed=3)
     envelope = neuron_envelope(Z, X=X, y=y, width=width, T=100.0, num_steps=200, truncation=1e-3)
     for sign in (-1, 1):
         signs = np.full(len(Z), sign)
@@ -184,11 +188,11 @@ def test_proved_signs_are_those_of_fresh_networks(width, slope, T):
     X, y, Z = two_classes(8, points=4)
     schedule, delta, networks = Schedule(T=T, num_steps=10, momentum=0.3), 0.1, 400
     options = {"width": width, "schedule": schedule, "negative_slope": slope}
-    fresh = simulate_neurons(X, y, Z, num_neurons=width * networks, seed=99, **options)
+    fresh = simulate_neurons(Z, X=X, y=y, num_neurons=width * networks, seed=99, **options)
     signs = np.sign(fresh.outputs.reshape(networks, width, -1).sum(axis=1))
     proved, misled = 0, 0
     for seed in range(12):
-        result = certify_by_simulation(X, y, Z, delta=delta, num_neurons=1500, seed=seed, **options)
+        result = certify_by_simulation(Z, X=X, y=y, delta=delta, num_neurons=1500, seed=seed, **options)
         wrong = (signs != result.signs).sum(axis=0)
         allowed = stats.binom.isf(UNLIKELY, networks, np.minimum(result.failure_given_simulation, 1))
         proved += result.certified.sum()
@@ -209,11 +213,11 @@ def test_agreement_is_proved_for_perturbations_alone():
         targets = draw_targets(len(y), kind="balanced", rng=np.random.default_rng(seed))
         X_adv = adversarial_inputs(X, perturb(f, X, targets, epsilon=0.02).R, scenario="a")
         result = certify_agreement_by_simulation(
-            X,
-            y,
-            X_adv,
-            targets,
             Z,
+            X=X,
+            y=y,
+            X_adv=X_adv,
+            y_adv=targets,
             width=width,
             schedule_f=schedule,
             schedule_g=schedule,
@@ -236,7 +240,7 @@ def test_training_that_overflows_is_unknown():
     X, y, Z = two_classes(0)
     schedule = Schedule(T=1e200, num_steps=5)
     result = certify_by_simulation(
-        1e150 * X, y, Z, width=5, schedule=schedule, delta=0.1, num_neurons=20, seed=0
+        Z, X=1e150 * X, y=y, width=5, schedule=schedule, delta=0.1, num_neurons=20, seed=0
     )
     assert not result.certified.any()
     assert np.isnan(result.mean).all()
@@ -246,9 +250,9 @@ def test_zero_time_proves_nothing():
     X, y, Z = two_classes(0)
     for seed in range(5):
         result = certify_by_simulation(
-            X,
-            y,
             Z,
+            X=X,
+            y=y,
             width=10**6,
             schedule=Schedule(T=0.0, num_steps=1),
             delta=0.1,
@@ -268,9 +272,11 @@ def test_bad_arguments_are_refused():
         Schedule(T=1.0, num_steps=0)
     options = {"width": 5, "schedule": Schedule(T=1.0, num_steps=1), "delta": 0.1}
     with pytest.raises(ValueError, match="num_neurons must be >= 8"):
-        certify_by_simulation(X, y, Z, num_neurons=5, seed=0, **options)
+        certify_by_simulation(Z, X=X, y=y, num_neurons=5, seed=0, **options)
     with pytest.raises(ValueError, match="y must be -1 or \\+1"):
-        certify_by_simulation(X, 2 * y, Z, seed=0, **options)
+        certify_by_simulation(Z, X=X, y=2 * y, seed=0, **options)
     schedules = {"schedule_f": options["schedule"], "schedule_g": options["schedule"]}
     with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\), got 1.5"):
-        certify_agreement_by_simulation(X, y, X, y, Z, width=5, **schedules, delta=1.5, seed=0)
+        certify_agreement_by_simulation(
+            Z, X=X, y=y, X_adv=X, y_adv=y, width=5, **schedules, delta=1.5, seed=0
+        )

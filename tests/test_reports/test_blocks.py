@@ -194,14 +194,14 @@ def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
     monkeypatch.setattr(svg, "drawing", lambda _paint, name, *_, **__: f'<svg id="{name}"></svg>')
     monkeypatch.setattr(claims, "FAMILIES", (*claims.FAMILIES, _Doubling()))
     report = Report(results=structs.replace(tiny, claims=claims.claims(tiny)))
-    page = render.page(report.results)
+    page, figures = render.page(report.results), report.figures
     body = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page.html()).find("body")
     rows = [["16", "32"], ["64", "128"], ["256", "512"]]
     for key, section in zip(("s1", "s2"), report.results.sections, strict=True):
         (row,) = body.iterfind(f".//tr[@id='{key}-claim-doubling']")
         assert texts(row, "td") == ["", "2 m = 512", "fails"]
         assert body.find(f".//h3[@id='{key}-doubling']") is not None
-        assert f'id="{key}-doubling"' in report.figures[f"{section.name}: doubling"]
+        assert f'id="{key}-doubling"' in figures[f"{section.name}: doubling"]
     files = {
         link.get("download"): link.get("href").partition(",")[2] for link in body.iterfind(".//a[@download]")
     }

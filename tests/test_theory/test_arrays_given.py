@@ -29,6 +29,7 @@ POOL = {
     **{"Z": Z, "z": Z[0], "outputs": y, "widths": np.array([10, 20]), "width": 4, "scenario": "b", "seed": 0},
     **{"sample": COLUMN[:, None] * np.ones(2), "readouts": COLUMN, "norms": np.abs(COLUMN)},
     **{"setting": theory.Setting(dim=2, N=3, width=4, epsilon=0.5, T_f=1.0, T_g=1.0), "loss": "logistic"},
+    **{"learning_rate": 0.1, "steps": (1, 2)},
     **{"num_samples": 3, "num_steps": 2, "truncation": 0.01, "num_neurons": 16},
     **{"rng": np.random.default_rng(0), "sampler": lambda _: np.zeros(2), "envelope": bounds.neuron_envelope(
         Z, X=X, y=y, width=4, T=1.0, num_steps=2, truncation=0.001

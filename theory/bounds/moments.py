@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from theory.validation import Array, as_nonnegative
 
 # Chernoff bounds hold for every λ: the best of a grid is one of them.
 _GRID = np.exp(np.linspace(-3.0, 3.0, 121))
+_BLOCK = 1 << 14  # numbers looked at together: 128 KiB
 # What overflows becomes infinite or NaN, and then nothing is claimed.
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
@@ -124,10 +126,10 @@ def initial_tail(scale: Array, slope: float, width: int, risk: float) -> Array:
     t = log_inverse(risk)
     deviation = scale * math.sqrt((1 + slope**2) / 2)
     best = np.full(len(scale), np.inf)
-    for factor in _GRID:
-        rate = factor * math.sqrt(2 * t) / deviation
+    for factors in _grid(len(scale)):
+        rate = factors * math.sqrt(2 * t) / deviation
         excess = _squared_exponential((rate * scale) ** 2 / width, slope)
-        best = np.fmin(best, (t + width * np.log1p(excess)) / rate)
+        best = np.fmin(best, np.fmin.reduce((t + width * np.log1p(excess)) / rate, axis=0))
     return best
 
 
@@ -150,8 +152,8 @@ def start_tail(
     t = log_inverse(risk)
     deviation = np.sqrt(scale**2 * (1 + slope**2) / 2 + 3 * (T * T) * variance / width)
     best = np.full(len(scale), np.inf)
-    for factor in _GRID:
-        rate = factor * math.sqrt(2 * t) / deviation
+    for factors in _grid(len(scale)):
+        rate = factors * math.sqrt(2 * t) / deviation
         x = 2 * rate * T / width
         room = 1 - x * largest
         excess = _squared_exponential((rate * scale) ** 2 / (width * room), slope)
@@ -160,8 +162,14 @@ def start_tail(
         more = excess * (1 + x * largest / 2 + fast) + rest
         inside = x * mean / 2 + more  # log(1 + inside) − x mean/2, without its cancellation:
         bound = (t + width * (_curvature(inside) + more)) / rate
-        best = np.where(room > 0, np.fmin(best, bound), best)
+        best = np.fmin(best, np.fmin.reduce(np.where(room > 0, bound, np.inf), axis=0))
     return best
+
+
+def _grid(count: int) -> Iterator[Array]:
+    """Yield the grid in columns, so many at once that they are few numbers at `count` points."""
+    size = max(1, _BLOCK // count)
+    return (_GRID[start : start + size, None] for start in range(0, len(_GRID), size))
 
 
 def _curvature(a: Array) -> Array:

@@ -144,7 +144,7 @@ def test_no_neuron_flips_beyond_its_limits_under_the_flow(loss):
     data = ShiftedGaussianData(dim=5, num_train=8, num_test=100).load(0)
     X, y = (torch.as_tensor(part, dtype=torch.float64) for part in (data.X, data.y))
     network = TwoLayerNet.initialise(5, 500, negative_slope=0.1, seed=0, dtype=torch.float64)
-    (trained,) = smooth_flow(network, X, y, times=[4.0], loss=loss, rtol=1e-3, atol=1e-5).trained
+    (trained,) = smooth_flow(network, X, y, T=4.0, loss=loss, rtol=1e-3, atol=1e-5).trained
     Z = np.concatenate([data.X_test, data.X])
     reach = theory.weighted_kappa(Z, X=data.X, weights=trained.sample_weights)
     counts = count_neurons(trained, Z, reach=reach)

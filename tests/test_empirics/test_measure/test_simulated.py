@@ -67,11 +67,11 @@ def test_counts_are_those_of_the_certificates(result):
     data = result.dataset
     schedules = {name: Schedule(T=TIME, **STEPS) for name in ("schedule_f", "schedule_g")}
     proof = certify_agreement_by_simulation(
-        data.X,
-        data.y,
-        result.X_adv,
-        result.y_adv,
         data.X_test,
+        X=data.X,
+        y=data.y,
+        X_adv=result.X_adv,
+        y_adv=result.y_adv,
         width=200,
         **schedules,
         delta=certified.DELTA,
@@ -133,7 +133,7 @@ def test_the_third_predictor_is_the_mean_over_networks(result, network):
     data, points = result.dataset, result.points_f if network == "f" else result.points_g
     X, y = (data.X, data.y) if network == "f" else (result.X_adv, result.y_adv)
     options = {"width": 200, "schedule": Schedule(T=TIME, **STEPS), "num_neurons": 40_000, "seed": 99}
-    neurons = simulate_neurons(X, y, data.X_test, **options)
+    neurons = simulate_neurons(data.X_test, X=X, y=y, **options)
     outputs = neurons.outputs
     before = neurons.readouts[:, None] / math.sqrt(200) * np.maximum(neurons.initial, 0)
     noise = 200 * (outputs - before).std(axis=0) / math.sqrt(20_000)

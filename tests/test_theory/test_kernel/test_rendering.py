@@ -8,13 +8,14 @@ import sympy as sp
 
 from theory.kernel.derivation import derive_phi, derive_phi_properties, rendering
 
-DERIVATIONS = [*(derive_phi(route) for route in ("plackett", "polar", "series")), derive_phi_properties()]
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 
-each = pytest.mark.parametrize("derivation", DERIVATIONS, ids=lambda derivation: derivation.route)
+
+@pytest.fixture(scope="module", params=["plackett", "polar", "series", "properties"])
+def derivation(request):
+    return derive_phi_properties() if request.param == "properties" else derive_phi(request.param)
 
 
-@each
 def test_text_numbers_every_statement(derivation):
     text = derivation.to_text()
     words = " ".join(text.split())
@@ -24,7 +25,6 @@ def test_text_numbers_every_statement(derivation):
     assert "\\" not in text.replace("╲", "")
 
 
-@each
 def test_latex_is_complete_and_balanced(derivation):
     latex = derivation.to_latex()
     assert latex.isascii()
@@ -41,14 +41,12 @@ def test_latex_is_complete_and_balanced(derivation):
     assert depth == 0
 
 
-@each
 def test_latex_has_no_special_character_outside_mathematics(derivation):
     words = re.sub(r"\\\[.*?\\\]|\\\(.*?\\\)", "", derivation.to_latex(), flags=re.DOTALL)
     words = re.sub(r"\\(begin|end)\{enumerate\}|\\item ", "", words)
     assert not re.search(r"[\\{}$&#%_^~]", words)
 
 
-@each
 def test_latex_formulas_are_understood_by_a_parser(derivation):
     convert = pytest.importorskip("latex2mathml.converter").convert
     formulas = re.findall(r"\\\[(.*?)\\\]|\\\((.*?)\\\)", derivation.to_latex(), flags=re.DOTALL)
@@ -57,7 +55,6 @@ def test_latex_formulas_are_understood_by_a_parser(derivation):
         assert "\\" not in re.sub(r"<[^>]*>", "", convert(displayed or inline))
 
 
-@each
 def test_mathml_is_well_formed_and_has_a_formula_for_every_step(derivation):
     markup = derivation.to_mathml()
     assert "\\" not in markup
