@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from torch import nn
 
 from empirics.data import DataSource
@@ -21,7 +20,6 @@ from empirics.deep.builtin import BUILT_IN, make_module, module_digest
 from empirics.deep.modules import input_gradients, linearise, outputs, train_module
 from empirics.deep.network import DeepNetwork
 from empirics.measure import accuracy, agreement, cosines
-from empirics.model import as_tensor
 from empirics.perturb import TARGETS, Targets, adversarial_inputs, draw_targets, normalised
 from empirics.seeds import seeds_of
 from empirics.sweep.experiment import Experiment
@@ -122,8 +120,7 @@ class _Network:
             self.rates: dict[str, float] | None = self.module.rates
         else:
             self.module, self.rates = make_module(architecture, dim=dim, width=width, seed=seed), None
-        self._X, self._y = (as_tensor(part, dtype=torch.float32) for part in (X, y))
-        self.linear = linearise(self.module, self._X, self._y, rates=self.rates)
+        self.linear = linearise(self.module, X, y, rates=self.rates)
 
     @cached_property
     def T(self) -> float:  # noqa: N802
@@ -139,20 +136,20 @@ class _Network:
     def trained(self) -> nn.Module:
         """The network after training."""
         return train_module(
-            self.module, self._X, self._y, T=self.T, num_steps=self.config.num_steps, rates=self.rates
+            self.module, self.X, self.y, T=self.T, num_steps=self.config.num_steps, rates=self.rates
         )
 
     def at(self, module: nn.Module, Z: Array) -> Array:
         """Return outputs of a module."""
-        return np.asarray(outputs(module, as_tensor(Z, dtype=torch.float32)).numpy())
+        return np.asarray(outputs(module, Z).numpy())
 
     def linear_velocity(self, Z: Array) -> Array:
         """Return J(z) v."""
-        return np.asarray(self.linear.velocity(as_tensor(Z, dtype=torch.float32)).numpy())
+        return np.asarray(self.linear.velocity(Z).numpy())
 
     def gradients(self, module: nn.Module) -> Array:
         """Return ∇f at the samples."""
-        return np.asarray(input_gradients(module, self._X).numpy())
+        return np.asarray(input_gradients(module, self.X).numpy())
 
     # The wide limit, of fully connected networks
     def velocity(self, Z: Array) -> Array:

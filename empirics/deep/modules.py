@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
 from empirics.descent import SLOPES
-from empirics.model import threads_for
+from empirics.model import as_array, as_tensor, threads_for
 from theory.setting import LOSSES, Loss, learning_rate_for
-from theory.validation import check_choice, check_real
+from theory.validation import as_labels, as_points, check_choice, check_real
 
 _ROWS = 2048  # of inputs in one pass over a module
 _POWER_STEPS = 30
@@ -42,9 +43,9 @@ class Linearised:
     module: nn.Module
     direction: dict[str, Tensor]
 
-    def velocity(self, Z: Tensor) -> Tensor:
+    def velocity(self, Z: ArrayLike | Tensor) -> Tensor:
         """Return J(z) v, the velocity of f_lin(z; ·), shape (Q,), float64."""
-        parameters = _parameters(self.module)
+        parameters, Z = _parameters(self.module), _points("Z", Z, self.module)
 
         def along(points: Tensor) -> Tensor:
             def outputs(values: dict[str, Tensor]) -> Tensor:
@@ -58,7 +59,7 @@ class Linearised:
             warnings.simplefilter("ignore", DeprecationWarning)
             return _by_rows(along, Z)
 
-    def outputs(self, Z: Tensor, T: float) -> Tensor:
+    def outputs(self, Z: ArrayLike | Tensor, T: float) -> Tensor:
         """Return f_lin(z; T) = f(z; 0) + T J(z) v, shape (Q,), float64."""
         return outputs(self.module, Z) + T * self.velocity(Z)
 
@@ -68,7 +69,7 @@ class Linearised:
             self.module, {name: p + T * self.direction[name] for name, p in _parameters(self.module).items()}
         )
 
-    def input_gradients(self, Z: Tensor, T: float) -> Tensor:
+    def input_gradients(self, Z: ArrayLike | Tensor, T: float) -> Tensor:
         """Return ∇_z f(z; θ₀ + T v), shape (Q, d), float64, which predicts the direction of perturbations.
 
         Not ∇_z f_lin: of a piecewise linear activation J(z) v has jumps at the kinks, which a derivative does
@@ -78,7 +79,11 @@ class Linearised:
 
 
 def linearise(
-    module: nn.Module, X: Tensor, y: Tensor, *, rates: Mapping[str, float] | None = None
+    module: nn.Module,
+    X: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
+    *,
+    rates: Mapping[str, float] | None = None,
 ) -> Linearised:
     """Return a module linearised at its weights, for training on (X, y).
 
@@ -86,9 +91,9 @@ def linearise(
     ----------
     module : torch.nn.Module
         Takes inputs of shape (n, d) to outputs of shape (n,) or (n, 1), each from its own input alone.
-    X : tensor, shape (N, d)
-        In the dtype of the parameters.
-    y : tensor, shape (N,)
+    X : array, shape (N, d)
+        Of numpy, torch or what else numpy reads; rounded to the dtype of the parameters.
+    y : array, shape (N,)
         Labels, −1 or +1.
     rates : mapping, optional
         Learning rate of each parameter by name, as a multiple of η; by default 1 for each one that requires
@@ -118,16 +123,15 @@ def linearise(
     >>> (lazy.velocity(X) * y > 0).tolist()  # training moves outputs towards the labels
     [True, True]
     """
-    check_module(module, X)
-    weights = y.to(X) / len(y)
-    with _threads(module, X):
-        return Linearised(module, _direction(module, X, weights, _rates(module, rates)))
+    points, labels = _problem(module, X, y)
+    with _threads(module, points):
+        return Linearised(module, _direction(module, points, labels / len(labels), _rates(module, rates)))
 
 
 def train_module(
     module: nn.Module,
-    X: Tensor,
-    y: Tensor,
+    X: ArrayLike | Tensor,
+    y: ArrayLike | Tensor,
     *,
     T: float,
     num_steps: int,
@@ -166,11 +170,11 @@ def train_module(
     >>> bool(torch.allclose(trained.weight - net.weight, torch.tensor([[1.0, -2.0]])))
     True
     """
-    check_module(module, X)
+    points, labels = _problem(module, X, y)
     check_choice("loss", loss, LOSSES)
     step = learning_rate_for(T, num_steps, momentum=momentum)
     scales = _rates(module, rates)
-    if loss == "squared" and step * (largest := largest_eigenvalue(module, X, rates=rates)) > 2 * (
+    if loss == "squared" and step * (largest := largest_eigenvalue(module, points, rates=rates)) > 2 * (
         1 + momentum
     ):
         msg = (
@@ -181,13 +185,12 @@ def train_module(
     trained = copy.deepcopy(module)
     moving = {name: p for name, p in trained.named_parameters() if scales[name]}
     velocity = {name: torch.zeros_like(p) for name, p in moving.items()}
-    y = y.to(X)
-    with _threads(module, X):
+    with _threads(module, points):
         for _ in range(num_steps):
-            weights = y / len(y)
+            weights = labels / len(labels)
             if loss != "identity":
-                weights = weights * SLOPES[loss](-y * outputs(trained, X).to(X))
-            pull = _direction(trained, X, weights, scales)
+                weights = weights * SLOPES[loss](-labels * outputs(trained, points).to(points))
+            pull = _direction(trained, points, weights, scales)
             with torch.no_grad():
                 for name, p in moving.items():
                     velocity[name].mul_(momentum).add_(pull[name])
@@ -198,7 +201,9 @@ def train_module(
     return trained
 
 
-def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, float] | None = None) -> float:
+def largest_eigenvalue(
+    module: nn.Module, X: ArrayLike | Tensor, *, rates: Mapping[str, float] | None = None
+) -> float:
     """Return λ_max of Θ(X, X)/N at the weights of the module, Θ = J Λ Jᵀ, by power iteration from below.
 
     Parameters
@@ -218,7 +223,7 @@ def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, floa
     >>> round(largest_eigenvalue(torch.nn.Linear(2, 1), torch.tensor([[1.0, 0.0], [0.0, 2.0]])), 3)
     2.618
     """
-    scales = _rates(module, rates)
+    scales, X = _rates(module, rates), _points("X", X, module)
     vector = torch.ones(len(X), dtype=X.dtype, device=X.device)
     largest = 0.0
     for _ in range(_POWER_STEPS):
@@ -229,14 +234,16 @@ def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, floa
     return largest
 
 
-def outputs(module: nn.Module, Z: Tensor) -> Tensor:
+def outputs(module: nn.Module, Z: ArrayLike | Tensor) -> Tensor:
     """Return f(z) of each row, shape (Q,), float64, without a graph."""
+    Z = _points("Z", Z, module)
     with torch.no_grad(), _threads(module, Z):
         return _by_rows(lambda points: _scalar(module(points), points), Z)
 
 
-def input_gradients(module: nn.Module, Z: Tensor) -> Tensor:
+def input_gradients(module: nn.Module, Z: ArrayLike | Tensor) -> Tensor:
     """Return ∇f(z) of each row, shape (Q, d), float64."""
+    Z = _points("Z", Z, module)
 
     def gradients(points: Tensor) -> Tensor:
         points = points.detach().requires_grad_()
@@ -256,10 +263,6 @@ def check_module(module: nn.Module, X: Tensor) -> None:
         with the rest of the batch, as with batch normalisation in training mode; or if they do not depend on
         the input, or on any parameter, differentiably.
     """
-    dtypes = {p.dtype for p in module.parameters()}
-    if dtypes and dtypes != {X.dtype}:
-        msg = f"X must have the dtype of the parameters, {', '.join(map(str, dtypes))}, got {X.dtype}"
-        raise ValueError(msg)
     few = X[: min(len(X), 8)].detach().clone().requires_grad_()
     module = copy.deepcopy(module)  # batch normalisation keeps running means
     with _threads(module, few):
@@ -284,6 +287,31 @@ def check_module(module: nn.Module, X: Tensor) -> None:
         what = "its input" if found[0] is None else "any parameter"
         msg = f"the output of {type(module).__name__} must be differentiable in {what}, got no derivative"
         raise ValueError(msg)
+
+
+def _problem(module: nn.Module, X: ArrayLike | Tensor, y: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Return samples and labels in the dtype of a module, which is checked on them."""
+    points = _points("X", X, module)
+    labels = as_labels("y", as_array("y", y), length=len(points))
+    check_module(module, points)
+    return points, as_tensor(labels, dtype=points.dtype, device=points.device)
+
+
+def _points(name: str, values: ArrayLike | Tensor, module: nn.Module) -> Tensor:
+    """Return points of any library in the dtype of the parameters of a module, and on their device."""
+    kinds = {(p.dtype, p.device) for p in module.parameters()}
+    dtypes = ", ".join(sorted(str(dtype) for dtype, _ in kinds)) or "none"
+    if len(kinds) != 1 or not dtypes.endswith(("float32", "float64")):
+        msg = f"the parameters of a module must be all float32 or all float64 on one device, got {dtypes}"
+        raise ValueError(msg)
+    ((dtype, device),) = kinds
+    tensor = values
+    if not isinstance(values, Tensor) or values.ndim != 2 or (values.dtype, values.device) != (dtype, device):
+        tensor = as_tensor(as_points(name, as_array(name, values)), dtype=dtype, device=device)
+    if not bool(torch.isfinite(tensor).all()):
+        msg = f"{name} must be finite in the dtype of the module, {dtype}"
+        raise ValueError(msg)
+    return tensor
 
 
 def _scalar(values: Any, points: Tensor) -> Tensor:  # noqa: ANN401

@@ -139,7 +139,7 @@ class Constant(Sign):
         (Sign(), "must be differentiable in its input"),
         (Constant(), "must be differentiable in its input"),
         (nn.Linear(4, 1).requires_grad_(False), "must be differentiable in any parameter"),
-        (nn.Linear(4, 1).half(), "X must have the dtype of the parameters, torch.float16"),
+        (nn.Linear(4, 1).half(), "must be all float32 or all float64 on one device, got torch.float16"),
     ],
 )
 def test_what_is_no_module_of_the_theory(module, message):
@@ -157,3 +157,20 @@ def test_steps_that_are_too_long_are_said_before_training():
         train_module(network, X, y, T=100.0, num_steps=2, loss="squared", rates=network.rates)
     with pytest.raises(ValueError, match="rates must name parameters, first"):
         linearise(network, X, y, rates={"second": 1.0})
+
+
+def test_points_of_any_library_are_taken():
+    """float64 points into float32 parameters, and lists; what has no parameters or no numbers is refused."""
+    module = make_module("mlp", dim=4, width=8, seed=0)
+    lazy = linearise(module, X.numpy(), y.tolist())
+    torch.testing.assert_close(lazy.velocity(Z.numpy()), lazy.velocity(Z.float()))
+    trained = train_module(module, X.numpy(), y.numpy(), T=0.1, num_steps=2)
+    torch.testing.assert_close(outputs(trained, Z.tolist()), outputs(trained, Z.float()))
+    for wrong, message in (
+        ((nn.Flatten(), X, y), "must be all float32 or all float64 on one device, got none"),
+        ((module, X * float("nan"), y), "X must be finite"),
+        ((module, X, y * 2), "y must be -1 or"),
+        ((module, X[0], y), r"X must have shape \(n, d\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            linearise(*wrong)
