@@ -305,8 +305,9 @@ def _points(name: str, values: ArrayLike | Tensor, module: nn.Module) -> Tensor:
         msg = f"the parameters of a module must be all float32 or all float64 on one device, got {dtypes}"
         raise ValueError(msg)
     ((dtype, device),) = kinds
-    tensor = values
-    if not isinstance(values, Tensor) or values.ndim != 2 or (values.dtype, values.device) != (dtype, device):
+    if isinstance(values, Tensor) and values.ndim == 2 and (values.dtype, values.device) == (dtype, device):
+        tensor = values
+    else:
         tensor = as_tensor(as_points(name, as_array(name, values)), dtype=dtype, device=device)
     if not bool(torch.isfinite(tensor).all()):
         msg = f"{name} must be finite in the dtype of the module, {dtype}"
