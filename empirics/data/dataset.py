@@ -167,7 +167,7 @@ def own_dataset(
         check_varies(X, name)
         made = _prepared((X, y), held_out[:2], pair, how, name)
     said = understood(X, y, pair, label=rows.label, total=len(rows.X))
-    spelled = sorted({*rows.labels, *(rows.labels_test or ())}, key=class_name)
+    spelled = sorted(sorted({*rows.labels, *(rows.labels_test or ())}), key=class_name)
     written = [list(same) for _, same in groupby(spelled, class_name)]
     notes = [f"{' and '.join(same)} are equal numbers: one class" for same in written if len(same) > 1]
     return replace(made, notices=(said, *notes, *rows.notes, *_limits(made, how, _contradicted(X, y))))

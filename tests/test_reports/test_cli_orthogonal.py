@@ -176,7 +176,7 @@ def test_own_data_end_with_verdicts_and_need_no_file_again(out, tmp_path, plain)
     results = json.loads(first["report.json"])
     assert results["examination"]["data"]["N"] == 4
     assert results["examination"]["data"]["preparation"] == (
-        "features as they are; 9 rows, 120 features, label: a → +1 (5), b → −1 (4); "
+        "9 rows, 120 features, label: a → +1 (5), b → −1 (4) · features as they are · "
         "2 test points: a share of them says ±0.7 or more; verdicts may be unknown"
     )
     assert results["examination"]["multipliers"]["verdict"] == "holds"

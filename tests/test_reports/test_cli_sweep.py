@@ -79,7 +79,7 @@ def test_own_file_and_classes(families, out, tmp_path, capsys):
     path.write_text("1,a\n2,b\n4,a\n8,b\n16,a\n", encoding="utf-8")
     flags = ["--data", str(path), "--classes", "a,b", "--label", "2", "--axis", "width=3,5"]
     assert main(["sweep", *flags, *SERIAL, "--out", str(out)]) == 0
-    said = "perturblearn: own: 5 rows, 1 features, label: a → +1 (3), b → −1 (2)\n"
+    said = "perturblearn: own: 5 rows, 1 feature, label: a → +1 (3), b → −1 (2)\n"
     assert capsys.readouterr().err.count(said) == 1
     row = rows(out)[0]
     assert (row["data.source"], row["data.path"], row["data.classes"]) == ("file", str(path), ["a", "b"])

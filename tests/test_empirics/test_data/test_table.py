@@ -206,7 +206,9 @@ def test_equal_numbers_are_one_class_and_no_row_is_lost(tmp_path, labels):
     found = {tuple(x) for x in np.vstack([data.X[data.y > 0], data.X_test[data.y_test > 0]])}
     expected = np.array([float(label) == max(map(float, labels)) for label in np.resize(labels, 12)])
     assert found == {tuple(x) for x in POINTS[expected]}
-    assert any(note.endswith("are equal numbers: one class") for note in data.notices)
+    same = [sorted({text for text in labels if float(text) == float(one)}) for one in dict.fromkeys(labels)]
+    notes = {f"{' and '.join(texts)} are equal numbers: one class" for texts in same if len(texts) > 1}
+    assert notes == {note for note in data.notices if "equal numbers" in note}
     same = FileData(path=str(path), classes=data.classes[::-1], standardise="none").load(0)
     np.testing.assert_array_equal(same.y, data.y)
 
