@@ -133,3 +133,39 @@ def test_mixed_precisions_as_scikit_learn_allows():
         assert model.predict(Z.astype(asked)).shape == (len(Z),)
     with pytest.raises(ValueError, match="X must have shape"):
         PhiKernel()(np.arange(5.0))
+
+
+def test_a_gpytorch_process_is_trained_and_differentiated_as_by_hand():
+    """The mean is K(z, X) (K + σ²)⁻¹ y at the noise σ² that training finds, and so is its derivative in z."""
+    gpytorch, torch = pytest.importorskip("gpytorch"), pytest.importorskip("torch")
+    points, values = torch.from_numpy(X), torch.sin(torch.from_numpy(X[:, 0]))
+
+    class Process(gpytorch.models.ExactGP):
+        mean_module, covar_module = None, None
+
+        def forward(self, x):
+            return gpytorch.distributions.MultivariateNormal(torch.zeros_like(x[:, 0]), kernel(x))
+
+    kernel = gpytorch_kernel(negative_slope=0.1)
+    noise = gpytorch.likelihoods.GaussianLikelihood().double()
+    process = Process(points, values, noise).double()
+    likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(noise, process)
+    optimiser = torch.optim.Adam(noise.parameters(), lr=0.1)
+    losses = []
+    for _ in range(20):
+        optimiser.zero_grad()
+        losses.append(-likelihood(process(points), values))
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < losses[0]
+    process.eval(), noise.eval()
+    queries = torch.from_numpy(Z).requires_grad_()
+    mean = noise(process(queries)).mean
+    (gradient,) = torch.autograd.grad(mean.sum(), queries)
+    weights = np.linalg.solve(phi(X, negative_slope=0.1) + noise.noise.item() * np.eye(20), values.numpy())
+    np.testing.assert_allclose(mean.detach(), phi(Z, X, negative_slope=0.1) @ weights, rtol=0, atol=1e-12)
+    h = 1e-6  # central differences: h² of a third derivative, and roundings over h
+    steps = h * np.eye(3)[:, None, :]
+    up, down = (np.stack([phi(Z + s * step, X, negative_slope=0.1) for step in steps]) for s in (1, -1))
+    expected = ((up - down) @ weights / (2 * h)).T
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-8)
