@@ -226,7 +226,13 @@ class Sweep(Files):
     published: (
         Literal["msg-a", "msg-b", "g-a", "g-b", "mnist-a", "mnist-b", "fmnist-a", "fmnist-b"] | None
     ) = None
-    study: Literal["dimension", "perturbation-size", "width", "lazy", "training-time"] | None = None
+    study: (
+        Literal[
+            *("dimension", "perturbation-size", "width", "lazy", "training-time"),
+            *("depth", "balance", "transfer"),
+        ]
+        | None
+    ) = None
     sweeps: str | None = None
     solver: Literal["flow", "gd", "gd-momentum"] | None = None
     size: Literal["full", "small"] | None = None

@@ -221,7 +221,7 @@ def largest_eigenvalue(
     >>> import torch
     >>> from empirics import largest_eigenvalue
     >>> round(largest_eigenvalue(torch.nn.Linear(2, 1), torch.tensor([[1.0, 0.0], [0.0, 2.0]])), 3)
-    2.618
+    2.651
     """
     scales, X = _rates(module, rates), _points("X", X, module)
     vector = torch.ones(len(X), dtype=X.dtype, device=X.device)

@@ -10,6 +10,7 @@ import msgspec
 from empirics.campaigns import Panel, Point, Reading, readings
 from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
+from empirics.deep import DEEP
 from empirics.sweep.plan import Plan
 from reports.claims import claims_of_sweeps
 from reports.claims.sweeps.architectures import COLUMNS
@@ -158,7 +159,9 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint
         predicted_by={series: column for series, (column, _) in foreseen.items()},
         regime={name: mean([numbers[name] for numbers in known if name in numbers]) for name in _REGIME},
         deep={
-            name: Spread.of(per_seed(rows, name)) for name in COLUMNS if any(name in found for found in known)
+            name: Spread.of(per_seed(rows, name))
+            for name in COLUMNS
+            if runs.experiment is DEEP and any(name in found for found in known)
         },
     )
 

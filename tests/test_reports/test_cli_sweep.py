@@ -244,7 +244,7 @@ def test_help_tells_of_classes(capsys):
         ([], "plan must be given, as there is none in"),
         ([*FIELDS[1:]], "width must be given with data 'gaussian'"),
         ([*FIELDS[1:], "--axis", "width=0"], "width must be >= 1, got 0 (at width=0)"),
-        ([*FIELDS[1:], "--axis", "depth=1"], "got 'depth'"),
+        ([*FIELDS[1:], "--axis", "layers=1"], "got 'layers'"),
         ([*FIELDS[1:], "--axis", "width"], "axis must look like width=10,100"),
         ([*FIELDS[1:], "--set", "width"], "set must look like width=20, each field once, got 'width'"),
         ([*FIELDS[1:], "--set", "data.dim=5"], "each field once, got 'data.dim=5'"),

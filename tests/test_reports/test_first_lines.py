@@ -463,7 +463,7 @@ NOTATION = {  # what is typed, and the value, or the error
     "phi(z, X)": _phi(z, X, 0.0)[0],
     "phi(x, z, gamma=0.1)": f"phi {SLOPE}",
     "ntk(X, Z, gamma=0.1)": f"ntk {SLOPE}",
-    "phi_product(Z, X, y, gamma=0.1)": f"phi_product {SLOPE}",
+    "phi_product(Z, X=X, v=y, gamma=0.1)": f"phi_product {SLOPE}",
     "phi_enclosure(x, z, gamma=0.1)": f"phi_enclosure {SLOPE}",
     "f_hat(Z, X=X, y=y)": _sum(Z, X, y, bias=0.0),
     "f_hat(z, X=X, y=y, negative_slope=GAMMA)": _sum(z[None], X, y, GAMMA, bias=0.0)[0],
@@ -476,7 +476,7 @@ NOTATION = {  # what is typed, and the value, or the error
     "f_predict(Z, X=X, y=y, T=T)": f"f_predict {RATE}",
     # Of norms √d: κ(z)/s(z) ≤ (d + 1)/√2.
     "width_bound(SETTING, free_share=0.1, network='f')": (T * 6 / np.sqrt(2) / np.tan(0.05 * np.pi)) ** 2,
-    "f_hat(X, y, Z)": "all but the query points must be given by keyword, f_hat(Z, X=X, y=y), got 3 by",
+    "f_hat(X, y, Z)": "all but Z must be given by keyword, f_hat(Z, X=X, y=y), got 3 by",
     "perturbation_direction(X, y)": "by keyword, perturbation_direction(Z, X=X, y=y), got 2 by position",
 }
 

@@ -86,7 +86,10 @@ def test_every_changed_digit_is_found(text, tmp_path):
     path = tmp_path / "results.json"
     places = [index for index, character in enumerate(text) if character in "12345678"]
     for index in random.Random(1).sample(places, 25):
-        path.write_text(text[:index] + str(int(text[index]) + 1) + text[index + 1 :], encoding="utf-8")
+        changed = text[:index] + str(int(text[index]) + 1) + text[index + 1 :]
+        if json.loads(changed) == json.loads(text):
+            continue  # a last digit of 17 can leave the float as it was
+        path.write_text(changed, encoding="utf-8")
         with pytest.raises(SchemaError):
             read(path)
 

@@ -6,14 +6,18 @@ As test_worlds_orthogonal.py: counts of verdicts beside the stated probabilities
 
 import numpy as np
 import pytest
+from msgspec import structs
 from scipy import stats
 
 from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
+from reports.claims.sweeps import architectures
+from reports.claims.sweeps.architectures import CLOSE
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
-from reports.claims.sweeps.rows import Explained, Prediction
+from reports.claims.sweeps.rows import Explained, Prediction, Section
 from reports.claims.sweeps.trends import trends_of
 from reports.judging import FALLING, NO_TREND, judge_rising
+from reports.statistics import Spread
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up_sweeps import panel
 
@@ -51,11 +55,31 @@ def _criterion(kind, rng, seeds):
     return [row.verdict for row in criterion_of(WHOLE, sets).predictions]
 
 
+def _architectures(kind, rng, seeds):
+    """Return the verdict on agreement at two points, of which one is predicted too high."""
+    wrong = {"true": 0.0, "violated": CLOSE, "far": 3 * CLOSE}[kind]
+    points = []
+    for x, offset in ((1, 0.0), (2, wrong)):
+        measured = np.clip(rng.normal(0.85, 0.03, seeds), 0, 1)
+        columns = {
+            "agreement_test": measured,
+            "linear_agreement_test": measured + offset + rng.normal(0, 0.01, seeds),
+            **{name: np.full(seeds, 0.1) for name in ("linear_error_f", "linear_error_g")},
+            "num_test": np.full(seeds, 500.0),
+        }
+        deep = {name: Spread.of(dict(enumerate(values.tolist()))) for name, values in columns.items()}
+        (like,) = panel([[0.5]]).points
+        points.append(structs.replace(like, x=x, deep=deep))
+    shown = structs.replace(panel([[0.5]]), points=tuple(points))
+    return [claim.verdict for claim in architectures.claims(Section(title="Study", panels=(shown,)))]
+
+
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.
 TABLE = {
     "published": None,
     "trends": _trends,
     "reached": None,
+    "architectures": _architectures,
     "explained": _criterion,
     "failures": None,
 }
