@@ -178,6 +178,8 @@ def _angle(deficit: arb) -> arb:
 
 
 def _root(square: arb) -> arb:
-    """Enclose √ of a number that is known to be ≥ 0."""
+    """Enclose √ of a number that is known to be ≥ 0; NaN of NaN, of which no comparison is true."""
+    if square.is_nan():
+        return square
     lower, upper = square.lower(), square.upper()
     return (lower.sqrt() if lower > 0 else arb(0)).union(upper.sqrt() if upper > 0 else arb(0))
