@@ -429,7 +429,7 @@ def initial_deviation(
     negative_slope, architecture = _shallow(negative_slope, architecture)
     if architecture is not None:
         points, _, result = libraries.query(Z=Z)
-        return result(diagonal(points, architecture).covariance[0, :] ** 0.5)
+        return result(finite(diagonal(points, architecture).covariance[0, :]) ** 0.5)
     s = preactivation_scale(Z)
     slope = libraries.as_slope(negative_slope, s)
     return s * ((1 + slope**2) / 2) ** 0.5
