@@ -133,7 +133,15 @@ class _Network:
         else:
             size = np.sqrt(np.mean(self.at(self.module, self.Z) ** 2))
             velocity = self.linear_velocity(self.Z)
-        return float(self.config.times * size / np.median(np.abs(velocity)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            time = float(self.config.times * size / np.median(np.abs(velocity)))
+        if not 0 < time < math.inf:
+            msg = (
+                f"the flow time must be positive and finite, got {time:g}: at the test points the network "
+                f"starts at {size:.3g} and moves by a median of {np.median(np.abs(velocity)):.3g} a time"
+            )
+            raise ValueError(msg)
+        return time
 
     @cached_property
     def trained(self) -> nn.Module:
