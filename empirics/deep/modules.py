@@ -21,7 +21,7 @@ from torch.func import functional_call, jvp
 from empirics.descent import SLOPES
 from empirics.model import threads_for
 from theory.setting import LOSSES, Loss, learning_rate_for
-from theory.validation import check_choice, check_real
+from theory.validation import as_labels, check_choice, check_real
 
 _ROWS = 2048  # of inputs in one pass over a module
 _POWER_STEPS = 30
@@ -119,8 +119,9 @@ def linearise(
     [True, True]
     """
     check_module(module, X)
-    weights = y.to(X) / len(y)
-    with _threads(module, X):
+    module = copy.deepcopy(module)  # training that one goes on with would move it
+    weights = _labels(y, X) / len(X)
+    with torch.enable_grad(), _threads(module, X):
         return Linearised(module, _direction(module, X, weights, _rates(module, rates)))
 
 
@@ -181,8 +182,8 @@ def train_module(
     trained = copy.deepcopy(module)
     moving = {name: p for name, p in trained.named_parameters() if scales[name]}
     velocity = {name: torch.zeros_like(p) for name, p in moving.items()}
-    y = y.to(X)
-    with _threads(module, X):
+    y = _labels(y, X)
+    with torch.enable_grad(), _threads(module, X):
         for _ in range(num_steps):
             weights = y / len(y)
             if loss != "identity":
@@ -219,7 +220,9 @@ def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, floa
     2.618
     """
     scales = _rates(module, rates)
-    vector = torch.ones(len(X), dtype=X.dtype, device=X.device)
+    # Not of ones, which are orthogonal to the first eigenvector of points ±x.
+    start = torch.randn(len(X), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    vector = start.to(X)
     largest = 0.0
     for _ in range(_POWER_STEPS):
         vector = vector / vector.norm()
@@ -242,7 +245,7 @@ def input_gradients(module: nn.Module, Z: Tensor) -> Tensor:
         points = points.detach().requires_grad_()
         return torch.autograd.grad(_scalar(module(points), points).sum(), points)[0]
 
-    with _threads(module, Z):
+    with torch.enable_grad(), _threads(module, Z):
         return _by_rows(gradients, Z)
 
 
@@ -251,18 +254,27 @@ def check_module(module: nn.Module, X: Tensor) -> None:
 
     Raises
     ------
-    ValueError
-        If the outputs are not one finite number a row; if they change from call to call, as with dropout, or
-        with the rest of the batch, as with batch normalisation in training mode; or if they do not depend on
-        the input, or on any parameter, differentiably.
+    ValueError, TypeError
+        If X is no tensor of finite points; if the outputs are not one finite number a row; if they change
+        from call to call, as with dropout, or with the rest of the batch, as with batch normalisation in
+        training mode; or if they do not depend on the input, or on any parameter, differentiably.
     """
+    if not isinstance(X, Tensor):
+        msg = f"X must be a torch tensor, got {type(X).__name__}"
+        raise TypeError(msg)
+    if X.ndim != 2 or 0 in X.shape:
+        msg = f"X must have shape (N, d) with N, d >= 1, got {tuple(X.shape)}"
+        raise ValueError(msg)
+    if not bool(torch.isfinite(X).all()):
+        msg = "X must be finite, got NaN or infinity"
+        raise ValueError(msg)
     dtypes = {p.dtype for p in module.parameters()}
     if dtypes and dtypes != {X.dtype}:
         msg = f"X must have the dtype of the parameters, {', '.join(map(str, dtypes))}, got {X.dtype}"
         raise ValueError(msg)
     few = X[: min(len(X), 8)].detach().clone().requires_grad_()
     module = copy.deepcopy(module)  # batch normalisation keeps running means
-    with _threads(module, few):
+    with torch.enable_grad(), _threads(module, few):
         values = _scalar(module(few), few)
         again = _scalar(module(few), few)
         # Each row with itself alone: batch normalisation refuses a single one.
@@ -270,16 +282,18 @@ def check_module(module: nn.Module, X: Tensor) -> None:
     if not bool(torch.isfinite(values).all()):
         msg = f"the outputs of {type(module).__name__} must be finite, got {values.tolist()}"
         raise ValueError(msg)
-    close = 1e-4 if X.dtype == torch.float32 else 1e-9
+    close = float(values.detach().abs().max()) * torch.finfo(X.dtype).eps ** 0.5
     for other, why in (
         (again, "the same from call to call (is dropout on? call module.eval())"),
         (alone, "a function of one row (is batch normalisation in training mode? call module.eval())"),
     ):
-        if not bool(torch.allclose(values, other, rtol=close, atol=close)):
+        if not bool(torch.allclose(values, other, rtol=0, atol=close)):
             msg = f"the output of {type(module).__name__} must be {why}, got other values"
             raise ValueError(msg)
     wanted = [few, *(p for p in module.parameters() if p.requires_grad)]
-    found = torch.autograd.grad(values.sum(), wanted, allow_unused=True) if values.requires_grad else [None]
+    with torch.enable_grad():
+        total = values.sum()
+    found = torch.autograd.grad(total, wanted, allow_unused=True) if values.requires_grad else [None]
     if found[0] is None or all(gradient is None for gradient in found[1:]):
         what = "its input" if found[0] is None else "any parameter"
         msg = f"the output of {type(module).__name__} must be differentiable in {what}, got no derivative"
@@ -294,6 +308,11 @@ def _scalar(values: Any, points: Tensor) -> Tensor:  # noqa: ANN401
         raise ValueError(msg)
     flat: Tensor = values.reshape(len(points))
     return flat
+
+
+def _labels(y: Tensor, X: Tensor) -> Tensor:
+    """Return labels −1 or +1, one a row, in the dtype of X."""
+    return torch.as_tensor(as_labels("y", y, length=len(X))).to(X)
 
 
 def _direction(
@@ -319,7 +338,13 @@ def _rates(module: nn.Module, rates: Mapping[str, float] | None) -> dict[str, fl
     if set(rates) - set(names):
         msg = f"rates must name parameters, {', '.join(names)}, got {', '.join(set(rates) - set(names))}"
         raise ValueError(msg)
-    return {name: check_real(f"rates[{name!r}]", rates.get(name, 0.0), minimum=0) for name in names}
+    checked = {name: check_real(f"rates[{name!r}]", rates.get(name, 0.0), minimum=0) for name in names}
+    frozen = [name for name, p in names.items() if checked[name] and not p.requires_grad]
+    if frozen or not any(checked.values()):
+        why = f"be 0 where no gradient is required, as of {frozen[0]}" if frozen else "not all be 0"
+        msg = f"rates must {why}"
+        raise ValueError(msg)
+    return checked
 
 
 def _parameters(module: nn.Module) -> dict[str, Tensor]:
