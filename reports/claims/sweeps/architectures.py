@@ -122,10 +122,10 @@ def _rate(panel: WidePanel, column: str) -> Claim:
     cells = [point.deep[column] for point in panel.points]
     whole, some = whole_seeds(cells)
     logs = np.log([point.x for point in panel.points])
-    slopes: list[float | None] = [
-        float(np.polyfit(logs, np.log([_error(column, cell.values[seed]) for cell in cells]), 1)[0])
-        for seed in whole
-    ]
+    slopes: list[float | None] = []
+    for seed in whole:
+        errors = [_error(column, cell.values[seed]) for cell in cells]
+        slopes.append(float(np.polyfit(logs, np.log(errors), 1)[0]) if min(errors) > 0 else None)
     judged = judge_mean(
         slopes + [None] * (len(some) - len(whole)),
         low=expected - reach,
@@ -148,8 +148,10 @@ def _rate(panel: WidePanel, column: str) -> Claim:
 
 
 def _error(column: str, value: float) -> float:
-    """Return a relative error; of a cosine the tangent of its angle."""
-    return value if "error" in column else math.sqrt(max(1 - value**2, 1e-30)) / value
+    """Return a relative error; of a cosine the tangent of its angle, 0 of one that is not positive."""
+    if "error" in column:
+        return value
+    return math.sqrt(max(1 - value**2, 1e-30)) / value if value > 0 else 0.0
 
 
 def _balance(section: Section) -> Claim | None:

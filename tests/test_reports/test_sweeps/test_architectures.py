@@ -75,6 +75,14 @@ def test_directions_fall_at_half_that_rate(exponent, verdict):
     assert claim.verdict == verdict
 
 
+@pytest.mark.parametrize("cosine", [0.0, -0.1])
+def test_directions_that_are_not_along_have_no_rate(cosine):
+    points = [point(m, trained_cosine=(value, 0.0)) for m, value in ((100, cosine), (200, 0.5), (400, 0.9))]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == "unknown"
+    assert claim.numbers["exponent"] is None
+
+
 @pytest.mark.parametrize(("gain", "verdict"), [(0.05, "holds"), (-0.05, "fails")])
 def test_balance(gain, verdict):
     old, new = [point(1, agreement_test=(0.8, 1e-3))], [point(1, agreement_test=(0.8 + gain, 1e-3))]
