@@ -149,3 +149,11 @@ class Architecture:
             return math.sqrt(self.half_square) * math.pow(growth, (self.depth - 1) / 2)
         except OverflowError:
             return math.inf
+
+
+def check_architecture(value: object) -> Architecture:
+    """Return an architecture; `TypeError` if it is none."""
+    if not isinstance(value, Architecture):
+        msg = f"architecture must be a theory.deep.Architecture, got {type(value).__name__}"
+        raise TypeError(msg)
+    return value
