@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from theory import libraries
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.kernels import Kind, diagonal, product as deep_product, weighted_gradient as deep_gradient
 from theory.geometry import finite, preactivation_scale
 from theory.kernel import arrays, products, threads
@@ -529,9 +529,7 @@ def _shallow(slope: Slope, architecture: Architecture | None) -> tuple[Slope, Ar
     """Return γ alone of two-layer networks whose first layer learns, which have a faster path."""
     if architecture is None:
         return slope, None
-    if not isinstance(architecture, Architecture):
-        msg = f"architecture must be a theory.deep.Architecture, got {type(architecture).__name__}"
-        raise TypeError(msg)
+    check_architecture(architecture)
     if not isinstance(slope, (int, float)) or slope:
         msg = f"negative_slope must be left out where architecture is given, which has one, got {slope}"
         raise ValueError(msg)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from flint import arb, arb_mat
 
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.kernel.balls import (
     GUARD_BITS,
     Point,
@@ -105,7 +105,7 @@ def ntk_enclosure(x: Point, z: Point, *, architecture: Architecture, precision: 
 
 def _enclosure(x: Point, z: Point, architecture: Architecture, precision: int, *, tangent: bool) -> Enclosure:
     bits = check_precision("precision", precision)
-    with working_precision(bits + GUARD_BITS + _BITS_A_LAYER * architecture.depth):
+    with working_precision(bits + GUARD_BITS + _BITS_A_LAYER * check_architecture(architecture).depth):
         x_row = ball_row("x", x)
         z_row = ball_row("z", z, like=("x", x_row))
         return Enclosure(_recursion(x_row, z_row, architecture, tangent=tangent), bits)

@@ -10,7 +10,7 @@ import array_api_compat
 import numpy as np
 
 from theory import libraries
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.layers import Covariance, Kernels, Slopes, kernels
 from theory.geometry import finite
 from theory.kernel import gram, threads
@@ -89,7 +89,7 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyAr
     Notes
     -----
     Source: Derivation 17.  In the limit of infinite width W^l and a learn with rates of order 1/m; see
-    `Rates`.  Error below 1e-14 √(Θ(x, x) Θ(z, z)) for L ≤ 50; relative to Θ(x, z) itself for L ≤ 30 and points
+    `Rates`.  Error below 1e-14 √(Θ(x, x) Θ(z, z)) for L ≤ 50, and relative to Θ(x, z) for L ≤ 30 and points
     of like norm that are not opposite, those at 1e-10 of each other included.
 
     Examples
@@ -170,6 +170,7 @@ def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tup
     >>> A.round(4), B.round(4)
     (array([0.8079, 0.7094]), array([-0.2853, -0.4108]))
     """
+    check_architecture(architecture)
     Zs, Xs, result = libraries.query(Z=Z, X=X)
 
     def part(_: slice, k: Kernels) -> AnyArray:
@@ -292,7 +293,7 @@ def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) 
 
 def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:
     """Return a kernel matrix with the shape, library and dtype of `theory.phi`."""
-    if kind == "phi" and architecture.depth == 1:
+    if check_architecture(architecture).depth == 1 and kind == "phi":
         return shallow_phi(X, Z, negative_slope=architecture.negative_slope)
     X, Z = libraries.same_library(X=X, Z=Z)
     vectors = [points is not None and points.ndim == 1 for points in (X, Z)]

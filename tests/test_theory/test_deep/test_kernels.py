@@ -252,6 +252,22 @@ def test_shapes_dtypes_and_errors():
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        deep.ntk,
+        deep.phi,
+        deep.nngp,
+        lambda X, **of: deep.ntk_gradient(X, X=X, **of),
+        lambda X, **of: deep.initial_covariances(X, X=X, **of),
+        lambda X, **of: deep.ntk_enclosure(X[0], X[1], **of),
+    ],
+)
+def test_what_is_no_architecture(function):
+    with pytest.raises(TypeError, match=r"architecture must be a theory.deep.Architecture, got str"):
+        function(X, architecture="first")
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"depth": 0}, "depth must be >= 1, got 0"),
