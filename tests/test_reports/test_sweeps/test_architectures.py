@@ -90,6 +90,16 @@ def test_balance(gain, verdict):
     assert claim.verdict == verdict
 
 
+def test_seeds_that_fail_everywhere_are_not_left_out():
+    """Of 25 seeds 20 have no value at all: the rising 5 are not enough."""
+    old, new = (point(1, seeds=5, failed=20, agreement_test=(mean, 1e-3)) for mean in (0.8, 0.9))
+    (claim,) = claims(section(("random targets", [old]), ("balanced targets", [new])))
+    assert claim.verdict == "unknown"
+    points = [point(m, failed=1, wide_error_f=(m**-0.5, 1e-3 * m**-0.5)) for m in (100, 200, 400)]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == "unknown"
+
+
 def test_pairs_of_architectures_are_a_map_and_a_table():
     rows = [(name, [point(x, linear_agreement_test=0.88) for x in (0, 1)]) for name in ("f: a", "f: b")]
     figure, table = shown(section(*rows, ticks=("a", "b"), x_label="architecture of g"), "s1")
