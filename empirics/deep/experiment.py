@@ -248,6 +248,9 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     f = _Network(config.f, X, y, Z, config, f_seed)
     start, end = f.at(f.module, Z), f.at(f.trained, Z)
     pull = f.gradients(f.trained)
+    if not pull.any():
+        msg = "f must have input gradients, got 0 at all samples: is a part of it not differentiable?"
+        raise ValueError(msg)
     g = _Network(config.g, inputs(pull), targets, Z, config, g_seed)
     g_start, g_end = g.at(g.module, Z), g.at(g.trained, Z)
     f_linear = start + f.T * f.linear_velocity(Z)

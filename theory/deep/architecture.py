@@ -54,8 +54,8 @@ class Architecture:
         σ_b² ≥ 0.
     rates : Rates, or "first" or "all"
         Which layers learn, and how fast.  "first": W¹ and b¹ alone, the paper's convention.  "all": every
-        weight at the same ratio d of rate to variance, every bias at rate 1, λ₁ = 1, λ_w = dσ_w², λ_v = dσ_v²,
-        λ_b = 1, λ_a = d.
+        weight at the same ratio d of rate to variance, every bias at rate 1: λ₁ = 1, λ_w = dσ_w²,
+        λ_v = dσ_v², λ_b = 1, λ_a = d.
     residual : float, optional
         α > 0 makes layers 2 to L residual blocks; by default they are plain.
     branch_variance : float
