@@ -217,7 +217,7 @@ def largest_eigenvalue(module: nn.Module, X: Tensor, *, rates: Mapping[str, floa
     >>> import torch
     >>> from empirics import largest_eigenvalue
     >>> round(largest_eigenvalue(torch.nn.Linear(2, 1), torch.tensor([[1.0, 0.0], [0.0, 2.0]])), 3)
-    2.618
+    2.651
     """
     scales = _rates(module, rates)
     # Not of ones, which are orthogonal to the first eigenvector of points ±x.

@@ -47,8 +47,8 @@ def initial_covariances(Z: ArrayLike, *, X: ArrayLike, architecture: Architectur
     >>> from theory.deep import Architecture, initial_covariances
     >>> H, c = initial_covariances([1.0, 1.0], X=[[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2))
     >>> H.round(4), c.round(4)
-    (array([[0.5   , 0.2811],
-           [0.2811, 0.5   ]]), array([0.5046, 0.5131]))
+    (array([[0.5   , 0.2945],
+           [0.2945, 0.5   ]]), array([0.4335, 0.4605]))
     """
     check_architecture(architecture)
     X = as_points("X", X)

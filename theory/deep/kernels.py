@@ -58,8 +58,8 @@ def phi(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyAr
     --------
     >>> from theory.deep import Architecture, phi
     >>> phi([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2)).round(4)
-    array([[0.5   , 0.2475],
-           [0.2475, 0.5   ]])
+    array([[0.5 , 0.23],
+           [0.23, 0.5 ]])
     """
     return _matrix(X, Z, architecture, "phi")
 
@@ -96,8 +96,8 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyAr
     --------
     >>> from theory.deep import Architecture, ntk
     >>> ntk([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2, rates="all")).round(4)
-    array([[6.25  , 4.0122],
-           [4.0122, 12.25 ]])
+    array([[4.5   , 2.8803],
+           [2.8803, 9.    ]])
     """
     return _matrix(X, Z, architecture, "tangent")
 
@@ -131,8 +131,8 @@ def nngp(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyA
     --------
     >>> from theory.deep import Architecture, nngp
     >>> nngp([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2)).round(4)
-    array([[0.75  , 0.6916],
-           [0.6916, 1.5   ]])
+    array([[0.75  , 0.7113],
+           [0.7113, 1.5   ]])
     """
     return _matrix(X, Z, architecture, "covariance")
 
@@ -168,7 +168,7 @@ def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tup
     >>> from theory.deep import Architecture, ntk_gradient
     >>> A, B = ntk_gradient([1.0, 1.0], X=[[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2))
     >>> A.round(4), B.round(4)
-    (array([0.8079, 0.7094]), array([-0.2853, -0.4108]))
+    (array([0.641, 0.583]), array([-0.2173, -0.2543]))
     """
     check_architecture(architecture)
     Zs, Xs, result = libraries.query(Z=Z, X=X)

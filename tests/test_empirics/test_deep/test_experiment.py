@@ -81,7 +81,8 @@ def test_a_network_that_starts_at_zero_has_no_flow_time(tmp_path):
 def test_a_network_with_a_step_function_has_no_perturbations(tmp_path):
     path = tmp_path / "step.py"
     path.write_text(
-        "import torch\nclass Step(torch.nn.Module):\n    def forward(self, x):\n        return torch.sign(x)\n"
+        "import torch\nclass Step(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return torch.sign(x)\n"
         "def make(seed):\n    layers = torch.nn.Linear(8, 32), Step(), torch.nn.Linear(32, 1)\n"
         "    return torch.nn.Sequential(*layers)\n"
     )
