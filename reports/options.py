@@ -52,6 +52,9 @@ class Files:
         return {name: value for name in names if (value := getattr(self, name)) not in (None, False)}
 
 
+Study = Literal[
+    "dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer"
+]
 # The command as it was typed, from `reports.cli`.
 Typed = Annotated[str, Parameter(parse=False)]
 
@@ -226,13 +229,7 @@ class Sweep(Files):
     published: (
         Literal["msg-a", "msg-b", "g-a", "g-b", "mnist-a", "mnist-b", "fmnist-a", "fmnist-b"] | None
     ) = None
-    study: (
-        Literal[
-            *("dimension", "perturbation-size", "width", "lazy", "training-time"),
-            *("depth", "balance", "transfer"),
-        ]
-        | None
-    ) = None
+    study: Study | None = None
     sweeps: str | None = None
     solver: Literal["flow", "gd", "gd-momentum"] | None = None
     size: Literal["full", "small"] | None = None

@@ -25,7 +25,11 @@ def functions(package):
     return [name for name in module.__all__ if inspect.isfunction(getattr(module, name))]
 
 
-FUNCTIONS = [(package, name) for package in ("theory", "empirics", "reports") for name in functions(package)]
+FUNCTIONS = [
+    (package, name)
+    for package in ("theory", "theory.deep", "empirics", "empirics.deep", "reports")
+    for name in functions(package)
+]
 SLOW = {("reports", name) for name in ("build", "claims", "render", "report")}  # they train for a report
 
 

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from theory import libraries
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.kernels import Kind, diagonal, product as deep_product, weighted_gradient as deep_gradient
 from theory.geometry import finite, preactivation_scale
 from theory.kernel import arrays, products, threads
@@ -429,7 +429,7 @@ def initial_deviation(
     negative_slope, architecture = _shallow(negative_slope, architecture)
     if architecture is not None:
         points, _, result = libraries.query(Z=Z)
-        return result(diagonal(points, architecture).covariance[0, :] ** 0.5)
+        return result(finite(diagonal(points, architecture).covariance[0, :]) ** 0.5)
     s = preactivation_scale(Z)
     slope = libraries.as_slope(negative_slope, s)
     return s * ((1 + slope**2) / 2) ** 0.5
@@ -529,9 +529,7 @@ def _shallow(slope: Slope, architecture: Architecture | None) -> tuple[Slope, Ar
     """Return γ alone of two-layer networks whose first layer learns, which have a faster path."""
     if architecture is None:
         return slope, None
-    if not isinstance(architecture, Architecture):
-        msg = f"architecture must be a theory.deep.Architecture, got {type(architecture).__name__}"
-        raise TypeError(msg)
+    check_architecture(architecture)
     if not isinstance(slope, (int, float)) or slope:
         msg = f"negative_slope must be left out where architecture is given, which has one, got {slope}"
         raise ValueError(msg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,19 +106,26 @@ def module_digest(name: str) -> str | None:
     """Return the SHA-256 of the file of a module and the name of its function; None for a built-in one."""
     if ".py:" not in name:
         return None
-    path, function = name.rsplit(":", 1)
+    path, function = _parts(name)
     return hashlib.sha256(Path(path).read_bytes() + function.encode()).hexdigest()
 
 
-def _function(name: str) -> Callable[[int], object]:
+def _parts(name: str) -> tuple[str, str]:
+    """Return the file, which exists, and the name of the function."""
     path, function = name.rsplit(":", 1)
     if not Path(path).is_file():
         msg = f"module must name a file, FILE.py:FUNCTION, got no file {path!r}"
         raise ValueError(msg)
+    return path, function
+
+
+def _function(name: str) -> Callable[[int], object]:
+    path, function = _parts(name)
     spec = importlib.util.spec_from_file_location("_network_of_the_user", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look up their types there
     spec.loader.exec_module(module)
     found = getattr(module, function, None)
     if not callable(found):

@@ -130,7 +130,15 @@ class _Network:
         else:
             size = np.sqrt(np.mean(self.at(self.module, self.Z) ** 2))
             velocity = self.linear_velocity(self.Z)
-        return float(self.config.times * size / np.median(np.abs(velocity)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            time = float(self.config.times * size / np.median(np.abs(velocity)))
+        if not 0 < time < math.inf:
+            msg = (
+                f"the flow time must be positive and finite, got {time:g}: at the test points the network "
+                f"starts at {size:.3g} and moves by a median of {np.median(np.abs(velocity)):.3g} a time"
+            )
+            raise ValueError(msg)
+        return time
 
     @cached_property
     def trained(self) -> nn.Module:
@@ -237,6 +245,9 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     f = _Network(config.f, X, y, Z, config, f_seed)
     start, end = f.at(f.module, Z), f.at(f.trained, Z)
     pull = f.gradients(f.trained)
+    if not pull.any():
+        msg = "f must have input gradients, got 0 at all samples: is a part of it not differentiable?"
+        raise ValueError(msg)
     g = _Network(config.g, inputs(pull), targets, Z, config, g_seed)
     g_start, g_end = g.at(g.module, Z), g.at(g.trained, Z)
     f_linear = start + f.T * f.linear_velocity(Z)

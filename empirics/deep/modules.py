@@ -124,7 +124,8 @@ def linearise(
     [True, True]
     """
     points, labels = _problem(module, X, y)
-    with _threads(module, points):
+    module = copy.deepcopy(module)  # training that one goes on with would move it
+    with torch.enable_grad(), _threads(module, points):
         return Linearised(module, _direction(module, points, labels / len(labels), _rates(module, rates)))
 
 
@@ -185,7 +186,7 @@ def train_module(
     trained = copy.deepcopy(module)
     moving = {name: p for name, p in trained.named_parameters() if scales[name]}
     velocity = {name: torch.zeros_like(p) for name, p in moving.items()}
-    with _threads(module, points):
+    with torch.enable_grad(), _threads(module, points):
         for _ in range(num_steps):
             weights = labels / len(labels)
             if loss != "identity":
@@ -224,7 +225,9 @@ def largest_eigenvalue(
     2.651
     """
     scales, X = _rates(module, rates), _points("X", X, module)
-    vector = torch.ones(len(X), dtype=X.dtype, device=X.device)
+    # Not of ones, which are orthogonal to the first eigenvector of points ±x.
+    start = torch.randn(len(X), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    vector = start.to(X)
     largest = 0.0
     for _ in range(_POWER_STEPS):
         vector = vector / vector.norm()
@@ -249,7 +252,7 @@ def input_gradients(module: nn.Module, Z: ArrayLike | Tensor) -> Tensor:
         points = points.detach().requires_grad_()
         return torch.autograd.grad(_scalar(module(points), points).sum(), points)[0]
 
-    with _threads(module, Z):
+    with torch.enable_grad(), _threads(module, Z):
         return _by_rows(gradients, Z)
 
 
@@ -258,14 +261,14 @@ def check_module(module: nn.Module, X: Tensor) -> None:
 
     Raises
     ------
-    ValueError
-        If the outputs are not one finite number a row; if they change from call to call, as with dropout, or
-        with the rest of the batch, as with batch normalisation in training mode; or if they do not depend on
-        the input, or on any parameter, differentiably.
+    ValueError, TypeError
+        If X is no tensor of finite points; if the outputs are not one finite number a row; if they change
+        from call to call, as with dropout, or with the rest of the batch, as with batch normalisation in
+        training mode; or if they do not depend on the input, or on any parameter, differentiably.
     """
     few = X[: min(len(X), 8)].detach().clone().requires_grad_()
     module = copy.deepcopy(module)  # batch normalisation keeps running means
-    with _threads(module, few):
+    with torch.enable_grad(), _threads(module, few):
         values = _scalar(module(few), few)
         again = _scalar(module(few), few)
         # Each row with itself alone: batch normalisation refuses a single one.
@@ -273,16 +276,18 @@ def check_module(module: nn.Module, X: Tensor) -> None:
     if not bool(torch.isfinite(values).all()):
         msg = f"the outputs of {type(module).__name__} must be finite, got {values.tolist()}"
         raise ValueError(msg)
-    close = 1e-4 if X.dtype == torch.float32 else 1e-9
+    close = float(values.detach().abs().max()) * torch.finfo(X.dtype).eps ** 0.5
     for other, why in (
         (again, "the same from call to call (is dropout on? call module.eval())"),
         (alone, "a function of one row (is batch normalisation in training mode? call module.eval())"),
     ):
-        if not bool(torch.allclose(values, other, rtol=close, atol=close)):
+        if not bool(torch.allclose(values, other, rtol=0, atol=close)):
             msg = f"the output of {type(module).__name__} must be {why}, got other values"
             raise ValueError(msg)
     wanted = [few, *(p for p in module.parameters() if p.requires_grad)]
-    found = torch.autograd.grad(values.sum(), wanted, allow_unused=True) if values.requires_grad else [None]
+    with torch.enable_grad():
+        total = values.sum()
+    found = torch.autograd.grad(total, wanted, allow_unused=True) if values.requires_grad else [None]
     if found[0] is None or all(gradient is None for gradient in found[1:]):
         what = "its input" if found[0] is None else "any parameter"
         msg = f"the output of {type(module).__name__} must be differentiable in {what}, got no derivative"
@@ -348,7 +353,13 @@ def _rates(module: nn.Module, rates: Mapping[str, float] | None) -> dict[str, fl
     if set(rates) - set(names):
         msg = f"rates must name parameters, {', '.join(names)}, got {', '.join(set(rates) - set(names))}"
         raise ValueError(msg)
-    return {name: check_real(f"rates[{name!r}]", rates.get(name, 0.0), minimum=0) for name in names}
+    checked = {name: check_real(f"rates[{name!r}]", rates.get(name, 0.0), minimum=0) for name in names}
+    frozen = [name for name, p in names.items() if checked[name] and not p.requires_grad]
+    if frozen or not any(checked.values()):
+        why = f"be 0 where no gradient is required, as of {frozen[0]}" if frozen else "not all be 0"
+        msg = f"rates must {why}"
+        raise ValueError(msg)
+    return checked
 
 
 def _parameters(module: nn.Module) -> dict[str, Tensor]:

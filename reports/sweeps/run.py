@@ -14,6 +14,7 @@ from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import Experiment, executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
+from empirics.sweep.store import ResultFolder
 from empirics.wide import WIDE
 from reports import terminal
 from reports.options import Sweep
@@ -73,6 +74,7 @@ def _experiment(plan: Plan | None, part: Part | None, folder: Path) -> Experimen
     if part is not None:
         return part.experiment
     if plan is None:
+        ResultFolder(folder).check()
         held = read_folder(folder, EXPERIMENTS, Part)
         return WIDE if held is None else EXPERIMENTS[held.kind]
     named = {name for b in plan.blocks for name in (*b.base, *(f for axis in b.axes for f in axis.fields))}

@@ -654,7 +654,7 @@ def test_processes_that_are_stopped_lose_nothing_that_is_done(number, out, capsy
             os.kill(os.getpid() if number == signal.SIGTERM else worker.pid, number)
 
     monkeypatch.setattr(terminal, "progress", lambda _: contextlib.nullcontext(show))
-    widths = ["--widths", "16,64,30000", "--num-steps", "9"]
+    widths = ["--widths", "16,64,200000", "--num-steps", "9"]
     code = main([*TINY, *FAST[2:4], *widths, "--jobs", "2", "--out", str(out)])
     said = capsys.readouterr().err
     results = plain(schema.read(out))

@@ -54,7 +54,8 @@ class Architecture:
         σ_b² ≥ 0.
     rates : Rates, or "first" or "all"
         Which layers learn, and how fast.  "first": W¹ and b¹ alone, the paper's convention.  "all": every
-        parameter at the same ratio of rate to variance, λ₁ = 1, λ_w = dσ_w², λ_v = dσ_v², λ_b = 1, λ_a = d.
+        weight at the same ratio d of rate to variance, every bias at rate 1: λ₁ = 1, λ_w = dσ_w²,
+        λ_v = dσ_v², λ_b = 1, λ_a = d.
     residual : float, optional
         α > 0 makes layers 2 to L residual blocks; by default they are plain.
     branch_variance : float
@@ -149,3 +150,11 @@ class Architecture:
             return math.sqrt(self.half_square) * math.pow(growth, (self.depth - 1) / 2)
         except OverflowError:
             return math.inf
+
+
+def check_architecture(value: object) -> Architecture:
+    """Return an architecture; `TypeError` if it is none."""
+    if not isinstance(value, Architecture):
+        msg = f"architecture must be a theory.deep.Architecture, got {type(value).__name__}"
+        raise TypeError(msg)
+    return value

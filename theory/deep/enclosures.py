@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from flint import arb, arb_mat
 
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.kernel.balls import (
     GUARD_BITS,
     Point,
@@ -105,7 +105,7 @@ def ntk_enclosure(x: Point, z: Point, *, architecture: Architecture, precision: 
 
 def _enclosure(x: Point, z: Point, architecture: Architecture, precision: int, *, tangent: bool) -> Enclosure:
     bits = check_precision("precision", precision)
-    with working_precision(bits + GUARD_BITS + _BITS_A_LAYER * architecture.depth):
+    with working_precision(bits + GUARD_BITS + _BITS_A_LAYER * check_architecture(architecture).depth):
         x_row = ball_row("x", x)
         z_row = ball_row("z", z, like=("x", x_row))
         return Enclosure(_recursion(x_row, z_row, architecture, tangent=tangent), bits)
@@ -178,6 +178,8 @@ def _angle(deficit: arb) -> arb:
 
 
 def _root(square: arb) -> arb:
-    """Enclose √ of a number that is known to be ≥ 0."""
+    """Enclose √ of a number that is known to be ≥ 0; NaN of NaN, of which no comparison is true."""
+    if square.is_nan():
+        return square
     lower, upper = square.lower(), square.upper()
     return (lower.sqrt() if lower > 0 else arb(0)).union(upper.sqrt() if upper > 0 else arb(0))

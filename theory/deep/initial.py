@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.kernels import first_layer
 from theory.deep.layers import Covariance, activated
 from theory.validation import Array, as_points, data_by_keyword
@@ -47,9 +47,10 @@ def initial_covariances(Z: ArrayLike, *, X: ArrayLike, architecture: Architectur
     >>> from theory.deep import Architecture, initial_covariances
     >>> H, c = initial_covariances([1.0, 1.0], X=[[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2))
     >>> H.round(4), c.round(4)
-    (array([[0.5   , 0.2811],
-           [0.2811, 0.5   ]]), array([0.5046, 0.5131]))
+    (array([[0.5   , 0.2945],
+           [0.2945, 0.5   ]]), array([0.4335, 0.4605]))
     """
+    check_architecture(architecture)
     X = as_points("X", X)
     one = np.ndim(Z) == 1
     Z = as_points("Z", np.asarray(Z)[None, :] if one else Z, dim=X.shape[1])
@@ -91,9 +92,14 @@ def _activated(
     sine, deviations = np.sin(u.theta), np.sqrt(u.v_x)  # of the columns; rows are the same points
     onto_other = mixed / deviations  # ⟨e, û'⟩
     onto_own = np.diagonal(onto_other)[:, None]  # ⟨e, û⟩
-    total, apart = onto_own + onto_other, onto_own - onto_other
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reflected = total * total.T / (4 - 2 * u.deficit) + apart * apart.T / (2 * u.deficit)
-    crossing = (u.theta > 0) & (u.theta < math.pi)  # sin θ = 0 otherwise
-    changes = phi * changes + c0 * sine * np.where(crossing, reflected, 0.0)
+    size = np.sqrt(np.diagonal(changes))[:, None]  # ‖e‖
+
+    def along(part: Array, length: Array) -> Array:
+        """Return the component of e along a direction, ‖e‖ at most also where rounding is all there is."""
+        found = np.divide(part, length, out=np.zeros_like(part), where=length > 0)
+        return np.clip(found, -size, size)
+
+    b = along(onto_own + onto_other, 2 * np.cos(u.theta / 2))
+    c = along(onto_own - onto_other, 2 * np.sin(u.theta / 2))
+    changes = phi * changes + c0 * sine * (b * b.T + c * c.T)  # c of the row is −c of the column
     return h, phi * mixed + c0 * sine * deviations * onto_own, changes

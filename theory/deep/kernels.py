@@ -10,8 +10,9 @@ import array_api_compat
 import numpy as np
 
 from theory import libraries
-from theory.deep.architecture import Architecture
+from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.layers import Covariance, Kernels, Slopes, kernels
+from theory.geometry import finite
 from theory.kernel import gram, threads
 from theory.kernel.arrays import phi as shallow_phi
 from theory.kernel.products import MEMORY_BUDGET
@@ -57,8 +58,8 @@ def phi(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyAr
     --------
     >>> from theory.deep import Architecture, phi
     >>> phi([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2)).round(4)
-    array([[0.5   , 0.2475],
-           [0.2475, 0.5   ]])
+    array([[0.5 , 0.23],
+           [0.23, 0.5 ]])
     """
     return _matrix(X, Z, architecture, "phi")
 
@@ -88,14 +89,15 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyAr
     Notes
     -----
     Source: Derivation 17.  In the limit of infinite width W^l and a learn with rates of order 1/m; see
-    `Rates`.  Relative error below 1e-14 for L ≤ 30, points at 1e-10 of each other included.
+    `Rates`.  Error below 1e-14 √(Θ(x, x) Θ(z, z)) for L ≤ 50, and relative to Θ(x, z) for L ≤ 30 and points
+    of like norm that are not opposite, those at 1e-10 of each other included.
 
     Examples
     --------
     >>> from theory.deep import Architecture, ntk
     >>> ntk([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2, rates="all")).round(4)
-    array([[6.25  , 4.0122],
-           [4.0122, 12.25 ]])
+    array([[4.5   , 2.8803],
+           [2.8803, 9.    ]])
     """
     return _matrix(X, Z, architecture, "tangent")
 
@@ -129,8 +131,8 @@ def nngp(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyA
     --------
     >>> from theory.deep import Architecture, nngp
     >>> nngp([[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2)).round(4)
-    array([[0.75  , 0.6916],
-           [0.6916, 1.5   ]])
+    array([[0.75  , 0.7113],
+           [0.7113, 1.5   ]])
     """
     return _matrix(X, Z, architecture, "covariance")
 
@@ -166,8 +168,9 @@ def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tup
     >>> from theory.deep import Architecture, ntk_gradient
     >>> A, B = ntk_gradient([1.0, 1.0], X=[[1.0, 0.0], [0.0, 2.0]], architecture=Architecture(depth=2))
     >>> A.round(4), B.round(4)
-    (array([0.8079, 0.7094]), array([-0.2853, -0.4108]))
+    (array([0.641, 0.583]), array([-0.2173, -0.2543]))
     """
+    check_architecture(architecture)
     Zs, Xs, result = libraries.query(Z=Z, X=X)
 
     def part(_: slice, k: Kernels) -> AnyArray:
@@ -176,7 +179,7 @@ def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tup
         return array_api_compat.array_namespace(along).stack([along, point - along], axis=1)
 
     both = over_blocks(part, Zs, Xs, architecture, gradient=True)
-    return result(both[:, 0, :]), result(both[:, 1, :])
+    return result(finite(both[:, 0, :])), result(finite(both[:, 1, :]))
 
 
 def product(
@@ -265,12 +268,11 @@ def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance
 
 def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
     """Return the kernels of checked points with themselves, each of shape (1, N)."""
-    v = libraries.scales(X)[None, :] ** 2
-    zero = 0 * v
-    squares = (v - 1) * X.shape[1]
-    return kernels(
-        Covariance(v, v, zero, zero, zero), squares, architecture, architecture.rates_for(X.shape[1])
-    )
+    with np.errstate(all="ignore"):
+        v = libraries.scales(X)[None, :] ** 2
+        zero = 0 * v
+        first = Covariance(v, v, zero, zero, zero)
+        return kernels(first, (v - 1) * X.shape[1], architecture, architecture.rates_for(X.shape[1]))
 
 
 def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) -> None:
@@ -291,13 +293,13 @@ def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) 
 
 def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:
     """Return a kernel matrix with the shape, library and dtype of `theory.phi`."""
-    if kind == "phi" and architecture.depth == 1:
+    if check_architecture(architecture).depth == 1 and kind == "phi":
         return shallow_phi(X, Z, negative_slope=architecture.negative_slope)
     X, Z = libraries.same_library(X=X, Z=Z)
     vectors = [points is not None and points.ndim == 1 for points in (X, Z)]
     rows = X[None, ...] if vectors[0] else X
     columns = rows if Z is None else (Z[None, ...] if vectors[1] else Z)
     rows, columns, result = libraries.query(X=rows, Z=columns)
-    K = result(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture))
+    K = result(finite(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture)))
     K = K[0, ...] if vectors[0] else K
     return K[..., 0] if vectors[1] or (Z is None and vectors[0]) else K

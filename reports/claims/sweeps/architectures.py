@@ -12,7 +12,7 @@ from reports.judging import CONFIDENCE, RISING_RULE, SEEDS, Judgement, judge_mea
 from reports.page import Block, Table
 from reports.runs import whole_seeds
 from reports.shown import spread
-from reports.statistics import mean
+from reports.statistics import Spread, mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, Claim
 
@@ -120,14 +120,14 @@ def _rate(panel: WidePanel, column: str) -> Claim:
     """Judge the exponent of the width, fitted for each seed by itself."""
     expected, reach, what = RATES[column]
     cells = [point.deep[column] for point in panel.points]
-    whole, some = whole_seeds(cells)
+    whole, _ = whole_seeds(cells)
     logs = np.log([point.x for point in panel.points])
-    slopes: list[float | None] = [
-        float(np.polyfit(logs, np.log([_error(column, cell.values[seed]) for cell in cells]), 1)[0])
-        for seed in whole
-    ]
+    slopes: list[float | None] = []
+    for seed in whole:
+        errors = [_error(column, cell.values[seed]) for cell in cells]
+        slopes.append(float(np.polyfit(logs, np.log(errors), 1)[0]) if min(errors) > 0 else None)
     judged = judge_mean(
-        slopes + [None] * (len(some) - len(whole)),
+        slopes + [None] * _lost(panel.points[0], cells),
         low=expected - reach,
         high=expected + reach,
         what="exponent of the width",
@@ -147,9 +147,18 @@ def _rate(panel: WidePanel, column: str) -> Claim:
     )
 
 
+def _lost(first: WidePoint, cells: Sequence[Spread]) -> int:
+    """Return how many seeds lack a value in some or all of the cells; `first` is the point of the first."""
+    whole, some = whole_seeds(cells)
+    everywhere = first.totals.failed + first.totals.missing - (len(some) - cells[0].n) if cells else 0
+    return len(some) - len(whole) + max(everywhere, 0)
+
+
 def _error(column: str, value: float) -> float:
-    """Return a relative error; of a cosine the tangent of its angle."""
-    return value if "error" in column else math.sqrt(max(1 - value**2, 1e-30)) / value
+    """Return a relative error; of a cosine the tangent of its angle, 0 of one that is not positive."""
+    if "error" in column:
+        return value
+    return math.sqrt(max(1 - value**2, 1e-30)) / value if value > 0 else 0.0
 
 
 def _balance(section: Section) -> Claim | None:
@@ -161,9 +170,9 @@ def _balance(section: Section) -> Claim | None:
     said = []
     for old, new in zip(named["random targets"].points, named["balanced targets"].points, strict=True):
         cells = [point.deep["agreement_test"] for point in (old, new) if "agreement_test" in point.deep]
-        whole, some = whole_seeds(cells) if len(cells) == 2 else ([], [])
+        whole, _ = whole_seeds(cells) if len(cells) == 2 else ([], [])
         gains = [cells[1].values[seed] - cells[0].values[seed] for seed in whole]
-        judged.append(judge_rising(gains, incomplete=len(some) - len(whole)))
+        judged.append(judge_rising(gains, incomplete=_lost(old, cells)))
         said.append(f"L = {old.x:g}: {' → '.join(text.number(cell.mean) for cell in cells)}")
     return Claim(
         source="derived here",

@@ -68,6 +68,28 @@ def test_a_pair_that_fails_leaves_the_others():
     assert np.isfinite(found[1].record["agreement_test"])
 
 
+def test_a_network_that_starts_at_zero_has_no_flow_time(tmp_path):
+    path = tmp_path / "zero.py"
+    path.write_text(
+        "import torch\ndef make(seed):\n    net = torch.nn.Linear(8, 1)\n"
+        "    torch.nn.init.zeros_(net.weight), torch.nn.init.zeros_(net.bias)\n    return net\n"
+    )
+    with pytest.raises(ValueError, match=r"flow time must be positive and finite, got 0: .* starts at 0"):
+        measure_pair(DeepConfig(data=DATA, width=8, module=f"{path}:make"))
+
+
+def test_a_network_with_a_step_function_has_no_perturbations(tmp_path):
+    path = tmp_path / "step.py"
+    path.write_text(
+        "import torch\nclass Step(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return torch.sign(x)\n"
+        "def make(seed):\n    layers = torch.nn.Linear(8, 32), Step(), torch.nn.Linear(32, 1)\n"
+        "    return torch.nn.Sequential(*layers)\n"
+    )
+    with pytest.raises(ValueError, match="f must have input gradients, got 0 at all samples"):
+        measure_pair(DeepConfig(data=DATA, width=8, module=f"{path}:make"))
+
+
 def test_a_sweep_of_pairs_resumes_and_knows_files_of_modules(tmp_path):
     """One runner for every experiment; what a module's file says belongs to the identity of a result."""
     path = tmp_path / "mine.py"

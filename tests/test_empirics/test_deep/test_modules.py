@@ -105,6 +105,15 @@ def test_modules_of_a_file(tmp_path):
     assert isinstance(make_module(f"{path}:make", dim=4, width=1, seed=0), nn.Linear)
     assert module_digest(f"{path}:make") != module_digest(f"{path}:other")
     assert module_digest("mlp") is None
+    path.write_text(
+        "from __future__ import annotations\nimport dataclasses\nfrom typing import ClassVar\nimport torch\n"
+        "@dataclasses.dataclass\nclass Sizes:\n    dim: int = 4\n    number: ClassVar[int] = 1\n"
+        "def make(seed):\n    return torch.nn.Linear(Sizes().dim, 1)\n"
+        "number = 3\n"
+    )
+    assert isinstance(make_module(f"{path}:make", dim=4, width=1, seed=0), nn.Linear)
+    with pytest.raises(ValueError, match=r"module must name a file, FILE.py:FUNCTION, got no file"):
+        module_digest(f"{tmp_path}/none.py:make")
     for name, message in (
         (f"{path}:number", "module must name a function of .*, got 'number'"),
         (f"{tmp_path}/none.py:make", "module must name a file"),
@@ -149,6 +158,84 @@ def test_what_is_no_module_of_the_theory(module, message):
         return
     with pytest.raises(ValueError, match=message):
         linearise(module, X.to(dtype), y)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e5])
+def test_what_is_no_function_of_one_row_is_seen_at_every_size(scale):
+    class Scaled(nn.Sequential):
+        def forward(self, points):
+            return scale * super().forward(points)
+
+    for layer, message in ((nn.Dropout(0.5), "the same from call to call"), (nn.BatchNorm1d(8), "one row")):
+        with pytest.raises(ValueError, match=message):
+            linearise(Scaled(nn.Linear(4, 8), layer, nn.Linear(8, 1)), X.float(), y)
+    wide = Scaled(nn.Linear(4, 4096), nn.GELU(), nn.Linear(4096, 1))
+    assert torch.isfinite(linearise(wide, 255 * X.float(), y).velocity(Z.float())).all()
+
+
+def test_linearised_is_at_the_weights_that_were_given():
+    """Training the module in place afterwards does not move the prediction."""
+    module = make_module("gelu-mlp", dim=4, width=16, seed=0).double()
+    lazy = linearise(module, X, y)
+    before = lazy.outputs(Z, 1.0)
+    with torch.no_grad():
+        for p in module.parameters():
+            p.mul_(3)
+    assert torch.equal(lazy.outputs(Z, 1.0), before)
+
+
+def test_shared_parameters_move_together():
+    """(f(θ₀ + εv) − f(θ₀))/ε → J v, the layers staying tied."""
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    second.weight = first.weight
+    module = nn.Sequential(first, nn.Tanh(), second, nn.Tanh(), nn.Linear(4, 1)).double()
+    trained = train_module(module, X, y, T=1e-6, num_steps=1)
+    assert trained[0].weight is trained[2].weight
+    change = (outputs(trained, Z) - outputs(module, Z)) / 1e-6
+    torch.testing.assert_close(change, linearise(module, X, y).velocity(Z), rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_are_taken_where_they_are_turned_off():
+    module = make_module("mlp", dim=4, width=8, seed=0).double()
+    expected = linearise(module, X, y).input_gradients(Z, 1.0)
+    with torch.no_grad():
+        assert torch.equal(linearise(module, X, y).input_gradients(Z, 1.0), expected)
+        train_module(module, X, y, T=1.0, num_steps=2)
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "message"),
+    [
+        (X, y[:, None], r"y must have shape \(12,\), one label a point, got \(12, 1\)"),
+        (X, y[:1], r"y must have shape \(12,\)"),
+        (X, (y + 1) / 2, "y must be -1 or \\+1, got 0"),
+        (X[:0], y[:0], r"X must have shape \(N, d\) with N, d >= 1, got \(0, 4\)"),
+        (X.log(), y, "X must be finite"),
+        (X.numpy(), y, "X must be a torch tensor, got ndarray"),
+    ],
+)
+def test_data_that_make_no_sense(points, labels, message):
+    module = nn.Linear(4, 1).double()
+    for use in (linearise, lambda *given: train_module(*given, T=1.0, num_steps=1)):
+        with pytest.raises((ValueError, TypeError), match=message):
+            use(module, points, labels)
+
+
+def test_rates_that_make_no_sense():
+    module = nn.Linear(4, 1).double()
+    module.bias.requires_grad_(False)
+    with pytest.raises(ValueError, match="rates must be 0 where no gradient is required, as of bias"):
+        linearise(module, X, y, rates={"weight": 1.0, "bias": 1.0})
+    with pytest.raises(ValueError, match="rates must not all be 0"):
+        linearise(module, X, y, rates={})
+
+
+def test_largest_eigenvalue_of_symmetric_points():
+    """Of points ±1 and f = wx it is 1, with the eigenvector (1, −1)."""
+    points, module = torch.tensor([[1.0], [-1.0]]), nn.Linear(1, 1, bias=False)
+    assert largest_eigenvalue(module, points) == pytest.approx(1, rel=1e-6)
+    with pytest.raises(FloatingPointError, match="training would diverge"):
+        train_module(module, points, torch.tensor([1.0, -1.0]), T=100.0, num_steps=10, loss="squared")
 
 
 def test_steps_that_are_too_long_are_said_before_training():

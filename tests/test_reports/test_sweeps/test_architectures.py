@@ -75,11 +75,29 @@ def test_directions_fall_at_half_that_rate(exponent, verdict):
     assert claim.verdict == verdict
 
 
+@pytest.mark.parametrize("cosine", [0.0, -0.1])
+def test_directions_that_are_not_along_have_no_rate(cosine):
+    points = [point(m, trained_cosine=(value, 0.0)) for m, value in ((100, cosine), (200, 0.5), (400, 0.9))]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == "unknown"
+    assert claim.numbers["exponent"] is None
+
+
 @pytest.mark.parametrize(("gain", "verdict"), [(0.05, "holds"), (-0.05, "fails")])
 def test_balance(gain, verdict):
     old, new = [point(1, agreement_test=(0.8, 1e-3))], [point(1, agreement_test=(0.8 + gain, 1e-3))]
     (claim,) = claims(section(("random targets", old), ("balanced targets", new)))
     assert claim.verdict == verdict
+
+
+def test_seeds_that_fail_everywhere_are_not_left_out():
+    """Of 25 seeds 20 have no value at all: the rising 5 are not enough."""
+    old, new = (point(1, seeds=5, failed=20, agreement_test=(mean, 1e-3)) for mean in (0.8, 0.9))
+    (claim,) = claims(section(("random targets", [old]), ("balanced targets", [new])))
+    assert claim.verdict == "unknown"
+    points = [point(m, failed=1, wide_error_f=(m**-0.5, 1e-3 * m**-0.5)) for m in (100, 200, 400)]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == "unknown"
 
 
 def test_pairs_of_architectures_are_a_map_and_a_table():

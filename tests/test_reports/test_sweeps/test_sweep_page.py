@@ -185,7 +185,7 @@ def test_solver_of_a_published_block(families, out, capsys, flags, solver):
         (["plan.toml", "--study", "lazy"], "sweep must be one of --published, --study"),
         (["--study", "lazy", "--solver", "flow"], "--solver must come with --published or --data or"),
         (["--study", "lazy", "--balanced"], "--balanced must come with --published"),
-        (["--study", "depth"], 'Invalid value "depth" for --study. Choose from: "dimension"'),
+        (["--study", "deep"], 'Invalid value "deep" for --study. Choose from: "dimension"'),
         (["--sweeps", "d"], "--sweeps must come with --published or --study"),
         (["--size", "small"], "--size must come with --published"),
         (["plan.toml", "--solver", "gd"], "--solver must come with --published or --data"),

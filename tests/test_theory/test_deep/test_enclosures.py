@@ -55,6 +55,19 @@ def test_balls_of_points_are_covered(seed, architecture, exponent):
     assert not ball.ball.is_finite() or ball.contains(inside.ball)
 
 
+@pytest.mark.parametrize("bias", [0.1, 1e6])
+@pytest.mark.parametrize("rates", ["first", "all"])
+def test_wide_balls_whose_variances_reach_below_zero_are_covered(bias, rates):
+    """There √ of a variance is NaN, of which nothing may be concluded."""
+    architecture = Architecture(depth=2, bias_variance=bias, rates=rates)
+    x = np.array([-12.25, -2.5])
+    for r, z in itertools.product((5.0, 10.0, 100.0), (x, -x, -10 * x)):
+        for enclose in (deep.ntk_enclosure, deep.nngp_enclosure):
+            ball = enclose([arb(v, r) for v in x], [arb(v, r) for v in z], architecture=architecture)
+            inside = enclose(x, z, architecture=architecture)
+            assert not ball.ball.is_finite() or ball.ball.contains(inside.ball), (r, z)
+
+
 def test_floats_stand_for_what_they_store():
     """σ_w² = 1/g₀ is exact where it is the default, a binary fraction where it is typed."""
     exactly = Architecture(depth=9, negative_slope=0.1)

@@ -72,3 +72,22 @@ def test_at_coinciding_and_opposite_points_nothing_is_lost():
     np.testing.assert_allclose(H[0, 0, 0], H[0, 0, 1], rtol=1e-12)
     assert (H[1] == 0).all()
     assert (c[1] == 0).all()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_points_nearly_along_a_line_are_close_to_those_on_it(sign, depth):
+    """H is continuous at θ = 0 and π: rounding of a component is not divided by an angle of nothing."""
+    architecture, rng = Architecture(depth=depth, negative_slope=0.3), np.random.default_rng(0)
+    for size in (1e8, 1e20):
+        for x in size * rng.standard_normal((20, 3)):
+            z = rng.standard_normal(3)
+            on_it, _ = deep.initial_covariances(z, X=[x, sign * x], architecture=architecture)
+            for gap in (0.0, 1e-14, 1e-7, 1e-3):
+                near = sign * (1 + gap) * x
+                H, _ = deep.initial_covariances(z, X=[x, near], architecture=architecture)
+                np.testing.assert_allclose(H, on_it, rtol=1e-6)
+                np.testing.assert_allclose(np.diag(H), H[0, 0], rtol=1e-12)
+    if depth == 1:  # Φ(π) = γ
+        ratio = 1.0 if sign > 0 else 0.3 / architecture.half_square
+        assert on_it[0, 1] == pytest.approx(ratio * on_it[0, 0], rel=1e-6)

@@ -38,6 +38,7 @@ ODD = Architecture(
 RNG = np.random.default_rng(2)
 X, Z, WEIGHTS = RNG.normal(size=(6, 4)), RNG.normal(size=(5, 4)), RNG.normal(size=6)
 Z[0] = X[0]
+KERNELS = (deep.ntk, deep.nngp, deep.phi)
 GAPS = (3.0, 1.0, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10)
 
 
@@ -72,6 +73,38 @@ def test_values_and_gradients_keep_their_digits(architecture):
     assert max(max(errors(architecture, gap, rng)) for gap in GAPS) < 1e-14
 
 
+@pytest.mark.parametrize("depth", [1, 2, 8, 50])
+@pytest.mark.parametrize("residual", [None, 1.0])
+@pytest.mark.parametrize("gamma", [0.0, 0.999, 1 - 1e-9])
+def test_values_keep_their_digits_at_opposite_points_and_different_norms(depth, residual, gamma):
+    """Θ and K cancel there, so the error is relative to √(K(x, x) K(z, z)), as a kernel's must be."""
+    architecture = Architecture(
+        depth=depth, negative_slope=gamma, bias_variance=0.1, rates="all", residual=residual
+    )
+    x = np.array([3.0, -2.0, 0.5])
+    for z in (-x, -1e4 * x, 1e8 * np.array([1.0, 0.3, -2.0]), -(1 + 1e-9) * x):
+        pair = 1e4 * np.stack([x, z])
+        with mp.workdps(60):
+            values, first, second = (
+                exact(a, b, architecture)[:3] for a, b in (pair, pair[[0, 0]], pair[[1, 1]])
+            )
+            for kernel, v, v_x, v_z in zip(KERNELS, values, first, second, strict=True):
+                K = kernel(pair, architecture=architecture)
+                off = [abs(mp.mpf(float(entry)) - v) for entry in (K[0, 1], K[1, 0])]
+                assert float(max(off) / mp.sqrt(v_x * v_z)) < 1e-14, (kernel, z)
+
+
+def test_what_overflows_is_not_known():
+    far = np.array([[1e160, 0.0]])
+    for depth, kernel in itertools.product((1, 2), (deep.ntk, deep.nngp)):
+        K = kernel(np.vstack([far, X[:1, :2]]), architecture=Architecture(depth=depth, bias_variance=0.1))
+        assert np.isnan(K[0, 0])
+        assert np.isfinite(K[1, 1])
+    for part in deep.ntk_gradient(far, X=far, architecture=Architecture(depth=2)):
+        assert not np.isinf(part).any()
+    assert np.isnan(theory.initial_deviation(far, architecture=Architecture(depth=2)))
+
+
 MUTANTS = [
     ("phi / g0 * part", "phi * part"),
     ("phi = g0 - c0 * u.theta", "phi = g0 - c0 * u.theta * u.theta"),
@@ -95,6 +128,7 @@ MUTANTS = [
     ("+ rates.readout * c for s, c", "+ c for s, c"),
     ("q * q / (size + of_a + of_b)", "0 * q"),
     ("q * q / (size + of_a + of_b)", "q / (size + of_a + of_b)"),
+    ("self.D * b_x - a_x * other.D, self.D * b_z", "self.D * b_z - a_z * other.D, self.D * b_x"),
     ("of_b * other.deficit", "of_a * other.deficit"),
     ("((self, 1), (other, -1))", "((self, 1), (other, 1))"),
     ("- deficit + part.deficit * t", "- deficit"),
@@ -215,6 +249,22 @@ def test_shapes_dtypes_and_errors():
         deep.ntk_gradient(X, X, architecture=A)
     with pytest.raises(ValueError, match="Z must be finite, got nan"):
         deep.ntk(X, X * np.nan, architecture=A)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        deep.ntk,
+        deep.phi,
+        deep.nngp,
+        lambda X, **of: deep.ntk_gradient(X, X=X, **of),
+        lambda X, **of: deep.initial_covariances(X, X=X, **of),
+        lambda X, **of: deep.ntk_enclosure(X[0], X[1], **of),
+    ],
+)
+def test_what_is_no_architecture(function):
+    with pytest.raises(TypeError, match=r"architecture must be a theory.deep.Architecture, got str"):
+        function(X, architecture="first")
 
 
 @pytest.mark.parametrize(
