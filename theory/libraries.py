@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import array_api_compat
 import numpy as np
@@ -131,6 +131,17 @@ def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
         msg = f"{name} must have the columns of X, {first.shape[-1]}, got {points.shape[1]}"
         raise ValueError(msg)
     return real_floating(points)
+
+
+def of_points(K: AnyArray, one: Sequence[bool]) -> AnyArray:
+    """Return a kernel matrix without the axes of single points."""
+    K = K[0, ...] if one[0] else K
+    return number(K[..., 0] if one[1] else K)
+
+
+def number(values: AnyArray) -> AnyArray:
+    """Return a number in place of an array of numpy without axes, all else as it is."""
+    return values[()] if isinstance(values, np.ndarray) else values
 
 
 def real_floating(points: AnyArray) -> AnyArray:
