@@ -65,6 +65,8 @@ def call(function, **changes):
     names, needed = next(row[1:] for row in functions() if row[0] is function)
     if "network" in needed:
         changes["network"] = empirics.TwoLayerNet.initialise(2, 4, seed=0)
+    if "module" in needed:
+        changes["module"] = empirics.make_module("gelu-mlp", dim=2, width=4, seed=0)
     arguments = (
         {name: POOL.get(name) for name in {*names, *needed}} | SPECIAL.get(function.__name__, {}) | changes
     )
