@@ -174,6 +174,9 @@ def query(**named: AnyArray) -> tuple[AnyArray, AnyArray, Callable[[AnyArray], A
         if X is not None and Z.dtype != X.dtype:
             msg = f"{others[0]} must have the dtype of {first}, {Z.dtype}, got {X.dtype}"
             raise ValueError(msg)
+        _check_finite(first, Z)
+        if X is not None:
+            _check_finite(others[0], X)
         return Z, X, lambda values: values[0, ...] if one else values
     kept = all(points.dtype == np.float32 for points in (Z, X) if points is not None)
     X = None if X is None else as_points(others[0], X)
@@ -187,6 +190,17 @@ def query(**named: AnyArray) -> tuple[AnyArray, AnyArray, Callable[[AnyArray], A
             return np.where(np.abs(values) <= np.finfo(np.float32).max, values, np.nan).astype(np.float32)[()]
 
     return Z, X, result
+
+
+def _check_finite(name: str, points: AnyArray) -> None:
+    """Refuse tensors of torch that are not finite, where they have values; jax gives NaN for them."""
+    if not array_api_compat.is_torch_array(points):
+        return
+    with contextlib.suppress(RuntimeError):  # under `vmap` there are no values
+        lost = int((~sys.modules["torch"].isfinite(points)).sum())
+        if lost:
+            msg = f"{name} must be finite, got {lost} of {points.numel()} entries that are not"
+            raise ValueError(msg)
 
 
 def labels(name: str, y: AnyArray, X: AnyArray) -> AnyArray:

@@ -270,6 +270,16 @@ def test_frames_that_are_no_numbers_say_their_columns(kinds, message):
         theory.f_hat(Z, X=frame.astype(kinds), y=Y)
 
 
+@pytest.mark.parametrize("name", ["Z", "X"])
+@pytest.mark.parametrize("predictor", [theory.f_hat, theory.f_predict, theory.perturbation_direction])
+def test_tensor_that_is_not_finite_is_named(predictor, name):
+    given = {"Z": torch.as_tensor(Z), "X": torch.as_tensor(X), "y": torch.as_tensor(Y)}
+    given[name] = given[name].clone()
+    given[name][0, 0] = torch.nan
+    with pytest.raises(ValueError, match=f"^{name} must be finite, got 1 of [0-9]+ entries"):
+        predictor(given.pop("Z"), **given)
+
+
 def test_sparse_points_are_refused():
     with pytest.raises(TypeError, match="X must be a dense array, got a sparse one"):
         theory.f_hat(Z, X=csr_array(X), y=Y)
