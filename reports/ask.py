@@ -180,6 +180,8 @@ def _command(place: str, data: DataSource, said: dict[str, Any], out: Path | Non
         elif value is not False and name != "name":
             words.append(flag if value is True else f"{flag}={value}")
     words += [] if out is None else ["--out", str(out)]
+    # Runs of arrays are others than those of their file, which the folder keeps.
+    words += ["--overwrite"] if isinstance(data, ArrayData) else []
     return shlex.join(["perturblearn", "report", "--data", place, *words])
 
 

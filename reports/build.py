@@ -138,7 +138,7 @@ def _section(series: Series, measured: Sequence[Measured]) -> Section:
     conditions = [added(counts) for counts in zip(*widest, strict=True)]
     section = Section(
         **asdict(drawn),
-        config=convert(series.base.to_json(), Config),
+        config=convert(finite(series.base.to_json()), Config),  # and texts of a class of their own are plain
         widths=list(series.widths),
         seeds=list(series.seeds),
         runs=runs,

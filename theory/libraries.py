@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import array_api_compat
 import numpy as np
@@ -133,6 +133,17 @@ def floating(name: str, points: AnyArray, first: AnyArray) -> AnyArray:
     return real_floating(points)
 
 
+def of_points(K: AnyArray, one: Sequence[bool]) -> AnyArray:
+    """Return a kernel matrix without the axes of single points."""
+    K = K[0, ...] if one[0] else K
+    return number(K[..., 0] if one[1] else K)
+
+
+def number(values: AnyArray) -> AnyArray:
+    """Return a number in place of an array of numpy without axes, all else as it is."""
+    return values[()] if isinstance(values, np.ndarray) else values
+
+
 def real_floating(points: AnyArray) -> AnyArray:
     """Return integers as the widest floats that their library has enabled, floats as they are."""
     xp = array_api_compat.array_namespace(points)
@@ -163,6 +174,9 @@ def query(**named: AnyArray) -> tuple[AnyArray, AnyArray, Callable[[AnyArray], A
         if X is not None and Z.dtype != X.dtype:
             msg = f"{others[0]} must have the dtype of {first}, {Z.dtype}, got {X.dtype}"
             raise ValueError(msg)
+        _check_finite(first, Z)
+        if X is not None:
+            _check_finite(others[0], X)
         return Z, X, lambda values: values[0, ...] if one else values
     kept = all(points.dtype == np.float32 for points in (Z, X) if points is not None)
     X = None if X is None else as_points(others[0], X)
@@ -176,6 +190,17 @@ def query(**named: AnyArray) -> tuple[AnyArray, AnyArray, Callable[[AnyArray], A
             return np.where(np.abs(values) <= np.finfo(np.float32).max, values, np.nan).astype(np.float32)[()]
 
     return Z, X, result
+
+
+def _check_finite(name: str, points: AnyArray) -> None:
+    """Refuse tensors of torch that are not finite, where they have values; jax gives NaN for them."""
+    if not array_api_compat.is_torch_array(points):
+        return
+    with contextlib.suppress(RuntimeError):  # under `vmap` there are no values
+        lost = int((~sys.modules["torch"].isfinite(points)).sum())
+        if lost:
+            msg = f"{name} must be finite, got {lost} of {points.numel()} entries that are not"
+            raise ValueError(msg)
 
 
 def labels(name: str, y: AnyArray, X: AnyArray) -> AnyArray:

@@ -59,6 +59,22 @@ from hypothesis.extra import numpy as hnp
 from theory.setting import LOSSES, SCENARIOS, Setting
 from theory.validation import Array, as_real, check_choice, check_integer, check_probability, check_real
 
+__all__ = [
+    "GEOMETRIES",
+    "NEAR",
+    "BoundCheck",
+    "activations",
+    "check_bound",
+    "data_sets",
+    "orthogonal_sets",
+    "settings",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Geometry = Literal[
     "generic",
     "duplicated",

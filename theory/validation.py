@@ -55,7 +55,11 @@ def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         if len(args) > len(first):
-            but = f"all but {' and '.join(first)}" if first else "all arguments"
+            but = (
+                f"all but {', '.join(first[:-1])}{' and ' if first[1:] else ''}{first[-1]}"
+                if first
+                else "all arguments"
+            )
             msg = f"{but} must be given by keyword, {call}, got {len(args)} by position"
             raise TypeError(msg)
         for letter, said in letters.items():
@@ -235,6 +239,12 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: 
     except ValueError as error:  # ragged nested lists
         msg = f"{name} must be an array of numbers, got ragged rows"
         raise ValueError(msg) from error
+    if array.dtype == object and hasattr(value, "dtypes"):
+        msg = f"{name} must be a data frame of numbers, got columns of {_kinds(value)}: convert them"
+        raise TypeError(msg)
+    if hasattr(value, "tocsr"):
+        msg = f"{name} must be a dense array, got a sparse one"
+        raise TypeError(msg)
     if array.dtype.kind not in "iuf":
         msg = f"{name} must be an array of real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
@@ -249,6 +259,11 @@ def as_real(name: str, value: ArrayLike, *, keep_float32: bool = False, finite: 
         msg = f"{name} must be finite, got {bad.flat[0]} ({bad.size} of {array.size} entries)"
         raise ValueError(msg)
     return array
+
+
+def _kinds(frame: Any) -> str:  # noqa: ANN401
+    """Return the types of columns of a data frame or series."""
+    return ", ".join(sorted({str(kind) for kind in np.ravel(np.array(frame.dtypes, dtype=object))}))
 
 
 def _not_a_number(value: object) -> str:

@@ -478,7 +478,9 @@ def class_name(label: object) -> str:
 
 
 def in_order(names: set[str]) -> list[str]:
-    """Return names in the order of their numbers if each is one, else of the alphabet."""
+    """Return names in the order of their numbers if each is one, − before +, else that of the alphabet."""
+    if names == {"-", "+"}:  # in the order of codes + comes first
+        return ["-", "+"]
     if all(map(_PLAIN.fullmatch, names)):
         return sorted(names, key=Decimal)
     return sorted(names, key=lambda name: (name.casefold(), name))

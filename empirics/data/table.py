@@ -35,6 +35,7 @@ TABLES = (*TEXTS, ".json", ".parquet", ".feather", ".xlsx")  # the last three ne
 # Columns that number the rows; the index that pandas writes has no name.
 _INDEX_NAME = re.compile(r"(|index|id|unnamed: \d+)", re.IGNORECASE)
 _COUNTER_NAME = re.compile(r"(rows?|no\.?|nr\.?|#|samples?|obs|observation)", re.IGNORECASE)
+_ID_NAME = re.compile(r".*[\W_][iI][dD]|.*[a-z]I[dD]|.*[A-Z]ID")  # patient_id, PassengerId; no acid
 _LABEL_NAMES = frozenset({"label", "labels", "class", "classes", "target", "targets", "y"})
 _NO_LABEL = frozenset({"", "nan"})  # as pandas and numpy write what is not there; NA may be a name
 _NO_NUMBER = _NO_LABEL | {"na", "n/a", "null", "none", "?"}
@@ -157,7 +158,8 @@ class Table:
         """
         last = int(self.cells.shape[1]) - 1
         if last < 1:
-            self._refuse("have rows of at least one feature and a label")
+            marks = ", separated by commas, semicolons or tabs" if self.separator else ""
+            self._refuse(f"have rows of at least one feature and a label{marks}")
         if asked:
             return self.column(asked, "label")
         names = [name.casefold() for name in self.names or [""]]
@@ -268,8 +270,10 @@ class Table:
             said = ""
             if self.names is not None:
                 name = self.names[column]
-                if _INDEX_NAME.fullmatch(name) or (
-                    _COUNTER_NAME.fullmatch(name) and self._counts_rows(column)
+                if (
+                    _INDEX_NAME.fullmatch(name)
+                    or (_COUNTER_NAME.fullmatch(name) and self._counts_rows(column))
+                    or (_ID_NAME.fullmatch(name) and self._tells_rows_apart(column))
                 ):
                     said = f"{f'is called {name!r}' if name else 'has no name'}, as an index"
             elif len(columns) > 1 and column == 0 and self._counts_rows(0):
@@ -280,6 +284,11 @@ class Table:
                     f"say index {self._called(column)!r} (--index), or name it otherwise in a header if it "
                     "is a feature"
                 )
+
+    def _tells_rows_apart(self, column: int) -> bool:
+        """Return whether a column has whole numbers, another one in each row, three rows or more."""
+        values = _values(self.cells[:, [column]])[:, 0]
+        return len(values) > 2 and bool((values % 1 == 0).all()) and len(np.unique(values)) == len(values)
 
     def _counts_rows(self, column: int) -> bool:
         """Return whether a column goes up by 1 from row to row, three rows or more."""

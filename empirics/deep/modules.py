@@ -310,7 +310,8 @@ def _points(name: str, values: ArrayLike | Tensor, module: nn.Module) -> Tensor:
         msg = f"the parameters of a module must be all float32 or all float64 on one device, got {dtypes}"
         raise ValueError(msg)
     ((dtype, device),) = kinds
-    if isinstance(values, Tensor) and values.ndim == 2 and (values.dtype, values.device) == (dtype, device):
+    fits = isinstance(values, Tensor) and values.ndim == 2 and 0 not in values.shape
+    if isinstance(values, Tensor) and fits and (values.dtype, values.device) == (dtype, device):
         tensor = values
     else:
         tensor = as_tensor(as_points(name, as_array(name, values)), dtype=dtype, device=device)

@@ -314,10 +314,13 @@ def test_report_of_arrays_is_replayed_by_its_command(tmp_path, monkeypatch, caps
     }
     command = shlex.split(made.results.provenance.command)
     assert command[:4] == ["perturblearn", "report", "--data", "first/mine.npz"]
-    assert main([*command[1:-1], "second"]) == 0
-    again = read(tmp_path / "second")
-    for name in ("by_width", "classes", "preparation", "setting", "runs"):
-        assert getattr(again.sections[0], name) == getattr(made.results.sections[0], name)
+    assert main(["second" if word == "first" else word for word in command[1:]]) == 0
+    assert main(command[1:]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "first" / "mine.npz")["X"], POINTS)
+    for folder in ("first", "second"):
+        again = read(tmp_path / folder)
+        for name in ("by_width", "classes", "preparation", "setting", "runs"):
+            assert getattr(again.sections[0], name) == getattr(made.results.sections[0], name)
 
 
 @pytest.mark.parametrize("asked", ["digits", DigitsData(), "zero_one.csv"], ids=str)

@@ -67,6 +67,8 @@ def call(function, **changes):
         changes["module"] = torch.nn.Linear(2, 1)
     if "network" in needed:
         changes["network"] = empirics.TwoLayerNet.initialise(2, 4, seed=0)
+    if "module" in needed:
+        changes["module"] = empirics.make_module("gelu-mlp", dim=2, width=4, seed=0)
     arguments = (
         {name: POOL.get(name) for name in {*names, *needed}} | SPECIAL.get(function.__name__, {}) | changes
     )

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import torch
 from scipy import stats
+from scipy.sparse import csr_array
 
 import theory
+import theory.testing
 
 RNG = np.random.default_rng(3)
 N, DIM, SLOPE = 7, 4, 0.3
@@ -232,7 +234,55 @@ def test_jax_maps_over_points_and_torch_over_samples():
     assert not jacobian[0, 1].any()
 
 
+@pytest.mark.parametrize("kernel", [theory.phi, theory.ntk])
+def test_kernel_of_two_points_is_a_number(kernel):
+    for dtype in (np.float64, np.float32):
+        found = kernel(X[0].astype(dtype), Z[0].astype(dtype))
+        assert type(found) is dtype
+        assert abs(found - kernel(X, Z)[0, 0]) <= 4 * np.finfo(dtype).eps * abs(found)
+    assert kernel(X[0], Z).shape == (len(Z),)
+    assert kernel(X, Z[0]).shape == (len(X),)
+
+
+@pytest.mark.parametrize("module", [theory, theory.testing, theory.deep, theory.orthogonal])
+def test_dir_has_no_helpers(module):
+    names = [name for name in dir(module) if not name.startswith("__")]
+    assert set(names) <= {*module.__all__}
+    assert not [name for name in names if name.startswith("_")]
+
+
 # Bad input ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        (
+            {"a": "Float64"},
+            "X must be a data frame of numbers, got columns of Float64, float64: convert them",
+        ),
+        ({"a": bool}, "X must be a data frame of numbers, got columns of bool, float64: convert them"),
+    ],
+)
+def test_frames_that_are_no_numbers_say_their_columns(kinds, message):
+    frame = pd.DataFrame(X).rename(columns=lambda k: "abcdefghij"[k])
+    with pytest.raises(TypeError, match=message):
+        theory.f_hat(Z, X=frame.astype(kinds), y=Y)
+
+
+@pytest.mark.parametrize("name", ["Z", "X"])
+@pytest.mark.parametrize("predictor", [theory.f_hat, theory.f_predict, theory.perturbation_direction])
+def test_tensor_that_is_not_finite_is_named(predictor, name):
+    given = {"Z": torch.as_tensor(Z), "X": torch.as_tensor(X), "y": torch.as_tensor(Y)}
+    given[name] = given[name].clone()
+    given[name][0, 0] = torch.nan
+    with pytest.raises(ValueError, match=f"^{name} must be finite, got 1 of [0-9]+ entries"):
+        predictor(given.pop("Z"), **given)
+
+
+def test_sparse_points_are_refused():
+    with pytest.raises(TypeError, match="X must be a dense array, got a sparse one"):
+        theory.f_hat(Z, X=csr_array(X), y=Y)
 
 
 @pytest.mark.parametrize(

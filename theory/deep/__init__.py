@@ -16,3 +16,7 @@ __all__ = [
     "ntk_gradient",
     "phi",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -301,5 +301,4 @@ def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) ->
     columns = rows if Z is None else (Z[None, ...] if vectors[1] else Z)
     rows, columns, result = libraries.query(X=rows, Z=columns)
     K = result(finite(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture)))
-    K = K[0, ...] if vectors[0] else K
-    return K[..., 0] if vectors[1] or (Z is None and vectors[0]) else K
+    return libraries.of_points(K, (vectors[0], vectors[1] or (Z is None and vectors[0])))

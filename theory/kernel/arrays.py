@@ -105,8 +105,7 @@ def phi(
             weight_variance=weight_variance,
             bias_variance=bias_variance,
         )
-        K = K[0, ...] if vectors[0] else K
-        return K[..., 0] if vectors[1] or Z is None else K
+        return libraries.of_points(K, (vectors[0], vectors[1] or Z is None))
     slope = libraries.as_slope(negative_slope, X)
     if not isinstance(slope, float):  # Φ is (π − θ)/(2π) for ReLU, and of second degree in γ
         K = phi(X, Z, weight_variance=weight_variance, bias_variance=bias_variance)

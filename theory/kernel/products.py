@@ -132,7 +132,7 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, negative_slope: Slope = 0.0) -> AnyA
     points = libraries.real_floating(points)
     columns = points if other is None else libraries.real_floating(other)
     with np.errstate(over="ignore", invalid="ignore"):
-        return finite(K * ((points @ (columns.T if columns.ndim == 2 else columns)) + 1))
+        return libraries.number(finite(K * ((points @ (columns.T if columns.ndim == 2 else columns)) + 1)))
 
 
 @data_by_keyword

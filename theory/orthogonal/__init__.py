@@ -40,3 +40,7 @@ __all__ = [
     "sign_condition",
     "transfer",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

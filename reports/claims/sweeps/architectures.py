@@ -136,13 +136,14 @@ def _rate(panel: WidePanel, column: str) -> Claim:
         source="derived here",
         statement=f"{panel.sweep}: relative errors of the {what} fall as m^({expected:g})",
         rule=(
-            f"one least squares slope of log error against log m a seed; holds if the t interval at "
+            f"hypothesis: mean relative errors of the velocity of f, linearised, of {LINEAR:g} or less at "
+            f"every width. One least squares slope of log error against log m a seed; holds if the t interval at "
             f"{CONFIDENCE} lies within ±{reach:g} of {expected:g}, fails if that at {FALSE_ALARM:g} lies "
             f"outside; {SEEDS}"
         ),
         predicted=text.number(expected),
         measured=f"{text.number(_mean(slopes))} over {many(len(whole), 'seed')}",
-        **judged.given(True),
+        **judged.given(all(_small(point, "linear_error_f") for point in panel.points)),
         numbers={"exponent": _mean(slopes)},
     )
 
@@ -168,7 +169,9 @@ def _balance(section: Section) -> Claim | None:
         return None
     judged: list[Judgement] = []
     said = []
-    for old, new in zip(named["random targets"].points, named["balanced targets"].points, strict=True):
+    balanced = {point.x: point for point in named["balanced targets"].points}
+    pairs = [(old, balanced[old.x]) for old in named["random targets"].points if old.x in balanced]
+    for old, new in pairs:
         cells = [point.deep["agreement_test"] for point in (old, new) if "agreement_test" in point.deep]
         whole, _ = whole_seeds(cells) if len(cells) == 2 else ([], [])
         gains = [cells[1].values[seed] - cells[0].values[seed] for seed in whole]

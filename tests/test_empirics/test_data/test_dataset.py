@@ -171,6 +171,7 @@ def test_classes_are_compared_as_text(labels, classes):
         (["yes", "no"], "yes"),
         ([True, False], "True"),
         (["M", "B"], "M"),
+        (["+", "-"], "+"),
         (["apple", "Banana"], "Banana"),
         (["1", "x"], "x"),
     ],

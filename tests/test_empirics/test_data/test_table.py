@@ -154,6 +154,24 @@ def test_a_counter_by_another_name_is_an_index_if_it_counts(tmp_path, name):
     assert read_points(path)[:, 0].tolist() == [i * i for i in range(12)]
 
 
+@pytest.mark.parametrize("name", ["patient_id", "PassengerId", "Customer ID", "userID"])
+def test_an_id_is_an_index_if_it_tells_rows_apart(tmp_path, name):
+    path = file_of(tmp_path, f"{name},a,b", *[f"{5 * i % 12},{row}" for i, row in enumerate(ROWS)])
+    with pytest.raises(ValueError, match=f"column 1 is called '{name}', as an index: .*say index '{name}'"):
+        read_points(path)
+    path = file_of(tmp_path, f"{name},a,b", *[f"{i % 3},{row}" for i, row in enumerate(ROWS)])
+    assert read_points(path)[:, 0].tolist() == [i % 3 for i in range(12)]
+    path = file_of(tmp_path, "acid,a,b", *[f"{7 * i},{row}" for i, row in enumerate(ROWS)])
+    assert read_points(path)[:, 0].tolist() == [7 * i for i in range(12)]
+
+
+@pytest.mark.parametrize("mark", [" ", "|"])
+def test_marks_between_columns_are_named(tmp_path, mark):
+    path = file_of(tmp_path, f"a{mark}b", f"1{mark}0", f"2{mark}1")
+    with pytest.raises(ValueError, match=r"feature and a label, separated by commas, semicolons or tabs$"):
+        FileData(path=str(path)).load(0)
+
+
 @pytest.mark.parametrize("start", [0, 1, 100, 1.0])
 def test_first_column_that_counts_the_rows_needs_a_name(tmp_path, start):
     rows = [f"{start + i},{row}" for i, row in enumerate(ROWS)]

@@ -209,9 +209,8 @@ def test_gradients_are_taken_where_they_are_turned_off():
         (X, y[:, None], r"y must have shape \(12,\), one label a point, got \(12, 1\)"),
         (X, y[:1], r"y must have shape \(12,\)"),
         (X, (y + 1) / 2, "y must be -1 or \\+1, got 0"),
-        (X[:0], y[:0], r"X must have shape \(N, d\) with N, d >= 1, got \(0, 4\)"),
+        (X[:0], y[:0], r"X must have shape \(n, d\) with n, d >= 1, got \(0, 4\)"),
         (X.log(), y, "X must be finite"),
-        (X.numpy(), y, "X must be a torch tensor, got ndarray"),
     ],
 )
 def test_data_that_make_no_sense(points, labels, message):

@@ -68,6 +68,12 @@ def test_errors_fall_with_the_width(exponent, verdict):
     assert claim.numbers["exponent"] == pytest.approx(exponent, abs=0.01)
 
 
+def test_rates_are_about_training_that_is_lazy_at_every_width():
+    points = [point(m, wide_error_f=m**-0.5, linear_error_f=100 / m) for m in (100, 200, 400)]
+    (claim,) = claims(section(("width", points), x_label="width m"))
+    assert claim.verdict == "hypothesis not met"
+
+
 @pytest.mark.parametrize(("exponent", "verdict"), [(-0.25, "holds"), (-0.5, "fails")])
 def test_directions_fall_at_half_that_rate(exponent, verdict):
     points = [point(m, trained_cosine=(np.cos(np.arctan(2 * m**exponent)), 1e-4)) for m in (100, 200, 400)]
