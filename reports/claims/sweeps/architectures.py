@@ -137,8 +137,8 @@ def _rate(panel: WidePanel, column: str) -> Claim:
         statement=f"{panel.sweep}: relative errors of the {what} fall as m^({expected:g})",
         rule=(
             f"hypothesis: mean relative errors of the velocity of f, linearised, of {LINEAR:g} or less at "
-            f"every width. One least squares slope of log error against log m a seed; holds if the t interval at "
-            f"{CONFIDENCE} lies within ±{reach:g} of {expected:g}, fails if that at {FALSE_ALARM:g} lies "
+            "every width. One least squares slope of log error against log m a seed; holds if the t interval "
+            f"at {CONFIDENCE} lies within ±{reach:g} of {expected:g}, fails if that at {FALSE_ALARM:g} lies "
             f"outside; {SEEDS}"
         ),
         predicted=text.number(expected),
