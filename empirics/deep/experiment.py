@@ -70,6 +70,13 @@ class DeepConfig:
         for architecture in (self.f, self.g):
             if isinstance(architecture, str) and ".py:" not in architecture:
                 check_choice("module", architecture, (FULLY_CONNECTED, *BUILT_IN))
+        own = {"": self.module, "_g": self.module_g}
+        plain = {"depth": 1, "negative_slope": 0.0, "rates": "first"}
+        for end, module in own.items():
+            given = [n for n, v in plain.items() if getattr(self, n + end) not in (None, v)]
+            if module not in (None, FULLY_CONNECTED) and given:
+                msg = f"{given[0]}{end} must be left out with module{end} {module!r}, which has its own"
+                raise ValueError(msg)
         check_choice("scenario", self.scenario, SCENARIOS)
         check_choice("targets", self.targets, TARGETS)
         check_real("times", self.times, minimum=0, exclusive=True)

@@ -51,6 +51,8 @@ def test_g_is_as_f_where_nothing_is_said():
     [
         ({"depth": 0}, "depth must be >= 1"),
         ({"module": "resnet"}, "module must be one of fully-connected, mlp, .*, got 'resnet'"),
+        ({"module": "mlp", "depth": 2}, "depth must be left out with module 'mlp', which has its own"),
+        ({"module_g": "mlp", "rates_g": "all"}, "rates_g must be left out with module_g 'mlp'"),
         ({"times": 0.0}, "times must be > 0"),
         ({"epsilon": 0.0}, "epsilon must be > 0"),
         ({"rates": "some"}, "rates must be one of first, all"),
