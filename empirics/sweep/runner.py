@@ -114,10 +114,11 @@ def run_sweep(
     >>> run_sweep(WIDE, plan(base, {"width": [10, 20]}, seeds=2), Path(tempfile.mkdtemp()) / "sweep").done
     4
     """
+    store = ResultFolder(folder)
+    store.check()
     _held = experiment.restore(folder)
     if wanted is not None:
         wanted.configs(experiment)  # impossible plans leave no folder behind
-    store = ResultFolder(folder)
     with store.locked():
         wanted, before, damaged = _settle(experiment, store, wanted, merge=merge, device=device)
         configs = wanted.configs(experiment)
