@@ -5,7 +5,7 @@ import io
 import json
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -148,7 +148,9 @@ def _rows(X: Any, y: Any, X_test: Any, y_test: Any) -> Rows:  # noqa: ANN401
     for name in ("X", "X_test"):
         if name in arrays:
             as_points(name, arrays[name])
-    return rows_of_arrays(arrays, _NAMES)
+    rows = rows_of_arrays(arrays, _NAMES)
+    label = getattr(y, "name", None)  # of a series
+    return replace(rows, label=label) if isinstance(label, str) and label else rows
 
 
 def _check_frames(given: dict[str, Any]) -> None:

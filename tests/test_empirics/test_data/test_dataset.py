@@ -294,3 +294,10 @@ def test_features_that_cannot_be_squared_are_refused_rather_than_lost(how, size)
     train = np.random.default_rng(0).normal(size=(9, 2)) * [1.0, size]
     with pytest.raises(ValueError, match=r"got entries up to .*e[+-]\d+ in feature 2 of mine; rescale it"):
         standardised(train, train, how, "mine")
+
+
+def test_labels_of_a_series_keep_its_name():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
+    data = ArrayData(frame, pandas.Series([0, 1, 0, 1], name="ill"), test_fraction=0.5)
+    assert data.load(0).notices[0] == "4 rows, 2 features, ill: 1 → +1 (2), 0 → −1 (2)"
