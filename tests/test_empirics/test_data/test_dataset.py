@@ -299,6 +299,6 @@ def test_features_that_cannot_be_squared_are_refused_rather_than_lost(how, size)
 
 def test_labels_of_a_series_keep_its_name():
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
-    data = ArrayData(frame, pandas.Series([0, 1, 0, 1], name="ill"), test_fraction=0.5)
-    assert data.load(0).notices[0] == "4 rows, 2 features, ill: 1 → +1 (2), 0 → −1 (2)"
+    frame = pandas.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) ** 2})
+    data = ArrayData(frame, pandas.Series([0, 1] * 10, name="ill"))
+    assert data.load(0).notices[0] == "20 rows, 2 features, ill: 1 → +1 (10), 0 → −1 (10)"
