@@ -79,7 +79,7 @@ def _agreement(points: Sequence[WidePoint], how: str) -> Claim:
         )
         for point, values in zip(met, differences, strict=True)
     ]
-    means = [value for values in differences if (value := _mean(values)) is not None]
+    means = [round(value, 4) for values in differences if (value := _mean(values)) is not None]
     return Claim(
         source="derived here",
         statement=f"The agreement of f and g is {_PREDICTED[how]}",
@@ -93,8 +93,19 @@ def _agreement(points: Sequence[WidePoint], how: str) -> Claim:
             f"{len(met)} of {many(len(known), 'point')} meet the hypothesis"
             + (f"; differences {text.number(min(means))} to {text.number(max(means))}" if means else "")
         ),
-        **together(*judged).given(bool(met)),
+        **_together(judged).given(bool(met)),
         numbers={"points": len(known), "met": len(met), "largest": max(map(abs, means), default=None)},
+    )
+
+
+def _together(judged: Sequence[Judgement]) -> Judgement:
+    """Return that the claim holds at all points, with what decided it at the first of those that did."""
+    merged = together(*judged)
+    decisive = [one for one in judged if one.holds is merged.holds]
+    if len(decisive) < 2:
+        return merged
+    return Judgement(
+        merged.holds, f"at {len(decisive)} of {len(judged)} points; first {decisive[0].decision}"
     )
 
 
@@ -134,7 +145,7 @@ def _rate(panel: WidePanel, column: str) -> Claim:
     )
     return Claim(
         source="derived here",
-        statement=f"{panel.sweep}: relative errors of the {what} fall as m^({expected:g})",
+        statement=f"{panel.sweep}: relative errors of the {what} fall as m^({text.number(expected)})",
         rule=(
             f"hypothesis: mean relative errors of the velocity of f, linearised, of {LINEAR:g} or less at "
             "every width. One least squares slope of log error against log m a seed; holds if the t interval "
