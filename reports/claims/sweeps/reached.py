@@ -35,7 +35,7 @@ def claims(section: Section) -> list[Claim]:
     made = []
     for panel in section.panels:
         reach = panel.reach
-        if reach is None or not reach.seeds or len(panel.points) < 2:
+        if reach is None or not reach.seeds or len(panel.points) < 2 or panel.ticks:  # names have no order
             continue
         places = [math.inf if x is None else x for x in reach.seeds.values()]
         low, high, middle = min(places), max(places), median(places)
