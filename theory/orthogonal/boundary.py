@@ -54,6 +54,13 @@ def limit_output(
     Notes
     -----
     Source: published (prior work); `expressions.LIMIT_BOUNDARY`; Derivation 15, step 1.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import limit_output
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> limit_output([[1.0, 0.0], [0.0, 3.0]], X=X, y=y, negative_slope=0.5).round(4)
+    array([ 0.8, -4.8])
     """
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1], or_one=True)
@@ -76,6 +83,13 @@ def limit_direction(
     Returns
     -------
     array, shape (d,)
+
+    Examples
+    --------
+    >>> from theory.orthogonal import limit_direction
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> limit_direction(X, y, negative_slope=0.5).round(4)  # 0.4 · (2, 0) − 1.6 · (0, 1)
+    array([ 0.8, -1.6])
     """
     X, y, known = data_and_multipliers(X, y, negative_slope, multipliers)
     return finite(X.T @ (known.values * y))
@@ -115,6 +129,14 @@ def limit_network(
     Notes
     -----
     Source: Derivation 15, step 1.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import limit_network
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> v, u = limit_network(X, y, negative_slope=0.5, width=4)
+    >>> v.round(4), u.round(4)
+    (array([ 0.4, -0.4]), array([-0.2,  0.8]))
     """
     _check_width(width)
     X, y, known = data_and_multipliers(X, y, negative_slope, multipliers)
@@ -146,6 +168,14 @@ def network_output(Z: ArrayLike, *, v: ArrayLike, u: ArrayLike, width: int, nega
     ------
     ValueError
         If shapes disagree, the width is odd or the slope is out of range.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import limit_network, network_output
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> v, u = limit_network(X, y, negative_slope=0.5, width=4)
+    >>> network_output(X, v=v, u=u, width=4, negative_slope=0.5).round(4)  # margins of 1
+    array([ 1., -1.])
     """
     Z = as_points("Z", Z, or_one=True)
     _check_width(width)

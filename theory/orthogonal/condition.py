@@ -115,6 +115,13 @@ def orthogonality(X: ArrayLike, *, negative_slope: float) -> Orthogonality:
     -----
     Source: published (prior work, after Frei et al., ICLR 2023); `expressions.ORTHOGONALITY_LHS`,
     `expressions.ROW_SUM_LHS`; Derivation 15, steps 3 and 4.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import orthogonality
+    >>> found = orthogonality([[2.0, 0.0], [0.0, 1.0]], negative_slope=0.5)
+    >>> round(found.lhs, 4), found.rhs, found.verdict.value
+    (0.0052, 0.0, 'holds')
     """
     X = as_points("X", X)
     slope = check_open_slope(negative_slope)

@@ -82,6 +82,15 @@ def hypotheses(
     Notes
     -----
     Source: the hypotheses of both publications; Derivations 7 and 15.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import hypotheses
+    >>> from theory import Setting
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> setting = Setting(dim=2, N=2, width=10, negative_slope=0.5, epsilon=0.1, T_f=1.0, T_g=1.0)
+    >>> hypotheses(X, y, setting)[0].orthogonal_verdict.value  # infinite time
+    'unknown'
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))

@@ -47,6 +47,12 @@ def kink_cosine(negative_slope: float) -> float:
     ------
     ValueError
         If the slope is out of range.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import kink_cosine
+    >>> round(kink_cosine(1 / 3), 4)
+    0.9682
     """
     slope = check_open_slope(negative_slope)
     a, b = 1 + slope * slope, 2 * slope
@@ -99,6 +105,13 @@ def gradient_cosine(
     ------
     ValueError
         If shapes disagree, labels are not ±1, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import gradient_cosine
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> round(gradient_cosine(X, y, negative_slope=0.5), 4)
+    0.9955
     """
     X, y, known = data_and_multipliers(X, y, negative_slope, multipliers)
     check_real("deviation", deviation, minimum=0)

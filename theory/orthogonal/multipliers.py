@@ -127,6 +127,13 @@ def multipliers(X: ArrayLike, y: ArrayLike, *, negative_slope: float, slack: boo
     -----
     Source: `expressions.ALIGNED_MATRIX_SAME`, `expressions.ALIGNED_MATRIX_DIFFERENT`.  Memory and time of
     three N × N matrices and their inverse.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import multipliers
+    >>> X, y = [[2.0, 0.0], [0.0, 1.0]], [1, -1]
+    >>> multipliers(X, y, negative_slope=0.5).values.round(4)  # 2/((1 + γ²)‖x‖²) if orthogonal
+    array([0.4, 1.6])
     """
     X = as_points("X", X)
     y = as_labels("y", y, length=len(X))

@@ -84,6 +84,14 @@ def multiplier_range(
     Notes
     -----
     Source: Derivation 15, step 7.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import multiplier_range
+    >>> X = [[2.0, 0.0], [0.0, 1.0]]
+    >>> found = multiplier_range(X, [1.0, 0.0], negative_slope=0.5, epsilon=0.01)
+    >>> found.lower.round(4), found.upper.round(4)
+    (array([0.388 , 1.5916]), array([0.4122, 1.6081]))
     """
     base = as_points("base", base)
     slope = check_open_slope(negative_slope)
@@ -166,6 +174,14 @@ def label_noise_bound(
     ------
     ValueError
         If shapes disagree, an entry is not finite or an argument is out of range.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import label_noise_bound
+    >>> X = [[2.0, 0.0], [0.0, 1.0]]
+    >>> options = {"negative_slope": 0.5, "epsilon": 0.1, "delta": 0.1}
+    >>> label_noise_bound([[3.0, 0.0]], base=X, direction=[1.0, 0.0], **options).value.round(4)
+    array([6.8301])
     """
     base = as_points("base", base)
     Z = as_points("Z", Z, dim=base.shape[1], or_one=True)
@@ -216,6 +232,15 @@ def sign_condition(
     ------
     ValueError
         As `label_noise_bound`.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import sign_condition
+    >>> X = [[2.0, 0.0], [0.0, 1.0]]
+    >>> options = {"negative_slope": 0.5, "epsilon": 0.1, "delta": 0.1}
+    >>> kept = sign_condition([[3.0, 0.0]], base=X, direction=[1.0, 0.0], **options)
+    >>> kept.lhs.round(4), kept.rhs.round(4)
+    (array([0.526]), array([6.8301]))
     """
     base = as_points("base", base)
     Z = as_points("Z", Z, dim=base.shape[1], or_one=True)

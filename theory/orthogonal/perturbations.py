@@ -62,6 +62,12 @@ def limit_perturbations(
     -----
     Source: published (prior work); the value of a changed coordinate for L0 is this package's convention.
     Derivation 15, step 6.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import limit_perturbations
+    >>> limit_perturbations([[5.0, 0.0]], [3.0, 4.0], [-1], epsilon=1.0).round(4)
+    array([[ 4.4, -0.8]])
     """
     base = as_points("base", base)
     targets = as_labels("targets", targets, length=len(base))

@@ -68,6 +68,13 @@ def perturbed_orthogonality(
     Notes
     -----
     Source: Derivation 15, step 5.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import perturbed_orthogonality
+    >>> found = perturbed_orthogonality([[2.0, 0.0], [0.0, 1.0]], negative_slope=0.5, epsilon=0.01)
+    >>> found.verdict.value, found.row_verdict.value
+    ('unknown', 'holds')
     """
     base = as_points("base", base)
     slope = check_open_slope(negative_slope)
@@ -144,6 +151,13 @@ def noise_orthogonality(
     Notes
     -----
     Source: Hoeffding 1963; Laurent and Massart, Ann. Statist. 28 (2000), Lemma 1; Derivation 15, step 5.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import noise_orthogonality
+    >>> sizes = {"distribution": "uniform", "dim": 10**6, "N": 3}
+    >>> noise_orthogonality(**sizes, negative_slope=0.5, delta=0.01).verdict.value
+    'holds'
     """
     check_choice("distribution", distribution, DISTRIBUTIONS)
     check_integer("dim", dim, minimum=1)

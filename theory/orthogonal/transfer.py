@@ -139,6 +139,14 @@ def transfer(
     ValueError
         If shapes disagree (without `base` also those of `X_adv` and `X`), labels are not ±1, an entry is not
         finite or the slope is out of range.
+
+    Examples
+    --------
+    >>> from theory.orthogonal import transfer
+    >>> data = {"X": [[2.0, 0.0], [0.0, 1.0]], "y": [1, -1], "negative_slope": 0.5}
+    >>> adversarial = {"X_adv": [[0.1, 0.0], [0.0, -0.1]], "y_adv": [1, -1], "base": [[0.0, 0.0]] * 2}
+    >>> transfer([[3.0, 0.0]], **data, **adversarial).old.round(4)  # the limit of f
+    array([2.4])
     """
     slope = check_open_slope(negative_slope)
     X = as_points("X", X)

@@ -231,6 +231,7 @@ def _map(panels: Sequence[WidePanel], key: str) -> Block:
 
     def draw(axes: Axes) -> None:
         values = np.array([[np.nan if v[0] is None else v[0] for v in row] for row in cells])
+        axes.grid(visible=False)
         axes.imshow(values, vmin=0.5, vmax=1.0, cmap="Blues", aspect="auto")
         for i, row in enumerate(cells):
             for j, pair in enumerate(row):
