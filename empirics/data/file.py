@@ -115,7 +115,8 @@ class FileData:
                 table = table.complete(used, label)
             called = f"label {table.names[label]!r}" if table.names else "label"
             labels = table.labels(label)
-            rows = Rows(table.numbers(used), labels, label=called, notes=table.notes)
+            numbers, notes = table.numbers(used), (*table.notes, *table.marks(used))
+            rows = Rows(numbers, labels, label=called, notes=notes)
         if all(map(is_number, rows.labels)):
             for one in rows.labels:
                 if one.lstrip("+-").casefold() in {"inf", "infinity"}:

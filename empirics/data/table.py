@@ -123,6 +123,12 @@ class Table:
             self._refuse_cells(cells, values, columns)
         return values
 
+    def marks(self, columns: Sequence[int]) -> tuple[str, ...]:
+        """Return in words that the numbers of these columns have decimal commas, if they have."""
+        cells = self.cells[:, list(columns)]
+        commas = self._decimal_comma(cells) and any("," in str(cell) for cell in cells.flat)
+        return ("the comma is the decimal mark",) * commas
+
     def _refuse_cells(self, cells: NDArray[Any], values: Array, columns: Sequence[int]) -> NoReturn:
         missing = _map(is_missing, cells, bool)
         wrong = ~np.isfinite(values) & ~missing

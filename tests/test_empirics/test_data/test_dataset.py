@@ -302,3 +302,11 @@ def test_labels_of_a_series_keep_its_name():
     frame = pandas.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0) ** 2})
     data = ArrayData(frame, pandas.Series([0, 1] * 10, name="ill"))
     assert data.load(0).notices[0] == "20 rows, 2 features, ill: 1 → +1 (10), 0 → −1 (10)"
+
+
+def test_what_commas_and_semicolons_mean_is_said(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("a;b;ill\n" + "".join(f"{n},5;{n * n},25;{n % 2}\n" for n in range(20)))
+    data = FileData(path=str(path))
+    assert data.load(0).notices[1:3] == ("semicolons separate the columns", "the comma is the decimal mark")
+    assert data.read().X[3].tolist() == [3.5, 9.25]
