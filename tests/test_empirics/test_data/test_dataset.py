@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from empirics.data import ArrayData
+from empirics.data import ArrayData, FileData
 from empirics.data.dataset import (
     Dataset,
     check_preparation,
