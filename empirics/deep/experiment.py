@@ -1,7 +1,8 @@
 """Pairs of networks of any depth or architecture: what is predicted before training, and what it gives.
 
 Two predictions: the wide limit (Derivation 17), for fully connected networks, and the module linearised at
-its initial weights, for every one.  Neither trains anything.  Identity loss, full-batch descent.
+its initial weights, for every one.  Neither trains anything; the times are those of the networks that are
+trained, of g on the inputs that f really gave.  Identity loss, full-batch descent.
 """
 
 from __future__ import annotations

@@ -106,6 +106,11 @@ class Architecture:
         return (1 + self.negative_slope**2) / 2
 
     @property
+    def kink_factor(self) -> float:
+        """c₀ = (1 − γ)²/(2π) = −dΦ/dθ."""
+        return (1 - self.negative_slope) ** 2 / (2 * math.pi)
+
+    @property
     def exact_weight_variance(self) -> Fraction:
         """σ_w² as the exact number that it stands for: 1/g₀ where it is not given."""
         if self.weight_variance is None:

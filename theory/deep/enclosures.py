@@ -17,6 +17,7 @@ from theory.kernel.balls import (
     dot,
     exact_ball,
     length_of,
+    phi_of_angle,
     working_precision,
 )
 from theory.kernel.enclosure import Enclosure
@@ -115,7 +116,7 @@ def _recursion(x: arb_mat, z: arb_mat, architecture: Architecture, *, tangent: b
     """Run the recursion of `layers.kernels` on balls."""
     dim, gamma = x.ncols(), Fraction(architecture.negative_slope)
     g0, c0 = exact_ball((1 + gamma**2) / 2), exact_ball((1 - gamma) ** 2) / (2 * arb.pi())
-    weight = exact_ball(architecture.exact_weight_variance)
+    slope, weight = exact_ball(gamma), exact_ball(architecture.exact_weight_variance)
     bias = exact_ball(Fraction(architecture.bias_variance))
     alpha = exact_ball(Fraction(architecture.residual or 0)) ** 2  # α²
     beta = alpha * exact_ball(Fraction(architecture.branch_variance))
@@ -126,11 +127,12 @@ def _recursion(x: arb_mat, z: arb_mat, architecture: Architecture, *, tangent: b
     v_x, v_z, D = (dot(*pair) / dim for pair in ((x, x), (z, z), (x - z, x + z)))
     first = _Covariance(v_x + 1, v_z + 1, D, 2 * (theta / 2).sin() ** 2, theta)
     shared = _Covariance(bias, bias, arb(0), arb(0), arb(0))
-    C, phi = _activated(first, g0, c0)
+    C, phi = _activated(first, g0, c0), phi_of_angle(first.theta, slope)
     total = rates["first"] * (dot(x, z) + 1) * phi
     for _ in range(architecture.depth - 1):
         u = _scaled(C, weight)
-        E, phi = _activated(_sum(u, shared) if architecture.bias_variance else u, g0, c0)
+        u = _sum(u, shared) if architecture.bias_variance else u
+        E, phi = _activated(u, g0, c0), phi_of_angle(u.theta, slope)
         step = phi * (weight * total + rates["weights"] * _value(C) + rates["biases"])
         if architecture.residual is None:
             total, C = step, E
@@ -155,8 +157,8 @@ def _scaled(C: _Covariance, factor: arb) -> _Covariance:
     return _Covariance(factor * C.v_x, factor * C.v_z, factor * C.D, C.deficit, C.theta)
 
 
-def _activated(u: _Covariance, g0: arb, c0: arb) -> tuple[_Covariance, arb]:
-    """Enclose the covariance after an activation, and Φ.
+def _activated(u: _Covariance, g0: arb, c0: arb) -> _Covariance:
+    """Enclose the covariance after an activation.
 
     Δ = δ − (c₀/g₀)(sin θ − θ cos θ) increases with θ on [0, π]: its ends are taken, where nothing is lost.
     """
@@ -168,8 +170,7 @@ def _activated(u: _Covariance, g0: arb, c0: arb) -> tuple[_Covariance, arb]:
     deficit = (deficit_at(lower) if lower > 0 else arb(0)).union(deficit_at(upper))
     if not upper < arb.pi():  # beyond π, where a rounding may lead, it would decrease
         deficit = deficit.union(deficit_at(arb.pi()))
-    covariance = _Covariance(g0 * u.v_x, g0 * u.v_z, g0 * u.D, deficit, _angle(deficit))
-    return covariance, g0 - c0 * u.theta
+    return _Covariance(g0 * u.v_x, g0 * u.v_z, g0 * u.D, deficit, _angle(deficit))
 
 
 def _angle(deficit: arb) -> arb:

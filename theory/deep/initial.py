@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -88,7 +86,7 @@ def _activated(
     E φ'(u) Du φ(u') = Φ Cov(Du, u') + c₀ sin θ √(v'/v) Cov(Du, u).
     """
     h, phi, _ = activated(u, architecture)
-    c0 = (1 - architecture.negative_slope) ** 2 / (2 * math.pi)
+    c0 = architecture.kink_factor
     sine, deviations = np.sin(u.theta), np.sqrt(u.v_x)  # of the columns; rows are the same points
     onto_other = mixed / deviations  # ⟨e, û'⟩
     onto_own = np.diagonal(onto_other)[:, None]  # ⟨e, û⟩

@@ -17,6 +17,7 @@ import numpy as np
 
 from theory import libraries
 from theory.deep.architecture import Architecture, Rates
+from theory.kernel.rows import phi_of_angle
 from theory.validation import AnyArray
 
 _SERIES = 0.2  # angle below which sin θ − θ cos θ is summed
@@ -104,8 +105,8 @@ def activated(u: Covariance, architecture: Architecture) -> tuple[Covariance, An
 
     g₀ √(v_x v_z) (1 − Δ), Δ = δ − (c₀/g₀)(sin θ − θ cos θ), and Φ = g₀ − c₀ θ; ∇Δ = (Φ/g₀) ∇δ.
     """
-    g0, c0 = architecture.half_square, (1 - architecture.negative_slope) ** 2 / (2 * math.pi)
-    phi = g0 - c0 * u.theta
+    g0, c0 = architecture.half_square, architecture.kink_factor
+    phi = phi_of_angle(u.theta, architecture.negative_slope)
     deficit = u.deficit - c0 / g0 * _bracket(u.theta, u.deficit)
     change = None if u.dv_z is None else g0 * u.dv_z
     parts = (g0 * u.v_z, g0 * u.v_x, g0 * u.D, deficit, _angle(deficit))

@@ -107,7 +107,7 @@ def test_what_overflows_is_not_known():
 
 MUTANTS = [
     ("phi / g0 * part", "phi * part"),
-    ("phi = g0 - c0 * u.theta", "phi = g0 - c0 * u.theta * u.theta"),
+    ("phi_of_angle(u.theta,", "phi_of_angle(u.theta * u.theta,"),
     ("u.deficit - c0 / g0 *", "u.deficit - c0 *"),
     ("(g0 * u.v_z, g0 * u.v_x,", "(g0 * u.v_z, u.v_x,"),
     ("g0 * u.D,", "u.D,"),
