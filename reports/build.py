@@ -150,8 +150,7 @@ def _section(series: Series, measured: Sequence[Measured]) -> Section:
         choice=_choice(series),
         simulated=total_of_simulated(plan, runs, scan) if plan and scan else None,
     )
-    # What is not finite is then None; the digest of arrays, which holds them, is a str.
-    return json.decode(json.encode(section, enc_hook=str), type=Section)
+    return json.decode(json.encode(section), type=Section)  # what is not finite is then None
 
 
 def _choice(series: Series) -> ChoiceUsed | None:
