@@ -17,7 +17,7 @@ from reports import svg, text
 from reports._matplotlib import Axes
 from reports.inline import rich
 from reports.numbers import records
-from reports.page import Block, Figure, Page, Section, note, table
+from reports.page import Block, Figure, Page, Section, fold, note, table
 from reports.provenance import Origin
 from reports.svg import INK, THIRD, F, G
 
@@ -140,7 +140,6 @@ def _against(results: Costs, axis: str) -> Iterator[Block]:
     slopes = [row for row in results.slopes if row.axis == axis]
     drawn = (figure(results, axis, quantity) for quantity in QUANTITIES)
     yield from (one for one in drawn if one is not None)
-    summary = f"Numbers against {LABELS[axis]}"
     columns = {
         LABELS[axis]: lambda row: str(row.x),
         "solver": lambda row: names[row.solver],
@@ -148,14 +147,14 @@ def _against(results: Costs, axis: str) -> Iterator[Block]:
         "smallest, largest": lambda row: ", ".join(text.number(f(row.seconds)) for f in (min, max)),
         "peak MiB": lambda row: text.number(None if row.peak_bytes is None else row.peak_bytes / 2**20),
     }
-    yield table(rows, columns, name="runs", summary=summary)
+    runs = table(rows, columns, name="runs")
     columns = {
         "solver": lambda row: names[row.solver],
         "quantity": lambda row: {"seconds": "time", "bytes": "memory"}[row.quantity],
         "slope": lambda row: text.number(row.slope),
         "sizes": lambda row: str(row.n),
     }
-    yield table(slopes, columns, name="slopes", summary=summary)
+    yield fold(f"Numbers against {LABELS[axis]}", runs, table(slopes, columns, name="slopes"))
 
 
 def write(folder: Path, results: Results) -> Path:

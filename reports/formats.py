@@ -14,6 +14,7 @@ from empirics.sweep.interrupts import undisturbed
 from reports import schema
 from reports.render import page, render
 from reports.results import Config, Results
+from reports.svg import standalone
 from reports.text import of_texts
 from theory.validation import check_choice
 
@@ -39,7 +40,8 @@ def files(results: Results, format: Format = "html") -> dict[str, bytes]:
     Returns
     -------
     dict
-        Names and contents; the same results give the same bytes (PDF: with one browser).
+        Names and contents, of Markdown its figures, too; the same results give the same bytes (PDF: with
+        one browser).
 
     Raises
     ------
@@ -54,7 +56,9 @@ def files(results: Results, format: Format = "html") -> dict[str, bytes]:
     if format == "html":
         contents["report.html"] = render(ready).encode()
     elif format == "md":
-        contents["report.md"] = page(ready).markdown().encode()
+        made = page(ready)
+        contents["report.md"] = made.markdown().encode()
+        contents |= {name: standalone(drawn).encode() for name, drawn in made.drawings.items()}
     elif format == "pdf":
         contents["report.pdf"] = pdf(render(ready))
     return contents

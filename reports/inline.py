@@ -84,6 +84,18 @@ def rich(template: str, *values: Content) -> Content:
     return tuple(part for part in parts(" ".join(template.split())) if part != "")
 
 
+_SYMBOL = re.compile(r"(?<!\w)([fgTx])_([bfgn]|adv)(?!\w)")
+
+
+def symbols(said: str) -> Content:
+    """Return plain text with its symbols set as such: f_b, g_b, T_f, T_g, x_n."""
+    pieces = _SYMBOL.split(said)
+    return tuple(
+        (Part("i", piece) if place % 3 == 1 else Part("sub", piece) if place % 3 == 2 else piece)
+        for place, piece in enumerate(pieces)
+    )
+
+
 def link(label: Content, target: str) -> Part:
     """Return a link; its address begins with what the page says, never with text of results."""
     return Part("link", label, target)

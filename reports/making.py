@@ -230,9 +230,8 @@ def _write_partial(
 
 def places(folder: Path, contents: Mapping[str, bytes]) -> str:
     """Return where the files of a report are."""
-    labels = {schema.RESULTS: "numbers"}
-    named = sorted(contents, key=lambda name: name == schema.RESULTS)  # the page first
-    return "\n".join(f"{labels.get(name, 'page') + ':':<8} {folder / name}" for name in named)
+    named = [("page:", name) for name in contents if name.startswith("report.")]
+    return "\n".join(f"{label:<8} {folder / name}" for label, name in [*named, ("numbers:", schema.RESULTS)])
 
 
 def _series(data: DataSource, options: Report, setting: Setting) -> Series:

@@ -33,7 +33,6 @@ class Prose:
     text: Content
     style: Literal["", "small", "short", "warning", "heading", "subheading"] = "small"
     key: str = ""  # that links lead to
-    summary: str = ""  # words that it is folded behind, where there are any
 
 
 def say(template: str, *values: Content) -> Prose:
@@ -52,7 +51,6 @@ class List:
 
     items: tuple[Content, ...]
     style: Literal["", "tally", "warning", "steps"] = ""
-    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,7 @@ class Table:
 
     columns: tuple[Content, ...]
     rows: tuple[tuple[Content, ...], ...]
-    wide: bool = False  # of a dozen columns, set wider than the text unless it is folded
-    summary: str = ""  # words that it is folded behind, where there are any
+    wide: bool = False  # of a dozen columns, set wider than the text unless it is in a group
     name: str = ""  # class, and name of its file of numbers
     numbers: Numbers | None = None  # behind the cells; without them what the cells say
     keys: tuple[str, ...] = ()  # of the rows, that links lead to
@@ -96,7 +93,6 @@ def table(
     name: str = "",
     numbers: Numbers | None = None,
     wide: bool = False,
-    summary: str = "",
 ) -> Table:
     """Return the table of rows: each column has a heading and what it says of a row.
 
@@ -104,10 +100,34 @@ def table(
     """
     cells = tuple(tuple(say(row) for say in columns.values()) for row in rows)
     behind = records(rows) if numbers is None and name else numbers
-    return Table(tuple(columns), cells, wide=wide, summary=summary, name=name, numbers=behind)
+    return Table(tuple(columns), cells, wide=wide, name=name, numbers=behind)
 
 
-Block = Claim | Figure | Table | List | Prose
+@dataclass(frozen=True)
+class Group:
+    """Blocks under a title of their own; groups in a row stand side by side, folded ones behind a click."""
+
+    title: str
+    blocks: tuple["Block", ...]
+    key: str = ""  # that links lead to
+    folded: bool = False
+
+
+def fold(title: str, *blocks: "Block") -> Group:
+    """Return blocks behind a click."""
+    return Group(title, blocks, folded=True)
+
+
+Block = Claim | Figure | Table | List | Prose | Group
+
+
+def flat(blocks: Sequence[Block]) -> Iterator[Block]:
+    """Yield blocks, and those of groups in the place of the groups."""
+    for block in blocks:
+        if isinstance(block, Group):
+            yield from flat(block.blocks)
+        else:
+            yield block
 
 
 @dataclass(frozen=True)
@@ -120,49 +140,34 @@ class Section:
     anchors: str = ""  # what the anchors of its claims and of their evidence begin with
     file: str = ""  # what the names of its files of numbers begin with
 
-    def groups(self) -> Iterator[tuple[str, str, list[Block]]]:
-        """Return runs of blocks of one kind: its name, the words they are folded behind, the blocks."""
-        for (kind, summary), run in groupby(
-            self.blocks, lambda block: (type(block).__name__, getattr(block, "summary", ""))
-        ):
-            blocks = list(run)
-            if kind == "Claim":
-                shown = [block for block in blocks if isinstance(block, Claim)]
-                yield "Table", summary, [claims_table(shown, anchors=self.anchors)]
-            else:
-                yield kind, summary, blocks
-
     def csv(self, block: Figure | Table, label: str = "CSV") -> Markup:
         """Return the link to the numbers of a block, empty where there are none."""
         found = block.linked if isinstance(block, Table) else block.numbers
         if self.anchors and block.name == "claims":
             found = None  # all claims of a page with anchors are listed, with their numbers, at its start
-        own = block.name.replace("_", "-") or f"table-{self.blocks.index(block) + 1}"
-        names = [name for name in (self.file or self.key, own) if name]
-        return Markup("") if found is None else found.link("-".join(dict.fromkeys(names)), label)
+        return Markup("") if found is None else found.link(self.stem(block), label)
+
+    def stem(self, block: Figure | Table) -> str:
+        """Return the name of the files of a figure or table, without their ending."""
+        own = block.name.replace("_", "-") or f"table-{list(flat(self.blocks)).index(block) + 1}"
+        return "-".join(dict.fromkeys(name for name in (self.file or self.key, own) if name))
 
 
-def claims_table(claims: Sequence[Claim], *, anchors: str = "") -> Table:
-    """Return claims as the rows of a table: what was judged in one line, how behind a click."""
-    numbers = numbers_of_claims(claims)
-    if not any(claim.verdict for claim in claims):
-        stated = tuple(
-            ((claim.statement, " ", Part("source", claim.section or "")), claim.measured, claim.rule)
-            for claim in claims
-        )
-        return Table(("Quantity", "Measured", "Rests on"), stated, name="glance", numbers=numbers)
-    return Table(
-        ("Claim", "Predicted", "Measured", "Verdict"),
-        tuple((_said(c), c.predicted, c.measured, _judged(c)) for c in claims),
-        name="claims",
-        numbers=numbers,
-        keys=tuple(f"{anchors}claim-{claim.key}" if claim.evidence else "" for claim in claims),
-    )
+def runs(blocks: Sequence[Block]) -> Iterator[tuple[str, list[Block]]]:
+    """Yield what stands together, under the name of its kind: figures, claims, groups in a row."""
+    for kind, run in groupby(blocks, lambda block: "fold" if _folded(block) else type(block).__name__):
+        yield kind, list(run)
 
 
-def numbers_of_claims(claims: Sequence[Claim]) -> Numbers:
-    """Return everything that is known of claims, one a row."""
-    return records([asdict(claim) for claim in claims])
+def _folded(block: Block) -> bool:
+    return isinstance(block, Group) and block.folded
+
+
+def claims_table(claims: Sequence[Claim]) -> Table:
+    """Return claims as the rows of a table: in Markdown, and their numbers in HTML."""
+    numbers = records([asdict(claim) for claim in claims])
+    rows = tuple((_said(c), c.predicted, c.measured, _judged(c)) for c in claims)
+    return Table(("Claim", "Predicted", "Measured", "Verdict"), rows, name="claims", numbers=numbers)
 
 
 def met_of(claim: Claim) -> str:
@@ -170,27 +175,25 @@ def met_of(claim: Claim) -> str:
     return {True: "met", False: "not met", None: "not known"}[claim.met]
 
 
-def _said(claim: Claim) -> Content:
-    how = inline.lines(
+def how(claim: Claim) -> Content:
+    """Return what a card of a claim has behind a click: formula, source, hypothesis, rule, sample."""
+    formula = Part("formula", Part("tex", claim.formula)) if claim.formula else ""
+    said = inline.lines(
+        claim.source.capitalize() + (f": {claim.decision}" if claim.decision else ""),
         claim.hypothesis and f"Hypothesis {met_of(claim)}: {claim.hypothesis}",
-        claim.rule and f"Rule: {claim.rule}",
+        claim.rule and f"{'Rule' if claim.verdict else 'Rests on'}: {claim.rule}",
         claim.samples and f"Sample: {claim.samples}",
     )
-    formula = Part("formula", Part("tex", claim.formula)) if claim.formula else ""
-    return (
-        Part("strong", claim.statement),
-        " ",
-        formula,
-        Part("source", claim.source),
-        *([Part("html", Part("links", link("command", "#command")))] if claim.command else []),
-        Part("fold", how, "rule"),
-    )
+    command = Part("html", Part("links", link("command", "#command"))) if claim.command else ""
+    return formula, said, command
+
+
+def _said(claim: Claim) -> Content:
+    return Part("strong", claim.statement), "; ", how(claim)
 
 
 def _judged(claim: Claim) -> Content:
-    if claim.verdict is None:
-        return Part("small", "no verdict: a guide only")
-    return Part("badge", claim.verdict), " ", Part("small", claim.decision)
+    return "no verdict: a guide only" if claim.verdict is None else Part("badge", claim.verdict)
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,7 @@ class Page:
         return {
             (f"{section.title}: " if section.anchors else "") + block.name: str(block.svg)
             for section in self.sections
-            for block in section.blocks
+            for block in flat(section.blocks)
             if isinstance(block, Figure)
         }
 
@@ -222,12 +225,26 @@ class Page:
             lstrip_blocks=True,
             loader=jinja2.FunctionLoader(_template),
         )
-        made.filters |= {"inline": inline.html, "plain": inline.plain, "numbers": numbers_table}
+        made.filters |= {
+            "inline": inline.html,
+            "plain": inline.plain,
+            "numbers": numbers_table,
+            "runs": runs,
+            "how": how,
+            "symbols": lambda said: inline.html(inline.symbols(said)),
+            "claims_table": claims_table,
+        }
         return made.get_template("blocks.html").render(page=self)
 
     def markdown(self) -> str:
-        """Return the text and all tables of the page; formulas as TeX, figures by what they show."""
+        """Return the text and all tables of the page; formulas as TeX, figures as links to `drawings`."""
         return "\n\n".join(self._paragraphs()) + "\n"
+
+    @property
+    def drawings(self) -> dict[str, str]:
+        """The drawings by the names of their files, as the Markdown has them."""
+        found = ((s, block) for s in self.sections for block in flat(s.blocks) if isinstance(block, Figure))
+        return {f"{section.stem(block)}.svg": str(block.svg) for section, block in found}
 
     def _paragraphs(self) -> Iterator[str]:
         yield f"# {inline.markdown(self.title)}"
@@ -235,12 +252,25 @@ class Page:
         for section in self.sections:
             if section.title:
                 yield f"## {inline.markdown(section.title)}"
-            for _, summary, blocks in section.groups():
-                if summary:
-                    yield inline.markdown(summary)
-                for block in blocks:
-                    yield from _markdown(block)
+            yield from _paragraphs(section, section.blocks, "###" if section.title else "##")
         yield inline.markdown(self.footer)
+
+
+def _paragraphs(section: Section, blocks: Sequence[Block], marks: str) -> Iterator[str]:
+    for kind, some in runs(blocks):
+        if kind == "Claim":
+            yield from _markdown(claims_table([block for block in some if isinstance(block, Claim)]))
+            continue
+        for block in some:
+            if isinstance(block, Group):
+                yield f"{marks} {inline.markdown(block.title)}"
+                yield from _paragraphs(section, block.blocks, f"{marks}#")
+            elif isinstance(block, Figure):
+                yield f"![{inline.markdown(block.caption)}]({section.stem(block)}.svg)"
+                if block.numbers is not None:
+                    yield from _markdown(numbers_table(block.numbers))
+            else:
+                yield from _markdown(block)
 
 
 _HEADINGS = {"heading": "### ", "subheading": "#### "}
@@ -251,10 +281,6 @@ def _markdown(block: Block) -> Iterator[str]:
         yield _HEADINGS.get(block.style, "") + inline.markdown(block.text)
     elif isinstance(block, List):
         yield "\n".join(f"- {inline.markdown(item)}" for item in block.items)
-    elif isinstance(block, Figure):
-        yield f"Figure (in the HTML page): {inline.markdown(block.caption)}"
-        if block.numbers is not None:
-            yield from _markdown(numbers_table(block.numbers))
     elif isinstance(block, Table) and block.rows:
         rows = (block.columns, *block.rows) if block.columns else block.rows
         full = [(*row, *[""] * (len(rows[0]) - len(row))) for row in rows]

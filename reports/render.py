@@ -3,15 +3,15 @@
 import re
 
 from reports import results, text
-from reports.claims import phi, shown, theorem
+from reports.claims import phi, shown, theorem, with_details
 from reports.inline import rich
-from reports.page import Page, Section
+from reports.page import Group, Page, Section, fold
 from reports.pages import hypotheses, opening, setting
 
 _TITLE = "Learning from adversarial perturbations: theory against experiment"
-_LEAD = rich("""A network *f* is trained on clean data; perturbations of *f* with random labels train a second
-    network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs agree. Each row
-    below puts one of its claims beside what trained networks did.""")
+_LEAD = rich("""A network *f* is trained on clean data. Adversarial perturbations of *f* with random labels
+    train a second network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs
+    agree; each claim below is put beside what trained networks did.""")
 _FOOTER = rich("""Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
     perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/DERIVATIONS.md` of
     perturblearn.""")
@@ -46,22 +46,31 @@ def page(found: results.Results) -> Page:
     """Return the page of a report as blocks, from its results."""
     found = text.legible(found)
     of_phi = (claim for claim in found.claims if claim.section is None)
+    of_kernel = (
+        Group("In closed form", (*of_phi, fold("Derivations", *phi.derived(found.phi)))),
+        Group("Against its definition", tuple(with_details(phi.shown(found.phi))), phi.EVIDENCE),
+    )
     sections = [
-        Section("Verdicts at a glance", tuple(opening.verdicts(found)), "verdicts"),
-        Section(phi.TITLE, (*of_phi, *phi.shown(found.phi)), "phi"),
+        Section("", tuple(opening.verdicts(found)), "verdicts"),
+        Section(phi.TITLE, of_kernel, "phi"),
     ]
     for place, section in enumerate(found.sections, start=1):
         key = f"s{place}"
         blocks = (
             *shown(section, found.claims, key),
-            *hypotheses.feasible(section, key),
-            *hypotheses.prior(section, key),
+            hypotheses.feasible(section, key),
+            hypotheses.prior(section, key),
             *setting.means(section),
         )
         file = re.sub(r"[^a-z0-9]+", "-", section.name.lower()).strip("-") or key  # of files to save
         sections.append(Section(section.name, blocks, key, anchors=f"{key}-", file=file))
-    made = (*setting.setting(found), theorem.varied(found.trends))
-    sections.append(Section("Setting and provenance", made, "setting"))
+    sections.append(
+        Section(
+            "Setting and provenance",
+            (*setting.setting(found), theorem.varied(found.trends), *setting.provenance(found)),
+            "setting",
+        )
+    )
     return Page(_TITLE, _LEAD, tuple(sections), note=partial_note(found), footer=_FOOTER)
 
 

@@ -40,7 +40,7 @@ from reports.claims.sweeps import (
     trends,
 )
 from reports.judging import seeds_without_violation, unmeasured
-from reports.page import Block, Prose
+from reports.page import Block, Figure, Group, fold
 from reports.results import Results, Section
 from reports.text import many
 from reports.verdicts import Claim
@@ -154,14 +154,28 @@ def claims(results: Results) -> list[Claim]:
 
 
 def shown(section: Section, claims: Sequence[Claim], key: str) -> Iterator[Block]:
-    """Yield the part of the page about a data set, family by family: its claims, then what shows them."""
+    """Yield the part of the page about a data set: of each family its claims and what shows them."""
     left = [claim for claim in claims if claim.section == section.name]
     for family in FAMILIES:
-        yield Prose(family.TITLE, "heading", f"{key}-{family.EVIDENCE}")
-        yield from (claim for claim in left if claim.evidence == family.EVIDENCE)
-        yield from family.shown(section, key)
+        own = [claim for claim in left if claim.evidence == family.EVIDENCE]
+        blocks = [*own, *with_details(family.shown(section, key))]
+        yield Group(family.TITLE, tuple(blocks), f"{key}-{family.EVIDENCE}")
         left = [claim for claim in left if claim.evidence != family.EVIDENCE]
     yield from left  # of results of another version of this program
+
+
+def with_details(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the first figure; all else is behind a click."""
+    first: Figure | None = None
+    rest: list[Block] = []
+    for block in blocks:
+        if first is None and isinstance(block, Figure):
+            first = block
+            yield first
+        else:
+            rest.append(block)
+    if rest:
+        yield fold("Figures and tables" if first else "Tables", *rest)
 
 
 def _seen(claim: Claim, section: Section) -> Claim:

@@ -17,7 +17,7 @@ from reports.drawings import Map
 from reports.inline import rich
 from reports.judging import CONFIDENCE, SEEDS, judge_mean, unmeasured
 from reports.numbers import Numbers, of_columns, picked, records
-from reports.page import Block, Figure, Prose, Table, say, table
+from reports.page import Block, Figure, Prose, Table, fold, say, table
 from reports.results import Section
 from reports.statistics import summarise
 from reports.text import count, number
@@ -125,26 +125,33 @@ def _mean_agreement(section: Section, width: int) -> str:
     return spread(row.agreement.measured)
 
 
-def shown(section: Section, key: str) -> Iterator[Block]:
-    """Yield how often f and g agree, where on a plane through the data, and why not elsewhere."""
+def figure(section: Section, key: str) -> Figure:
+    """Draw how often f and g agree, measured and predicted, which a report begins with."""
 
     def draw(axes: Axes) -> None:
         predicted = over_seeds(section, "agreement", "predicted")
         axes.plot(section.widths, predicted, "--", color=svg.INK, label="predicted, nothing trained")
         draw_spread(axes, section, "agreement", "measured", "measured")
         draw_spread(axes, section, "g", "accuracy_test", "test accuracy of g")
-        axes.axhline(0.5, color=svg.GRID)
         svg.log_x(axes)
-        drawn = (("agreement", "measured"), ("g", "accuracy_test"))
-        lowest = np.nanmin([0.5, *np.concatenate([over_seeds(section, *names) for names in drawn])])
-        axes.set(xlabel="width m", ylabel="share of test points", ylim=(lowest - 0.05, 1.02))
-        axes.legend(loc="lower right")
+        drawn = (("agreement", "measured"), ("agreement", "predicted"), ("g", "accuracy_test"))
+        lowest = np.nanmin([0.98, *np.concatenate([over_seeds(section, *names) for names in drawn])])
+        room = 0.6 * (1 - lowest)  # for the legend
+        axes.set(xlabel="width m", ylabel="share of fresh points", ylim=(lowest - room, 1 + room / 8))
+        axes.legend(loc="lower right", ncols=2, fontsize=9)
 
     alt = "Share of test points where f and g agree, measured and predicted, against width"
-    caption = rich("""Share of fresh points with equal signs; the prediction uses the data, the target labels
-        and untrained networks. Bars are one standard deviation over seeds.""")
+    caption = rich(
+        """**{}**: share of fresh points where f and g agree. The prediction uses the data, the
+        target labels and untrained networks; bars are one standard deviation over seeds.""",
+        section.name,
+    )
     numbers = of_widths(section, agreement=("measured", "predicted"), g=("accuracy_test",))
-    yield svg.figure(draw, key, "agreement", alt, caption, numbers)
+    return svg.figure(draw, key, "agreement", alt, caption, numbers, size=(5.4, 3.0))
+
+
+def shown(section: Section, key: str) -> Iterator[Block]:
+    """Yield where f and g agree on a plane through the data, and why not elsewhere."""
     drawn = section.map
     if drawn is None:
         yield say("No decision map: the data do not span a plane.")
@@ -152,7 +159,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         yield _map(section, drawn, key)
         first, second = ([point[axis] for point in drawn.data] for axis in (0, 1))
         points = of_columns({"label": drawn.labels, "first axis": first, "second axis": second})
-        yield Table((), (), name="map-points", numbers=points, summary="Training points on the map")
+        yield fold("Training points on the map", Table((), (), name="map-points", numbers=points))
     yield from _diagnosis(section, key)
 
 
@@ -290,5 +297,6 @@ def _causes(section: Section, key: str) -> Iterator[Block]:
             (name, *(number(row.sizes[name]) if name in row.sizes else "" for row in rows))
             for name in found.terms
         )
-        columns, summary = ("median of |term| / |signal|", *at), "Sizes of the terms at these points"
-        yield Table(columns, cells, name="sizes", numbers=part("sizes"), summary=summary)
+        columns = ("median of |term| / |signal|", *at)
+        sizes = Table(columns, cells, name="sizes", numbers=part("sizes"))
+        yield fold("Sizes of the terms at these points", sizes)

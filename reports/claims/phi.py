@@ -10,7 +10,7 @@ from reports._matplotlib import Axes
 from reports.inline import Part, rich
 from reports.judging import CONFIDENCE, excluded, refuted, unmeasured
 from reports.numbers import of_columns, picked, records
-from reports.page import Block, List, Prose, say
+from reports.page import Block, Figure, List, fold, say
 from reports.phi_check import PhiCheck
 from reports.text import count, number
 from reports.verdicts import FALSE_ALARM, MISSED, Claim, all_finite
@@ -65,17 +65,20 @@ def claims(phi: PhiCheck) -> list[Claim]:
     return [made]
 
 
-def shown(phi: PhiCheck) -> Iterator[Block]:
-    """Yield the definition of Φ, its derivation, and what it was checked against."""
+def derived(phi: PhiCheck) -> Iterator[Block]:
+    """Yield the definition of Φ and its derivations."""
     yield say(r"""$\Phi(x, z) = E[\varphi'(\langle v, x \rangle + a) \, \varphi'(\langle v, z \rangle + a)]$
         with $v \sim N(0, I/d)$, $a \sim N(0, 1)$: every prediction on this page is a sum over training
         samples weighted by Φ.""")
     for route, steps in phi.routes.items():
         checked = {True: Part("check", "✓ checked"), False: Part("check", "✗ does not hold")}
         items = [(s.statement, " ", checked[s.holds], Part("display", s.latex)) for s in steps]
-        summary = f"Derivation, route “{route}”: {len(steps)} steps carried out by computer algebra"
-        yield List(tuple(items), "steps", summary)
-    yield Prose("Checked against its definition", "heading", EVIDENCE)
+        title = f"Derivation, route “{route}”: {len(steps)} steps carried out by computer algebra"
+        yield fold(title, List(tuple(items), "steps"))
+
+
+def shown(phi: PhiCheck) -> Iterator[Figure]:
+    """Yield what the closed form was checked against."""
 
     def draw(axes: Axes) -> None:
         for curve, color in zip(phi.curves, (svg.F, svg.G, svg.THIRD), strict=True):

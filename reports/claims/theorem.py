@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from reports.inline import Part
 from reports.judging import CONFIDENCE, judge_share
-from reports.page import Block, Table, say, table
+from reports.page import Block, Group, fold, say, table
 from reports.results import Section, Trend
 from reports.text import count, number
 from reports.verdicts import Claim
@@ -77,6 +77,23 @@ def _theorem(section: Section, label_noise: str) -> Claim:
     )
 
 
+def in_words(section: Section) -> str:
+    """Say in a sentence at how many points the published theorem says anything, and what f and g do there."""
+    (claim,) = (claim for claim in claims(section) if claim.key == "theorem-published")
+    runs = [run for run in section.runs if run.width == section.widths[-1]]
+    counts = [c for run in runs for c in run.conditions if c.label_noise == "published"]
+    met, points = sum(c.met_agree + c.met_differ for c in counts), section.num_test * len(runs)
+    where = f"With its hidden constants set to 1, its conditions hold at {met:,} of {points:,} points"
+    if claim.met:
+        return f"{where}: {claim.measured}."
+    if claim.met is None:
+        return "Cannot be judged here: a condition is not known."
+    long = f"; samples are longer than it allows, up to {number(section.largest_norm)} √d"
+    norm = section.largest_norm
+    narrow = "" if all(c.width == "holds" for c in counts) else "; m is below d² (T_f + T_g)²"
+    return f"Says nothing here. {where}{long if norm and norm > 1 + _NORM_ROUNDING else ''}{narrow}."
+
+
 def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield the published conditions against agreement, point by point."""
     yield say(
@@ -102,12 +119,12 @@ def trends() -> list[Trend]:
     return [Trend(over, says, f"perturblearn sweep {chosen} --out my-sweep") for over, says, chosen in TRENDS]
 
 
-def varied(rows: Sequence[Trend]) -> Table:
-    """Return these statements as a table."""
+def varied(rows: Sequence[Trend]) -> Group:
+    """Return these statements as a table, folded."""
     columns = {
         "over": lambda trend: trend.over,
         "what the published conditions say, constant 1": lambda trend: trend.says,
         "shown by": lambda trend: Part("code", trend.command),
     }
-    summary = "Trends over what this report holds fixed, and the commands that vary it"
-    return table(rows, columns, name="trends", summary=summary)
+    title = "Trends over what this report holds fixed, and the commands that vary it"
+    return fold(title, table(rows, columns, name="trends"))

@@ -7,7 +7,7 @@ from reports import text
 from reports.claim_text import spread
 from reports.compare import Comparison, Judged, Paired, Row
 from reports.inline import Content, Part, lines
-from reports.page import Block, Page, Prose, Section, Table, note, say, table
+from reports.page import Block, Page, Prose, Section, Table, fold, note, say, table
 from reports.text import count, number
 
 
@@ -103,10 +103,10 @@ def _section(section: Paired) -> Iterator[Block]:
         }
         yield Prose("Computed once from the data", "heading")
         yield table(section.fixed, columns, name="fixed")
-    yield _numbers(section.rows, "rows", summary=f"All {len(section.rows)} rows")
+    yield fold(f"All {len(section.rows)} rows", _numbers(section.rows, "rows"))
 
 
-def _numbers(rows: Sequence[Row], name: str, summary: str = "") -> Table:
+def _numbers(rows: Sequence[Row], name: str) -> Table:
     columns = {
         "Quantity": lambda row: row.quantity,
         "Width": lambda row: " and ".join(map(count, dict.fromkeys(row.widths))),
@@ -116,7 +116,7 @@ def _numbers(rows: Sequence[Row], name: str, summary: str = "") -> Table:
         "Seeds": _seeds,
         "Result": lambda row: ": ".join(filter(None, (row.outcome, row.reason))),
     }
-    return table(rows, columns, name=name, summary=summary)
+    return table(rows, columns, name=name)
 
 
 def _interval(row: Row) -> str:

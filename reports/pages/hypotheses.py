@@ -6,7 +6,7 @@ from msgspec.structs import asdict as fields_of
 
 from reports.inline import Content, rich
 from reports.numbers import picked, records
-from reports.page import Block, List, Prose, Table, note, say, table
+from reports.page import Block, Group, List, Prose, Table, note, say, table
 from reports.prior_work import PriorRatios, PriorSizes
 from reports.results import ChoiceUsed, Section, Setting
 from reports.text import count, number
@@ -14,9 +14,13 @@ from reports.text import count, number
 _MET = {True: "yes", False: "no", None: "not known"}
 
 
-def feasible(section: Section, key: str) -> Iterator[Block]:
-    """Yield each hypothesis, what meets it, and how times, ε and widths were chosen."""
-    yield Prose("Can these data meet the hypotheses?", "heading", f"{key}-feasible")
+def feasible(section: Section, key: str) -> Group:
+    """Return each hypothesis, what meets it, and how times, ε and widths were chosen."""
+    title = "Can these data meet the hypotheses? How times, ε and widths were chosen"
+    return Group(title, tuple(_feasible(section)), f"{key}-feasible", folded=True)
+
+
+def _feasible(section: Section) -> Iterator[Block]:
     rows = section.feasibility
     beyond = [row for row in rows if row.met is False and not row.reachable]
     if beyond:
@@ -67,11 +71,15 @@ def _chosen(chosen: ChoiceUsed, setting: Setting, seed: int) -> Iterator[Block]:
     yield Table(("chosen", "value", "which makes", "used here"), tuple(rows), name="choice", numbers=numbers)
 
 
-def prior(section: Section, key: str) -> Iterator[Block]:
-    """Yield this theory beside its predecessor: what each asks for, and what these runs have of it."""
+def prior(section: Section, key: str) -> Group:
+    """Return this theory beside its predecessor: what each asks for, and what these runs have of it."""
+    title = "Which theory applies here? Wide networks beside orthogonal samples"
+    return Group(title, tuple(_prior(section)), f"{key}-prior", folded=True)
+
+
+def _prior(section: Section) -> Iterator[Block]:
     found = section.prior_work
     ratios, verdicts = found.ratios, found.verdicts
-    yield Prose("Which theory applies here?", "heading", f"{key}-prior")
     yield say(f"""This theory (wide networks, one finite time) beside its predecessor (S. Kumano, H. Kera, T.
         Yamasaki, ICLR 2024: mutually orthogonal samples, infinite time, any width), at m =
         {count(found.width)}: what each asks for, and whether these runs have it.""")

@@ -1,13 +1,16 @@
-"""The opening of a report: what happened, how many claims hold, and all claims at a glance."""
+"""The opening of a report: what happened, what draws it, and the verdicts, the published theorem's first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 
 from reports.claim_text import spread
-from reports.inline import Content, Part, link, rich
-from reports.page import Block, List, Prose, Table, numbers_of_claims
+from reports.claims import agreement, theorem
+from reports.inline import Content, Part, link, rich, symbols
+from reports.numbers import records
+from reports.page import Block, Prose, Table, fold
 from reports.results import Results, Section
 from reports.schema import VERDICTS
-from reports.text import count
+from reports.text import count, many
 from reports.verdicts import Claim
 
 _PLURALS = {"holds": "hold", "fails": "fail"}
@@ -19,53 +22,81 @@ _MEANINGS = """**holds**: a violation of the size that its rule states was exclu
 
 
 def verdicts(results: Results) -> Iterator[Block]:
-    """Yield one sentence for each data set, the tally, and the verdicts of all claims side by side."""
-    claims, sections = results.claims, results.sections
+    """Yield a sentence and a figure for each data set, then verdicts: of the paper, and of this project."""
+    sections = results.sections
+    own = {
+        section.name: {c.key: c for c in results.claims if c.section == section.name} for section in sections
+    }
+    places = {section.name: f"s{n}" for n, section in enumerate(sections, start=1)}
     for section in sections:
-        yield Prose(_short(section, {c.key: c for c in claims if c.section == section.name}), "short")
-    places = {None: "phi"} | {section.name: f"s{n}" for n, section in enumerate(sections, start=1)}
-    tally = (
-        (link(name or "Φ", f"#{key}"), ": ", *_tally([c.verdict for c in claims if c.section == name]))
-        for name, key in places.items()
+        yield Prose(_happened(section, own[section.name]), "short")
+    rows: list[tuple[Content, ...]] = [("", *(link(name, f"#{place}") for name, place in places.items()))]
+    rows.append(("The published theorem", *(_theorem(s, own[s.name].values()) for s in sections)))
+    derived = ([c for c in claims.values() if not _is_published(c)] for claims in own.values())
+    rows.append(("What this project derives", *(tuple(_tally(claims)) for claims in derived)))
+    rows.append(("What to do next", *(_next(own[s.name].values(), places[s.name]) for s in sections)))
+    for section in sections:
+        place = places[section.name]
+        yield replace(agreement.figure(section, place), name=f"agreement-{place}")
+    yield Table((), tuple(rows), name="opening")
+    yield fold(
+        "Every claim, and what the verdicts mean", Prose(rich(_MEANINGS), ""), _glance(results, places)
     )
-    yield List(tuple(tally), "tally")
-    yield Prose(rich(_MEANINGS), summary="What the verdicts mean")
+
+
+def _happened(section: Section, claims: Mapping[str, Claim]) -> Content:
+    """Say in one sentence whether f and g agreed, and whether it was predicted."""
+    measured, widest = spread(section.by_width[-1].agreement.measured), count(section.widths[-1])
+    return rich(
+        f"""On **{{}}**, *g*, which saw nothing but perturbations of *f*, agrees with *f* at **{measured}** of
+        fresh points (m = {widest}). Predicted without training: **{{}}**.""",
+        *(section.name, claims["agreement"].predicted),
+    )
+
+
+def _theorem(section: Section, claims: Iterable[Claim]) -> Content:
+    """Say what the published theorem says here, then count the other published statements."""
+    others = [c for c in claims if _is_published(c) and c.evidence != theorem.EVIDENCE]
+    counted = ("Other published statements: ", *_tally(others))
+    return symbols(theorem.in_words(section)), " ", Part("small", counted)
+
+
+def _is_published(claim: Claim) -> bool:
+    return claim.source in {"published", "variant"}
+
+
+def _next(claims: Iterable[Claim], place: str) -> Content:
+    """Say how to decide what is not decided, and where the hypotheses stand."""
+    unknown = sum(claim.verdict == "unknown" for claim in claims)
+    said = f"Run more seeds or wider networks: {many(unknown, 'claim')} cannot be decided yet. "
+    return said if unknown else "", link("See which hypotheses these data can meet", f"#{place}-feasible")
+
+
+def _tally(claims: Sequence[Claim]) -> Iterator[Content]:
+    found = [claim.verdict for claim in claims]
+    for verdict in VERDICTS:
+        n = found.count(verdict)
+        if n:
+            yield Part("tallied", f"{n} {_PLURALS.get(verdict, verdict) if n > 1 else verdict}", verdict)
+            yield " "
+
+
+def _glance(results: Results, places: Mapping[str, str]) -> Table:
+    """Return the verdicts of all claims side by side."""
+    claims = results.claims
+    columns = dict[str | None, str](places) | {None: "phi"}
     rows: list[tuple[Content, ...]] = []
     for key in dict.fromkeys(claim.key for claim in claims):
         found = {claim.section: claim for claim in claims if claim.key == key}
         first = next(iter(found.values()))
         cells = (
             _verdict(found.get(name), place)
-            for name, place in places.items()
+            for name, place in columns.items()
             if (name is None) == (None in found)
         )
         rows.append(((first.statement, " ", Part("source", first.source)), *cells))
-    names = ("Claim and source", *(section.name for section in sections))
-    yield Table(names, tuple(rows), name="glance", numbers=numbers_of_claims(claims))
-
-
-def _short(section: Section, claims: Mapping[str, Claim]) -> Content:
-    """Say in one sentence whether f and g agreed, whether it was predicted, what the theorem says."""
-    theorem = claims["theorem-published"]
-    said = {
-        None: "cannot be judged here.",
-        True: f"predicts agreement where its conditions hold: {theorem.measured}.",
-        False: "says nothing here, as its conditions are not met.",
-    }
-    measured, widest = spread(section.by_width[-1].agreement.measured), count(section.widths[-1])
-    return rich(
-        f"""**{{}}**: *f* and *g* agree at **{measured}** of the test points at m = {widest}. Before any
-        training {{}} was predicted. The published theorem, with its hidden constants set to 1, {{}}""",
-        *(section.name, claims["agreement"].predicted, said[theorem.met]),
-    )
-
-
-def _tally(found: Sequence[str | None]) -> Iterator[Content]:
-    for verdict in VERDICTS:
-        n = found.count(verdict)
-        if n:
-            yield Part("tallied", f"{n} {_PLURALS.get(verdict, verdict) if n > 1 else verdict}", verdict)
-            yield " "
+    numbers = records([asdict(claim) for claim in claims])
+    return Table(("Claim and source", *places), tuple(rows), name="glance", numbers=numbers)
 
 
 def _verdict(claim: Claim | None, place: str) -> Content:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from reports.claim_text import spread
 from reports.inline import Content, Part, rich
 from reports.numbers import picked, records
-from reports.page import Block, Table, say
+from reports.page import Block, Table, fold, say
 from reports.results import Results, Section
 from reports.text import count, number
 
@@ -22,8 +22,8 @@ _MEANS = {
 
 
 def setting(results: Results) -> Iterator[Block]:
-    """Yield what was trained on what, and by which program."""
-    sections, origin = results.sections, results.provenance
+    """Yield what was trained on what."""
+    sections = results.sections
     yield say(r"""$f(x) = \sum_{i=1}^{m} a_i \, \varphi(\langle w_i, x \rangle + b_i)$ with $\varphi(s) =
         \max(s, \gamma s)$, initialised with $w_i \sim N(0, I/d)$, $b_i \sim N(0, 1)$, $a_i \sim N(0, 1/m)$;
         *w* and *b* are trained, *a* is frozen. Perturbations are $r_n = \varepsilon \, t_n \nabla f(x_n) /
@@ -49,7 +49,13 @@ def setting(results: Results) -> Iterator[Block]:
     }
     rows = tuple((name, *map(show, sections)) for name, show in said.items())
     numbers = records(picked(s, "name", "setting", "config") for s in sections)
-    yield Table(("Data", *(section.name for section in sections)), rows, name="setting", numbers=numbers)
+    columns = ("Data", *(section.name for section in sections))
+    yield fold("Data, networks and training", Table(columns, rows, name="setting", numbers=numbers))
+
+
+def provenance(results: Results) -> Iterator[Block]:
+    """Yield by which program a report was made, and where."""
+    origin = results.provenance
     machine = origin.machine
     facts: dict[str, Content] = {
         "command": Part("code", origin.command),
@@ -75,9 +81,10 @@ def means(section: Section) -> Iterator[Block]:
         for row in section.by_width
         for network in ("f", "g")
     ]
-    columns, summary = ("m", "network", *_MEANS, "agreement", "predicted"), "All means and spreads by width"
+    columns = ("m", "network", *_MEANS, "agreement", "predicted")
     numbers = records(section.by_width)
-    yield Table(columns, tuple(rows), name="by-width", numbers=numbers, summary=summary)
+    by_width = Table(columns, tuple(rows), name="by-width", numbers=numbers)
+    yield fold("All means and spreads by width", by_width)
     told = ("width", "seed", "f", "g", "cosines", "agreement")
     runs = records(picked(run, *told) for run in section.runs)
-    yield Table((), (), name="runs", numbers=runs, summary="Numbers of every run")
+    yield fold("Numbers of every run", Table((), (), name="runs", numbers=runs))

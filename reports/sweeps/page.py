@@ -12,7 +12,7 @@ from reports import text
 from reports.claims import OF_SWEEPS
 from reports.claims.sweeps.rows import SERIES, Runs, Section as Measured, SweepResults, WidePanel
 from reports.inline import Content, rich
-from reports.page import Bad, Block, Page, Prose, Section, Table, say, table
+from reports.page import Bad, Block, Page, Prose, Section, Table, fold, say, table
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, Row, write
 from reports.shown import SAID, provenance, spread
@@ -110,11 +110,11 @@ def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:
         missing = f", {totals.missing} missing" if totals.missing else ""
         seeds = str(point.metrics["agreement"].n)
         rows.append((*row, seeds, f"{totals.failed} of {totals.configurations}{missing}"))
-    summary = f"Point by point: {panel.sweep}"
-    yield Table((*columns, "seeds", "failed"), tuple(rows), wide=True, summary=summary)
+    points = Table((*columns, "seeds", "failed"), tuple(rows), wide=True)
+    yield fold(f"Point by point: {panel.sweep}", points)
     cosines = [(place, point.cosines) for place, point in zip(names, panel.points, strict=True)]
     if any(cells["cosine_published"].published is not None for _, cells in cosines):
-        yield table(
+        shown = table(
             cosines,
             {
                 panel.x_label: lambda row: row[0],
@@ -124,8 +124,8 @@ def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:
                 "seeds": lambda row: str(row[1]["cosine_published"].n),
             },
             wide=True,
-            summary=f"Cosines point by point: {panel.sweep}",
         )
+        yield fold(f"Cosines point by point: {panel.sweep}", shown)
 
 
 def _ranged(cell: Spread) -> str:

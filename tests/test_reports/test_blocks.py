@@ -15,9 +15,9 @@ from reports import svg
 from reports.claims.sweeps.rows import Section as Measured
 from reports.compare import compare
 from reports.document import Report
-from reports.inline import Part, html, lines, link, markdown, rich
+from reports.inline import Part, html, lines, link, markdown, rich, symbols
 from reports.numbers import records
-from reports.page import Bad, Figure, List, Page, Prose, Section, Table, note, say, table
+from reports.page import Bad, Figure, Group, List, Page, Prose, Section, Table, fold, note, say, table
 from reports.pages import comparison
 from reports.verdicts import Claim
 
@@ -51,27 +51,37 @@ def test_blocks_stay_in_order_and_those_of_one_kind_stand_together():
     assert texts(body, ".//figcaption") == ["0", "1", "2"]
 
 
-def test_tables_of_one_summary_are_folded_together():
-    first, second = Table(("x",), (("1", Bad("2")),), summary="more"), Table((), (("3",),), summary="more")
-    body = parsed(first, second)
-    assert texts(body, ".//details/summary") == ["more"]
+def test_groups_stand_side_by_side_and_folds_are_closed():
+    rows = Table(("x",), (("1", Bad("2")),)), Table((), (("3",),))
+    body = parsed(
+        Group("G", (Prose("p", ""), fold("F", *rows)), "g"), Group("H", ()), fold("more", Prose("q", ""))
+    )
+    assert texts(body, ".//div[@class='panels']/div/h3") == ["G", "H"]
+    assert texts(body, ".//h3[@id='g']/../p") == ["p"]
+    assert texts(body, ".//details/summary") == ["F", "more"]
+    assert [details.get("open") for details in body.iter("details")] == [None, None]
     assert texts(body, ".//details//tbody//*[@scope='row']") == ["1", "3"]
     assert texts(body, ".//td[@class='out']") == ["2"]
 
 
 @pytest.mark.parametrize(
-    ("fields", "head"),
+    ("fields", "said"),
     [
-        ({}, ["Claim", "Predicted", "Measured", "Verdict"]),
-        ({"verdict": None}, ["Quantity", "Measured", "Rests on"]),
+        ({}, ["holds 2 < 3", "measured: 1 & 1", "rule"]),
+        ({"verdict": None}, ["2 < 3", "1 & 1", "what it rests on"]),
     ],
 )
-def test_claims_have_a_verdict_or_say_what_they_rest_on(fields, head):
+def test_claims_are_cards_that_have_a_verdict_or_say_what_they_rest_on(fields, said):
     claim = Claim(**(vars(TOY) | fields))
     body = parsed(claim, claim)
-    assert texts(body, ".//thead//th") == head
-    assert len(texts(body, ".//tbody/tr")) == 2
-    assert "1 & 1" in texts(body, ".//tbody//td[@data-label='Measured']")
+    assert [texts(card, "p") + texts(card, "details/summary") for card in body.iter("article")] == [said] * 2
+    assert "count" in texts(body, ".//details")[0]
+
+
+def test_symbols_of_claims_are_set_as_symbols_and_names_are_left():
+    assert html(symbols("f_b of a_f_b, T_g < x_n")) == (
+        "<i>f</i><sub>b</sub> of a_f_b, <i>T</i><sub>g</sub> &lt; <i>x</i><sub>n</sub>"
+    )
 
 
 def test_a_claim_is_added_by_its_function_in_the_list(monkeypatch):
@@ -151,7 +161,7 @@ def test_a_page_as_markdown():
     shown = Page("T", "lead", (Section("S", blocks, "s"),)).markdown()
     assert shown.split("\n\n") == [
         *("# T", "lead", "## S", "### H", "f # #1", r"\# no heading", "- i\n- j"),
-        "Figure (in the HTML page): what it shows",
+        "![what it shows](s-drawn.svg)",
         "| x |\n| --- |\n| 0.123457 |",
         "| a\\|b | c |\n| --- | --- |",
         "Made by perturblearn.\n",
@@ -198,8 +208,8 @@ def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
     body = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page.html()).find("body")
     rows = [["16", "32"], ["64", "128"], ["256", "512"]]
     for key, section in zip(("s1", "s2"), report.results.sections, strict=True):
-        (row,) = body.iterfind(f".//tr[@id='{key}-claim-doubling']")
-        assert texts(row, "td") == ["", "2 m = 512", "fails"]
+        (card,) = body.iterfind(f".//article[@id='{key}-claim-doubling']")
+        assert texts(card, "p") == ["fails Twice the width is odd", "measured: 2 m = 512"]
         assert body.find(f".//h3[@id='{key}-doubling']") is not None
         assert f'id="{key}-doubling"' in figures[f"{section.name}: doubling"]
     files = {

@@ -53,7 +53,10 @@ def hostile(fresh_results):
 @pytest.mark.parametrize(("format_", "names"), [("html", 2), ("json", 1), ("md", 2)])
 def test_same_results_give_the_same_files(tiny_results, format_, names):
     contents = formats.files(check(tiny_results), format_)
-    assert len(contents) == names
+    assert len([name for name in contents if not name.endswith(".svg")]) == names
+    links = set(re.findall(r"^!\[.*\]\((.*)\)$", contents.get("report.md", b"").decode(), re.MULTILINE))
+    assert links == contents.keys() - {"results.json", f"report.{format_}"}
+    assert len(links) in ({0} if format_ != "md" else {len(made.page(check(tiny_results)).figures)})
     read = json.loads(contents["results.json"])
     assert formats.files(check({key: read[key] for key in read if key != "sha256"}), format_) == contents
 
@@ -73,6 +76,10 @@ def test_names_of_files_that_are_no_text_can_be_written(fresh_results):
 
 def test_markdown_has_every_table_of_the_page(markdown, tiny_page):
     tables = re.findall(r"(?:^\|.*\|\n)+", markdown + "\n", flags=re.MULTILINE)
+    claims = [table for table in tables if table.startswith("| Claim | Predicted |")]  # cards on the page
+    cards = list(parse(tiny_page).iter(f"{HTML}article"))
+    assert sum(len(table.splitlines()) - 2 for table in claims) == len(cards)
+    tables = [table for table in tables if table not in claims]
     rows = [len(list(table.iter(f"{HTML}tr"))) for table in parse(tiny_page).iter(f"{HTML}table")]
     assert [len(table.splitlines()) - 1 for table in tables] == [count for count in rows if count]
     for table in tables:  # one number of cells in each row

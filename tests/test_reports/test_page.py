@@ -33,6 +33,7 @@ def test_every_claim_stands_with_its_evidence_and_leads_to_its_command(document,
         row = by_id[f"{place}claim-{claim['key']}"]
         assert [link.get("href") for link in row.iter(f"{HTML}a")] == ["#command"]
         if place:
+            assert row.tag == f"{HTML}article"
             above = [name for name in order[: order.index(row.get("id"))] if by_id[name].tag == f"{HTML}h3"]
             assert above[-1] == f"{place}{claim['evidence']}"
         else:
@@ -49,15 +50,31 @@ def test_every_verdict_at_a_glance_leads_to_its_claim(document, tiny_results):
     )
 
 
-def test_tally_counts_the_verdicts(document, tiny_results):
-    (tally,) = [item for item in document.iter(f"{HTML}ul") if item.get("class") == "tally"]
+def test_the_opening_counts_what_is_published_and_what_is_derived_apart(document, tiny_results):
+    (table,) = [item for item in document.iter(f"{HTML}table") if item.get("class") == "opening"]
+    _, *rows = table.iter(f"{HTML}tr")
     plural = {"holds": "hold", "fails": "fail"}
-    for item, name in zip(tally, [None, *(s["name"] for s in tiny_results["sections"])], strict=True):
-        own = [claim["verdict"] for claim in tiny_results["claims"] if claim["section"] == name]
-        shown = [content(span) for span in item.iter(f"{HTML}span")]
-        order = ("holds", "fails", "hypothesis not met", "unknown")
-        counts = [(own.count(word), word) for word in order if word in own]
-        assert shown == [f"{n} {plural.get(word, word) if n > 1 else word}" for n, word in counts]
+    published = ({"published", "variant"}, {"conditions"})  # the theorem itself has a sentence of its own
+    for row, (sources, but) in zip(rows, (published, ({"derived here"}, set())), strict=False):
+        for cell, section in zip(row[1:], tiny_results["sections"], strict=True):
+            own = [c for c in tiny_results["claims"] if c["section"] == section["name"]]
+            found = [c["verdict"] for c in own if c["source"] in sources and c["evidence"] not in but]
+            spans = [span for span in cell.iter(f"{HTML}span") if span.get("class").startswith("tallied")]
+            order = ("holds", "fails", "hypothesis not met", "unknown")
+            counts = [(found.count(word), word) for word in order if word in found]
+            assert counts
+            assert [content(span) for span in spans] == [
+                f"{n} {plural.get(word, word) if n > 1 else word}" for n, word in counts
+            ]
+
+
+def test_the_opening_says_at_how_many_points_the_theorem_speaks(document, tiny_results):
+    (rows,) = rows_of(document, "opening")
+    for cell, section in zip(rows[0][1:], tiny_results["sections"], strict=True):
+        widest = [run for run in section["runs"] if run["width"] == section["widths"][-1]]
+        counts = [c for run in widest for c in run["conditions"] if c["label_noise"] == "published"]
+        met, points = sum(c["met_agree"] + c["met_differ"] for c in counts), section["num_test"] * len(widest)
+        assert f"its conditions hold at {met:,} of {points:,} points" in cell
 
 
 # Tables -----------------------------------------------------------------------------------------------
@@ -164,8 +181,8 @@ def test_trends_are_listed_with_their_commands(document, tiny_results):
 
 def test_every_figure_of_the_results_is_on_the_page(tiny_results):
     names = {
-        "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified",
-        "terms", "map", "predictors", "causes", "images",
+        "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "certified", "terms",
+        "map", "predictors", "causes", "images",
     }  # fmt: skip
     drawn = render.page(check(tiny_results)).figures
     for section in tiny_results["sections"]:
@@ -174,7 +191,11 @@ def test_every_figure_of_the_results_is_on_the_page(tiny_results):
         assert {name for name in drawn if name.startswith(section["name"])} == {
             f"{section['name']}: {name}" for name in own
         }
-    assert {"phi", "monte-carlo"} < set(drawn)
+    assert {
+        "phi",
+        "monte-carlo",
+        *(f"agreement-s{n + 1}" for n in range(len(tiny_results["sections"]))),
+    } < set(drawn)
     assert all(len(re.search(r'aria-label="([^"]*)"', svg)[1]) > 20 for svg in drawn.values())
 
 

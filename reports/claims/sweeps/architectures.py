@@ -9,7 +9,7 @@ from reports import svg, text
 from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
 from reports.judging import CONFIDENCE, RISING_RULE, SEEDS, Judgement, judge_mean, judge_rising, together
-from reports.page import Block, Table
+from reports.page import Block, Table, fold
 from reports.runs import whole_seeds
 from reports.shown import spread
 from reports.statistics import Spread, mean
@@ -218,7 +218,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         for place, point in zip(places, panel.points, strict=True):
             cells = (spread(point.deep[name]) if name in point.deep else text.DASH for name in shown)
             rows.append((panel.sweep, place, *cells))
-    yield Table(tuple(columns), tuple(rows), wide=True, summary="Predicted before training beside measured")
+    yield fold("Predicted before training beside measured", Table(tuple(columns), tuple(rows), wide=True))
 
 
 def _map(panels: Sequence[WidePanel], key: str) -> Block:
