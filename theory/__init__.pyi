@@ -3,6 +3,7 @@ from . import (
     deep as deep,
     expressions as expressions,
     orthogonal as orthogonal,
+    times as times,
 )
 from .bounds import (
     Assumption as Assumption,

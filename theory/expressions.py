@@ -123,3 +123,9 @@ LIMIT_BOUNDARY = sp.Sum(lam_n[n] * y[n] * G[n], (n, 1, N))
 DUAL = sp.integrate(PHI, rho)
 DEFICIT = sp.Symbol("delta_rho", nonnegative=True)  # δ = 1 − ρ before the activation
 DEFICIT_ACTIVATED = 1 - (DUAL / PHI_MAX).subs(rho, 1 - DEFICIT)  # Δ, after it
+
+# 18. Training times ----------------------------------------------------------------------------------
+NORMAL_CDF = sp.Lambda(t, (1 + sp.erf(t / sp.sqrt(2))) / 2)
+rate = sp.Symbol("F", nonnegative=True)  # |F(z)|
+SUCCESS = NORMAL_CDF(T * rate / sigma)  # P(sgn f(z; T) = sgn F(z))
+SUCCESS_TIME = sp.solve(SUCCESS - q, T)[0]  # at one point

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from theory import libraries
-from theory.deep.architecture import Architecture, check_architecture
+from theory.deep.architecture import Architecture, one_of
 from theory.deep.kernels import Kind, diagonal, product as deep_product, weighted_gradient as deep_gradient
 from theory.geometry import finite, preactivation_scale
 from theory.kernel import arrays, products, threads
@@ -527,12 +527,9 @@ def _checked(
 
 def _shallow(slope: Slope, architecture: Architecture | None) -> tuple[Slope, Architecture | None]:
     """Return γ alone of two-layer networks whose first layer learns, which have a faster path."""
+    architecture = one_of(slope, architecture)
     if architecture is None:
         return slope, None
-    check_architecture(architecture)
-    if not isinstance(slope, (int, float)) or slope:
-        msg = f"negative_slope must be left out where architecture is given, which has one, got {slope}"
-        raise ValueError(msg)
     plain = architecture.depth == 1 and architecture.rates == "first"
     return architecture.negative_slope, None if plain else architecture
 

@@ -9,7 +9,7 @@ import torch
 import empirics
 import theory
 from empirics import measure
-from theory import bounds, lazy, orthogonal, testing
+from theory import bounds, lazy, orthogonal, testing, times
 from theory.validation import as_real
 
 X = np.array([[1.0, 2.0], [0.5, -1.0], [-2.0, 0.25]])
@@ -23,14 +23,14 @@ POOL = {
     **dict.fromkeys(["y", "y_adv", "targets", "v", "biases", "readout", "initial_outputs", "initial"], y),
     **dict.fromkeys(["direction", "u", "tau", "kappa", "s", "f", "g", "g_b", "deviation"], np.ones(2)),
     **dict.fromkeys(["ceiling", "bet", "bound", "initial_at_Z"], np.ones(2)),
-    **dict.fromkeys(["T", "T_g"], 1.0),
+    **dict.fromkeys(["T", "T_f", "T_g"], 1.0),
     **dict.fromkeys(["negative_slope", "delta", "epsilon", "risk", "free_share"], 0.25),
     **dict.fromkeys(["schedule", "schedule_f", "schedule_g"], SCHEDULE),
     **{"Z": Z, "z": Z[0], "outputs": y, "widths": np.array([10, 20]), "width": 4, "scenario": "b", "seed": 0},
     **{"sample": COLUMN[:, None] * np.ones(2), "readouts": COLUMN, "norms": np.abs(COLUMN)},
     **{"setting": theory.Setting(dim=2, N=3, width=4, epsilon=0.5, T_f=1.0, T_g=1.0), "loss": "logistic"},
     **{"learning_rate": 0.1, "steps": (1, 2)},
-    **{"num_samples": 3, "num_steps": 2, "truncation": 0.01, "num_neurons": 16},
+    **{"share": 0.75, "num_samples": 3, "num_steps": 2, "truncation": 0.01, "num_neurons": 16},
     **{"rng": np.random.default_rng(0), "sampler": lambda _: np.zeros(2), "envelope": bounds.neuron_envelope(
         Z, X=X, y=y, width=4, T=1.0, num_steps=2, truncation=0.001
     )},
@@ -39,10 +39,11 @@ SPECIAL = {
     "certify_independent": {"outputs": POOL["sample"], "initial": POOL["sample"]},
     "weighted_kappa": {"weights": np.ones(3)},
     "network_output": {"v": np.ones(2)},
+    "required": {"T_f": 1.0},
     "phi_monte_carlo": {"num_draws": 2},
     "free_fraction": {"T": np.ones(2), "width": np.ones(2)},
 }
-MODULES = (theory, bounds, lazy, orthogonal, empirics)
+MODULES = (theory, bounds, lazy, orthogonal, times, empirics)
 OTHERS = (testing.check_bound, measure.agrees)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from theory.validation import check_choice, check_integer, check_real, check_slope
+from theory.validation import Slope, check_choice, check_integer, check_real, check_slope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,3 +163,17 @@ def check_architecture(value: object) -> Architecture:
         msg = f"architecture must be a theory.deep.Architecture, got {type(value).__name__}"
         raise TypeError(msg)
     return value
+
+
+def one_of(negative_slope: Slope, architecture: Architecture | None) -> Architecture | None:
+    """Return the architecture, if given, which has a slope of its own: no other one may be given."""
+    if architecture is None:
+        return None
+    check_architecture(architecture)
+    if not isinstance(negative_slope, (int, float)) or negative_slope:
+        msg = (
+            "negative_slope must be left out where architecture is given, which has one, "
+            f"got {negative_slope}"
+        )
+        raise ValueError(msg)
+    return architecture
