@@ -10,7 +10,7 @@ from scipy import special
 import theory
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
-from empirics.measure import accuracy, agreement, agrees, cosines, evaluate
+from empirics.measure import accuracy, agreement, agrees, cosines, evaluate, times
 from empirics.measure.conditions import count_conditions
 from empirics.measure.result import Agreement, Cosines, ExperimentResult, Measures, Points
 from empirics.model import TwoLayerNet, as_tensor
@@ -25,7 +25,7 @@ _UNTRAINED_NETWORKS = 4
 _UNTRAINED_WIDTH = 4096
 
 
-def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
+def run(config: ExperimentConfig, *, device: str = "cpu", over_times: bool = False) -> ExperimentResult:
     """Run one experiment.
 
     Parameters
@@ -33,6 +33,8 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     config : ExperimentConfig
     device : str
         Where the networks are trained: "cpu" or "cuda".  Not part of the configuration.
+    over_times : bool
+        Whether agreement is also measured and predicted at other times of g, where it has a law.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
     >>> result.agreement.measured, result.f.flipped_not_free
     (0.6, 0)
     """
-    ((_, pair),) = pairs([config], device=device)
+    ((_, pair),) = pairs([config], device=device, earlier=over_times and not config.momentum)
     if isinstance(pair, Exception):
         raise pair
     on, f, g = pair.perturbed, pair.perturbed.f, pair.g
@@ -72,6 +74,8 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),
     )
     agree = agrees(points_f.final, points_g.final)
+    along = {one.T: agreement(f.on_test, evaluate(one.final, Z)) for one in pair.path}
+    along[config.T_g] = agreement(f.on_test, g.on_test)
     return ExperimentResult(
         config=config,
         setting=setting,
@@ -91,6 +95,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu") -> ExperimentResult:
         ),
         agreement=_agreement(on, points_f, points_g, setting),
         zero_gradients=int((~on.gradients.any(axis=1)).sum()),
+        over_times=tuple(times.over_times(config, dataset, y_adv, along)) if over_times else (),
     )
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from empirics.model import as_tensor
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from empirics.quadratic import Integers
 from empirics.seeds import seeds_of
-from empirics.solvers import Stop, learning_rate, stop_f, stop_g, train_to
+from empirics.solvers import Stop, learning_rate, stop_f, stop_g, stops_before, train_to
 from theory.setting import LIPSCHITZ
 from theory.validation import Array
 
@@ -253,10 +254,11 @@ class Pair:
     config: ExperimentConfig
     perturbed: Perturbed
     g: Network
+    path: tuple[Trained, ...] = ()  # g at earlier stops
 
 
 def pairs(
-    configs: Sequence[ExperimentConfig], *, device: str = "cpu"
+    configs: Sequence[ExperimentConfig], *, device: str = "cpu", earlier: bool = False
 ) -> Iterator[tuple[int, Pair | Exception]]:
     """Train the pairs of one family.
 
@@ -266,6 +268,8 @@ def pairs(
         Of one `family_key`.
     device : str
         Where networks are trained by descent: "cpu" or "cuda".
+    earlier : bool
+        Whether g is kept at some earlier stops, too.
 
     Yields
     ------
@@ -290,7 +294,7 @@ def pairs(
             network = f if isinstance(f, Exception) else Network(family, f, family.dataset.X, "f")
             one_f = {index: config for index, config in one_rate.items() if stop_f(config) == stop}
             for group in _groups(one_f, _perturbations):
-                yield from _trained_on_one(network, group)
+                yield from _trained_on_one(network, group, earlier=earlier)
 
 
 def _perturbations(config: ExperimentConfig) -> Hashable:
@@ -308,14 +312,16 @@ def _groups(
 
 
 def _trained_on_one(
-    f: Network | Exception, configs: Mapping[int, ExperimentConfig]
+    f: Network | Exception, configs: Mapping[int, ExperimentConfig], *, earlier: bool
 ) -> Iterator[tuple[int, Pair | Exception]]:
     """Train g on one set of perturbations, along one trajectory."""
     try:
         if isinstance(f, Exception):
             raise f
         on = Perturbed(f, list(configs.values()))
-        trained = f.family.trained(on.stops, on.X_adv, on.y_adv, seed=f.family.g_seed)
+        before = {config: stops_before(stop_g(config)) if earlier else () for config in configs.values()}
+        stops = [*on.stops, *chain.from_iterable(before.values())]
+        trained = f.family.trained(stops, on.X_adv, on.y_adv, seed=f.family.g_seed)
     except EXPECTED as error:
         yield from ((index, error) for index in configs)
         return
@@ -324,4 +330,6 @@ def _trained_on_one(
         if isinstance(g, Exception):
             yield index, g
         else:
-            yield index, Pair(config=config, perturbed=on, g=Network(f.family, g, on.X_adv, "g"))
+            path = (found for stop in before[config] if isinstance(found := trained[stop], Trained))
+            network = Network(f.family, g, on.X_adv, "g")
+            yield index, Pair(config=config, perturbed=on, g=network, path=tuple(path))

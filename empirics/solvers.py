@@ -13,6 +13,7 @@ from empirics.model import TwoLayerNet, as_tensor
 from theory.setting import learning_rate_for
 from theory.validation import Array
 
+_HALVINGS = 5  # of a trajectory that is looked at before its end
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -33,6 +34,13 @@ def stop_g(config: ExperimentConfig) -> Stop:
     """Return where g is to stop."""
     steps = config.num_steps if config.num_steps_g is None else config.num_steps_g
     return Stop(config.T_g, 0 if config.solver == "flow" else steps)
+
+
+def stops_before(stop: Stop) -> tuple[Stop, ...]:
+    """Return stops at about 1/2, 1/4, 1/8, … of a trajectory without momentum, the first one first."""
+    whole = stop.num_steps or 2**_HALVINGS
+    steps = sorted({round(whole / 2**halving) for halving in range(1, _HALVINGS + 1)} - {0})
+    return tuple(Stop(stop.T * k / whole, k if stop.num_steps else 0) for k in steps)
 
 
 def learning_rate(config: ExperimentConfig, stop: Stop) -> float:

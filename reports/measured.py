@@ -11,7 +11,7 @@ from msgspec import convert, to_builtins
 
 from empirics.config import ExperimentConfig
 from empirics.experiment import run
-from empirics.measure import certified, drift, runs, simulated
+from empirics.measure import certified, drift, runs, simulated, times
 from empirics.measure.diagnosis import Sizes
 from empirics.measure.drift import Drift
 from empirics.measure.result import ExperimentResult
@@ -37,6 +37,7 @@ class Run:
     config: ExperimentConfig
     in_hand: bool = False  # certificates of its own, for its initial weights
     drawn: bool = False  # all that is drawn of the widest networks of the first seed
+    over_times: bool = False  # agreement at other times of g
     drifts: bool = False  # how far pre-activations move
     num_neurons: int | None = None  # of simulations neuron by neuron
     scanned: tuple[int, ...] | None = None  # other widths that are simulated; None: not the first seed
@@ -85,6 +86,7 @@ def runs_of(series: Series) -> list[Run]:
                 config=config,
                 in_hand=widest and config.seed in series.seeds[:_SEEDS_IN_HAND],
                 drawn=widest and first,
+                over_times=widest,
                 drifts=(config.width, config.seed) in drawn,
                 num_neurons=plan.num_neurons if plan is not None and simulates else None,
                 scanned=plan.scanned if plan is not None and simulates and first else None,
@@ -131,7 +133,7 @@ def _run(configs: Sequence[Run], *, device: str) -> Iterator[tuple[int, Outcome]
 
 
 def _measure(asked: Run, device: str) -> Measured:
-    result = run(asked.config, device=device)
+    result = run(asked.config, device=device, over_times=asked.over_times)
     found = scan = None
     if asked.num_neurons is not None:
         found, scan = simulated.simulate(result, asked.num_neurons, asked.scanned or ())
@@ -163,4 +165,5 @@ def _drawn(result: ExperimentResult) -> Drawn:
         images=drawings.images(result),
         prior_work=prior_work.compare(result),
         feasibility=choice.feasibility(result),
+        needed=tuple(times.needed(result.config, dataset, result.y_adv)),
     )

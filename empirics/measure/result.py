@@ -11,6 +11,7 @@ from empirics.data import Dataset
 from empirics.descent import Trained
 from empirics.measure.conditions import ConditionCounts
 from empirics.measure.counts import evaluate
+from empirics.measure.times import AtTime
 from empirics.record import Name, Record, T_co
 from theory.setting import Setting
 from theory.validation import Array
@@ -106,6 +107,7 @@ class ExperimentResult:
     conditions: tuple[ConditionCounts, ...]
     agreement: Agreement[float]
     zero_gradients: int
+    over_times: tuple[AtTime, ...] = ()
 
     def __repr__(self) -> str:
         agree = f"agreement={self.agreement.measured:g}, predicted={self.agreement.predicted:g}"

@@ -12,6 +12,7 @@ from empirics.measure.conditions import ConditionCounts
 from empirics.measure.diagnosis import CAUSES, CONDITIONS, NONE, UNKNOWN, Examined, Sizes, examine
 from empirics.measure.result import Agreement, Cosines, ExperimentResult, Measures
 from empirics.measure.simulated import SimulatedRun
+from empirics.measure.times import AtTime
 from empirics.record import Count, Name, Number, OfBoth, Record
 
 # Below this share of equal signs a run counts as failed: hardly more than a coin.
@@ -30,6 +31,7 @@ class Run(OfBoth[Measures[Number]], frozen=True, kw_only=True):
     certificates: dict[str, Certified]
     diagnosis: Examined
     simulated: SimulatedRun | None = None
+    over_times: tuple[AtTime, ...] = ()
 
     def relative_error(self, network: str) -> float | None:
         """Return the error of a network relative to the size of what is predicted."""
@@ -54,6 +56,7 @@ def measure(
         certificates=certified.counts(result, in_hand=in_hand),
         diagnosis=examined,
         simulated=simulated,
+        over_times=result.over_times,
     )
     return run, sizes
 

@@ -20,6 +20,7 @@ from reports.claims import (
     rates,
     simulated,
     theorem,
+    times,
 )
 from reports.claims.orthogonal import (
     attack,
@@ -104,6 +105,7 @@ FAMILIES: tuple[Family, ...] = (
     rates,
     directions,
     agreement,
+    times,
     certificates,
     simulated,
     theorem,

@@ -21,6 +21,7 @@ from reports.claims.free_neurons import FREE_ERROR, VIOLATING_SEEDS
 from reports.claims.laziness import FLOOR
 from reports.claims.phi import PHI_ERROR
 from reports.claims.theorem import DIFFERING_SHARE
+from reports.claims.times import MARGIN
 from reports.judging import FEWEST_SEEDS, judge_mean, judge_share, seeds_without_violation
 from reports.statistics import floors
 from reports.verdicts import FALSE_ALARM, MISSED
@@ -43,6 +44,7 @@ POWER = {
     "perturbation": (0.99, 0.9),
     "agreement": (0.99, 0.99),
     "trend-width": (0.99, 0.99),
+    "agreement-over-time": (0.99, 0.99),
     # Whole seeds are wrong together with probability δ, and one of 16 is too much to say that it holds.
     "certificates": (0.65, 0.99),
     "certificates-simulated": (0.75, 0.99),
@@ -119,6 +121,12 @@ class World:
             measured = last + slope * math.log10(run["width"] / section["widths"][-1])
             run["agreement"]["measured"] = float(measured + 0.01 * rng.normal())
             run["agreement"]["predicted"] = 0.8
+            run["over_times"] = []
+        for run in widest(section):
+            for T, looked in ((0.5, True), (0.7, False), (1.0, True), (None, False)):
+                measured = 0.8 + self.violated * MARGIN * (T == 1.0) + 0.01 * rng.normal()
+                at = {"T_g": T, "measured": float(measured) if looked else None}
+                run["over_times"].append(at | {"predicted": 0.8, "untrained": 0.6})
 
     def _certificates(self, section, rng):
         wrong_share = DELTA if self.violated == 0 else self.violated * VIOLATION * DELTA

@@ -1,0 +1,77 @@
+"""Agreement over the training time of g: measured along its training, predicted before any."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from empirics.config import ExperimentConfig
+from empirics.data import Dataset
+from empirics.record import Number, Record
+from theory.times import agreement_law, required
+from theory.validation import Array
+
+_GRID = (1e-2, 1e2, 12)  # times of g, over its own, at which agreement is predicted
+_MOST_SAMPLES, _MOST_POINTS = 3000, 200  # of laws, whose time grows with N² Q; of points for minimal times
+NO_LAW = (
+    "Agreement over times has a law for the identity loss, perturbations alone (a) and descent without "
+    f"momentum; it is computed for at most {_MOST_SAMPLES:,} samples."
+)
+_SHARES = (0.7, 0.8, 0.9, 0.95, 0.99)  # of points, whose minimal times are asked for
+
+
+class AtTime(Record, frozen=True, kw_only=True):
+    """Mean agreement over test points when g was trained for some time."""
+
+    T_g: Number  # ∞ for the limit
+    measured: Number  # NaN where g was not looked at
+    predicted: Number  # by `theory.times` for these target labels; nothing trained
+    untrained: Number  # the same for an f that was never trained
+
+
+class Needed(Record, frozen=True, kw_only=True):
+    """Times that a mean agreement needs by `theory.times`, ∞ where none will do."""
+
+    share: float
+    T_g: Number  # at this T_f
+    both: Number  # T_f = T_g
+    said: str  # of T_g, in a sentence
+
+
+def has_law(config: ExperimentConfig, dataset: Dataset) -> bool:
+    """Return whether agreement over times has a law that is computed: see `NO_LAW`."""
+    told = (config.loss, config.scenario, config.momentum)
+    return told == ("identity", "a", 0.0) and len(dataset.X) <= _MOST_SAMPLES
+
+
+def over_times(
+    config: ExperimentConfig, dataset: Dataset, targets: Array, measured: Mapping[float, float]
+) -> Iterator[AtTime]:
+    """Yield agreement at times of g: where it was measured, on a grid, and in the limit."""
+    if not has_law(config, dataset):
+        return
+    grid = np.unique([*measured, *(config.T_g * np.geomspace(*_GRID)), math.inf])
+    try:
+        law = agreement_law(dataset.X_test, T_f=[0.0, config.T_f], **_given(config, dataset, targets))
+    except FloatingPointError:  # features too large for its sums
+        return
+    for T_g, untrained, predicted in np.column_stack([grid, *law.share(grid)]).tolist():
+        yield AtTime(T_g=T_g, measured=measured.get(T_g, math.nan), predicted=predicted, untrained=untrained)
+
+
+def needed(config: ExperimentConfig, dataset: Dataset, targets: Array) -> Iterator[Needed]:
+    """Yield what mean agreements need."""
+    given, Z = _given(config, dataset, targets), dataset.X_test[:_MOST_POINTS]
+    for share in _SHARES if has_law(config, dataset) else ():
+        try:
+            T_g = required(Z, share=share, T_f=config.T_f, **given)
+            both = required(Z, share=share, of="both", **given)
+        except FloatingPointError:
+            return
+        yield Needed(share=share, T_g=float(T_g.value), both=float(both.value), said=str(T_g))
+
+
+def _given(config: ExperimentConfig, dataset: Dataset, targets: Array) -> dict[str, Any]:
+    own = {"epsilon": config.epsilon, "negative_slope": config.negative_slope}
+    return {"X": dataset.X, "y": dataset.y, "targets": targets, **own}
