@@ -14,7 +14,11 @@ MOST_PANELS = 24
 
 
 def rest_panels(
-    plan: Plan, make: Callable[[Mapping[str, Any]], Any], wanted: Callable[[Any], bool]
+    plan: Plan,
+    make: Callable[[Mapping[str, Any]], Any],
+    wanted: Callable[[Any], bool],
+    *,
+    named: bool = False,
 ) -> tuple[list[Panel], int]:
     """Return a panel for each axis of a plan and each combination of the other axes.
 
@@ -25,6 +29,8 @@ def rest_panels(
         Takes the fields of a configuration.
     wanted : callable
         Tells which configurations are to be shown.
+    named : bool
+        Whether data are named where there is one block.
 
     Returns
     -------
@@ -34,19 +40,18 @@ def rest_panels(
         How many more there would be.
     """
     made = [
-        panel for index, block in enumerate(plan.blocks) for panel in _block_panels(block, index, plan, make)
+        panel
+        for block, prefix in zip(plan.blocks, _prefixes(plan, make, named=named), strict=True)
+        for panel in _block_panels(block, prefix, make)
     ]
     made = [panel for panel in made if any(wanted(config) for p in panel.points for config in p.configs)]
     return made[:MOST_PANELS], max(0, len(made) - MOST_PANELS)
 
 
-def _block_panels(
-    block: Block, index: int, plan: Plan, make: Callable[[Mapping[str, Any]], Any]
-) -> Iterator[Panel]:
+def _block_panels(block: Block, prefix: str, make: Callable[[Mapping[str, Any]], Any]) -> Iterator[Panel]:
     seeds = tuple(axis for axis in block.axes if axis.fields == ("seed",))
     varied = [axis for axis in block.axes if axis not in seeds]
     varied = varied or [axis_of("width", [block.base["width"]])]
-    prefix = f"block {index + 1}: " if len(plan.blocks) > 1 else ""
     for axis in [axis for axis in varied if len(axis.values) > 1] or varied[:1]:
         others = [other for other in varied if other is not axis]
         for chosen in itertools.product(*(other.values for other in others)):
@@ -65,6 +70,22 @@ def _block_panels(
                 ),
                 make,
             )
+
+
+def _prefixes(plan: Plan, make: Callable[[Mapping[str, Any]], Any], *, named: bool) -> list[str]:
+    """Return what names of the panels of each block begin with: its data, where these tell blocks apart."""
+    if len(plan.blocks) == 1 and not named:
+        return [""]
+    names = [_data_name(next(iter(block.configs(make))).data) for block in plan.blocks]
+    if len(set(names)) < len(names):
+        names = [f"block {number}" for number in range(1, len(names) + 1)]
+    return [f"{name}: " for name in names]
+
+
+def _data_name(data: Any) -> str:  # noqa: ANN401
+    """Return the name of a data set, with its classes where they were chosen."""
+    classes = getattr(data, "classes", None)
+    return data.name if classes is None else f"{data.name}, {' vs '.join(classes)}"
 
 
 def _panel(sweep: Sweep, make: Callable[[Mapping[str, Any]], Any]) -> Panel:
