@@ -171,7 +171,7 @@ def _told(panel: WidePanel, judged: Sequence[Judgement]) -> str:
     places: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for point, one in zip(panel.points, judged, strict=True):
         places[one.holds].append(_place(panel, point))
-    words = {True: "linear at", False: "not at", None: "undecided at"}
+    words = {True: "linear at", False: "not linear at", None: "undecided at"}
     return "; ".join(f"{words[holds]} {', '.join(found)}" for holds, found in places.items() if found)
 
 
@@ -372,8 +372,10 @@ def _short(panel: WidePanel) -> Content:
     values = (text.DASH if cell is None else spread(cell) for cell in (agreed, lazy))
     return rich(
         """**{}**: *f* and *g* agree at **{}** of the test points at {}. Before any training {} was predicted
-        by both networks linearised{}. Training is {}.""",
-        *(panel.sweep, next(values), _place(panel, point), next(values), limit, _told(panel, judged)),
+        by both networks linearised{}. Training was {}
+        {}.""",
+        *(panel.sweep, next(values), _place(panel, point), next(values), limit),
+        *("found" if linear else "nowhere found linear:", _told(panel, judged)),
     )
 
 

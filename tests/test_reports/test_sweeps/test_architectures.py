@@ -114,11 +114,11 @@ DEPARTURES = {"departure_f": 0.6, "departure_g": 0.4}
 @pytest.mark.parametrize(
     ("errors", "options", "verdict", "measured"),
     [
-        ((0.5, 0.2, 0.1), {}, "holds", "linear at m = 200, m = 400; not at m = 100"),
-        ((0.5, 0.5, 0.5), {}, "fails", "not at m = 100, m = 200, m = 400"),
-        ((0.5, 0.5, 0.1), {}, "fails", "linear at m = 400; not at m = 100, m = 200"),
+        ((0.5, 0.2, 0.1), {}, "holds", "linear at m = 200, m = 400; not linear at m = 100"),
+        ((0.5, 0.5, 0.5), {}, "fails", "not linear at m = 100, m = 200, m = 400"),
+        ((0.5, 0.5, 0.1), {}, "fails", "linear at m = 400; not linear at m = 100, m = 200"),
         ((0.5, 0.2, 0.1), {"seeds": 4}, "unknown", "undecided at m = 100, m = 200, m = 400"),
-        ((0.5, 0.2, 0.1), {"failed": 3}, "unknown", "not at m = 100; undecided at m = 200, m = 400"),
+        ((0.5, 0.2, 0.1), {"failed": 3}, "unknown", "not linear at m = 100; undecided at m = 200, m = 400"),
     ],
 )
 def test_where_training_is_linear(errors, options, verdict, measured):
@@ -167,8 +167,8 @@ def test_the_opening_says_what_happened_at_the_widest_linear_networks():
     said, _ = opening(section(("digits: width", points), x_label="width"), "s1")
     assert plain(said.text) == (
         "digits: width: f and g agree at 0.9 ± 0 of the test points at m = 200. Before any training 0.88 ± 0 "
-        "was predicted by both networks linearised and 0.86 ± 0 by the wide limit. Training is linear at m = 200; "
-        "not at m = 100."
+        "was predicted by both networks linearised and 0.86 ± 0 by the wide limit. Training was found linear "
+        "at m = 200; not linear at m = 100."
     )
 
 
