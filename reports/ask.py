@@ -46,7 +46,7 @@ def report(
     preset : {"quick", "lazy", "published"}
         Flow times, ε and widths follow from the theory for the data, see `reports.series`.
     seeds : int, optional
-        At least 2; 3 if absent, and 9 with `depth` or `module`, which is what their rules ask for.
+        At least 2; 3 if absent, and 14 with `depth` or `module`, whose rules ask for more.
     out : path, optional
         Folder to which the report is written, with the arrays beside it; what is trained is kept there.
     widths : sequence of int, optional

@@ -39,16 +39,23 @@ def rest_panels(
     left_out : int
         How many more there would be.
     """
+    names = [_data_name(next(iter(block.configs(make))).data) for block in plan.blocks]
+    if len(names) == 1 and not named:
+        names = [""]
+    elif len(set(names)) < len(names):  # the data do not tell blocks apart
+        names, named = [f"block {number}" for number in range(1, len(names) + 1)], False
     made = [
         panel
-        for block, prefix in zip(plan.blocks, _prefixes(plan, make, named=named), strict=True)
-        for panel in _block_panels(block, prefix, make)
+        for block, name in zip(plan.blocks, names, strict=True)
+        for panel in _block_panels(block, name, make, named=named)
     ]
     made = [panel for panel in made if any(wanted(config) for p in panel.points for config in p.configs)]
     return made[:MOST_PANELS], max(0, len(made) - MOST_PANELS)
 
 
-def _block_panels(block: Block, prefix: str, make: Callable[[Mapping[str, Any]], Any]) -> Iterator[Panel]:
+def _block_panels(
+    block: Block, name: str, make: Callable[[Mapping[str, Any]], Any], *, named: bool
+) -> Iterator[Panel]:
     seeds = tuple(axis for axis in block.axes if axis.fields == ("seed",))
     varied = [axis for axis in block.axes if axis not in seeds]
     varied = varied or [axis_of("width", [block.base["width"]])]
@@ -62,24 +69,15 @@ def _block_panels(block: Block, prefix: str, make: Callable[[Mapping[str, Any]],
             }
             told = [name for other in others if len(other.values) > 1 for name in other.fields]
             said = [f"{name} = {_text(fixed[name])}" for name in told]
+            along = "" if named and len(varied) == 1 else ", ".join(axis.fields)
             yield _panel(
                 Sweep(
-                    name=f"{prefix}{', '.join(axis.fields)}" + (f" at {', '.join(said)}" if said else ""),
+                    name=": ".join(filter(None, (name, along))) + (f" at {', '.join(said)}" if said else ""),
                     x_label=", ".join(axis.fields),
                     block=Block(base={**block.base, **fixed}, axes=(axis, *seeds)),
                 ),
                 make,
             )
-
-
-def _prefixes(plan: Plan, make: Callable[[Mapping[str, Any]], Any], *, named: bool) -> list[str]:
-    """Return what names of the panels of each block begin with: its data, where these tell blocks apart."""
-    if len(plan.blocks) == 1 and not named:
-        return [""]
-    names = [_data_name(next(iter(block.configs(make))).data) for block in plan.blocks]
-    if len(set(names)) < len(names):
-        names = [f"block {number}" for number in range(1, len(names) + 1)]
-    return [f"{name}: " for name in names]
 
 
 def _data_name(data: Any) -> str:  # noqa: ANN401

@@ -69,7 +69,7 @@ def claims(section: Section) -> list[Claim]:
     if not points:
         return []
     along = [panel for panel in section.panels if _axis(panel)]
-    made = [claim for panel in along for claim in (_regime(panel), _departure(panel))]
+    made = [_regime(panel) for panel in along]
     made += [_agreement(points, how) for how in HOWS if _with(points, f"{how}_agreement_test")]
     made += [
         _rate(panel, column)
@@ -78,6 +78,7 @@ def claims(section: Section) -> list[Claim]:
         for column in RATES
         if all(column in point.deep for point in panel.points)
     ]
+    made += map(_departure, along)
     balance = _balance(section)
     return made if balance is None else [*made, balance]
 
@@ -93,9 +94,11 @@ def _axis(panel: WidePanel) -> str:
     return found[0] if found and whole else ""
 
 
-def _place(panel: WidePanel, point: WidePoint) -> str:
-    """Return where a point of such an axis is, in words."""
-    return f"m = {text.count(point.x)}" if _axis(panel) == "width" else f"{point.x:g} times"
+def _place(panel: WidePanel, *xs: float) -> str:
+    """Return where points of such an axis are, in words."""
+    if _axis(panel) == "width":
+        return f"m = {', '.join(map(text.count, xs))}"
+    return f"{', '.join(f'{x:g}' for x in xs)} times"
 
 
 def _asked(point: WidePoint, how: str) -> bool | None:
@@ -141,7 +144,7 @@ def _regime(panel: WidePanel) -> Claim:
     known = [_asked(point, "linear") for point in panel.points]
     last = len(judged) - 1 if _axis(panel) == "width" else 0
     asked = [i for i, met in enumerate(known) if met] if None not in known else [last]
-    first = _place(panel, panel.points[asked[0]]) if asked else ""
+    first = _place(panel, panel.points[asked[0]].x) if asked else ""
     where = f"at {first}" if None in known else f"from {first} on" if asked else "where they are wide enough"
     hypothesis = "the widest networks, or the shortest time"
     if None not in known:
@@ -168,17 +171,17 @@ def _regime(panel: WidePanel) -> Claim:
 
 def _told(panel: WidePanel, judged: Sequence[Judgement]) -> str:
     """Return where training is linear, where it is not, and where that is undecided."""
-    places: dict[bool | None, list[str]] = {True: [], False: [], None: []}
+    places: dict[bool | None, list[float]] = {True: [], False: [], None: []}
     for point, one in zip(panel.points, judged, strict=True):
-        places[one.holds].append(_place(panel, point))
+        places[one.holds].append(point.x)
     words = {True: "linear at", False: "not linear at", None: "undecided at"}
-    return "; ".join(f"{words[holds]} {', '.join(found)}" for holds, found in places.items() if found)
+    return "; ".join(f"{words[holds]} {_place(panel, *found)}" for holds, found in places.items() if found)
 
 
 def _departure(panel: WidePanel) -> Claim:
     """State how much of the error of the prediction before training comes from leaving the linear regime."""
     ends = [panel.points[0], panel.points[-1]]
-    places = " → ".join(_place(panel, point) for point in ends)
+    places = " → ".join(_place(panel, point.x) for point in ends)
 
     def along(column: str) -> str:
         cells = {one: [point.deep.get(f"{column}_{one}") for point in ends] for one in "fg"}
@@ -374,7 +377,7 @@ def _short(panel: WidePanel) -> Content:
         """**{}**: *f* and *g* agree at **{}** of the test points at {}. Before any training {} was predicted
         by both networks linearised{}. Training was {}
         {}.""",
-        *(panel.sweep, next(values), _place(panel, point), next(values), limit),
+        *(panel.sweep, next(values), _place(panel, point.x), next(values), limit),
         *("found" if linear else "nowhere found linear:", _told(panel, judged)),
     )
 

@@ -39,13 +39,13 @@ def test_depth_becomes_a_page_that_is_kept_and_extended(tmp_path, capsys):
     out = tmp_path / "out"
     assert main([*DEPTH, "--rates", "all", "--out", str(out)]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("shifted-gaussian: width: f and g agree at ")
+    assert captured.out.startswith("shifted-gaussian: f and g agree at ")
     assert "m = 8, 16 is too narrow for 2 hidden layers, rates all: expected errors" in captured.err
     page = (out / "report.html").read_text("utf-8")
     assert "<h1>2 hidden layers, rates all: measured beside predicted before training</h1>" in page
     assert 'class="short"' in page.split("<figure>")[0]  # one sentence, one figure, then the claims
     assert page.index("<figure>") < page.index('class="claims"')
-    assert panels(out) == [("shifted-gaussian: width", [8, 16])]
+    assert panels(out) == [("shifted-gaussian", [8, 16])]
     assert main([*DEPTH[:-3], "8,16,24", "--seeds", "3", "--rates", "all", "--out", str(out)]) == 0
     assert "kept from before        4" in capsys.readouterr().out
     assert main(["sweep", "--out", str(out)]) == 0  # the plan of the folder
@@ -62,7 +62,7 @@ def test_another_report_takes_the_place_of_one_only_if_asked(tmp_path, capsys):
     assert (tmp_path / "out" / "report.html").read_bytes() == before
     assert main([*other, "--overwrite"]) == 0
     assert "kept from before        2" in capsys.readouterr().out  # m = 16 is of both
-    assert panels(tmp_path / "out") == [("shifted-gaussian: width", [16, 24])]
+    assert panels(tmp_path / "out") == [("shifted-gaussian", [16, 24])]
 
 
 def test_interrupted_it_leaves_a_page_of_what_is_done(tmp_path, capsys, monkeypatch):
@@ -103,7 +103,8 @@ def test_a_module_is_found_from_every_folder(tmp_path, monkeypatch, capsys, opti
     monkeypatch.chdir(tmp_path)
     assert main([*TINY, *options, "--seeds", "2", "--out", "out"]) == 0
     name, xs = axis
-    assert panels(tmp_path / "out") == [(f"shifted-gaussian: {name}", xs)]
+    assert panels(tmp_path / "out") == [("shifted-gaussian", xs)]
+    assert numbers(tmp_path / "out")["sections"][0]["panels"][0]["x_label"] == name
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -168,7 +169,7 @@ def test_other_formats(tmp_path):
     assert main([*DEPTH, "--format", "md", "--out", str(tmp_path)]) == 0
     text = (tmp_path / "report.md").read_text("utf-8")
     assert text.startswith("# 2 hidden layers, rates first: measured beside predicted before training")
-    assert "shifted-gaussian: width: f and g agree at" in text.split("## ")[1]
+    assert "shifted-gaussian: f and g agree at" in text.split("## ")[1]
 
 
 def test_all_pairs_of_classes_are_one_page(tmp_path):
@@ -176,7 +177,7 @@ def test_all_pairs_of_classes_are_one_page(tmp_path):
     assert main([*command, "--out", str(tmp_path)]) == 0
     names = [name for name, _ in panels(tmp_path)]
     assert len(names) == 3
-    assert names[0] == "iris, versicolor vs setosa: width"
+    assert names[0] == "iris, versicolor vs setosa"
 
 
 def test_arrays_in_python(tmp_path):
@@ -188,7 +189,7 @@ def test_arrays_in_python(tmp_path):
     assert made.results.totals.done == 4
     assert repr(made).startswith("Report of 2 hidden layers, rates all: ")
     assert "2 hidden layers" in made._repr_html_()
-    assert made.table[0]["claim"].startswith("arrays: width: both networks train as linearised")
+    assert made.table[0]["claim"].startswith("arrays: both networks train as linearised")
     assert any("agreement" in name for name in made.figures)
     paths = made.write(tmp_path / "written")
     assert [path.name for path in paths] == ["report.json", "report.html"]
@@ -213,6 +214,6 @@ def test_the_plan_of_the_command_is_that_of_its_fields():
     configs = plan.configs(DEEP).values()
     assert {config.width for config in configs} == {125, 250, 500, 1000, 2000}
     assert {config.depth for config in configs} == {3}
-    assert len(configs) == 5 * report.FEWEST_SEEDS
+    assert len(configs) == 5 * report._SEEDS
     cnn = report.plan_of([source], {"module": "cnn"}, seeds=2)
     assert {config.width for config in cnn.configs(DEEP).values()} == {8, 16, 32, 64, 128}
