@@ -218,13 +218,13 @@ def data_content(config: Any, known: dict[Any, str]) -> str | None:  # noqa: ANN
     return known[config.data]
 
 
-def _keep(config: ExperimentConfig) -> dict[str, bytes]:
+def keep_arrays(config: Any) -> dict[str, bytes]:  # noqa: ANN401
     """Return the file of arrays in memory, by their content."""
     data = config.data
     return {f"{_ARRAYS}{data.digest}.npz": data.archive()} if isinstance(data, ArrayData) else {}
 
 
-def _restore(folder: Path) -> list[ArrayData]:
+def restore_arrays(folder: Path) -> list[ArrayData]:
     """Return the arrays that a folder keeps, which a plan names by their digest."""
     rows = [FileData(path=str(path)).read() for path in sorted(folder.glob(f"{_ARRAYS}*.npz"))]
     return [ArrayData(one.X, one.labels, one.X_test, one.labels_test) for one in rows]
@@ -257,7 +257,7 @@ WIDE = Experiment(
     key=_key,
     work=_work,
     content=data_content,
-    keep=_keep,
-    restore=_restore,
+    keep=keep_arrays,
+    restore=restore_arrays,
     command="perturblearn sweep",
 )

@@ -9,13 +9,15 @@ from typing import Any, get_args
 
 from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, DataSource
+from empirics.deep import DeepConfig
 from reports import formats, pairs, terminal
 from reports.build import build
-from reports.document import Report
+from reports.document import Report, SweepReport
 from reports.making import RUNS, check_data, check_free
 from reports.options import Data, Report as Asked, Setting
 from reports.presets import DataOptions, series, source
 from reports.provenance import provenance
+from reports.sweeps.report import check_quick, plan_of, report as carried_out
 
 
 def report(
@@ -25,13 +27,13 @@ def report(
     y_test: Any = None,  # noqa: ANN401
     *,
     preset: str = "quick",
-    seeds: int = 3,
+    seeds: int | None = None,
     out: Path | str | None = None,
     widths: Sequence[int] | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     **options: Any,  # noqa: ANN401
-) -> Report | pairs.Pairs:
+) -> Report | SweepReport | pairs.Pairs:
     """Train networks on data, compare them with the theory, and return the report.
 
     Parameters
@@ -43,8 +45,8 @@ def report(
         With arrays: labels, and test points (some of X if absent).
     preset : {"quick", "lazy", "published"}
         Flow times, ε and widths follow from the theory for the data, see `reports.series`.
-    seeds : int
-        At least 2.
+    seeds : int, optional
+        At least 2; 3 if absent, and 14 with `depth` or `module`, whose rules ask for more.
     out : path, optional
         Folder to which the report is written, with the arrays beside it; what is trained is kept there.
     widths : sequence of int, optional
@@ -55,11 +57,12 @@ def report(
         Whether a report of other experiments in `out` is replaced.
     **options
         Of the data, ``name``, ``classes``, ``test_fraction``, ``standardise`` (of a name or file those of
-        `reports.source`); others are fields of the experiment, such as ``num_steps``.
+        `reports.source`); others are fields of the experiment, such as ``num_steps``.  ``depth`` (with
+        ``rates``) or ``module``, as of `empirics.DeepConfig`: the report of these networks.
 
     Returns
     -------
-    Report, or Pairs
+    Report, SweepReport with ``depth`` or ``module``, or Pairs
         With ``classes="all"`` the reports of all pairs of classes, each in a folder of its own in `out`.
 
     Raises
@@ -79,15 +82,20 @@ def report(
     >>> report.table[0]["claim"], report.table[0]["verdict"]
     ('Φ has a closed form', 'holds')
     """
-    _check_options(options)
+    deep = _check_options(options)
     of_data = {name: options.pop(name) for name in _DATA_OPTIONS if name in options}
     every = of_data.get("classes") == "all"
     if every:
         del of_data["classes"]
     chosen, place = _source(data, (y, X_test, y_test), of_data, preset, out)
+    if deep:
+        check_quick(preset=preset, device=device)
+        of_pairs = pairs.sources(chosen.name, chosen).values() if every else [chosen]
+        plan = plan_of([*of_pairs], options, widths=widths, seeds=seeds)
+        return SweepReport(results=carried_out(plan, None if out is None else Path(out), overwrite=overwrite))
     jobs = []
     for folder, one in pairs.sources(chosen.name, chosen).items() if every else [("", chosen)]:
-        made = series(one, preset=preset, num_seeds=seeds, fields=options)
+        made = series(one, preset=preset, num_seeds=3 if seeds is None else seeds, fields=options)
         made = made if widths is None else replace(made, widths=tuple(widths))
         own = None if out is None else Path(out) / folder
         if own is not None:
@@ -101,7 +109,7 @@ def report(
         _keep(Path(place), chosen, overwrite=overwrite)
     reports = []
     for made, own in jobs:
-        said = {"preset": preset, "seeds": seeds, "widths": widths, **of_data, **options}
+        said = {"preset": preset, "seeds": len(made.seeds), "widths": widths, **of_data, **options}
         said |= {"classes": getattr(made.base.data, "classes", None)} if every else {}
         results = build(
             [made],
@@ -122,14 +130,20 @@ def report(
 _DATA_OPTIONS = ("name", *DataOptions.__annotations__)
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    known = [*_DATA_OPTIONS, *(field.name for field in fields(ExperimentConfig))]
-    known = [name for name in known if name not in {"data", "width", "seed"}]
+def _check_options(options: Mapping[str, Any]) -> bool:
+    """Refuse options that there are not; tell whether they are those of networks of any architecture."""
+    deep = not {"depth", "module"}.isdisjoint(options)
+    kinds = (ExperimentConfig, DeepConfig) if deep else (ExperimentConfig,)
+    known = dict.fromkeys([*_DATA_OPTIONS, *(field.name for kind in kinds for field in fields(kind))])
+    known = {name: None for name in known if name not in {"data", "width", "seed"}}
+    if not deep:
+        known |= {"depth": None, "module": None}
     for name in options:
         if name not in known:
             own = [name for name in inspect.signature(report).parameters if name != "options"]
             msg = f"reports.report has no option {name!r}; it has {', '.join([*own, *known])}"
             raise TypeError(msg)
+    return deep
 
 
 def _source(

@@ -1,36 +1,33 @@
 """A report as an object: results, rows, figures, files, and itself in a notebook."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from empirics.sweep import executors
+from empirics.sweep import disk, executors
 from reports import formats, schema, svg
 from reports.build import build as run_series
+from reports.claims.sweeps.rows import SweepResults
+from reports.page import Page
 from reports.presets import Series
 from reports.provenance import provenance
-from reports.render import page, render
+from reports.render import page
 from reports.results import Results
+from reports.runs import NUMBERS, shown
+from reports.sweeps.page import page_of, write_results
 from reports.text import legible
+
+_R = TypeVar("_R", Results, SweepResults)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Report:
-    """A report made from results.
+class _Shown(Generic[_R]):
+    """What results are shown as: rows of claims, figures, and themselves in a notebook."""
 
-    Attributes
-    ----------
-    results : Results
-    """
-
-    results: Results
-
-    @classmethod
-    def read(cls, path: Path | str) -> "Report":
-        """Return the report of a results.json, or of the folder it lies in; raises as `schema.read`."""
-        return cls(results=schema.read(Path(path)))
+    results: _R
 
     @property
     def table(self) -> list[dict[str, str | bool | None]]:
@@ -54,7 +51,39 @@ class Report:
     @property
     def figures(self) -> dict[str, str]:
         """SVG texts that need no page, by name: "phi", "monte-carlo", and "DATA: NAME" for each data set."""
-        return {name: svg.standalone(drawn) for name, drawn in page(self.results).figures.items()}
+        return {name: svg.standalone(drawn) for name, drawn in self._page().figures.items()}
+
+    def _page(self) -> Page:
+        raise NotImplementedError
+
+    def _names(self) -> Iterable[str]:
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame of its own, which a notebook's styles do not reach, nor it theirs."""
+        text = html.escape(self._page().html())
+        style = "width:100%;height:800px;border:0"
+        return f'<iframe sandbox="allow-downloads" srcdoc="{text}" title="report" style="{style}"></iframe>'
+
+    def __repr__(self) -> str:
+        verdicts = [claim.verdict for claim in self.results.claims]
+        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in schema.VERDICTS if v in verdicts)
+        return f"Report of {', '.join(map(legible, self._names()))}: {counts}"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Report(_Shown[Results]):
+    """A report made from results.
+
+    Attributes
+    ----------
+    results : Results
+    """
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Report":
+        """Return the report of a results.json, or of the folder it lies in; raises as `schema.read`."""
+        return cls(results=schema.read(Path(path)))
 
     def write(
         self, folder: Path | str, format: formats.Format = "html", *, overwrite: bool = False
@@ -72,17 +101,41 @@ class Report:
         formats.write(Path(folder), contents)
         return [Path(folder) / name for name in contents]
 
-    def _repr_html_(self) -> str:
-        """Return the page in a frame of its own, which a notebook's styles do not reach, nor it theirs."""
-        text = html.escape(render(self.results))
-        style = "width:100%;height:800px;border:0"
-        return f'<iframe sandbox="allow-downloads" srcdoc="{text}" title="report" style="{style}"></iframe>'
+    def _page(self) -> Page:
+        return page(self.results)
 
-    def __repr__(self) -> str:
-        verdicts = [claim.verdict for claim in self.results.claims]
-        counts = ", ".join(f"{verdicts.count(v)} {v}" for v in schema.VERDICTS if v in verdicts)
-        names = ", ".join(legible(section.name) for section in self.results.sections)
-        return f"Report of {names}: {counts}"
+    def _names(self) -> Iterable[str]:
+        return (section.name for section in self.results.sections)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SweepReport(_Shown[SweepResults]):
+    """A report of networks of any depth or architecture.
+
+    Attributes
+    ----------
+    results : SweepResults
+    """
+
+    def write(
+        self, folder: Path | str, format: formats.Format = "html", *, overwrite: bool = False
+    ) -> list[Path]:
+        """Write report.json, report.html and, for "md" and "pdf", the report in this format.
+
+        Raises OSError if nothing can be written, or the folder holds another one and `overwrite` is not said.
+        """
+        numbers = Path(folder) / NUMBERS
+        disk.check_output(numbers)
+        if numbers.exists() and not overwrite:
+            msg = formats.another(Path(folder))
+            raise FileExistsError(msg)
+        return list(dict.fromkeys([numbers, write_results(Path(folder), self.results, format)]))
+
+    def _page(self) -> Page:
+        return shown(self.results, page_of)
+
+    def _names(self) -> Iterable[str]:
+        return (section.title for section in self.results.sections)
 
 
 def build(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from reports.presets import DEFAULT_DATA, Series, series, source, two_names
 from reports.provenance import Origin, check_device, provenance
 from reports.render import partial_note
 from reports.results import Config, Partial, PartialSection, Results, Section
+from reports.sweeps import report
 from reports.text import legible
 
 _LARGEST = 2**63 - 1  # what arrays can count
@@ -49,7 +51,12 @@ def make(options: Report, data: Data, setting: Setting, show: terminal.Show, *, 
         If a run failed, or if interrupted; the message says what was written.
     """
     check_device(options.device)
-    names = DEFAULT_DATA if options.data is None else options.data
+    deep = setting.depth is not None or setting.module is not None
+    if setting.rates is not None and setting.depth is None:
+        msg = f"rates must come with depth, got {setting.rates!r} without"
+        raise ValueError(msg)
+    images = DEFAULT_DATA[:1] if setting.module == "cnn" else DEFAULT_DATA
+    names = images if options.data is None else options.data
     if len(set(names)) < len(names):
         msg = f"data must name each set once, got {' '.join(names)}"
         raise ValueError(msg)
@@ -59,6 +66,11 @@ def make(options: Report, data: Data, setting: Setting, show: terminal.Show, *, 
     classes = None if every or data.classes is None else two_names(data.classes)
     given = vars(data) | {"classes": classes}
     sources = {name: source(name, preset=options.preset, **given) for name in names}
+    if deep:
+        of_pairs = (pairs.sources(name, one).values() for name, one in sources.items())
+        chosen = [*chain.from_iterable(of_pairs)] if every else [*sources.values()]
+        widths = None if setting.widths is None else _widths(setting.widths)
+        return report.make(options, chosen, setting, widths, show)
     if not every:
         all_series = [_series(one, options, setting) for one in sources.values()]
         _check(options, all_series)

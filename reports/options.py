@@ -140,6 +140,13 @@ class Setting:
 
     Parameters
     ----------
+    depth
+        Hidden layers, any number: a report of deep networks, predicted before training.
+    rates
+        With --depth: whether the first layer learns or all do (default: first).
+    module
+        A report of any torch module with one output: mlp, gelu-mlp, layer-norm-mlp, residual-mlp, cnn, or
+        FILE.py:FUNCTION, which takes a seed and, by name, dim and width if it will.
     widths
         Increasing widths, separated by commas.
     negative_slope
@@ -164,6 +171,9 @@ class Setting:
         Precision of the networks.
     """
 
+    depth: int | None = None
+    rates: Literal["first", "all"] | None = None
+    module: str | None = None
     widths: str | None = None
     negative_slope: float | None = None
     loss: Literal["identity", "logistic", "squared", "exponential"] | None = None

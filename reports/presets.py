@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import takewhile
 from pathlib import Path
@@ -50,13 +50,9 @@ class Series:
         if not self.widths or not self.seeds:
             msg = f"widths and seeds must not be empty, got {self.widths} and {self.seeds}"
             raise ValueError(msg)
-        for width in self.widths:
-            check_integer("widths", width, minimum=1)
+        check_widths(self.widths)
         if len(set(self.seeds)) < len(self.seeds):
             msg = f"seeds must differ from each other, got {', '.join(map(str, self.seeds))}"
-            raise ValueError(msg)
-        if list(self.widths) != sorted(set(self.widths)):
-            msg = f"widths must increase, got {', '.join(map(str, self.widths))}"
             raise ValueError(msg)
 
     def configs(self) -> list[ExperimentConfig]:
@@ -76,6 +72,16 @@ class Series:
             return replace(self, widths=whole)
         seeds = tuple(grid[self.widths[0]])
         return replace(self, widths=self.widths[:1], seeds=seeds) if len(seeds) > 1 else None
+
+
+def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
+    """Return widths, which must be positive and increase."""
+    for width in widths:
+        check_integer("widths", width, minimum=1)
+    if list(widths) != sorted(set(widths)):
+        msg = f"widths must increase, got {', '.join(map(str, widths))}"
+        raise ValueError(msg)
+    return tuple(widths)
 
 
 PRESETS = ("quick", "lazy", "published")

@@ -3,7 +3,7 @@
 What a folder holds beside its plan, published blocks and studies, is written into plan.json with it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from reports import terminal
 from reports.options import Orthogonal, Sweep
 from reports.runs import Provenance, R, read_rows
 from reports.text import many
+from reports.verdicts import Claim
 
 _Part = TypeVar("_Part", bound=AnyPart)
 SEEDS = 10  # of published blocks and studies
@@ -38,12 +39,13 @@ def carry_out(
     device: str = "cpu",
     retry_failed: bool = True,
     merge: bool = False,
+    replace: bool = False,
 ) -> str:
     """Do what is missing of a plan, write its page, and return a short table of what was done.
 
     Parameters
     ----------
-    experiment, plan, pool, device, retry_failed, merge
+    experiment, plan, pool, device, retry_failed, merge, replace
         As in `run_sweep`.
     parts : sequence of AnyPart, optional
         What the folder then holds; what it held, if absent.
@@ -81,6 +83,7 @@ def carry_out(
         device=device,
         retry_failed=retry_failed,
         merge=merge,
+        replace=replace,
         about=None if parts is None else {"parts": [part.to_json() for part in parts]},
         progress=lambda count, total: show(count / total, f"{count} of {total}"),
         finish=lambda folder: pages.append(finish(folder)),
@@ -90,6 +93,13 @@ def carry_out(
     if summary.failed == summary.total:
         raise terminal.AllFailedError(printed)
     return printed
+
+
+def claims_said(claims: Iterable[Claim]) -> Iterator[str]:
+    """Yield claims with their verdicts, and what was measured."""
+    for claim in claims:
+        yield f"{claim.verdict or 'no verdict':<20}{claim.statement}"
+        yield f"{'':20}{claim.measured}"
 
 
 def table(summary: Summary, *, page: Path, retried: bool) -> str:

@@ -134,9 +134,14 @@ def whole_seeds(cells: Sequence[Spread]) -> tuple[list[int], list[int]]:
     return [seed for seed in some if all(seed in cell.values for cell in cells)], some
 
 
-def write(folder: Path, numbers: N, page: Callable[[N], Page]) -> Path:
-    """Write numbers and the page made of them; the path of the page.  Names on it are legible."""
+def shown(numbers: N, page: Callable[[N], Page]) -> Page:
+    """Return the page made of numbers; names on it are legible."""
     plain = msgspec.to_builtins(numbers, str_keys=True)
-    shown = page(msgspec.convert(legible(plain), type(numbers), str_keys=True))
-    write_together({folder / NUMBERS: to_json(plain).encode(), folder / PAGE: shown.html().encode()})
+    return page(msgspec.convert(legible(plain), type(numbers), str_keys=True))
+
+
+def write(folder: Path, numbers: N, page: Callable[[N], Page]) -> Path:
+    """Write numbers and the page made of them; the path of the page."""
+    plain, text = msgspec.to_builtins(numbers, str_keys=True), shown(numbers, page).html()
+    write_together({folder / NUMBERS: to_json(plain).encode(), folder / PAGE: text.encode()})
     return folder / PAGE

@@ -1,5 +1,6 @@
 """How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
 
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reports import text
-from reports._matplotlib import Axes
+from reports._matplotlib import Axes, Axis
 from reports.inline import Content, rich
 from reports.page import Section, Table
 from reports.runs import Panel, Point, Provenance, Totals
@@ -130,11 +131,20 @@ def short(name: str) -> str:
     return name if len(name) <= _LONGEST_TICK else "…" + name[1 - _LONGEST_TICK :]
 
 
+def ticks(axis: Axis, values: Sequence[float]) -> None:
+    """Label just these values of a logarithmic axis."""
+    axis.set_ticks(values, labels=[f"{value:g}" for value in values])
+    axis.set_ticks([], minor=True)
+
+
 def finish(axes: Axes, panel: Panel[Any], *, columns: int | None = None) -> None:
     """Set the x axis, and the legend above the data."""
     axes.set_xlabel(panel.x_label)
     if panel.log:
         log_x(axes)
+        low, high = (math.log10(end([point.x for point in panel.points])) for end in (min, max))
+        if math.floor(high) - math.ceil(low) < 1:  # one power of ten is no scale
+            ticks(axes.xaxis, [point.x for point in panel.points])
     if panel.ticks is not None:
         shown = range(0, len(panel.ticks), -(-len(panel.ticks) // _MOST_TICKS))
         axes.set_xticks(shown, [short(panel.ticks[index]) for index in shown], rotation=30, ha="right")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import math
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from modulefinder import ModuleFinder
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from empirics.sweep.plain import digest
 from theory.validation import check_choice
 
 
@@ -70,7 +76,8 @@ def make_module(name: str, *, dim: int, width: int, seed: int) -> nn.Module:
     ----------
     name : str
         "mlp", "gelu-mlp", "layer-norm-mlp" (two hidden layers), "residual-mlp", "cnn" (square images), or
-        "FILE.py:FUNCTION", a function from a seed to a module, to which `dim` and `width` do not matter.
+        "FILE.py:FUNCTION", a function from a seed to a module, which also takes those of `dim` and `width`
+        that it names.  It may import other files of its folder.
     dim, width : int
         d, and the number of neurons or channels of a layer.
     seed : int
@@ -82,7 +89,7 @@ def make_module(name: str, *, dim: int, width: int, seed: int) -> nn.Module:
     Raises
     ------
     ValueError
-        If there is no such name, file or function, or what it returns is no module.
+        If there is no such name, file or function, or it fails, or what it returns is no module.
 
     Examples
     --------
@@ -92,8 +99,9 @@ def make_module(name: str, *, dim: int, width: int, seed: int) -> nn.Module:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if ".py:" in name:
-            made = _function(name)(seed)
+        if is_file(name):
+            with _function(name) as function:
+                made = function(seed, **_named(function, dim=dim, width=width))
             if not isinstance(made, nn.Module):
                 msg = f"{name} must return a torch.nn.Module, got {type(made).__name__}"
                 raise ValueError(msg)
@@ -102,33 +110,110 @@ def make_module(name: str, *, dim: int, width: int, seed: int) -> nn.Module:
         return BUILT_IN[name](dim, width)
 
 
+def is_file(name: str) -> bool:
+    """Tell whether the name of a module is that of a function in a file."""
+    return ".py:" in name
+
+
+def has_width(name: str) -> bool:
+    """Tell whether a module of this name has a width; a function in a file has one if it names it."""
+    if not is_file(name):
+        return True
+    with _function(name) as function:
+        return "width" in _named(function, width=1)
+
+
+def placed(name: str) -> str:
+    """Return the name of a module with the whole path of its file, which another folder finds."""
+    path, _, function = name.rpartition(":")
+    return f"{Path(path).resolve()}:{function}" if is_file(name) else name
+
+
 def module_digest(name: str) -> str | None:
-    """Return the SHA-256 of the file of a module and the name of its function; None for a built-in one."""
-    if ".py:" not in name:
+    """Return a SHA-256 of the file of a module, of all that it imports from its folder, and of its function.
+
+    None for a built-in one.  Files that it reads otherwise, such as of weights, are not covered.
+    """
+    if not is_file(name):
         return None
     path, function = _parts(name)
-    return hashlib.sha256(Path(path).read_bytes() + function.encode()).hexdigest()
+    found = {str(file.relative_to(path.parent)): file for file in _own(path, name).values()}
+    contents = {place: hashlib.sha256(file.read_bytes()).hexdigest() for place, file in found.items()}
+    return digest([path.name, function, contents])
 
 
-def _parts(name: str) -> tuple[str, str]:
+def _parts(name: str) -> tuple[Path, str]:
     """Return the file, which exists, and the name of the function."""
-    path, function = name.rsplit(":", 1)
+    path, _, function = name.rpartition(":")
     if not Path(path).is_file():
         msg = f"module must name a file, FILE.py:FUNCTION, got no file {path!r}"
         raise ValueError(msg)
-    return path, function
+    return Path(path).resolve(), function
 
 
-def _function(name: str) -> Callable[[int], object]:
+def _own(path: Path, name: str) -> dict[str, Path]:
+    """Return the file, as "__main__", and those in its folder that it imports, by their names as modules."""
+    finder = ModuleFinder(path=[str(path.parent)])
+    with _explained(name):
+        finder.run_script(str(path))
+    files = {module: getattr(one, "__file__", None) for module, one in finder.modules.items()}
+    return {module: Path(file) for module, file in files.items() if file is not None}
+
+
+_LOADING = threading.RLock()  # what is imported is one for all threads
+
+
+@contextmanager
+def _function(name: str) -> Iterator[Callable[..., object]]:
+    """Give a function of a file, while its folder is the first place to import from, as of a script.
+
+    Modules of the folder are forgotten afterwards: another folder may have others of the same names, and the
+    same one may have changed.
+    """
     path, function = _parts(name)
+    own = _own(path, name).keys()
     spec = importlib.util.spec_from_file_location("_network_of_the_user", path)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look up their types there
-    spec.loader.exec_module(module)
-    found = getattr(module, function, None)
-    if not callable(found):
-        msg = f"module must name a function of {path}, got {function!r}"
-        raise ValueError(msg)
-    return found  # type: ignore[no-any-return]
+    with _LOADING:
+        held = {module: sys.modules.pop(module) for module in own - {"__main__"} if module in sys.modules}
+        unwritten, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # the folder stays as it is
+        sys.path.insert(0, str(path.parent))
+        importlib.invalidate_caches()
+        try:
+            with _explained(name):
+                module = importlib.util.module_from_spec(spec)
+                sys.modules[spec.name] = module  # dataclasses look up their types there
+                spec.loader.exec_module(module)
+                found = getattr(module, function, None)
+            if not callable(found):
+                msg = f"module must name a function of {path}, got {function!r}"
+                raise ValueError(msg)
+            with _explained(name):
+                yield found
+        finally:
+            sys.path.remove(str(path.parent))
+            sys.dont_write_bytecode = unwritten
+            for one in own - {"__main__"}:
+                sys.modules.pop(one, None)
+            sys.modules.update(held)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn whatever code of the user raises into one error that names it."""
+    try:
+        yield
+    except Exception as error:
+        said = next(iter(str(error).splitlines()), "")
+        msg = f"{name} must make a network, got {type(error).__name__}: {said}"
+        raise ValueError(msg) from error
+
+
+def _named(function: Callable[..., object], **sizes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return those sizes that a function names as its arguments."""
+    try:
+        known = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of what is written in C
+        return {}
+    return {size: value for size, value in sizes.items() if size in known}

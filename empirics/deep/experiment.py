@@ -11,13 +11,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from torch import nn
 
 from empirics.data import DataSource
-from empirics.deep.builtin import BUILT_IN, make_module, module_digest
+from empirics.deep.builtin import BUILT_IN, is_file, make_module, module_digest, placed
+from empirics.deep.expected import HOWS, expected_error
 from empirics.deep.modules import input_gradients, linearise, outputs, train_module
 from empirics.deep.network import DeepNetwork
 from empirics.measure import accuracy, agreement, cosines
@@ -26,7 +28,7 @@ from empirics.seeds import seeds_of
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Cell, Outcome
 from empirics.sweep.plain import digest
-from empirics.wide import config_to_json, config_with, data_content
+from empirics.wide import config_to_json, config_with, data_content, keep_arrays, restore_arrays
 from theory import agreement_probability
 from theory.deep import Architecture
 from theory.deep.kernels import diagonal, product, weighted_gradient
@@ -52,7 +54,7 @@ class DeepConfig:
     negative_slope: float = 0.0  # γ
     rates: Literal["first", "all"] = "first"  # which layers learn
     residual: float | None = None  # α of residual blocks
-    module: str = FULLY_CONNECTED  # or a built-in module, or FILE.py:FUNCTION
+    module: str = FULLY_CONNECTED  # or a built-in module, or FILE.py:FUNCTION, then with its whole path
     depth_g: int | None = None  # of g; as those of f where they are not given
     negative_slope_g: float | None = None
     rates_g: Literal["first", "all"] | None = None
@@ -68,9 +70,16 @@ class DeepConfig:
     def __post_init__(self) -> None:
         for name in ("width", "num_steps"):
             check_integer(name, getattr(self, name), minimum=1)
-        for architecture in (self.f, self.g):
-            if isinstance(architecture, str) and ".py:" not in architecture:
-                check_choice("module", architecture, (FULLY_CONNECTED, *BUILT_IN))
+        for name in ("module", "module_g"):
+            module = getattr(self, name)
+            if module is not None and not isinstance(module, str):
+                msg = f"{name} must be the name of a built-in module or FILE.py:FUNCTION, got {module!r}"
+                raise TypeError(msg)
+            if module is not None and is_file(module):
+                object.__setattr__(self, name, placed(module))
+            elif module is not None:
+                check_choice(name, module, (FULLY_CONNECTED, *BUILT_IN))
+        _ = self.f, self.g  # architectures check their own fields
         own = {"": self.module, "_g": self.module_g}
         plain = {"depth": 1, "negative_slope": 0.0, "rates": "first"}
         for end, module in own.items():
@@ -112,6 +121,15 @@ class DeepConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values; the data source under its name."""
         return asdict(self) | {"data": {"source": self.data.name, **asdict(self.data)}}
+
+
+def architecture_text(one: Architecture | str) -> str:
+    """Return an architecture in words."""
+    if isinstance(one, str):
+        return f"module {Path(one).name}"
+    slope = f", γ = {one.negative_slope:g}" if one.negative_slope else ""
+    blocks = "" if one.residual is None else f", residual blocks with α = {one.residual:g}"
+    return f"{one.depth} hidden {'layer' if one.depth == 1 else 'layers'}, rates {one.rates}{slope}{blocks}"
 
 
 class _Network:
@@ -204,8 +222,35 @@ def run_deep(configs: Sequence[DeepConfig], *, device: str = "cpu") -> Iterator[
     for index, config in enumerate(configs):
         try:
             yield index, Outcome(record=measure_pair(config))
-        except (ArithmeticError, ValueError, MemoryError, RuntimeError) as error:
+        except Exception as error:  # modules are code of anyone
             yield index, Outcome.failed(error)
+
+
+def check_pair(config: DeepConfig) -> None:
+    """Refuse a pair that cannot be trained, before any training: its data, and modules on them.
+
+    Parameters
+    ----------
+    config : DeepConfig
+
+    Raises
+    ------
+    ValueError
+        As `measure_pair`.
+    """
+    data_seed, f_seed, g_seed, *_ = seeds_of(config.seed)
+    data = config.data.load(data_seed)
+    for architecture, seed in {config.f: f_seed, config.g: g_seed}.items():
+        if isinstance(architecture, str):
+            network = _Network(architecture, data.X, data.y, data.X_test, config, seed)
+            _check_gradients(network.gradients(network.module))
+            _ = network.T
+
+
+def _check_gradients(gradients: Array) -> None:
+    if not gradients.any():
+        msg = "f must have input gradients, got 0 at all samples: is a part of it not differentiable?"
+        raise ValueError(msg)
 
 
 def measure_pair(config: DeepConfig) -> dict[str, Cell]:
@@ -222,7 +267,10 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         for both modules linearised, with the perturbations of f at θ₀ + T v.  ``wide_agreement_test``: the
         mean chance of it from the initial weights of f alone, g being any network of infinite width; of fully
         connected f and g.  ``…_error_f``: relative root mean square error of (f(T) − f(0))/T, ``…_error_g``
-        that of g given its inputs; ``…_cosine``: of perturbations.
+        that of g given its inputs; ``departure_f``, ``departure_g``: of the squared error of the wide limit
+        the share that is the departure of training from linearised training, against that of linearised
+        training from the wide limit; ``expected_…_error``: the larger of both errors by
+        `empirics.deep.expected`, where that is known; ``…_cosine``: of perturbations.
 
     Raises
     ------
@@ -253,14 +301,16 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     f = _Network(config.f, X, y, Z, config, f_seed)
     start, end = f.at(f.module, Z), f.at(f.trained, Z)
     pull = f.gradients(f.trained)
-    if not pull.any():
-        msg = "f must have input gradients, got 0 at all samples: is a part of it not differentiable?"
-        raise ValueError(msg)
+    _check_gradients(pull)
     g = _Network(config.g, inputs(pull), targets, Z, config, g_seed)
     g_start, g_end = g.at(g.module, Z), g.at(g.trained, Z)
-    f_linear = start + f.T * f.linear_velocity(Z)
     linear_pull = f.gradients(f.linear.moved(f.T))
     g_linear = _Network(config.g, inputs(linear_pull), targets, Z, config, g_seed)
+
+    def lazy(network: _Network, points: Array, T: float) -> Array:
+        return network.at(network.module, points) + T * network.linear_velocity(points)
+
+    velocities = {"f": (end - start) / f.T, "g": (g_end - g_start) / g.T}
     found: dict[str, Cell] = {
         "T_f": f.T,
         "T_g": g.T,
@@ -272,18 +322,27 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         "agreement_test": agreement(end, g_end),
         "mean_target": float(targets.mean()),
         "num_test": len(Z),
-        "linear_agreement_test": agreement(
-            f_linear, g_linear.at(g_linear.module, Z) + g.T * g_linear.linear_velocity(Z)
-        ),
-        "linear_error_f": _relative((end - start) / f.T, f.linear_velocity(Z)),
-        "linear_error_g": _relative((g_end - g_start) / g.T, g.linear_velocity(Z)),
+        "linear_agreement_test": agreement(lazy(f, Z, f.T), lazy(g_linear, Z, g.T)),
+        "linear_accuracy_f_train": accuracy(lazy(f, X, f.T), y),
+        "linear_accuracy_g_train": accuracy(lazy(g_linear, X, g.T), y),
+        "linear_error_f": _relative(velocities["f"], f.linear_velocity(Z)),
+        "linear_error_g": _relative(velocities["g"], g.linear_velocity(Z)),
         "linear_cosine": _mean_cosine(pull, linear_pull),
     }
+    for how in HOWS:
+        expected = [expected_error(how, one, config.width, config.times) for one in (config.f, config.g)]
+        if None not in expected:
+            found[f"expected_{how}_error"] = max(error for error in expected if error is not None)
+    for name, network in (("f", f), ("g", g)):
+        if isinstance(network.architecture, Architecture):
+            found[f"wide_error_{name}"] = _relative(velocities[name], network.velocity(Z))
+            found[f"departure_{name}"] = _departure(
+                velocities[name], network.linear_velocity(Z), network.velocity(Z)
+            )
     if isinstance(f.architecture, Architecture):
         initial = f.gradients(f.module)
         predicted = initial + f.T * f.direction
         found |= {
-            "wide_error_f": _relative((end - start) / f.T, f.velocity(Z)),
             "wide_cosine": _mean_cosine(pull, predicted),
             "trained_cosine": _mean_cosine(pull - initial, f.direction),
         }
@@ -293,8 +352,6 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
                 start + f.T * f.velocity(Z), foreseen.velocity(Z), foreseen.deviation(Z), T_g=g.T
             )
             found["wide_agreement_test"] = float(np.mean(chance))
-    if isinstance(g.architecture, Architecture):
-        found["wide_error_g"] = _relative((g_end - g_start) / g.T, g.velocity(Z))
     return found
 
 
@@ -302,6 +359,12 @@ def _relative(found: Array, expected: Array) -> float:
     """Return the root mean square of the difference over that of what was expected."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
+
+
+def _departure(found: Array, linear: Array, limit: Array) -> float:
+    """Return the share of what was found against linearised training, of this and that against the limit."""
+    own, initial = (float(np.mean((A - B) ** 2)) for A, B in ((found, linear), (linear, limit)))
+    return own / (own + initial) if own + initial > 0 else math.nan
 
 
 def _mean_cosine(A: Array, B: Array) -> float:
@@ -315,7 +378,11 @@ def _mean_cosine(A: Array, B: Array) -> float:
 
 def _content(config: DeepConfig, known: dict[Any, str]) -> str | None:
     """Return a digest of the files that a configuration reads: of its data, and of modules of the user."""
-    read = [data_content(config, known), module_digest(config.module), module_digest(config.module_g or "")]
+    read = [data_content(config, known)]
+    for name in (config.module, config.module_g or ""):
+        if ("module", name) not in known:
+            known["module", name] = module_digest(name) or ""
+        read.append(known["module", name] or None)
     return digest(read) if any(read) else None
 
 
@@ -327,11 +394,13 @@ def _work(config: DeepConfig) -> int:
 
 DEEP = Experiment(
     name="deep",
-    version=1,
+    version=2,
     make=partial(config_with, DeepConfig),
     to_json=config_to_json,
     run=run_deep,
     key=repr,  # none share work
     work=_work,
     content=_content,
+    keep=keep_arrays,
+    restore=restore_arrays,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
+from torch.nn.parameter import is_lazy
 
 from empirics.descent import SLOPES
 from empirics.model import as_array, as_tensor, threads_for
@@ -45,19 +46,9 @@ class Linearised:
 
     def velocity(self, Z: ArrayLike | Tensor) -> Tensor:
         """Return J(z) v, the velocity of f_lin(z; ·), shape (Q,), float64."""
-        parameters, Z = _parameters(self.module), _points("Z", Z, self.module)
-
-        def along(points: Tensor) -> Tensor:
-            def outputs(values: dict[str, Tensor]) -> Tensor:
-                return _scalar(functional_call(self.module, values, (points,)), points)
-
-            change: Tensor = jvp(outputs, (parameters,), (self.direction,))[1]
-            return change
-
-        with torch.no_grad(), _threads(self.module, Z), warnings.catch_warnings():
-            # torch compiles its own rules for forward derivatives by what it calls deprecated.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return _by_rows(along, Z)
+        Z = _points("Z", Z, self.module)
+        with torch.no_grad(), _threads(self.module, Z):
+            return _by_rows(lambda points: _along(self.module, self.direction, points), Z)
 
     def outputs(self, Z: ArrayLike | Tensor, T: float) -> Tensor:
         """Return f_lin(z; T) = f(z; 0) + T J(z) v, shape (Q,), float64."""
@@ -263,35 +254,71 @@ def check_module(module: nn.Module, X: Tensor) -> None:
     ------
     ValueError, TypeError
         If X is no tensor of finite points; if the outputs are not one finite number a row; if they change
-        from call to call, as with dropout, or with the rest of the batch, as with batch normalisation in
-        training mode; or if they do not depend on the input, or on any parameter, differentiably.
+        from call to call, as with dropout, with the rest of the batch, as with batch normalisation in
+        training mode, or in evaluation mode; if calls change buffers; if they do not depend on the input, or
+        on any parameter, differentiably; or if torch cannot copy the module, call it, or take a derivative.
     """
+    kind = type(module).__name__
+    copied = f"{kind} must be a module that can be copied, with its weights as parameters"
     few = X[: min(len(X), 8)].detach().clone().requires_grad_()
-    module = copy.deepcopy(module)  # batch normalisation keeps running means
-    with torch.enable_grad(), _threads(module, few):
-        values = _scalar(module(few), few)
-        again = _scalar(module(few), few)
+    with _explained(copied):
+        twin = copy.deepcopy(module)  # batch normalisation keeps running means
+    buffers = [value.clone() for value in twin.buffers()]
+
+    def called(module: nn.Module, points: Tensor) -> Tensor:
+        with torch.enable_grad():
+            with _explained(f"{kind} must take rows of {X.shape[1]} numbers, differentiably"):
+                values = module(points)
+            return _scalar(values, points)
+
+    with _threads(twin, few):
+        values, again = called(twin, few), called(twin, few)
         # Each row with itself alone: batch normalisation refuses a single one.
-        alone = torch.stack([_scalar(module(row.expand(2, -1)), row.expand(2, -1))[0] for row in few])
+        alone = torch.stack([called(twin, row.expand(2, -1))[0] for row in few])
+        changed = any(not torch.equal(old, new) for old, new in zip(buffers, twin.buffers(), strict=True))
+        with _explained(copied):
+            settled = called(copy.deepcopy(twin).eval(), few)  # weights computed by hooks are copied no more
     if not bool(torch.isfinite(values).all()):
-        msg = f"the outputs of {type(module).__name__} must be finite, got {values.tolist()}"
+        msg = f"the outputs of {kind} must be finite, got {values.tolist()}"
         raise ValueError(msg)
     close = float(values.detach().abs().max()) * torch.finfo(X.dtype).eps ** 0.5
     for other, why in (
         (again, "the same from call to call (is dropout on? call module.eval())"),
         (alone, "a function of one row (is batch normalisation in training mode? call module.eval())"),
+        (settled, "the same in evaluation mode (call module.eval(), if that is the one that is meant)"),
     ):
         if not bool(torch.allclose(values, other, rtol=0, atol=close)):
-            msg = f"the output of {type(module).__name__} must be {why}, got other values"
+            msg = f"the output of {kind} must be {why}, got other values"
             raise ValueError(msg)
-    wanted = [few, *(p for p in module.parameters() if p.requires_grad)]
-    with torch.enable_grad():
+    if changed:
+        msg = (
+            f"the buffers of {kind} must stay when it is called (is spectral normalisation in training mode? "
+            "call module.eval()), got other values"
+        )
+        raise ValueError(msg)
+    wanted = [few, *(p for p in twin.parameters() if p.requires_grad)]
+    with torch.enable_grad(), _explained(f"{kind} must be differentiable"):
         total = values.sum()
-    found = torch.autograd.grad(total, wanted, allow_unused=True) if values.requires_grad else [None]
+        found = torch.autograd.grad(total, wanted, allow_unused=True) if values.requires_grad else [None]
     if found[0] is None or all(gradient is None for gradient in found[1:]):
         what = "its input" if found[0] is None else "any parameter"
-        msg = f"the output of {type(module).__name__} must be differentiable in {what}, got no derivative"
+        msg = f"the output of {kind} must be differentiable in {what}, got no derivative"
         raise ValueError(msg)
+    with torch.no_grad(), _explained(f"{kind} must have derivatives forward as well as backward"):
+        _along(twin, _parameters(twin), few.detach())
+
+
+@contextmanager
+def _explained(rule: str) -> Iterator[None]:
+    """Turn what torch or the code of a module raises into one error that names a rule."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        said = next(iter(str(error).splitlines()), "")
+        msg = f"{rule}, got {type(error).__name__}: {said}"
+        raise ValueError(msg) from error
 
 
 def _problem(module: nn.Module, X: ArrayLike | Tensor, y: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
@@ -304,6 +331,9 @@ def _problem(module: nn.Module, X: ArrayLike | Tensor, y: ArrayLike | Tensor) ->
 
 def _points(name: str, values: ArrayLike | Tensor, module: nn.Module) -> Tensor:
     """Return points of any library in the dtype of the parameters of a module, and on their device."""
+    if any(map(is_lazy, module.parameters())):
+        msg = "the parameters of a module must have their shapes, got a lazy one: call it once on a point"
+        raise ValueError(msg)
     kinds = {(p.dtype, p.device) for p in module.parameters()}
     dtypes = ", ".join(sorted(str(dtype) for dtype, _ in kinds)) or "none"
     if len(kinds) != 1 or not dtypes.endswith(("float32", "float64")):
@@ -344,6 +374,19 @@ def _direction(
             if gradient is not None:
                 total[name] += scales[name] * gradient
     return total
+
+
+def _along(module: nn.Module, direction: Mapping[str, Tensor], points: Tensor) -> Tensor:
+    """Return J(z) v of each row for a direction v of the parameters."""
+
+    def outputs(values: dict[str, Tensor]) -> Tensor:
+        return _scalar(functional_call(module, values, (points,)), points)
+
+    with warnings.catch_warnings():
+        # torch compiles its own rules for forward derivatives by what it calls deprecated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        change: Tensor = jvp(outputs, (_parameters(module),), (dict(direction),))[1]
+    return change
 
 
 def _rates(module: nn.Module, rates: Mapping[str, float] | None) -> dict[str, float]:

@@ -56,6 +56,7 @@ def run_sweep(
     device: str = "cpu",
     retry_failed: bool = False,
     merge: bool = False,
+    replace: bool = False,
     about: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
     finish: Callable[[Path], object] | None = None,
@@ -77,6 +78,8 @@ def run_sweep(
         Whether configurations that failed before are tried again.
     merge : bool
         Whether a plan that leaves out some of the folder's is added to it.
+    replace : bool
+        Whether a plan that leaves out some of the folder's takes its place; results that are of both stay.
     about : mapping, optional
         What the caller writes down with the plan, plain JSON values; what is there stays if absent.
     progress : callable, optional
@@ -120,7 +123,9 @@ def run_sweep(
     if wanted is not None:
         wanted.configs(experiment)  # impossible plans leave no folder behind
     with store.locked():
-        wanted, before, damaged = _settle(experiment, store, wanted, merge=merge, device=device)
+        wanted, before, damaged = _settle(
+            experiment, store, wanted, merge=merge, replace=replace, device=device
+        )
         configs = wanted.configs(experiment)
         identities = _identities(experiment, configs)
         found = _present(store, identities, damaged)
@@ -291,7 +296,13 @@ def count_tasks(experiment: Experiment[Config], configs: Mapping[str, Config]) -
 
 
 def _settle(
-    experiment: Experiment[Config], store: ResultFolder, wanted: Plan | None, *, merge: bool, device: str
+    experiment: Experiment[Config],
+    store: ResultFolder,
+    wanted: Plan | None,
+    *,
+    merge: bool,
+    replace: bool,
+    device: str,
 ) -> tuple[Plan, dict[str, Any], list[str]]:
     """Make one plan of the wanted one and the folder's.
 
@@ -315,7 +326,7 @@ def _settle(
                 f"{shown(store.path)}, which holds something else or an older format"
             )
             raise ValueError(msg)
-        if experiment.joint and wanted is not None:
+        if (experiment.joint or replace) and wanted is not None:
             return wanted, before, damaged
         if before["device"] != device.partition(":")[0]:
             msg = f"device must be {before['device']}, as for the results in {store.path}, got {device}"

@@ -20,7 +20,7 @@ from reports.claims.orthogonal.rows import Results
 from reports.options import Orthogonal
 from reports.orthogonal.page import EXAMINATION, NUMBERS, read_part, write_page
 from reports.presets import source, two_names
-from reports.running import SEEDS, carry_out, check_together, set_fields
+from reports.running import SEEDS, carry_out, check_together, claims_said, set_fields
 
 _KINDS = ("published", "study", "data")
 _NEEDS = {
@@ -51,10 +51,7 @@ def run(options: Orthogonal, show: terminal.Show) -> str:
 def claims(folder: Path) -> str:
     """Return the claims of a finished folder with their verdicts."""
     results = json.decode((folder / NUMBERS).read_bytes(), type=Results)
-    lines = [results.title]
-    for claim in results.claims:
-        lines += [f"{claim.verdict or 'no verdict':<20}{claim.statement}", f"{'':20}{claim.measured}"]
-    return "\n".join(lines)
+    return "\n".join([results.title, *claims_said(results.claims)])
 
 
 def _settled(folder: Path, part: Part | None) -> Part:

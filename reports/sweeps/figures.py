@@ -1,6 +1,7 @@
 """Figures of a panel of the page of a sweep; what claims draw is in their files."""
 
 from reports._matplotlib import Axes
+from reports.claims.sweeps.architectures import of_errors
 from reports.claims.sweeps.rows import SERIES, Section, WidePanel
 from reports.page import Figure
 from reports.shown import SAID, band, finish, hollow, line, means, of_metric
@@ -23,7 +24,7 @@ def of_panel(section: Section, panel: WidePanel, key: str) -> tuple[Figure, ...]
     """
     if all(point.metrics[name].mean is None for point in panel.points for name, *_ in SERIES):
         return ()
-    drawn = _metrics(section, panel, key), _regime(panel, key), _cosines(panel, key)
+    drawn = _metrics(section, panel, key), _regime(panel, key), of_errors(panel, key), _cosines(panel, key)
     return tuple(one for one in drawn if one is not None)
 
 

@@ -7,14 +7,17 @@ from markupsafe import Markup
 
 from empirics.campaigns.wide import Part
 from empirics.deep import DEEP
+from empirics.sweep.disk import write_bytes
 from empirics.wide import WIDE
 from reports import text
 from reports.claims import OF_SWEEPS
+from reports.claims.sweeps import architectures
 from reports.claims.sweeps.rows import SERIES, Runs, Section as Measured, SweepResults, WidePanel
+from reports.formats import Format, pdf
 from reports.inline import Content, rich
 from reports.page import Bad, Block, Page, Prose, Section, Table, fold, say, table
 from reports.running import read_folder, read_results
-from reports.runs import NUMBERS, PAGE, Row, write
+from reports.runs import NUMBERS, PAGE, Row, Totals, shown, write
 from reports.shown import SAID, provenance, spread
 from reports.statistics import Spread
 from reports.sweeps import figures
@@ -33,14 +36,25 @@ def read_parts(folder: Path) -> tuple[Part, ...]:
     return () if found is None else found.parts
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, *, format: Format = "html") -> Path:
     """Write the page of a folder whose sweep has ended, and its numbers; it raises as `read_results`.
 
     The same files of results give the same bytes.
     """
     held, rows = read_results(folder, EXPERIMENTS, Part, Row)
     runs = Runs(rows, EXPERIMENTS[held.kind])
-    return write(folder, build(held.plan, runs, held.parts, provenance=held.provenance), page_of)
+    return write_results(folder, build(held.plan, runs, held.parts, provenance=held.provenance), format)
+
+
+def write_results(folder: Path, results: SweepResults, format: Format = "html") -> Path:
+    """Write numbers and the page made of them, once more in another format; return what is to be read."""
+    path = write(folder, results, page_of)
+    if format in {"md", "pdf"}:
+        page = shown(results, page_of)
+        content = page.markdown().encode() if format == "md" else pdf(page.html())
+        path = folder / f"report.{format}"
+        write_bytes(path, content)
+    return folder / NUMBERS if format == "json" else path
 
 
 def page_of(results: SweepResults) -> Page:
@@ -48,7 +62,12 @@ def page_of(results: SweepResults) -> Page:
 
     Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
-    said: tuple[Block, ...] = results.claims or (
+    opened = tuple(openings(results))
+    title = "A sweep: measured beside published and predicted"
+    if len(results.sections) == 1 and opened:
+        what = results.sections[0].title
+        title = f"{what[0].upper()}{what[1:]}: measured beside predicted before training"
+    said: tuple[Block, ...] = (*opened, *results.claims) or (
         Prose("Nothing to compare: no result has the columns that this page is about.", ""),
     )
     sections = [
@@ -56,14 +75,27 @@ def page_of(results: SweepResults) -> Page:
         for index, section in enumerate(results.sections, start=1)
     ]
     return Page(
-        "A sweep: measured beside published and predicted",
+        title,
         Markup(_SAID["lead"]),
         (
             Section("In short", said, "claims"),
             *sections,
             provenance(results.totals, results.provenance, results.schema_version, _provenance(results)),
         ),
+        note=_partial(results.totals),
     )
+
+
+def openings(results: SweepResults) -> Iterator[Block]:
+    """Yield what is said and drawn before the claims."""
+    for index, section in enumerate(results.sections, start=1):
+        yield from architectures.opening(section, f"s{index}")
+
+
+def _partial(totals: Totals) -> str:
+    """Return what the page of a sweep that was interrupted says of itself; empty for a whole one."""
+    ended = totals.configurations - totals.missing
+    return f"Partial: interrupted after {ended} of {totals.configurations} runs." if totals.missing else ""
 
 
 def _blocks(section: Measured, key: str) -> Iterator[Block]:

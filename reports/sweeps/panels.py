@@ -14,7 +14,11 @@ MOST_PANELS = 24
 
 
 def rest_panels(
-    plan: Plan, make: Callable[[Mapping[str, Any]], Any], wanted: Callable[[Any], bool]
+    plan: Plan,
+    make: Callable[[Mapping[str, Any]], Any],
+    wanted: Callable[[Any], bool],
+    *,
+    named: bool = False,
 ) -> tuple[list[Panel], int]:
     """Return a panel for each axis of a plan and each combination of the other axes.
 
@@ -25,6 +29,8 @@ def rest_panels(
         Takes the fields of a configuration.
     wanted : callable
         Tells which configurations are to be shown.
+    named : bool
+        Whether data are named where there is one block.
 
     Returns
     -------
@@ -33,20 +39,26 @@ def rest_panels(
     left_out : int
         How many more there would be.
     """
+    names = [_data_name(next(iter(block.configs(make))).data) for block in plan.blocks]
+    if len(names) == 1 and not named:
+        names = [""]
+    elif len(set(names)) < len(names):  # the data do not tell blocks apart
+        names, named = [f"block {number}" for number in range(1, len(names) + 1)], False
     made = [
-        panel for index, block in enumerate(plan.blocks) for panel in _block_panels(block, index, plan, make)
+        panel
+        for block, name in zip(plan.blocks, names, strict=True)
+        for panel in _block_panels(block, name, make, named=named)
     ]
     made = [panel for panel in made if any(wanted(config) for p in panel.points for config in p.configs)]
     return made[:MOST_PANELS], max(0, len(made) - MOST_PANELS)
 
 
 def _block_panels(
-    block: Block, index: int, plan: Plan, make: Callable[[Mapping[str, Any]], Any]
+    block: Block, name: str, make: Callable[[Mapping[str, Any]], Any], *, named: bool
 ) -> Iterator[Panel]:
     seeds = tuple(axis for axis in block.axes if axis.fields == ("seed",))
     varied = [axis for axis in block.axes if axis not in seeds]
     varied = varied or [axis_of("width", [block.base["width"]])]
-    prefix = f"block {index + 1}: " if len(plan.blocks) > 1 else ""
     for axis in [axis for axis in varied if len(axis.values) > 1] or varied[:1]:
         others = [other for other in varied if other is not axis]
         for chosen in itertools.product(*(other.values for other in others)):
@@ -57,14 +69,21 @@ def _block_panels(
             }
             told = [name for other in others if len(other.values) > 1 for name in other.fields]
             said = [f"{name} = {_text(fixed[name])}" for name in told]
+            along = "" if named and len(varied) == 1 else ", ".join(axis.fields)
             yield _panel(
                 Sweep(
-                    name=f"{prefix}{', '.join(axis.fields)}" + (f" at {', '.join(said)}" if said else ""),
+                    name=": ".join(filter(None, (name, along))) + (f" at {', '.join(said)}" if said else ""),
                     x_label=", ".join(axis.fields),
                     block=Block(base={**block.base, **fixed}, axes=(axis, *seeds)),
                 ),
                 make,
             )
+
+
+def _data_name(data: Any) -> str:  # noqa: ANN401
+    """Return the name of a data set, with its classes where they were chosen."""
+    classes = getattr(data, "classes", None)
+    return data.name if classes is None else f"{data.name}, {' vs '.join(classes)}"
 
 
 def _panel(sweep: Sweep, make: Callable[[Mapping[str, Any]], Any]) -> Panel:

@@ -11,6 +11,7 @@ from empirics.campaigns import Panel, Point, Reading, readings
 from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
 from empirics.deep import DEEP
+from empirics.deep.experiment import architecture_text
 from empirics.sweep.plan import Plan
 from reports.claims import claims_of_sweeps
 from reports.claims.sweeps.architectures import COLUMNS
@@ -28,8 +29,11 @@ _REGIME = ("free_f", "free_g", "flipped_f", "flipped_g", "tau_f", "tau_g")
 # What is predicted for the same points, neither f nor its perturbations trained: the first column that all
 # runs with a measurement have.
 _PREDICTED = {
-    "acc_f": ("predicted_accuracy_f_train",),
-    "acc_g": ("two_point_accuracy_g_train", "lazy_accuracy_g_train", "predicted_accuracy_g_train"),
+    "acc_f": ("predicted_accuracy_f_train", "linear_accuracy_f_train"),
+    "acc_g": (
+        *("two_point_accuracy_g_train", "lazy_accuracy_g_train", "predicted_accuracy_g_train"),
+        "linear_accuracy_g_train",
+    ),
     "agreement": (
         *("two_point_agreement_test", "lazy_agreement_test", "predicted_agreement_test"),
         *("linear_agreement_test", "wide_agreement_test"),
@@ -67,7 +71,9 @@ def build(
     }
     if configs.keys() - placed:
         made = runs.experiment.make
-        rest, left_out = rest_panels(plan, made, lambda config: runs.name(config) not in placed)
+        rest, left_out = rest_panels(
+            plan, made, lambda config: runs.name(config) not in placed, named=runs.experiment is DEEP
+        )
         sections.append(msgspec.structs.replace(_section(None, rest, runs), panels_left_out=left_out))
     return SweepResults(
         schema_version=SCHEMA_VERSION,
@@ -86,7 +92,7 @@ def _section(part: Part | None, panels: Sequence[Panel], runs: Runs) -> Section:
     drawn = tuple(_panel(panel, runs, figure, study=study, foreign=foreign) for panel in panels)
     sets = explained_sets(panels, runs, published_block=part is not None and not study)
     return Section(
-        title="Other configurations of the plan" if part is None else part.title,
+        title=_title(panels, runs) if part is None else part.title,
         part=part,
         question="" if part is None else part.question,
         stand_in="" if part is None else part.stand_in,
@@ -97,6 +103,15 @@ def _section(part: Part | None, panels: Sequence[Panel], runs: Runs) -> Section:
         explained=sets,
         criterion=None if part is None else criterion_of(part, sets),
     )
+
+
+def _title(panels: Sequence[Panel], runs: Runs) -> str:
+    """Return the heading of the rest of a plan: the pair of architectures, where it is of one."""
+    if runs.experiment is not DEEP:
+        return "Other configurations of the plan"
+    pairs = {(c.f, c.g) for panel in panels for p in panel.points for c in p.configs}
+    said = {" and ".join(dict.fromkeys(map(architecture_text, pair))) for pair in pairs}
+    return said.pop() if len(said) == 1 else "Pairs of networks"
 
 
 def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:

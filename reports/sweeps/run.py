@@ -1,5 +1,7 @@
 """What `perturblearn sweep` is asked for: a published block, a study, a plan file, or fields and axes."""
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
@@ -10,18 +12,22 @@ from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, FileData, IdxData
 from empirics.data.file import OPTIONS
 from empirics.deep import DEEP, DeepConfig
+from empirics.deep.expected import HOWS, expected_error, law
+from empirics.deep.experiment import architecture_text, check_pair
 from empirics.experiment import load_data
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import Experiment, executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
 from empirics.sweep.store import ResultFolder
 from empirics.wide import WIDE
-from reports import terminal
+from reports import terminal, text
+from reports.claims.sweeps.architectures import LINEAR, PREDICTED_BY
 from reports.options import Sweep
 from reports.presets import two_names
 from reports.provenance import check_device
 from reports.running import SEEDS, carry_out, check_together, read_folder, set_fields
 from reports.sweeps.page import EXPERIMENTS, read_parts, write_page
+from theory.deep import Architecture
 
 # What --solver sets in a plan of fields.
 _SOLVERS: dict[str, dict[str, Any]] = {
@@ -48,7 +54,7 @@ def run(plan_file: Path | None, options: Sweep, show: terminal.Show) -> str:
     serial = options.device != "cpu"
     pool = executors.parse(options.executor or ("serial" if serial else "processes"), jobs=options.jobs)
     if plan is not None:
-        _notify(plan, experiment)
+        check_plan(plan, experiment)
     parts: list[Part] | None = None
     if plan is not None and not options.dry_run:
         parts = [] if part is None else [part]
@@ -81,13 +87,41 @@ def _experiment(plan: Plan | None, part: Part | None, folder: Path) -> Experimen
     return DEEP if named & _ONLY_DEEP else WIDE
 
 
-def _notify(plan: Plan, experiment: Experiment[Any]) -> None:
-    """Say what the user's own data were understood to be, each once; bad ones are refused before any run."""
-    configs = chain.from_iterable(block.configs(experiment.make) for block in plan.blocks)
+def check_plan(plan: Plan, experiment: Experiment[Any]) -> None:
+    """Refuse bad data and modules before any run; say what the user's own data were understood to be.
+
+    And which networks are too narrow for their depth.
+    """
+    configs = [*chain.from_iterable(block.configs(experiment.make) for block in plan.blocks)]
     for config in {
         one.data: one for one in configs if isinstance(one.data, (ArrayData, FileData, IdxData))
     }.values():
         terminal.notify(load_data(config))
+    if experiment is DEEP:
+        for config in {(one.data, one.module, one.module_g): one for one in reversed(configs)}.values():
+            check_pair(config)
+        for line in _too_narrow(configs):
+            terminal.complain(line)
+
+
+def _too_narrow(configs: Sequence[DeepConfig]) -> Iterator[str]:
+    """Yield which widths are too narrow for the depth, by the errors expected before training."""
+    for how in HOWS:
+        narrow: dict[Architecture, dict[int, float]] = {}
+        for config in configs:
+            for one in (config.f, config.g):
+                error = expected_error(how, one, config.width, config.times)
+                if isinstance(one, Architecture) and error is not None and error > LINEAR:
+                    narrow.setdefault(one, {})[config.width] = error
+        for one, errors in narrow.items():
+            widths = ", ".join(map(text.count, sorted(errors)))
+            asked = text.count(math.ceil(law(how, str(one.rates)).width(one.depth, LINEAR)))
+            largest = text.number(max(errors.values()), 2)
+            yield (
+                f"m = {widths} is too narrow for {architecture_text(one)}: expected errors of the prediction "
+                f"by {PREDICTED_BY[how]} up to {largest}, above {LINEAR:g} below m = {asked}; its claims "
+                "there: hypothesis not met"
+            )
 
 
 def _asked(plan_file: Path | None, options: Sweep) -> tuple[Plan | None, Part | None]:

@@ -5,13 +5,25 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from empirics.deep.expected import HOWS, How, law
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
-from reports.judging import CONFIDENCE, RISING_RULE, SEEDS, Judgement, judge_mean, judge_rising, together
-from reports.page import Block, Table, fold
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, stated
+from reports.inline import Content, rich
+from reports.judging import (
+    CONFIDENCE,
+    RISING_RULE,
+    SEEDS,
+    Judgement,
+    judge_mean,
+    judge_rising,
+    judge_share,
+    seeds_without_violation,
+    together,
+)
+from reports.page import Block, Figure, Prose, Table, fold
 from reports.runs import whole_seeds
-from reports.shown import spread
+from reports.shown import band, finish, line, means, spread, ticks
 from reports.statistics import Spread, mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, Claim
@@ -28,8 +40,14 @@ COLUMNS = (
     "wide_cosine",
     "trained_cosine",
     "num_test",
+    "departure_f",
+    "departure_g",
+    "expected_linear_error",
+    "expected_wide_error",
 )
 LINEAR = 0.3  # relative error of (f(T) − f(0))/T up to which a prediction is about the training that was done
+# Shares of seeds whose training is not linear: allowed where it is said to be, and then excluded.
+BEYOND, MANY_BEYOND = 0.25, 0.5
 CLOSE = 0.03  # expected difference of agreement that is excluded where a claim holds
 # Exponent of the width in relative errors, and how far off it may be.
 RATES = {
@@ -40,6 +58,9 @@ _PREDICTED = {
     "linear": "that of both networks linearised at their initial weights",
     "wide": "the chance in the wide limit, from the initial weights of f alone",
 }
+PREDICTED_BY = {"linear": "linearised networks", "wide": "the wide limit"}
+_RATES_SAID = {"first": "first layer learns", "all": "all layers learn"}
+_COLORS = (svg.F, svg.G, svg.THIRD)  # of the first panels of an overview
 
 
 def claims(section: Section) -> list[Claim]:
@@ -47,7 +68,9 @@ def claims(section: Section) -> list[Claim]:
     points = [point for panel in section.panels for point in panel.points if point.deep]
     if not points:
         return []
-    made = [_agreement(points, how) for how in _PREDICTED if _with(points, f"{how}_agreement_test")]
+    along = [panel for panel in section.panels if _axis(panel)]
+    made = [_regime(panel) for panel in along]
+    made += [_agreement(points, how) for how in HOWS if _with(points, f"{how}_agreement_test")]
     made += [
         _rate(panel, column)
         for panel in section.panels
@@ -55,6 +78,7 @@ def claims(section: Section) -> list[Claim]:
         for column in RATES
         if all(column in point.deep for point in panel.points)
     ]
+    made += map(_departure, along)
     balance = _balance(section)
     return made if balance is None else [*made, balance]
 
@@ -63,10 +87,132 @@ def _with(points: Sequence[WidePoint], column: str) -> list[WidePoint]:
     return [point for point in points if column in point.deep]
 
 
-def _agreement(points: Sequence[WidePoint], how: str) -> Claim:
+def _axis(panel: WidePanel) -> str:
+    """Return the axis along which training becomes linear, widths up or times down; else nothing."""
+    found = [name for name in ("width", "times") if panel.x_label.split(" ")[0] == name]
+    whole = len(panel.points) > 1 and all("linear_error_f" in point.deep for point in panel.points)
+    return found[0] if found and whole else ""
+
+
+def _place(panel: WidePanel, *xs: float) -> str:
+    """Return where points of such an axis are, in words."""
+    if _axis(panel) == "width":
+        return f"m = {', '.join(map(text.count, xs))}"
+    return f"{', '.join(f'{x:g}' for x in xs)} times"
+
+
+def _asked(point: WidePoint, how: str) -> bool | None:
+    """Tell whether networks are wide enough for their depth, by what is known before training, if it is."""
+    if f"expected_{how}_error" not in point.deep:
+        return None
+    return _small(point, f"expected_{how}_error")
+
+
+def _laws(how: How) -> str:
+    """Return the laws of errors by which networks are too narrow for their depth."""
+    found = {said: law(how, rates) for rates, said in _RATES_SAID.items()}
+    told = (
+        f"{text.number(math.exp(one.log_scale))} L^{one.of_depth:.2f} m^({text.number(one.of_width, 2)}) if "
+        f"the {said} (rms {text.percent(math.expm1(one.spread))})"
+        for said, one in found.items()
+    )
+    return (
+        "expected errors, the larger of f and g, are fits to recorded ones (γ = 0, L ≤ 5, 60 ≤ m ≤ 1,000, "
+        f"|T F| twice the initial deviation, shifted Gaussian data and digits): {'; '.join(told)}"
+    )
+
+
+def _judged_regime(point: WidePoint, tests: int) -> Judgement:
+    """Judge that training is linear at a point, by the share of seeds where it is not."""
+    errors = [point.deep[f"linear_error_{one}"] for one in "fg" if f"linear_error_{one}" in point.deep]
+    whole, _ = whole_seeds(errors)
+    beyond = [float(any(not cell.values[seed] <= LINEAR for cell in errors)) for seed in whole]
+    lost = point.totals.configurations - len(whole)
+    return judge_share(
+        beyond + [0.0] * lost,
+        doubtful=beyond + [1.0] * lost,
+        allowed=BEYOND,
+        violation=MANY_BEYOND,
+        what="share of seeds beyond",
+        tests=tests,
+    )
+
+
+def _regime(panel: WidePanel) -> Claim:
+    """Judge where training is linear: at the widths asked for, else the widest or the shortest time."""
+    judged = [_judged_regime(point, len(panel.points)) for point in panel.points]
+    known = [_asked(point, "linear") for point in panel.points]
+    last = len(judged) - 1 if _axis(panel) == "width" else 0
+    asked = [i for i, met in enumerate(known) if met] if None not in known else [last]
+    first = _place(panel, panel.points[asked[0]].x) if asked else ""
+    where = f"at {first}" if None in known else f"from {first} on" if asked else "where they are wide enough"
+    hypothesis = "the widest networks, or the shortest time"
+    if None not in known:
+        hypothesis = f"hypothesis, before training: an expected error up to {LINEAR:g}; {_laws('linear')}"
+    return Claim(
+        source="derived here",
+        statement=f"{panel.sweep}: both networks train as linearised at their initial weights, {where}",
+        rule=(
+            f"{hypothesis}. A seed is linear if relative errors of the velocities of f and g are {LINEAR:g} "
+            f"or less. A point is linear if a share of {MANY_BEYOND:g} of other seeds is excluded at "
+            f"{CONFIDENCE}, and is not if one of {BEYOND:g} or less is at {FALSE_ALARM:g}, shared by the "
+            "points. Failed runs count against what is said; "
+            f"{seeds_without_violation(MANY_BEYOND)} linear seeds are enough"
+        ),
+        predicted=f"errors up to {text.number(LINEAR)}",
+        measured=_told(panel, judged),
+        **_together([judged[index] for index in asked]).given(bool(asked)),
+        numbers={
+            f"linear at {point.x:g}": None if one.holds is None else int(one.holds)
+            for point, one in zip(panel.points, judged, strict=True)
+        },
+    )
+
+
+def _told(panel: WidePanel, judged: Sequence[Judgement]) -> str:
+    """Return where training is linear, where it is not, and where that is undecided."""
+    places: dict[bool | None, list[float]] = {True: [], False: [], None: []}
+    for point, one in zip(panel.points, judged, strict=True):
+        places[one.holds].append(point.x)
+    words = {True: "linear at", False: "not linear at", None: "undecided at"}
+    return "; ".join(f"{words[holds]} {_place(panel, *found)}" for holds, found in places.items() if found)
+
+
+def _departure(panel: WidePanel) -> Claim:
+    """State how much of the error of the prediction before training comes from leaving the linear regime."""
+    ends = [panel.points[0], panel.points[-1]]
+    places = " → ".join(_place(panel, point.x) for point in ends)
+
+    def along(column: str) -> str:
+        cells = {one: [point.deep.get(f"{column}_{one}") for point in ends] for one in "fg"}
+        return ", ".join(
+            f"of {one} {' → '.join(text.number(None if cell is None else cell.mean, 2) for cell in found)}"
+            for one, found in cells.items()
+        )
+
+    if "departure_f" in ends[0].deep:
+        what, measured = "the wide limit", f"{along('departure')} ({places})"
+        rule = (
+            "squared errors over test points, of training less linearised training against linearised "
+            "training less the wide limit, which comes from the random kernel of the initial network; "
+            "mean over seeds"
+        )
+    else:
+        what, measured = "linearised networks", f"all; relative errors {along('linear_error')} ({places})"
+        rule = "linearised training is exact but for that; errors of velocities, mean over seeds"
+    statement = f"{panel.sweep}: share of the error of {what} that comes from leaving the linear regime"
+    return stated("derived here", statement, measured, rule)
+
+
+def _agreement(points: Sequence[WidePoint], how: How) -> Claim:
     """Judge the mean difference of predicted and measured agreement, point by point."""
     known = _with(points, f"{how}_agreement_test")
-    met = [point for point in known if all(_small(point, f"{how}_error_{one}") for one in "fg")]
+    met = [
+        point
+        for point in known
+        if _asked(point, how) is not False and all(_small(point, f"{how}_error_{one}") for one in "fg")
+    ]
+    narrow = sum(_asked(point, how) is False for point in known)
     differences = [_differences(point, how) for point in met]
     judged = [
         judge_mean(
@@ -84,13 +230,19 @@ def _agreement(points: Sequence[WidePoint], how: str) -> Claim:
         source="derived here",
         statement=f"The agreement of f and g is {_PREDICTED[how]}",
         rule=(
-            f"hypothesis: mean relative errors of the velocities of f and g of {LINEAR:g} or less. Holds if "
-            f"at every such point the t interval of the difference over seeds at {CONFIDENCE} lies within "
+            f"hypothesis: mean relative errors of the velocities of f and g of {LINEAR:g} or less"
+            + (
+                f", and before training an expected one; {_laws(how)}. Holds if "
+                if any(_asked(point, how) is not None for point in known)
+                else ". Holds if "
+            )
+            + f"at every such point the t interval of the difference over seeds at {CONFIDENCE} lies within "
             f"±{CLOSE:g}, fails if one at {FALSE_ALARM:g}, shared by the points, lies outside; {SEEDS}"
         ),
         predicted=f"equal but for ±{text.number(CLOSE)}",
         measured=(
             f"{len(met)} of {many(len(known), 'point')} meet the hypothesis"
+            + (f", {narrow} too narrow for the depth before training" if narrow else "")
             + (f"; differences {text.number(min(means))} to {text.number(max(means))}" if means else "")
         ),
         **_together(judged).given(bool(met)),
@@ -202,6 +354,88 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return mean([value for value in values if value is not None])
 
 
+def opening(section: Section, key: str) -> Iterator[Block]:
+    """Yield one sentence for each panel along which training becomes linear, and a drawing of all of them.
+
+    Nothing of blocks and studies, whose question is another one.
+    """
+    panels = [panel for panel in section.panels if section.part is None and _axis(panel)]
+    yield from (Prose(_short(panel), "short") for panel in panels)
+    if panels:
+        yield _overview(panels, key)
+
+
+def _short(panel: WidePanel) -> Content:
+    """Say in one sentence whether f and g agreed, whether it was predicted, and where training is linear."""
+    judged = [_judged_regime(point, len(panel.points)) for point in panel.points]
+    linear = [point for point, one in zip(panel.points, judged, strict=True) if one.holds]
+    point = linear[-1] if linear else panel.points[-1 if _axis(panel) == "width" else 0]
+    agreed, lazy, wide = (point.deep.get(f"{name}agreement_test") for name in ("", "linear_", "wide_"))
+    limit = "" if wide is None else f" and {spread(wide)} by the wide limit"
+    values = (text.DASH if cell is None else spread(cell) for cell in (agreed, lazy))
+    return rich(
+        """**{}**: *f* and *g* agree at **{}** of the test points at {}. Before any training {} was predicted
+        by both networks linearised{}. Training was {}
+        {}.""",
+        *(panel.sweep, next(values), _place(panel, point.x), next(values), limit),
+        *("found" if linear else "nowhere found linear:", _told(panel, judged)),
+    )
+
+
+def _overview(panels: Sequence[WidePanel], key: str) -> Block:
+    """Draw agreement beside its predictions, of the first panels."""
+    drawn = panels[: len(_COLORS)]
+
+    def draw(axes: Axes) -> None:
+        for panel, color in zip(drawn, _COLORS, strict=False):
+            label = panel.sweep if len(drawn) > 1 else "measured"
+            band(axes, _cells(panel, "agreement_test"), color=color, label=label)
+            line(axes, means(_cells(panel, "linear_agreement_test")), color=color, stroke=":", single="s")
+            line(axes, means(_cells(panel, "wide_agreement_test")), color=color, stroke="--", single="^")
+        axes.plot([], [], ":", color=svg.INK, label="linearised")
+        if any(_cells(panel, "wide_agreement_test") for panel in drawn):
+            axes.plot([], [], "--", color=svg.INK, label="wide limit")
+        axes.set(ylabel="agreement of f and g")
+        finish(axes, drawn[0], columns=2)
+
+    caption = (
+        "Share of test points where f and g agree: measured (bands: one standard deviation and, lighter, "
+        "smallest to largest seed), and predicted before training."
+    )
+    alt = f"Agreement against {drawn[0].x_label}, measured and predicted"
+    return svg.figure(draw, f"{key}-overview", "agreement", alt, caption)
+
+
+def _cells(panel: WidePanel, column: str) -> list[tuple[float, Spread]]:
+    return [(point.x, point.deep[column]) for point in _with(panel.points, column)]
+
+
+def of_errors(panel: WidePanel, key: str) -> Figure | None:
+    """Draw relative errors of velocities along an axis; None where there is no such axis."""
+    if not _axis(panel):
+        return None
+
+    def draw(axes: Axes) -> None:
+        for how, label, stroke in (("linear", "linearised", "-"), ("wide", "wide limit", "--")):
+            for one, color in svg.COLORS.items():
+                cells = means(_cells(panel, f"{how}_error_{one}"))
+                line(axes, cells, color=color, stroke=stroke, label=f"{label}, {one}")
+        axes.axhline(LINEAR, color=svg.INK, linewidth=0.8)
+        axes.set(ylabel="relative error of the velocity")
+        svg.log_log(axes)
+        finish(axes, panel, columns=2)
+        ticks(axes.xaxis, [point.x for point in panel.points])
+        if axes.get_yscale() == "log":
+            low, high = axes.get_ylim()
+            ticks(axes.yaxis, [v for v in (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100) if low <= v <= high])
+
+    caption = (
+        f"Errors of (f(T) − f(0))/T, and of g given its inputs; mean over seeds. Line: {LINEAR:g}, up to "
+        "which training is called linear."
+    )
+    return svg.figure(draw, key, "errors", f"Relative errors of velocities against {panel.x_label}", caption)
+
+
 def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield predicted beside measured, point by point, and for names of architectures a map."""
     panels = [panel for panel in section.panels if any(point.deep for point in panel.points)]
@@ -210,8 +444,10 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     if all(panel.ticks for panel in panels) and len(panels) > 1:
         yield _map(panels, key)
     columns = ["sweep", panels[0].x_label, "agreement", "linearised", "wide limit"]
-    columns += ["error of f: linearised", "wide limit", "|cos| of perturbations: at θ₀ + T v", "wide limit"]
-    shown = (*COLUMNS[:3], "linear_error_f", "wide_error_f", "linear_cosine", "wide_cosine")
+    columns += ["error of f: linearised", "wide limit", "share of it that is not linear", "of g: linearised"]
+    columns += ["|cos| of perturbations: at θ₀ + T v", "wide limit"]
+    shown: tuple[str, ...] = (*COLUMNS[:3], "linear_error_f", "wide_error_f", "departure_f", "linear_error_g")
+    shown += ("linear_cosine", "wide_cosine")
     rows = []
     for panel in panels:
         places = panel.ticks or [f"{point.x:g}" for point in panel.points]

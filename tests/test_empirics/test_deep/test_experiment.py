@@ -27,7 +27,7 @@ def test_wide_networks_do_what_is_predicted_before_training(options):
     """Errors fall as m^(−1/2), those of directions as m^(−1/4): at these widths all are below .45."""
     record = measure_pair(DeepConfig(data=DATA, seed=2, **options))
     assert abs(record["agreement_test"] - record["linear_agreement_test"]) <= 0.1
-    errors = {name: value for name, value in record.items() if "error" in name}
+    errors = {name: value for name, value in record.items() if "_error_" in name}
     assert len(errors) == (3 if "module" in options else 4)
     assert max(errors.values()) < 0.45
     assert min(value for name, value in record.items() if "cosine" in name) > 0.85

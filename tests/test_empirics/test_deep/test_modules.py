@@ -1,5 +1,10 @@
 """Any torch module: linearised, trained, and refused where it is not what the theory is about."""
 
+import copy
+import shutil
+import sys
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +12,7 @@ from torch import nn
 
 from empirics import TwoLayerNet, make_module, train
 from empirics.deep import DeepNetwork, largest_eigenvalue, linearise, train_module
-from empirics.deep.builtin import BUILT_IN, module_digest
+from empirics.deep.builtin import BUILT_IN, has_width, module_digest, placed
 from empirics.deep.modules import input_gradients, outputs
 from theory import deep
 from theory.deep import Architecture, Rates
@@ -123,6 +128,84 @@ def test_modules_of_a_file(tmp_path):
             make_module(name, dim=4, width=1, seed=0)
 
 
+MINE = """
+import torch
+from helper import SIZE
+def make(seed, dim):
+    import layers.first as first
+    return torch.nn.Sequential(first.layer(dim, SIZE), torch.nn.Linear(SIZE, 1))
+def wide(seed, width):
+    return torch.nn.Sequential(torch.nn.Linear(4, width), torch.nn.ReLU(), torch.nn.Linear(width, 1))
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A file that imports others of its folder, one of them where its function is called."""
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "__init__.py").write_text("")
+    (tmp_path / "layers" / "first.py").write_text("import torch\nlayer = torch.nn.Linear\n")
+    (tmp_path / "helper.py").write_text("SIZE = 3\n")
+    (tmp_path / "unrelated.py").write_text("")
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
+def test_a_file_may_import_others_of_its_folder(mine, tmp_path_factory):
+    """Of two folders with helpers of one name each has its own; nothing of them stays behind."""
+    other = tmp_path_factory.mktemp("other")
+    (other / "helper.py").write_text("SIZE = 7\n")
+    (other / "mine.py").write_text(MINE.replace("import layers.first as first", "first = torch.nn").replace(
+        "first.layer", "first.Linear"))  # fmt: skip
+    before, path = set(sys.modules), list(sys.path)
+    sizes = [make_module(f"{folder}/mine.py:make", dim=4, width=1, seed=0)[0].out_features
+             for folder in (mine, other, mine)]  # fmt: skip
+    assert sizes == [3, 7, 3]
+    assert set(sys.modules) - before <= {"_network_of_the_user"}
+    assert sys.path == path
+    assert not list(mine.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize("changed", ["mine.py", "helper.py", "layers/first.py", "layers/__init__.py"])
+def test_the_digest_covers_what_a_file_imports_from_its_folder(mine, changed):
+    before = module_digest(f"{mine}/mine.py:make")
+    (mine / "unrelated.py").write_text("# changed\n")
+    assert module_digest(f"{mine}/mine.py:make") == before
+    (mine / changed).write_text((mine / changed).read_text() + "# changed\n")
+    assert module_digest(f"{mine}/mine.py:make") != before
+
+
+def test_the_digest_is_the_same_in_another_place(mine, tmp_path_factory):
+    twin = shutil.copytree(mine, tmp_path_factory.mktemp("twin") / "copy")
+    assert module_digest(f"{twin}/mine.py:make") == module_digest(f"{mine}/mine.py:make")
+
+
+def test_a_function_takes_the_sizes_that_it_names(mine, monkeypatch):
+    monkeypatch.chdir(mine)
+    assert make_module("mine.py:wide", dim=9, width=6, seed=0)[0].out_features == 6
+    assert (has_width("mine.py:wide"), has_width("mine.py:make"), has_width("cnn")) == (True, False, True)
+    assert placed("mine.py:wide") == f"{mine.resolve()}/mine.py:wide"
+    assert placed("mlp") == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("def make(seed:\n", r"mine.py:make must make a network, got SyntaxError: '\(' was never closed"),
+        ("import no_such_module\n", "must make a network, got ModuleNotFoundError: No module named"),
+        ("def make():\n    return 1\n", r"must make a network, got TypeError: make\(\) takes 0 positional"),
+        ("def make(seed):\n    return {}['a']\n", "must make a network, got KeyError: 'a'"),
+        ("def make(seed):\n    return 1\n", "must return a torch.nn.Module, got int"),
+        ("import broken\n", "must make a network, got SyntaxError"),
+    ],
+)
+def test_code_that_makes_no_module_is_one_error(tmp_path, content, message):
+    (tmp_path / "mine.py").write_text(content)
+    (tmp_path / "broken.py").write_text("def\n")
+    with pytest.raises(ValueError, match=message):
+        make_module(f"{tmp_path}/mine.py:make", dim=4, width=1, seed=0)
+
+
 class Sign(nn.Module):
     def __init__(self):
         super().__init__()
@@ -137,6 +220,32 @@ class Constant(Sign):
         return self.inner(torch.ones_like(points))
 
 
+class Mode(nn.Linear):
+    """Another function in training than in evaluation, without a trace in buffers."""
+
+    def forward(self, points):
+        return super().forward(points) * (2.0 if self.training else 1.0)
+
+
+class Two(nn.Linear):
+    def forward(self, points):
+        return super().forward(points), points
+
+
+class Raising(nn.Linear):
+    def forward(self, points):
+        return {}["rows"]
+
+
+old, new = nn.utils, nn.utils.parametrizations
+
+
+def net_of(norm):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # that of torch about the old ones
+        return nn.Sequential(norm(nn.Linear(4, 8)), nn.GELU(), nn.Linear(8, 1))
+
+
 @pytest.mark.parametrize(
     ("module", "message"),
     [
@@ -149,12 +258,43 @@ class Constant(Sign):
         (Constant(), "must be differentiable in its input"),
         (nn.Linear(4, 1).requires_grad_(False), "must be differentiable in any parameter"),
         (nn.Linear(4, 1).half(), "must be all float32 or all float64 on one device, got torch.float16"),
+        (
+            net_of(old.weight_norm),
+            "a module that can be copied, with its weights as parameters, got RuntimeError",
+        ),
+        (net_of(old.spectral_norm), "a module that can be copied, with its weights as parameters"),
+        (net_of(old.spectral_norm).eval(), "a module that can be copied, with its weights as parameters"),
+        (net_of(new.weight_norm), "derivatives forward as well as backward, got NotImplementedError"),
+        (net_of(new.spectral_norm), r"buffers .* \(is spectral normalisation in training mode"),
+        (net_of(new.spectral_norm).eval(), None),
+        (net_of(new.orthogonal), None),
+        (
+            nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 1)),
+            "rows of 4 numbers, differentiably, got Runtime",
+        ),
+        (
+            nn.Sequential(nn.Linear(4, 8), nn.Sigmoid(), nn.ReLU(inplace=True), nn.Linear(8, 1)),
+            "inplace oper",
+        ),
+        (nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Linear(8, 1)), None),
+        (Mode(4, 1), "must be the same in evaluation mode"),
+        (Mode(4, 1).eval(), None),
+        (nn.Conv2d(1, 1, 3), "must take rows of 4 numbers, differentiably, got RuntimeError"),
+        (nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 1)), "must have their shapes, got a lazy one"),
+        (Two(4, 1), r"one number a row, shape \(8,\), got tuple"),
+        (Raising(4, 1), "must take rows of 4 numbers, differentiably, got KeyError: 'rows'"),
     ],
 )
 def test_what_is_no_module_of_the_theory(module, message):
     dtype = torch.float32
     if message is None:
-        assert torch.isfinite(linearise(module, X.to(dtype), y).velocity(Z.to(dtype))).all()
+        # The velocity of training itself, to first order in T.
+        points, T = X.to(dtype).double(), 1e-4
+        twin = copy.deepcopy(module).double()
+        trained = train_module(twin, points, y, T=T, num_steps=1)
+        change = (outputs(trained, Z.double()) - outputs(twin, Z.double())) / T
+        found = linearise(module, X.to(dtype), y).velocity(Z.to(dtype))
+        torch.testing.assert_close(found, change, rtol=1e-2, atol=1e-2 * float(change.abs().max()))
         return
     with pytest.raises(ValueError, match=message):
         linearise(module, X.to(dtype), y)
