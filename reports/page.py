@@ -3,11 +3,11 @@
 Each figure and each table has the numbers behind it, which the HTML links as CSV.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jinja2
 from markupsafe import Markup
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from reports import inline, text
 from reports.inline import Content, Part, link, rich
 from reports.numbers import Numbers, records
-from reports.verdicts import Claim
+from reports.verdicts import Claim, Outcome
 
 _MOST_COLUMNS = 20  # of numbers that are shown below a figure
 
@@ -168,6 +168,20 @@ def claims_table(claims: Sequence[Claim]) -> Table:
     numbers = records([asdict(claim) for claim in claims])
     rows = tuple((_said(c), c.predicted, c.measured, _judged(c)) for c in claims)
     return Table(("Claim", "Predicted", "Measured", "Verdict"), rows, name="claims", numbers=numbers)
+
+
+_PLURALS = {"holds": "hold", "fails": "fail"}
+
+
+def tally(claims: Iterable[Claim]) -> Content:
+    """Return how many claims have each verdict: "11 hold, 1 unknown"."""
+    found = [claim.verdict for claim in claims]
+    parts: list[Content] = []
+    for verdict in get_args(Outcome):
+        if n := found.count(verdict):
+            words = _PLURALS.get(verdict, verdict) if n > 1 else verdict
+            parts += [Part("tallied", f"{n} {words}", verdict), " "]
+    return tuple(parts)
 
 
 def met_of(claim: Claim) -> str:

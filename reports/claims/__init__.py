@@ -50,6 +50,7 @@ __all__ = [
     "FAMILIES",
     "OF_ORTHOGONAL",
     "OF_SWEEPS",
+    "OPENINGS",
     "Family",
     "claims",
     "claims_of_orthogonal",
@@ -120,6 +121,8 @@ OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (
     explained,
     failures,
 )
+# Those that have a sentence for the first screen.
+OPENINGS = (architectures, published, explained)
 
 
 def claims(results: Results) -> list[Claim]:

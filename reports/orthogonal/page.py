@@ -1,6 +1,7 @@
 """The page of a folder of `perturblearn orthogonal`, and its numbers, from its files alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,11 +11,11 @@ from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal.examination import Examination
 from empirics.sweep.store import DamagedError, ResultFolder
 from reports import inline
-from reports.claims import OF_ORTHOGONAL
+from reports.claims import OF_ORTHOGONAL, with_details
 from reports.claims.orthogonal.rows import OrthogonalRow, Results
 from reports.inline import Content, rich
 from reports.orthogonal.build import build
-from reports.page import Page, Prose, Section
+from reports.page import Page, Prose, Section, tally
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, write
 from reports.shown import SAID, provenance
@@ -24,6 +25,7 @@ __all__ = ["EXAMINATION", "NUMBERS", "PAGE", "page_of", "read_part", "write_page
 
 PLAN_KIND = "orthogonal"
 _SAID = SAID["orthogonal"]
+_OPENING = 2  # claims that the first screen says in words
 EXAMINATION = "examination"  # name of the result that holds what is said of data in hand
 
 
@@ -76,11 +78,26 @@ def page_of(results: Results) -> Page:
         f"Nearly orthogonal samples: {results.title}",
         Markup(_SAID["lead"]),
         (
-            Section("Claims", (*warning, *results.claims), "claims"),
-            *(section for family in OF_ORTHOGONAL for section in family.sections(results)),
+            Section("", (*warning, *_opening(results))),
+            *(
+                replace(section, blocks=tuple(with_details(section.blocks)))
+                for family in OF_ORTHOGONAL
+                for section in family.sections(results)
+            ),
+            Section("Claims", results.claims, "claims"),
             provenance(totals, results.provenance, results.schema_version, _provenance(results)),
         ),
     )
+
+
+def _opening(results: Results) -> Iterator[Prose]:
+    """Say what the first claims found, and count the verdicts."""
+    found = [claim for claim in results.claims if claim.verdict in {None, "holds"}]
+    for claim in found[:_OPENING]:
+        yield Prose(rich("**{}**: {}.", claim.statement, claim.measured.partition("; ")[0]), "short")
+    counted = [claim for claim in results.claims if claim.verdict]
+    if counted:
+        yield Prose(tally(counted), "short")
 
 
 def _provenance(results: Results) -> Iterator[tuple[Content, ...]]:

@@ -1,19 +1,17 @@
 """The opening of a report: what happened, what draws it, and the verdicts, the published theorem's first."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 
 from reports.claim_text import spread
 from reports.claims import agreement, theorem
 from reports.inline import Content, Part, link, rich, symbols
 from reports.numbers import records
-from reports.page import Block, Prose, Table, fold
+from reports.page import Block, Prose, Table, fold, tally
 from reports.results import Results, Section
-from reports.schema import VERDICTS
 from reports.text import count, many
 from reports.verdicts import Claim
 
-_PLURALS = {"holds": "hold", "fails": "fail"}
 _MEANINGS = """**holds**: a violation of the size that its rule states was excluded at 95 %. **fails**: the
     claim itself was excluded, with a false alarm of 0.001. **hypothesis not met**: the theory says nothing
     here. **unknown**: these runs cannot tell; the row says what would be enough. Spreads are one standard
@@ -33,7 +31,7 @@ def verdicts(results: Results) -> Iterator[Block]:
     rows: list[tuple[Content, ...]] = [("", *(link(name, f"#{place}") for name, place in places.items()))]
     rows.append(("The published theorem", *(_theorem(s, own[s.name].values()) for s in sections)))
     derived = ([c for c in claims.values() if not _is_published(c)] for claims in own.values())
-    rows.append(("What this project derives", *(tuple(_tally(claims)) for claims in derived)))
+    rows.append(("What this project derives", *(tally(claims) for claims in derived)))
     rows.append(("What to do next", *(_next(own[s.name].values(), places[s.name]) for s in sections)))
     for section in sections:
         place = places[section.name]
@@ -57,7 +55,7 @@ def _happened(section: Section, claims: Mapping[str, Claim]) -> Content:
 def _theorem(section: Section, claims: Iterable[Claim]) -> Content:
     """Say what the published theorem says here, then count the other published statements."""
     others = [c for c in claims if _is_published(c) and c.evidence != theorem.EVIDENCE]
-    counted = ("Other published statements: ", *_tally(others))
+    counted = ("Other published statements: ", tally(others))
     return symbols(theorem.in_words(section)), " ", Part("small", counted)
 
 
@@ -70,15 +68,6 @@ def _next(claims: Iterable[Claim], place: str) -> Content:
     unknown = sum(claim.verdict == "unknown" for claim in claims)
     said = f"Run more seeds or wider networks: {many(unknown, 'claim')} cannot be decided yet. "
     return said if unknown else "", link("See which hypotheses these data can meet", f"#{place}-feasible")
-
-
-def _tally(claims: Sequence[Claim]) -> Iterator[Content]:
-    found = [claim.verdict for claim in claims]
-    for verdict in VERDICTS:
-        n = found.count(verdict)
-        if n:
-            yield Part("tallied", f"{n} {_PLURALS.get(verdict, verdict) if n > 1 else verdict}", verdict)
-            yield " "
 
 
 def _glance(results: Results, places: Mapping[str, str]) -> Table:

@@ -10,12 +10,11 @@ from empirics.deep import DEEP
 from empirics.sweep.disk import write_bytes
 from empirics.wide import WIDE
 from reports import text
-from reports.claims import OF_SWEEPS
-from reports.claims.sweeps import architectures
+from reports.claims import OF_SWEEPS, OPENINGS, with_details
 from reports.claims.sweeps.rows import SERIES, Runs, Section as Measured, SweepResults, WidePanel
 from reports.formats import Format, pdf
 from reports.inline import Content, rich
-from reports.page import Bad, Block, Page, Prose, Section, Table, fold, say, table
+from reports.page import Bad, Block, Group, Page, Prose, Section, Table, fold, say, table, tally
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, Row, Totals, shown, write
 from reports.shown import SAID, provenance, spread
@@ -64,12 +63,14 @@ def page_of(results: SweepResults) -> Page:
     """
     opened = tuple(openings(results))
     title = "A sweep: measured beside published and predicted"
-    if len(results.sections) == 1 and opened:
-        what = results.sections[0].title
-        title = f"{what[0].upper()}{what[1:]}: measured beside predicted before training"
-    said: tuple[Block, ...] = (*opened, *results.claims) or (
-        Prose("Nothing to compare: no result has the columns that this page is about.", ""),
-    )
+    if len(results.sections) == 1:
+        (one,) = results.sections
+        title = f"{one.title[0].upper()}{one.title[1:]}: measured beside "
+        title += "published" if one.published is not None else "predicted before training"
+    nothing = Prose("Nothing to compare: no result has the columns that this page is about.", "")
+    counted = [claim for claim in results.claims if claim.verdict]
+    tallied = (say("{}", tally(counted)),) if counted else ()
+    said: tuple[Block, ...] = (*opened, *tallied) or (() if results.claims else (nothing,))
     sections = [
         Section(section.title, tuple(_blocks(section, f"s{index}")), f"s{index}")
         for index, section in enumerate(results.sections, start=1)
@@ -78,8 +79,9 @@ def page_of(results: SweepResults) -> Page:
         title,
         Markup(_SAID["lead"]),
         (
-            Section("In short", said, "claims"),
+            Section("", said),
             *sections,
+            *([Section("Claims", results.claims, "claims")] if results.claims else ()),
             provenance(results.totals, results.provenance, results.schema_version, _provenance(results)),
         ),
         note=_partial(results.totals),
@@ -89,7 +91,8 @@ def page_of(results: SweepResults) -> Page:
 def openings(results: SweepResults) -> Iterator[Block]:
     """Yield what is said and drawn before the claims."""
     for index, section in enumerate(results.sections, start=1):
-        yield from architectures.opening(section, f"s{index}")
+        for family in OPENINGS:
+            yield from family.opening(section, f"s{index}")
 
 
 def _partial(totals: Totals) -> str:
@@ -117,13 +120,13 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
     if empty:
         yield Prose("Without accuracies or agreement so far, so not drawn:", "")
     yield from (Prose(name, "") for name in empty)
-    for panel, blocks in drawn:
-        if blocks:
-            yield Prose(panel.sweep, "heading")
-            yield from blocks
-            yield from _tables(section, panel)
-    for family in OF_SWEEPS:
-        yield from family.shown(section, key)
+    groups = [Group(panel.sweep, (*some, *_tables(section, panel))) for panel, some in drawn if some]
+    if len(groups) == 1:
+        yield Prose(groups[0].title, "heading")
+        yield from groups[0].blocks
+    else:
+        yield from groups
+    yield from with_details(block for family in OF_SWEEPS for block in family.shown(section, key))
 
 
 def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:

@@ -18,6 +18,7 @@ from empirics.deep import DEEP
 from reports import svg, text
 from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
+from reports.inline import rich
 from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
 from reports.page import Block, Figure, Prose, table
 from reports.runs import Row
@@ -239,6 +240,22 @@ def _verdicts(rows: Iterable[Prediction]) -> str:
     for row in rows:
         names[row.verdict or "unknown"].append(f"{row.name.partition(', ')[2]} ({row.decision})")
     return "; ".join(f"{word}: {', '.join(some)}" for word, some in names.items() if some)
+
+
+def opening(section: Section, _key: str) -> Iterator[Block]:
+    """Say how well agreement is predicted without training."""
+    found = [row for row in section.shown.predictions if not row.trained and row.mean_error is not None]
+    of_agreement = [row for row in found if row.n and row.name.startswith("agreement")]
+    if of_agreement:
+        best = min(of_agreement, key=lambda row: row.mean_error or 0.0)
+        yield Prose(
+            rich(
+                """Without training, agreement is predicted best by {}: on average it misses that of a pair of
+                networks by **{}** ({}).""",
+                *(best.name.partition(", ")[2], text.number(best.mean_error), many(best.n, "run")),
+            ),
+            "short",
+        )
 
 
 def shown(section: Section, key: str) -> Iterator[Block]:

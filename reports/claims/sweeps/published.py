@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from empirics.campaigns.wide import COSINES, METRICS
 from reports import text
 from reports.claims.sweeps.rows import SERIES, Published, Section, WidePanel, stated
+from reports.inline import rich
 from reports.page import Block, Prose, table
 from reports.shown import SAID, WITHIN
 from reports.statistics import Within, like_one_more_seed, mean
@@ -84,6 +85,20 @@ def within_ranges(what: str, row: Within, more: str) -> Claim:
 
 def _probability(value: float | None) -> str:
     return text.number(value, 2) if value is None or value >= 1e-12 else "below 1e-12"
+
+
+def opening(section: Section, _key: str) -> Iterator[Block]:
+    """Say how many published values are among our seeds."""
+    found = section.published
+    if found is not None and found.all.count and not section.foreign:
+        yield Prose(
+            rich(
+                """**{} of {}** published values lie within the range of our seeds, where {} or more would if
+                each were one more seed.""",
+                *(str(found.all.inside), str(found.all.count), text.number(found.all.expected)),
+            ),
+            "short",
+        )
 
 
 def shown(section: Section, _key: str) -> Iterator[Block]:
