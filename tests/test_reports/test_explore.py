@@ -312,7 +312,9 @@ function act() {
     $(id).dispatchEvent(new Event("input", {bubbles: true}));
   };
   const click = (selector) => document.querySelector(selector).click();
+  const scrolls = (target) => target.dispatchEvent(new Event("touchstart", {cancelable: true, bubbles: true}));
   see("start");
+  seen.start.scrolls = [scrolls(svg), scrolls(samples[0].group)];
   for (const type of ["mouse", "touch"]) {
     const one = samples[0].group.querySelector(".reach");
     mouse("pointerdown", one, samples[0].x);
@@ -329,6 +331,7 @@ function act() {
   see("keys");
   key("Delete");
   click("input[name=mode][value=remove]");
+  seen.keys.scrolls = scrolls(samples[0].group);
   mouse("click", samples[0].group.querySelector(".reach"), samples[0].x);
   see("removed");
   click("[data-start=xor]"); slide("T_f", 3); slide("T_g", 3); click("#show_f"); click("#show_g_b");
@@ -375,6 +378,8 @@ def test_browser_moves_adds_and_removes_samples(seen):
     first = states["start"]["samples"]
     assert len(first) == 24
     assert first[0].startswith("Sample 1 of class minus at ")
+    # A finger on a sample does not scroll the page, unless it removes the sample.
+    assert (states["start"]["scrolls"], states["keys"]["scrolls"]) == ([True, False], True)
     # Followed until the pointer is let go, within the plane.
     assert states["mouse"]["samples"] == ["Sample 1 of class minus at -1.50, 2.00", *first[1:]]
     assert states["touch"]["samples"] == ["Sample 1 of class minus at 2.50, -0.50", *first[1:]]
