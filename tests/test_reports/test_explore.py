@@ -312,8 +312,16 @@ function act() {
     $(id).dispatchEvent(new Event("input", {bubbles: true}));
   };
   const click = (selector) => document.querySelector(selector).click();
-  const scrolls = (target) => target.dispatchEvent(new Event("touchstart", {cancelable: true, bubbles: true}));
+  const finger = () => new Event("touchstart", {cancelable: true, bubbles: true});
+  const scrolls = (target) => target.dispatchEvent(finger());
   see("start");
+  const drawn = begin(0.3, 2, new Float64Array([1, -2])), gaps = [0, 0];
+  for (let j = 0; j < GRID; j++) for (let i = 0; i < GRID; i++) {
+    const [exact] = initial(cached.layers, 0.3, place(i), place(j), 1), kind = i % COARSE || j % COARSE ? 1 : 0;
+    gaps[kind] = Math.max(gaps[kind], Math.abs(drawn.values[j * GRID + i] - exact));
+  }
+  seen.start.gaps = gaps;
+  seen.start.own = [[drawn.values.at(-1), ...drawn.gradients], initial(cached.layers, 0.3, 1, -2, 3)];
   seen.start.scrolls = [scrolls(svg), scrolls(samples[0].group)];
   for (const type of ["mouse", "touch"]) {
     const one = samples[0].group.querySelector(".reach");
@@ -433,6 +441,15 @@ def test_browser_shows_what_theory_predicts(seen):
     assert clear.mean() > 0.8
     red = np.array(state["red"])
     np.testing.assert_array_equal(red[clear] < 180, same[10:120:10, 10:120:10][clear])
+
+
+@pytest.mark.slow
+def test_browser_interpolates_the_initial_outputs(seen):
+    at_nodes, between = seen["seen"]["start"]["gaps"]
+    assert at_nodes == 0
+    assert 0 < between < 0.03  # of a function of deviation .7 and more, with kinks
+    own, exact = seen["seen"]["start"]["own"]
+    assert own == exact
 
 
 @pytest.mark.slow
