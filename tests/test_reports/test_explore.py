@@ -166,8 +166,23 @@ def test_coincident_samples_and_infinite_times_give_numbers(computed):
         X=[0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0],
     )
     assert {type(value) for values in found.values() for value in values} <= {int, float}  # no "NaN"
-    # Two opposite samples at 0 cancel: there nothing is learned, and the other two decide.
+    # The two samples at 0 cancel, and the other two decide.
     assert found["f_b"][0] == found["f_b"][1] > 0
+
+
+@pytest.mark.parametrize("targets", [(1, 1), (1, -1)])
+def test_where_nothing_is_learned_signs_agree_with_an_even_chance(computed, targets):
+    """Samples that cancel have no gradient and no perturbation, and f = 0 everywhere."""
+    found = computed(
+        """predict({gamma: 0, depth: 1, epsilon: 1, T_f: Infinity, T_g: Infinity, added: true},
+          {X: [1, 2, 1, 2], y: [1, -1], t}, X, units(X), phiTable(0, 1), {values: X, gradients: X})""",
+        X=[1.0, 2.0, -1.0, 0.0],
+        t=targets,
+    )
+    assert found["R"] == [0, 0, 0, 0]
+    assert found["f_b"] == [0, 0]
+    assert (found["g_b"] == [0, 0]) == (targets == (1, -1))
+    assert found["agreement"] == [0.5, 0.5]
 
 
 def _initial(weights, slope, points):
@@ -317,7 +332,7 @@ function act() {
   see("start");
   const drawn = begin(0.3, 2, new Float64Array([1, -2])), gaps = [0, 0];
   for (let j = 0; j < GRID; j++) for (let i = 0; i < GRID; i++) {
-    const [exact] = initial(cached.layers, 0.3, place(i), place(j), 1), kind = i % COARSE || j % COARSE ? 1 : 0;
+    const [exact] = initial(cached.layers, 0.3, place(i), place(j), 1), kind = i % 4 || j % 4 ? 1 : 0;
     gaps[kind] = Math.max(gaps[kind], Math.abs(drawn.values[j * GRID + i] - exact));
   }
   seen.start.gaps = gaps;
