@@ -302,7 +302,8 @@ function act() {
   const look = () => ({
     headline: $("headline").textContent, story: $("story").textContent, law: $("law").textContent,
     samples: [...document.querySelectorAll(".sample")].map((one) => one.getAttribute("aria-label")),
-    arrows: [...document.querySelectorAll("#arrows line")].map((one) => one.outerHTML).join(),
+    arrows: [...document.querySelectorAll("#arrows line")].map((one) =>
+      ["x1", "y1", "x2", "y2"].map((name) => Number(one.getAttribute(name)))),
     known: read(),
     red: tens.map((j) => tens.map((i) => paint.getImageData(6 * i, 720 - 6 * j, 1, 1).data[0])),
     shade: [...paint.getImageData(0, 0, 720, 720).data].reduce((sum, v, i) => (sum * 31 + v) % 1000003, 7),
@@ -350,7 +351,9 @@ function act() {
   click("input[name=mode][value='-1']");
   mouse("click", svg, [1, -1]);
   see("added");
-  for (const args of [["ArrowLeft"], ["ArrowUp", true], ["Enter"]]) key(...args);
+  for (const args of [["ArrowLeft"], ["ArrowUp", true]]) key(...args);
+  see("steps");
+  key("Enter");
   see("keys");
   key("Delete");
   click("input[name=mode][value=remove]");
@@ -447,6 +450,9 @@ def test_browser_shows_what_theory_predicts(seen):
     ticks = np.linspace(-2.5, 2.5, 121)
     Z = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     R = normalised(theory.perturbation_direction(**of), np.array(data["t"]), epsilon=1.4)
+    # From the samples along a third of the perturbations, downwards as in SVG.
+    expected = np.hstack([X, X + R / 3]) * [1, -1, 1, -1] * 120 + 300
+    np.testing.assert_allclose(state["arrows"], expected, rtol=0, atol=1e-9)
     g_b = theory.g_predict(Z, X_adv=R, y_adv=data["t"])
     same = (theory.f_predict(Z, **of) * g_b > 0).reshape(121, 121)
     assert _share(state) == round(100 * same.mean())
