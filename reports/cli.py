@@ -37,6 +37,7 @@ _EXAMPLES = {
     "orthogonal": "perturblearn orthogonal --published L2 --sweeps N_adv,eps --scale 50 --out my-orthogonal",
     "falsify": "perturblearn falsify published --constant 1 --margin 1 --out counter_example.py",
     "phi": "perturblearn phi points.csv --negative-slope 0.1 --out kernel.npy",
+    "explore": "perturblearn explore --out explore.html",
     "costs": "perturblearn costs --repeats 5 --out costs",
 }
 _EXIT_CODES = (

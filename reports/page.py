@@ -232,23 +232,7 @@ class Page:
 
     def html(self) -> str:
         """Return the page as one file that needs no other: the same blocks give the same text."""
-        made = jinja2.Environment(
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            loader=jinja2.FunctionLoader(_template),
-        )
-        made.filters |= {
-            "inline": inline.html,
-            "plain": inline.plain,
-            "numbers": numbers_table,
-            "runs": runs,
-            "how": how,
-            "symbols": lambda said: inline.html(inline.symbols(said)),
-            "claims_table": claims_table,
-        }
-        return made.get_template("blocks.html").render(page=self)
+        return template("blocks.html").render(page=self)
 
     def markdown(self) -> str:
         """Return the text and all tables of the page; formulas as TeX, figures as links to `drawings`."""
@@ -311,6 +295,28 @@ def numbers_table(numbers: Numbers) -> Table:
         tuple(tuple(v if isinstance(v, str) else text.number(v, 6) for v in row) for row in rows),
         name="numbers",
     )
+
+
+def template(name: str) -> jinja2.Template:
+    """Return a template of this package, in which TeX and lines of text can be written."""
+    made = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(_template),
+    )
+    made.filters |= {
+        "inline": inline.html,
+        "plain": inline.plain,
+        "numbers": numbers_table,
+        "tex": inline.mathml,
+        "runs": runs,
+        "how": how,
+        "symbols": lambda said: inline.html(inline.symbols(said)),
+        "claims_table": claims_table,
+    }
+    return made.get_template(name)
 
 
 def _template(name: str) -> str:

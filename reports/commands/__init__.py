@@ -7,6 +7,7 @@ needs, and returns what is then to be run.
 
 from reports.commands.compare import compare
 from reports.commands.costs import costs
+from reports.commands.explore import explore
 from reports.commands.falsify import falsify
 from reports.commands.index import index
 from reports.commands.orthogonal import orthogonal
@@ -15,4 +16,15 @@ from reports.commands.render import render
 from reports.commands.report import report
 from reports.commands.sweep import sweep
 
-__all__ = ["compare", "costs", "falsify", "index", "orthogonal", "phi", "render", "report", "sweep"]
+__all__ = [
+    "compare",
+    "costs",
+    "explore",
+    "falsify",
+    "index",
+    "orthogonal",
+    "phi",
+    "render",
+    "report",
+    "sweep",
+]

@@ -29,6 +29,7 @@ COMMANDS = {
     "render": (["render", "{report}"], ""),
     "compare": (["compare", "{report}", "{report}"], ""),
     "index": (["index", "{report}"], "out.html"),
+    "explore": (["explore"], "out.html"),
     "costs": (["costs"], ""),
 }
 
@@ -52,6 +53,7 @@ def nothing_runs(monkeypatch):
         "empirics.falsify.falsify",
         "empirics.sweep.runner.run_tasks",
         "reports.compare.compare",
+        "reports.explore.page",
         "reports.formats.files",
         "reports.listing.index_page",
         "reports.making.build",
