@@ -11,6 +11,9 @@ from empirics.deep.builtin import BUILT_IN, module_digest
 from empirics.deep.modules import input_gradients, outputs
 from theory import deep
 from theory.deep import Architecture, Rates
+from theory.lazy.losses import SLOPE
+from theory.lazy.solvers import descent
+from theory.setting import learning_rate_for
 
 RNG = np.random.default_rng(7)
 X, Z = (torch.tensor(RNG.normal(size=(n, 4))) for n in (12, 5))
@@ -60,6 +63,33 @@ def test_linearised_network_is_the_product_with_its_own_kernel(architecture):
     expected = float(torch.linalg.eigvalsh(kernel[:12, :12] / 12)[-1])
     found = largest_eigenvalue(network, X, rates=network.rates)
     assert 0.99 * expected < found <= expected * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("loss", "momentum"), [("squared", 0.0), ("squared", 0.6), ("logistic", 0.3)])
+def test_training_of_the_linearised_module_is_lazy_training_in_its_kernel(loss, momentum):
+    """Outputs at the samples; squared without momentum: o(T) − y = (1 − ηΘ/N)^k (o(0) − y)."""
+    network = net(Architecture(depth=2, negative_slope=0.2, rates="all"))
+    start, steps = outputs(network, X), 30
+    units = [linearise(network, X[[n]], y[[n]], rates=network.rates).velocity(X) * y[n] for n in range(12)]
+    K = torch.stack(units).numpy() / 12
+    options = {"num_steps": steps, "momentum": momentum, "loss": loss}
+    found = linearise(network, X, y, T=0.5, rates=network.rates, **options).outputs(X, 0.5).numpy()
+    eta, labels = learning_rate_for(0.5, steps, momentum=momentum), y.numpy()
+    beta = descent(
+        K * np.outer(labels, labels), (labels * start.numpy())[None], eta, steps, momentum, SLOPE[loss]
+    )
+    np.testing.assert_allclose(found, start.numpy() + K @ (beta[0] * labels), rtol=1e-9, atol=1e-9)
+    if loss == "squared" and not momentum:
+        left = np.linalg.matrix_power(np.eye(12) - eta * K, steps) @ (start.numpy() - labels)
+        np.testing.assert_allclose(found, labels + left, rtol=1e-9, atol=1e-9)
+
+
+def test_pulls_that_change_need_a_schedule():
+    module = nn.Linear(4, 1).double()
+    with pytest.raises(ValueError, match="T and num_steps must be given with loss 'squared'"):
+        linearise(module, X, y, loss="squared", T=1.0)
+    with pytest.raises(FloatingPointError, match="training would diverge"):
+        linearise(module, X, y, loss="squared", T=1000.0, num_steps=10)
 
 
 def test_mean_kernel_of_networks_is_theta():
