@@ -61,3 +61,31 @@ def _kernels(xx, zz, xz, dim, architecture):
 
 def _number(fraction):
     return mp.mpf(fraction.numerator) / fraction.denominator
+
+
+def arc_cosine(x, z, *, depth, gamma, W_std, b_std, width=None, digits=60):
+    """Return NNGP and NTK of neural-tangents by the recursion of its literature, for leaky ReLU.
+
+    In the notation of neural-tangents: stax.serial of Dense(W_std=1, b_std=1), LeakyRelu(gamma), then L − 1
+    times Dense(W_std, b_std), LeakyRelu(gamma), and Dense(W_std=1).  With parameterization "ntk" layers are
+    (W_std/√n) ω h + b_std β with ω, β standard normal and Θ ← W_std² Θ' + Σ, Σ = W_std² Σ' + b_std²; with
+    "standard", of that nominal `width` n (d of the first layer), Θ ← W_std² Θ' + n Σ' + 1.  Activations:
+    Σ' = E φφ and Θ' = Θ E φ'φ', φ = γ id + (1 − γ) ReLU, from the arc-cosine kernels κ₀, κ₁ of ReLU.
+    """
+    with mp.workdps(digits):
+        x, z = ([mp.mpf(float(value)) for value in point] for point in (x, z))
+        gamma, W, b = mp.mpf(gamma), mp.mpf(W_std) ** 2, mp.mpf(b_std) ** 2
+        xx, xz, zz = (mp.fdot(*pair) / len(x) + 1 for pair in ((x, x), (x, z), (z, z)))
+        tangent = xz if width is None else mp.fdot(x, z) + 1
+        for layer in range(depth):
+            if layer:
+                tangent = W * tangent + (W * xz + b if width is None else width * xz + 1)
+                xx, xz, zz = (W * part + b for part in (xx, xz, zz))
+            size = mp.sqrt(xx * zz)
+            theta = mp.acos(min(xz / size, mp.mpf(1)))
+            kappa_0 = (mp.pi - theta) / mp.pi
+            kappa_1 = (mp.sin(theta) + (mp.pi - theta) * mp.cos(theta)) / mp.pi
+            tangent *= gamma + (1 - gamma) ** 2 * kappa_0 / 2
+            xx, zz = ((gamma + (1 - gamma) ** 2 / 2) * part for part in (xx, zz))
+            xz = gamma * xz + (1 - gamma) ** 2 * size * kappa_1 / 2
+        return xz, tangent + (1 if width is None else width) * xz
