@@ -63,6 +63,24 @@ def _number(fraction):
     return mp.mpf(fraction.numerator) / fraction.denominator
 
 
+def derivatives(x, y, z, architecture, digits=60):
+    """Return ∂_s ∂_t K^L(x + sz, y + tz) and ∂_s K^L(x + sz, z) at s = t = 0, by differences.
+
+    The covariances H and c of the initial network are these: f(x; 0) has the covariance K^L.
+    """
+    with mp.workdps(digits):
+        x, y, z = (mp.matrix([mp.mpf(float(value)) for value in point]) for point in (x, y, z))
+        step = mp.mpf(10) ** -(digits // 4)
+
+        def covariance(a, b):
+            inner = [sum(p * q for p, q in zip(*pair, strict=True)) for pair in ((a, a), (b, b), (a, b))]
+            return _kernels(*inner, len(a), architecture)[1]
+
+        signs = [(s, t) for s in (1, -1) for t in (1, -1)]
+        H = sum(s * t * covariance(x + s * step * z, y + t * step * z) for s, t in signs) / (2 * step) ** 2
+        return H, (covariance(x + step * z, z) - covariance(x - step * z, z)) / (2 * step)
+
+
 def arc_cosine(x, z, *, depth, gamma, W_std, b_std, width=None, digits=60):
     """Return NNGP and NTK of neural-tangents by the recursion of its literature, for leaky ReLU.
 

@@ -246,7 +246,7 @@ def test_torch_differentiates_what_numpy_has_in_closed_form(architecture):
 
 
 def test_torch_differentiates_angles_that_shrink_below_rounding():
-    """θ_50 is 3e-16 here; in torch θ_1 comes from a product, with an error of 1e-16/‖x − z‖."""
+    """θ_50 is 2e-16 here; in torch θ_1 comes from a product, with an error of 1e-16/‖x − z‖."""
     torch = pytest.importorskip("torch")
     x, step = np.array([[1.0, -2.0, 0.5]]), 1e-8 * np.array([[0.3, 0.2, -0.7]])
     point = torch.tensor(x + step, requires_grad=True)
