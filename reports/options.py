@@ -53,7 +53,15 @@ class Files:
 
 
 Study = Literal[
-    "dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer"
+    "dimension",
+    "perturbation-size",
+    "width",
+    "lazy",
+    "training-time",
+    "depth",
+    "balance",
+    "transfer",
+    "modules",
 ]
 # The command as it was typed, from `reports.cli`.
 Typed = Annotated[str, Parameter(parse=False)]

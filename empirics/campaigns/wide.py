@@ -40,8 +40,8 @@ from theory.validation import check_choice
 
 KINDS = ("published", "study")
 BLOCKS = ("msg-a", "msg-b", "g-a", "g-b", "mnist-a", "mnist-b", "fmnist-a", "fmnist-b")
-STUDIES = ("dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer")
-DEEP_STUDIES = ("depth", "balance", "transfer")  # of pairs of networks of any architecture
+DEEP_STUDIES = ("depth", "balance", "transfer", "modules")  # of pairs of networks of any architecture
+STUDIES = ("dimension", "perturbation-size", "width", "lazy", "training-time", *DEEP_STUDIES)
 METRICS = {"acc_f": "accuracy_f_train", "acc_g": "accuracy_g_train", "agreement": "agreement_test"}
 # Mean |cos| of the perturbations with u and with ∇f_b: name to column.
 COSINES = {"cosine_published": "cosine_published", "cosine_derived": "cosine_derived"}

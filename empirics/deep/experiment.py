@@ -1,8 +1,9 @@
 """Pairs of networks of any depth or architecture: what is predicted before training, and what it gives.
 
 Two predictions: the wide limit (Derivation 17), for fully connected networks, and the module linearised at
-its initial weights, for every one.  Neither trains anything; the times are those of the networks that are
-trained, of g on the inputs that f really gave.  Identity loss, full-batch descent.
+its initial weights, for every one.  Neither trains anything, and both take the steps that training takes.
+Times too are set before training: that of g from the inputs that f, linearised, will give.  Full-batch
+descent.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import nn
 from empirics.data import DataSource
 from empirics.deep.builtin import BUILT_IN, is_file, make_module, module_digest, placed
 from empirics.deep.expected import HOWS, expected_error
-from empirics.deep.modules import input_gradients, linearise, outputs, train_module
+from empirics.deep.modules import Linearised, input_gradients, linearise, outputs, train_module
 from empirics.deep.network import DeepNetwork
 from empirics.measure import accuracy, agreement, cosines
 from empirics.perturb import TARGETS, Targets, adversarial_inputs, draw_targets, normalised
@@ -30,12 +31,15 @@ from empirics.sweep.outcome import Cell, Outcome
 from empirics.sweep.plain import digest
 from empirics.wide import config_to_json, config_with, data_content, keep_arrays, restore_arrays
 from theory import agreement_probability
-from theory.deep import Architecture
+from theory.deep import Architecture, nngp, ntk
 from theory.deep.kernels import diagonal, product, weighted_gradient
-from theory.setting import SCENARIOS, Loss, Scenario
-from theory.validation import Array, check_choice, check_integer, check_real
+from theory.lazy.losses import SLOPE
+from theory.lazy.solvers import descent
+from theory.setting import LOSSES, SCENARIOS, Loss, Scenario, learning_rate_for
+from theory.validation import Array, check_choice, check_integer, check_real, check_slope
 
 FULLY_CONNECTED = "fully-connected"
+_DRAWS = 1000  # untrained networks, whose shares of agreement vary by .1 or so: their mean by .003
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +65,12 @@ class DeepConfig:
     module_g: str | None = None
     scenario: Scenario = "a"
     epsilon: float | None = None  # L2 norm of perturbations; None: √d
-    # T_f and T_g: T|F| is this many times the initial deviation, in the median over test points.
+    # T_f and T_g: with the identity loss T|F| is this many times the initial deviation, in the median over
+    # test points.
     times: float = 2.0
     num_steps: int = 10
+    momentum: float = 0.0  # of heavy-ball descent
+    loss: Loss = "identity"
     targets: Targets = "random"
     seed: int = 0
 
@@ -89,15 +96,12 @@ class DeepConfig:
                 raise ValueError(msg)
         check_choice("scenario", self.scenario, SCENARIOS)
         check_choice("targets", self.targets, TARGETS)
+        check_choice("loss", self.loss, LOSSES)
+        check_slope("momentum", self.momentum)
         check_real("times", self.times, minimum=0, exclusive=True)
         if self.epsilon is not None:
             check_real("epsilon", self.epsilon, minimum=0, exclusive=True)
         check_integer("seed", self.seed, minimum=0)
-
-    @property
-    def loss(self) -> Loss:
-        """The loss, which predictions before training are about."""
-        return "identity"
 
     @property
     def f(self) -> Architecture | str:
@@ -132,11 +136,18 @@ def architecture_text(one: Architecture | str) -> str:
     return f"{one.depth} hidden {'layer' if one.depth == 1 else 'layers'}, rates {one.rates}{slope}{blocks}"
 
 
-class _Network:
+class Network:
     """A network of one architecture on its training data, with what is predicted of it."""
 
     def __init__(
-        self, architecture: Architecture | str, X: Array, y: Array, Z: Array, config: DeepConfig, seed: int
+        self,
+        architecture: Architecture | str,
+        X: Array,
+        y: Array,
+        Z: Array,
+        config: DeepConfig,
+        seed: int,
+        T: float | None = None,
     ) -> None:
         self.architecture, self.X, self.y, self.Z, self.config = architecture, X, y, Z, config
         dim, width = X.shape[1], config.width
@@ -146,16 +157,17 @@ class _Network:
             self.rates: dict[str, float] | None = self.module.rates
         else:
             self.module, self.rates = make_module(architecture, dim=dim, width=width, seed=seed), None
-        self.linear = linearise(self.module, X, y, rates=self.rates)
+        self.start = self.at(self.module, Z)
+        self.T = self._time() if T is None else T
 
-    @cached_property
-    def T(self) -> float:  # noqa: N802
-        """The flow time; for a module the root mean square of f(z; 0) takes the place of its deviation."""
+    def _time(self) -> float:
+        """Return a flow time; of a module the size of f(z; 0) is its root mean square."""
         if isinstance(self.architecture, Architecture):
-            size, velocity = np.median(self.deviation(self.Z)), self.velocity(self.Z)
+            size, velocity = np.median(self.deviation), self.wide_product(self.y / len(self.y))
         else:
-            size = np.sqrt(np.mean(self.at(self.module, self.Z) ** 2))
-            velocity = self.linear_velocity(self.Z)
+            size = np.sqrt(np.mean(self.start**2))
+            lazy = linearise(self.module, self.X, self.y, rates=self.rates)
+            velocity = np.asarray(lazy.velocity(self.Z).numpy())
         with np.errstate(divide="ignore", invalid="ignore"):
             time = float(self.config.times * size / np.median(np.abs(velocity)))
         if not 0 < time < math.inf:
@@ -166,43 +178,124 @@ class _Network:
             raise ValueError(msg)
         return time
 
+    @property
+    def _training(self) -> dict[str, Any]:
+        """How it is trained, as `train_module` and `linearise` take it."""
+        config = self.config
+        schedule = {"T": self.T, "num_steps": config.num_steps, "momentum": config.momentum}
+        return {**schedule, "loss": config.loss, "rates": self.rates}
+
     @cached_property
     def trained(self) -> nn.Module:
         """The network after training."""
-        return train_module(
-            self.module, self.X, self.y, T=self.T, num_steps=self.config.num_steps, rates=self.rates
-        )
+        return train_module(self.module, self.X, self.y, **self._training)
+
+    @cached_property
+    def end(self) -> Array:
+        """f(z; T)."""
+        return self.at(self.trained, self.Z)
+
+    @property
+    def change(self) -> Array:
+        """f(z; T) − f(z; 0)."""
+        return self.end - self.start
 
     def at(self, module: nn.Module, Z: Array) -> Array:
         """Return outputs of a module."""
-        return np.asarray(outputs(module, Z).numpy())
-
-    def linear_velocity(self, Z: Array) -> Array:
-        """Return J(z) v."""
-        return np.asarray(self.linear.velocity(Z).numpy())
+        values = np.asarray(outputs(module, Z).numpy())
+        if not np.isfinite(values).all():
+            msg = "training diverged: outputs are not finite"
+            raise FloatingPointError(msg)
+        return values
 
     def gradients(self, module: nn.Module) -> Array:
         """Return ∇f at the samples."""
         return np.asarray(input_gradients(module, self.X).numpy())
 
-    # The wide limit, of fully connected networks
-    def velocity(self, Z: Array) -> Array:
-        """Return F(z)."""
-        return np.asarray(product(Z, self.X, self.y / len(self.y), self.wide, "tangent"))
-
-    def deviation(self, Z: Array) -> Array:
-        """Return the standard deviation of f(z; 0)."""
-        return np.asarray(np.sqrt(diagonal(Z, self.wide).covariance[0]))
+    # The module linearised
+    @cached_property
+    def lazy(self) -> Linearised:
+        """The module linearised, in the direction of its training."""
+        return linearise(self.module, self.X, self.y, **self._training)
 
     @cached_property
-    def direction(self) -> Array:
-        """∇F at the samples."""
-        return np.asarray(weighted_gradient(self.X, self.X, self.y / len(self.y), self.wide))
+    def lazy_change(self) -> Array:
+        """T J(z) v."""
+        return np.asarray(self.T * self.lazy.velocity(self.Z).numpy())
 
+    def lazy_at(self, points: Array) -> Array:
+        """Return what the module linearised gives at points."""
+        return self.at(self.module, points) + self.T * np.asarray(self.lazy.velocity(points).numpy())
+
+    # The wide limit, of fully connected networks
     @property
     def wide(self) -> Architecture:
+        """The architecture, which has a wide limit."""
         assert isinstance(self.architecture, Architecture)
         return self.architecture
+
+    @cached_property
+    def deviation(self) -> Array:
+        """The standard deviation of f(z; 0)."""
+        return np.asarray(np.sqrt(diagonal(self.Z, self.wide).covariance[0]))
+
+    def wide_product(self, weights: Array) -> Array:
+        """Return Θ(z, X) times weights."""
+        return np.asarray(product(self.Z, self.X, weights, self.wide, "tangent"))
+
+    @cached_property
+    def _signed_kernel(self) -> Array:
+        return np.asarray(ntk(self.X, architecture=self.wide) * np.outer(self.y, self.y) / len(self.y))
+
+    def wide_weights(self, initial: Array) -> Array:
+        """Return β_n y_n/N of networks of infinite width with the given f(X; 0), one a row."""
+        config, margins = self.config, self.y * initial
+        if config.loss == "identity":
+            beta = np.full_like(margins, self.T)
+        else:
+            step = learning_rate_for(self.T, config.num_steps, momentum=config.momentum)
+            slope = SLOPE[config.loss]
+            beta = descent(self._signed_kernel, margins, step, config.num_steps, config.momentum, slope)
+        return np.asarray(beta * self.y / len(self.y))
+
+    @cached_property
+    def own_weights(self) -> Array:
+        """`wide_weights` of this network."""
+        return np.asarray(self.wide_weights(self.at(self.module, self.X)[None])[0])
+
+    @cached_property
+    def wide_change(self) -> Array:
+        """The limit of f(z; T) − f(z; 0) given f(X; 0)."""
+        return self.wide_product(self.own_weights)
+
+    @cached_property
+    def wide_pull(self) -> Array:
+        """The limit of ∇f(x; T) − ∇f(x; 0) at the samples, given f(X; 0)."""
+        return np.asarray(weighted_gradient(self.X, self.X, self.own_weights, self.wide))
+
+    def wide_agreement(self, f: Array, seed: int) -> float:
+        """Return the mean chance that the signs of f are those of a network of infinite width, any of them.
+
+        f(·; 0) is Gaussian.  With the identity and the squared loss f(z; T) is affine in it, hence Gaussian;
+        with the others the mean is one over draws.
+        """
+        config, N = self.config, len(self.X)
+        if config.loss == "identity":
+            chance = agreement_probability(f, self.wide_change, self.deviation, T_g=1.0)
+            return float(np.mean(chance))
+        K = nngp(np.concatenate([self.X, self.Z]), architecture=self.wide)
+        to_Z = ntk(self.Z, self.X, architecture=self.wide)
+        if config.loss == "squared":
+            from_zero = self.wide_weights(np.zeros((1, N)))
+            affine = np.hstack([to_Z @ (self.wide_weights(np.eye(N)) - from_zero).T, np.eye(len(self.Z))])
+            variance = np.einsum("qn,nq->q", affine @ K, affine.T)
+            deviation = np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny))
+            return float(np.mean(agreement_probability(f, to_Z @ from_zero[0], deviation, T_g=1.0)))
+        values, vectors = np.linalg.eigh(K)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        drawn = np.random.default_rng(seed).standard_normal((_DRAWS, len(K))) @ root.T
+        ends = drawn[:, N:] + self.wide_weights(drawn[:, :N]) @ to_Z.T
+        return float(np.mean(np.sign(ends) == np.sign(f)))
 
 
 def run_deep(configs: Sequence[DeepConfig], *, device: str = "cpu") -> Iterator[tuple[int, Outcome]]:
@@ -242,9 +335,8 @@ def check_pair(config: DeepConfig) -> None:
     data = config.data.load(data_seed)
     for architecture, seed in {config.f: f_seed, config.g: g_seed}.items():
         if isinstance(architecture, str):
-            network = _Network(architecture, data.X, data.y, data.X_test, config, seed)
+            network = Network(architecture, data.X, data.y, data.X_test, config, seed)
             _check_gradients(network.gradients(network.module))
-            _ = network.T
 
 
 def _check_gradients(gradients: Array) -> None:
@@ -266,16 +358,17 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         ``agreement_test``: the share of test points with equal signs.  ``linear_agreement_test``: the same
         for both modules linearised, with the perturbations of f at θ₀ + T v.  ``wide_agreement_test``: the
         mean chance of it from the initial weights of f alone, g being any network of infinite width; of fully
-        connected f and g.  ``…_error_f``: relative root mean square error of (f(T) − f(0))/T, ``…_error_g``
+        connected f and g.  ``…_error_f``: relative root mean square error of f(T) − f(0), ``…_error_g``
         that of g given its inputs; ``departure_f``, ``departure_g``: of the squared error of the wide limit
         the share that is the departure of training from linearised training, against that of linearised
         training from the wide limit; ``expected_…_error``: the larger of both errors by
-        `empirics.deep.expected`, where that is known; ``…_cosine``: of perturbations.
+        `empirics.deep.expected`, where that is known; ``…_cosine``: of perturbations.  Nothing that is
+        trained enters a prediction of agreement, nor ``T_f`` and ``T_g``.
 
     Raises
     ------
     FloatingPointError
-        If training diverges.
+        If training diverges; with the squared loss before it begins.
     ValueError
         If a module is none that this is about.
 
@@ -287,71 +380,59 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     >>> 0 <= record["agreement_test"] <= 1
     True
     """
-    data_seed, f_seed, g_seed, target_seed, _ = seeds_of(config.seed)
+    data_seed, f_seed, g_seed, target_seed, untrained_seed = seeds_of(config.seed)
     data = config.data.load(data_seed)
     X, y, Z = data.X, data.y, data.X_test
     epsilon = math.sqrt(X.shape[1]) if config.epsilon is None else config.epsilon
     targets = draw_targets(len(X), kind=config.targets, rng=np.random.default_rng(target_seed))
 
-    def inputs(directions: Array) -> Array:
-        return adversarial_inputs(
-            X, normalised(directions, targets, epsilon=epsilon), scenario=config.scenario
-        )
+    def g_on(directions: Array, T: float | None = None) -> Network:
+        """Return g on the perturbations along input gradients of f."""
+        R = normalised(directions, targets, epsilon=epsilon)
+        inputs = adversarial_inputs(X, R, scenario=config.scenario)
+        return Network(config.g, inputs, targets, Z, config, g_seed, T)
 
-    f = _Network(config.f, X, y, Z, config, f_seed)
-    start, end = f.at(f.module, Z), f.at(f.trained, Z)
-    pull = f.gradients(f.trained)
+    f = Network(config.f, X, y, Z, config, f_seed)
+    pull, linear_pull = f.gradients(f.trained), f.gradients(f.lazy.moved(f.T))
     _check_gradients(pull)
-    g = _Network(config.g, inputs(pull), targets, Z, config, g_seed)
-    g_start, g_end = g.at(g.module, Z), g.at(g.trained, Z)
-    linear_pull = f.gradients(f.linear.moved(f.T))
-    g_linear = _Network(config.g, inputs(linear_pull), targets, Z, config, g_seed)
-
-    def lazy(network: _Network, points: Array, T: float) -> Array:
-        return network.at(network.module, points) + T * network.linear_velocity(points)
-
-    velocities = {"f": (end - start) / f.T, "g": (g_end - g_start) / g.T}
+    g_linear = g_on(linear_pull)
+    g = g_on(pull, g_linear.T)
     found: dict[str, Cell] = {
         "T_f": f.T,
         "T_g": g.T,
         "accuracy_f_train": accuracy(f_at_X := f.at(f.trained, X), y),
-        "accuracy_f_test": accuracy(end, data.y_test),
+        "accuracy_f_test": accuracy(f.end, data.y_test),
         "accuracy_g_train": accuracy(g_at_X := g.at(g.trained, X), y),
-        "accuracy_g_test": accuracy(g_end, data.y_test),
+        "accuracy_g_test": accuracy(g.end, data.y_test),
         "agreement_train": agreement(f_at_X, g_at_X),
-        "agreement_test": agreement(end, g_end),
+        "agreement_test": agreement(f.end, g.end),
         "mean_target": float(targets.mean()),
         "num_test": len(Z),
-        "linear_agreement_test": agreement(lazy(f, Z, f.T), lazy(g_linear, Z, g.T)),
-        "linear_accuracy_f_train": accuracy(lazy(f, X, f.T), y),
-        "linear_accuracy_g_train": accuracy(lazy(g_linear, X, g.T), y),
-        "linear_error_f": _relative(velocities["f"], f.linear_velocity(Z)),
-        "linear_error_g": _relative(velocities["g"], g.linear_velocity(Z)),
+        "linear_agreement_test": agreement(f.start + f.lazy_change, g_linear.start + g_linear.lazy_change),
+        "linear_accuracy_f_train": accuracy(f.lazy_at(X), y),
+        "linear_accuracy_g_train": accuracy(g_linear.lazy_at(X), y),
+        "linear_error_f": _relative(f.change, f.lazy_change),
+        "linear_error_g": _relative(g.change, g.lazy_change),
         "linear_cosine": _mean_cosine(pull, linear_pull),
     }
-    for how in HOWS:
+    for how in HOWS if config.loss == "identity" else ():
         expected = [expected_error(how, one, config.width, config.times) for one in (config.f, config.g)]
         if None not in expected:
             found[f"expected_{how}_error"] = max(error for error in expected if error is not None)
     for name, network in (("f", f), ("g", g)):
         if isinstance(network.architecture, Architecture):
-            found[f"wide_error_{name}"] = _relative(velocities[name], network.velocity(Z))
-            found[f"departure_{name}"] = _departure(
-                velocities[name], network.linear_velocity(Z), network.velocity(Z)
-            )
+            found[f"wide_error_{name}"] = _relative(network.change, network.wide_change)
+            found[f"departure_{name}"] = _departure(network.change, network.lazy_change, network.wide_change)
     if isinstance(f.architecture, Architecture):
         initial = f.gradients(f.module)
-        predicted = initial + f.T * f.direction
+        predicted = initial + f.wide_pull
         found |= {
             "wide_cosine": _mean_cosine(pull, predicted),
-            "trained_cosine": _mean_cosine(pull - initial, f.direction),
+            "trained_cosine": _mean_cosine(pull - initial, f.wide_pull),
         }
         if isinstance(g.architecture, Architecture):
-            foreseen = _Network(config.g, inputs(predicted), targets, Z, config, g_seed)
-            chance = agreement_probability(
-                start + f.T * f.velocity(Z), foreseen.velocity(Z), foreseen.deviation(Z), T_g=g.T
-            )
-            found["wide_agreement_test"] = float(np.mean(chance))
+            any_g = g_on(predicted, g.T)
+            found["wide_agreement_test"] = any_g.wide_agreement(f.start + f.wide_change, untrained_seed)
     return found
 
 
@@ -394,7 +475,7 @@ def _work(config: DeepConfig) -> int:
 
 DEEP = Experiment(
     name="deep",
-    version=2,
+    version=2,  # of a result: 2 sets T_g before training
     make=partial(config_with, DeepConfig),
     to_json=config_to_json,
     run=run_deep,

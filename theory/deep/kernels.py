@@ -11,7 +11,7 @@ import numpy as np
 
 from theory import libraries
 from theory.deep.architecture import Architecture, check_architecture
-from theory.deep.layers import Covariance, Kernels, Slopes, kernels
+from theory.deep.layers import Covariance, Kernels, Slopes, is_one_direction, kernels
 from theory.geometry import finite
 from theory.kernel import gram, threads
 from theory.kernel.arrays import phi as shallow_phi
@@ -21,7 +21,9 @@ from theory.validation import AnyArray, Array, check_integer, data_by_keyword
 
 Kind = Literal["covariance", "tangent", "phi"]
 # Temporary arrays of the size of a block of pairs.
-_COPIES, _COPIES_OF_SLOPES = 16, 40
+_COPIES, _COPIES_OF_SLOPES = 24, 40
+_COPIES_OF_POINTS = 3  # and of its points
+_THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 _CACHED = 1 << 16  # pairs of a block on numpy, so that its temporary arrays stay in cache
 _NEAR = 0.05  # angle of the first layer below which a pair is computed from the difference of its points
 
@@ -193,11 +195,14 @@ def product(
 ) -> AnyArray:
     """Return K v of checked points, K a kernel of that kind, times ⟨x, z⟩ + added where that is given."""
 
-    def part(rows: slice, k: Kernels) -> AnyArray:
-        K = getattr(k, kind)
-        return (K if added is None else K * (Z[rows, :] @ X.T + added)) @ v
+    def of(columns: slice) -> AnyArray:
+        def part(rows: slice, k: Kernels) -> AnyArray:
+            K = getattr(k, kind)
+            return (K if added is None else K * (Z[rows, :] @ X[columns, :].T + added)) @ v[columns, ...]
 
-    return over_blocks(part, Z, X, architecture, memory_budget)
+        return over_blocks(part, Z, X[columns, :], architecture, memory_budget)
+
+    return _over_columns(of, X, _COPIES, memory_budget)
 
 
 def weighted_gradient(
@@ -209,12 +214,36 @@ def weighted_gradient(
 ) -> AnyArray:
     """Return Σ_n weights[n] ∇_z Θ(x_n, z_q) of checked points, shape (Q, d)."""
 
-    def part(rows: slice, k: Kernels) -> AnyArray:
-        assert k.tangent_slopes is not None
-        along, point = k.tangent_slopes
-        return (along * weights) @ X + ((point - along) @ weights)[:, None] * Z[rows, :]
+    def of(columns: slice) -> AnyArray:
+        def part(rows: slice, k: Kernels) -> AnyArray:
+            assert k.tangent_slopes is not None
+            along, point = k.tangent_slopes
+            w = weights[columns]
+            return (along * w) @ X[columns, :] + ((point - along) @ w)[:, None] * Z[rows, :]
 
-    return over_blocks(part, Z, X, architecture, memory_budget, gradient=True)
+        return over_blocks(part, Z, X[columns, :], architecture, memory_budget, gradient=True)
+
+    return _over_columns(of, X, _COPIES_OF_SLOPES, memory_budget)
+
+
+def _over_columns(of: Callable[[slice], AnyArray], X: AnyArray, copies: int, memory_budget: int) -> AnyArray:
+    """Return the sum of what samples contribute, as many at a time as leave room for 16 rows of pairs."""
+    check_integer("memory_budget", memory_budget, minimum=1 << 20)
+    most = max(16, _room(memory_budget) // 2 // (16 * copies + _COPIES_OF_POINTS * (X.shape[1] + 1)))
+    first, *others = (slice(start, start + most) for start in range(0, len(X), most))
+    total = of(first)
+    for columns in others:
+        total = total + of(columns)
+    return total
+
+
+def _threads(memory_budget: int) -> int:
+    return max(1, min(threads.count(), memory_budget // _THREAD))
+
+
+def _room(memory_budget: int) -> int:
+    """Return how many numbers a thread may hold."""
+    return memory_budget // (8 * _threads(memory_budget))
 
 
 def over_blocks(
@@ -225,23 +254,32 @@ def over_blocks(
     memory_budget: int = MEMORY_BUDGET,
     *,
     gradient: bool = False,
+    half: bool = False,
 ) -> AnyArray:
-    """Return `work` of blocks of rows of Z and the kernels there, joined; on numpy in threads."""
+    """Return `work` of blocks of rows of Z and the kernels there, joined; on numpy in threads.
+
+    With `half`, for Z = X, a block has the columns from its first row on.
+    """
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
     on_numpy = isinstance(Z, np.ndarray)
     copies = _COPIES_OF_SLOPES if gradient else _COPIES
-    pairs = memory_budget // (8 * copies * (threads.count() if on_numpy else 1))
-    step = max(1, (min(pairs, _CACHED) if on_numpy else pairs) // len(X))
+    linear = _COPIES_OF_POINTS * (X.shape[1] + 1)
+    step = max(1, (_room(memory_budget) - linear * len(X)) // (copies * len(X) + linear))
+    step = min(step, max(1, _CACHED // len(X))) if on_numpy else step
     rates = architecture.rates_for(X.shape[1])
 
     def block(start: int) -> AnyArray:
         rows = slice(start, min(start + step, len(Z)))
         with np.errstate(all="ignore"):
-            first, inner = first_layer(Z[rows, :], X, gradient=gradient)
+            first, inner = first_layer(Z[rows, :], X[start:, :] if half else X, gradient=gradient)
             return work(rows, kernels(first, inner, architecture, rates))
 
     starts = range(0, len(Z), step)
-    parts = threads.run(block, starts) if on_numpy else [block(start) for start in starts]
+    parts = (
+        threads.run(block, starts, most=_threads(memory_budget))
+        if on_numpy
+        else [block(start) for start in starts]
+    )
     return parts[0] if len(parts) == 1 else array_api_compat.array_namespace(Z).concat(parts, axis=0)
 
 
@@ -262,8 +300,9 @@ def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance
     if gradient:
         shorter = -D / (s_x * s_z * (s_x + s_z))  # 1/s_x − 1/s_z
         slopes = Slopes(-1 / (dim * s_z * s_x) + 0 * D, -(shorter + deficit / s_z) / (dim * s_z))
-    variances = Covariance(s_z**2, s_x**2, D, deficit, theta, 2 / dim if gradient else None, slopes)
-    return variances, Z @ X.T
+    change = 2 / dim if gradient else None
+    same = is_one_direction(theta)
+    return Covariance(s_z**2, s_x**2, D, deficit, theta, change, slopes, same), Z @ X.T
 
 
 def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
@@ -271,7 +310,7 @@ def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
     with np.errstate(all="ignore"):
         v = libraries.scales(X)[None, :] ** 2
         zero = 0 * v
-        first = Covariance(v, v, zero, zero, zero)
+        first = Covariance(v, v, zero, zero, zero, same=v > 0)
         return kernels(first, (v - 1) * X.shape[1], architecture, architecture.rates_for(X.shape[1]))
 
 
@@ -300,5 +339,23 @@ def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) ->
     rows = X[None, ...] if vectors[0] else X
     columns = rows if Z is None else (Z[None, ...] if vectors[1] else Z)
     rows, columns, result = libraries.query(X=rows, Z=columns)
-    K = result(finite(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture)))
+    if Z is None and isinstance(rows, np.ndarray):
+        K = _symmetric(rows, architecture, kind)
+    else:
+        K = over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture)
+    K = result(finite(K))
     return libraries.of_points(K, (vectors[0], vectors[1] or (Z is None and vectors[0])))
+
+
+def _symmetric(X: Array, architecture: Architecture, kind: Kind) -> Array:
+    """Return the kernel matrix of points with themselves from one triangle of blocks."""
+    K = np.empty((len(X), len(X)))
+
+    def fill(rows: slice, k: Kernels) -> Array:
+        part = getattr(k, kind)
+        K[rows, rows.start :] = part
+        K[rows.stop :, rows] = part[:, rows.stop - rows.start :].T
+        return K[:0]
+
+    over_blocks(fill, X, X, architecture, half=True)
+    return K

@@ -44,6 +44,9 @@ class Covariance:
     theta: AnyArray  # arccos ρ
     dv_z: AnyArray = None  # ∇_z v_z = dv_z · z, a number or shape (Q, 1); None: no derivatives are carried
     d_deficit: Slopes | None = None  # ∇_z δ
+    # Whether the first layer sees one direction, up to 8 machine epsilons.  Else a smaller angle in a later
+    # layer is none of rounding: with σ_w² g₀ < 1 and a bias angles shrink geometrically with depth.
+    same: AnyArray = False
 
     def value(self) -> AnyArray:
         """Return the covariance itself."""
@@ -85,7 +88,8 @@ class Covariance:
         crossed = xp.where(self.D < 0, self.D * b_x - a_x * other.D, self.D * b_z - a_z * other.D)
         q = crossed / (a_x**0.5 * b_z**0.5 + a_z**0.5 * b_x**0.5)
         deficit = (of_a * self.deficit + of_b * other.deficit + q * q / (size + of_a + of_b)) / size
-        summed = Covariance(v_z, v_x, self.D + other.D, deficit, _angle(deficit))
+        theta = _angle(deficit, self.same)
+        summed = Covariance(v_z, v_x, self.D + other.D, deficit, theta, same=self.same)
         if self.d_deficit is None or other.d_deficit is None:
             return summed
         along = (of_a * self.d_deficit.difference + of_b * other.d_deficit.difference) / size
@@ -95,9 +99,7 @@ class Covariance:
             t = (part.v_x / part.v_z) ** 0.5 * (v_z / v_x) ** 0.5
             below = -sign * crossed / (part.v_z * v_x * (1 + t))  # 1 − t
             point = point + (below - deficit + part.deficit * t) / (2 * v_z) * part.dv_z
-        return Covariance(
-            v_z, v_x, summed.D, deficit, summed.theta, self.dv_z + other.dv_z, Slopes(along, point)
-        )
+        return replace(summed, dv_z=self.dv_z + other.dv_z, d_deficit=Slopes(along, point))
 
 
 def activated(u: Covariance, architecture: Architecture) -> tuple[Covariance, AnyArray, Slopes | None]:
@@ -109,15 +111,16 @@ def activated(u: Covariance, architecture: Architecture) -> tuple[Covariance, An
     phi = phi_of_angle(u.theta, architecture.negative_slope)
     deficit = u.deficit - c0 / g0 * _bracket(u.theta, u.deficit)
     change = None if u.dv_z is None else g0 * u.dv_z
-    parts = (g0 * u.v_z, g0 * u.v_x, g0 * u.D, deficit, _angle(deficit))
+    theta = _angle(deficit, u.same)
+    E = Covariance(g0 * u.v_z, g0 * u.v_x, g0 * u.D, deficit, theta, change, same=u.same)
     if u.d_deficit is None:
-        return Covariance(*parts), phi, None
+        return E, phi, None
     xp = array_api_compat.array_namespace(u.deficit)
     sine = xp.sin(u.theta)
-    flat = sine <= 8 * xp.finfo(sine.dtype).eps  # the cone points
+    flat = (sine == 0) | (u.same & is_one_direction(u.theta))  # the cone points
     pull = xp.where(flat, 0 * sine, -c0 / xp.where(flat, 1 + 0 * sine, sine))
     slopes = Slopes(*(phi / g0 * part for part in u.d_deficit))
-    return Covariance(*parts, change, slopes), phi, Slopes(*(pull * part for part in u.d_deficit))
+    return replace(E, d_deficit=slopes), phi, Slopes(*(pull * part for part in u.d_deficit))
 
 
 class Kernels(NamedTuple):
@@ -175,13 +178,20 @@ def kernels(u: Covariance, inner: AnyArray, architecture: Architecture, rates: R
 # Elementary functions ------------------------------------------------------------------------------
 
 
-def _angle(deficit: AnyArray) -> AnyArray:
+def is_one_direction(theta: AnyArray) -> AnyArray:
+    """Whether the sine of an angle is up to 8 machine epsilons."""
+    xp = array_api_compat.array_namespace(theta)
+    return xp.sin(theta) <= 8 * xp.finfo(theta.dtype).eps
+
+
+def _angle(deficit: AnyArray, same: AnyArray) -> AnyArray:
     """Return arccos(1 − δ), accurate near δ = 0, of derivative 0 there."""
     xp = array_api_compat.array_namespace(deficit)
     if isinstance(deficit, np.ndarray):
         return 2 * np.arcsin(np.minimum(np.sqrt(deficit / 2), 1))
     # Up to 8 machine epsilons of angle the direction from z to x is rounding: constant, as in `theory.phi`.
-    curved = (deficit > 32 * xp.finfo(deficit.dtype).eps ** 2) & (deficit < 2)
+    seen = (deficit > 32 * xp.finfo(deficit.dtype).eps ** 2) | xp.logical_not(same)
+    curved = seen & (deficit > 0) & (deficit < 2)
     straight = 2 * xp.asin(xp.sqrt(libraries.constant(xp.clip(deficit, 0, 2)) / 2))
     return xp.where(curved, 2 * xp.asin(xp.sqrt(xp.where(curved, deficit, 1 + 0 * deficit) / 2)), straight)
 

@@ -30,9 +30,10 @@ DIGESTS = {
     "L0": "d2f33c4254c2",
     "turning": "0cc846e3842c",
     "orthogonality": "f0eb9b418a4f",
-    "depth": "c2c665f9d717",
-    "balance": "b7b226642f40",
-    "transfer": "656dde48a9bc",
+    "depth": "107ac46ddb3e",
+    "balance": "37156113f7b4",
+    "transfer": "facb4b4088c6",
+    "modules": "27019b005703",
 }
 
 

@@ -61,3 +61,49 @@ def _kernels(xx, zz, xz, dim, architecture):
 
 def _number(fraction):
     return mp.mpf(fraction.numerator) / fraction.denominator
+
+
+def derivatives(x, y, z, architecture, digits=60):
+    """Return ∂_s ∂_t K^L(x + sz, y + tz) and ∂_s K^L(x + sz, z) at s = t = 0, by differences.
+
+    The covariances H and c of the initial network are these: f(x; 0) has the covariance K^L.
+    """
+    with mp.workdps(digits):
+        x, y, z = (mp.matrix([mp.mpf(float(value)) for value in point]) for point in (x, y, z))
+        step = mp.mpf(10) ** -(digits // 4)
+
+        def covariance(a, b):
+            inner = [sum(p * q for p, q in zip(*pair, strict=True)) for pair in ((a, a), (b, b), (a, b))]
+            return _kernels(*inner, len(a), architecture)[1]
+
+        signs = [(s, t) for s in (1, -1) for t in (1, -1)]
+        H = sum(s * t * covariance(x + s * step * z, y + t * step * z) for s, t in signs) / (2 * step) ** 2
+        return H, (covariance(x + step * z, z) - covariance(x - step * z, z)) / (2 * step)
+
+
+def arc_cosine(x, z, *, depth, gamma, W_std, b_std, width=None, digits=60):
+    """Return NNGP and NTK of neural-tangents by the recursion of its literature, for leaky ReLU.
+
+    In the notation of neural-tangents: stax.serial of Dense(W_std=1, b_std=1), LeakyRelu(gamma), then L − 1
+    times Dense(W_std, b_std), LeakyRelu(gamma), and Dense(W_std=1).  With parameterization "ntk" layers are
+    (W_std/√n) ω h + b_std β with ω, β standard normal and Θ ← W_std² Θ' + Σ, Σ = W_std² Σ' + b_std²; with
+    "standard", of that nominal `width` n (d of the first layer), Θ ← W_std² Θ' + n Σ' + 1.  Activations:
+    Σ' = E φφ and Θ' = Θ E φ'φ', φ = γ id + (1 − γ) ReLU, from the arc-cosine kernels κ₀, κ₁ of ReLU.
+    """
+    with mp.workdps(digits):
+        x, z = ([mp.mpf(float(value)) for value in point] for point in (x, z))
+        gamma, W, b = mp.mpf(gamma), mp.mpf(W_std) ** 2, mp.mpf(b_std) ** 2
+        xx, xz, zz = (mp.fdot(*pair) / len(x) + 1 for pair in ((x, x), (x, z), (z, z)))
+        tangent = xz if width is None else mp.fdot(x, z) + 1
+        for layer in range(depth):
+            if layer:
+                tangent = W * tangent + (W * xz + b if width is None else width * xz + 1)
+                xx, xz, zz = (W * part + b for part in (xx, xz, zz))
+            size = mp.sqrt(xx * zz)
+            theta = mp.acos(min(xz / size, mp.mpf(1)))
+            kappa_0 = (mp.pi - theta) / mp.pi
+            kappa_1 = (mp.sin(theta) + (mp.pi - theta) * mp.cos(theta)) / mp.pi
+            tangent *= gamma + (1 - gamma) ** 2 * kappa_0 / 2
+            xx, zz = ((gamma + (1 - gamma) ** 2 / 2) * part for part in (xx, zz))
+            xz = gamma * xz + (1 - gamma) ** 2 * size * kappa_1 / 2
+        return xz, tangent + (1 if width is None else width) * xz

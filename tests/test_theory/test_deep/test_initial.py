@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.test_theory.test_deep.reference import derivatives
 from theory import deep
 from theory.deep import Architecture
 
@@ -53,6 +54,26 @@ def test_moments_are_those_of_random_networks(architecture):
     limit = stats.norm.isf(1e-4 / (2 * len(pairs)))
     for values, expected in pairs:
         assert abs(values.mean() - expected) < limit * values.std() / np.sqrt(len(values)), expected
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"depth": 1},
+        {"depth": 3, "bias_variance": 0.3},
+        {"depth": 4, "weight_variance": 1.3, "bias_variance": 0.4, "residual": 0.6, "branch_variance": 1.5},
+    ],
+    ids=str,
+)
+def test_covariances_are_derivatives_of_that_of_the_outputs(fields):
+    """Central differences of the exact K^L, whose own error is 1e-30."""
+    architecture = Architecture(negative_slope=0.2, **fields)
+    H, c = deep.initial_covariances(Z, X=X, architecture=architecture)
+    for n, k in ((0, 1), (0, 2), (1, 2)):
+        both, one = (float(value) for value in derivatives(X[n], X[k], Z, architecture))
+        assert H[n, k] == pytest.approx(both, rel=1e-12)
+        assert H[k, n] == pytest.approx(both, rel=1e-12)
+        assert c[n] == pytest.approx(one, rel=1e-12)
 
 
 @pytest.mark.parametrize("residual", [None, 0.5])

@@ -3,6 +3,7 @@
 import itertools
 import math
 import sys
+import tracemalloc
 import types
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import sympy as sp
 from hypothesis import given, strategies as st
 
 import theory
-from tests.test_theory.test_deep.reference import exact
+from tests.test_theory.test_deep.reference import arc_cosine, exact
 from theory import deep, expressions as ex
 from theory.deep import Architecture, Rates, kernels, layers
 
@@ -35,6 +36,11 @@ ODD = Architecture(
     rates=Rates(first=0.5, weights=2.0, biases=3.0, branches=1.5, readout=0.7),
     residual=0.6,
 )
+# With σ_w² g₀ < 1 and a bias angles shrink by (σ_w² g₀)^{1/2} a layer, and late layers dominate ∇Θ.
+SHRINKING = [
+    Architecture(depth=50, weight_variance=1.0, bias_variance=bias, rates=rates)
+    for bias, rates in itertools.product((0.5, 1e-3), (Rates(first=0.0, biases=1.0), "first", "all"))
+]
 RNG = np.random.default_rng(2)
 X, Z, WEIGHTS = RNG.normal(size=(6, 4)), RNG.normal(size=(5, 4)), RNG.normal(size=6)
 Z[0] = X[0]
@@ -66,11 +72,36 @@ def errors(architecture, gap, rng, matrices=kernels):
         ]
 
 
-@pytest.mark.parametrize("architecture", [*PLAIN, *RESIDUAL, ODD], ids=str)
+@pytest.mark.parametrize("architecture", [*PLAIN, *RESIDUAL, ODD, *SHRINKING], ids=str)
 def test_values_and_gradients_keep_their_digits(architecture):
     """1e-14 at every distance; the largest error seen over 60 other pairs an architecture was 9e-15."""
     rng = np.random.default_rng(architecture.depth)
     assert max(max(errors(architecture, gap, rng)) for gap in GAPS) < 1e-14
+
+
+@pytest.mark.parametrize("gap", [*GAPS, 0.0])
+@pytest.mark.parametrize(
+    ("depth", "gamma", "W_std", "b_std"),
+    [(1, 0.3, 1.0, 0.0), (2, 0.0, 2**0.5, 0.0), (4, 0.2, 1.1, 0.5), (12, 0.1, 1.4, 0.05)],
+)
+def test_kernels_are_those_of_neural_tangents(depth, gamma, W_std, b_std, gap):
+    """Both parameterizations, mapped as Derivation 17 says, with the tolerance of the other recursion."""
+    rng = np.random.default_rng(depth)
+    x = rng.standard_normal(5)
+    z = x + gap * rng.standard_normal(5)
+    network = {"depth": depth, "gamma": gamma, "W_std": W_std, "b_std": b_std}
+    variances = {"weight_variance": W_std**2, "bias_variance": b_std**2}
+    plain = {"depth": depth, "negative_slope": gamma, **variances}
+    ours = Architecture(**plain, rates=Rates(first=0, weights=W_std**2, biases=b_std**2, readout=1))
+    first = (x @ z / 5 + 1) * deep.phi(x, z, architecture=ours)
+    standard = Architecture(**plain, rates=Rates(first=1, weights=64, biases=1, readout=64))
+    covariance, tangent = arc_cosine(x, z, **network)
+    for found, expected in (
+        (deep.nngp(x, z, architecture=ours), covariance),
+        (deep.ntk(x, z, architecture=ours) + first, tangent),
+        (deep.ntk(x, z, architecture=standard), arc_cosine(x, z, width=64, **network)[1]),
+    ):
+        assert found == pytest.approx(float(expected), rel=1e-14)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 8, 50])
@@ -214,6 +245,16 @@ def test_torch_differentiates_what_numpy_has_in_closed_form(architecture):
     agree(got.detach(), gradient, architecture)
 
 
+def test_torch_differentiates_angles_that_shrink_below_rounding():
+    """θ_50 is 2e-16 here; in torch θ_1 comes from a product, with an error of 1e-16/‖x − z‖."""
+    torch = pytest.importorskip("torch")
+    x, step = np.array([[1.0, -2.0, 0.5]]), 1e-8 * np.array([[0.3, 0.2, -0.7]])
+    point = torch.tensor(x + step, requires_grad=True)
+    deep.ntk(point, torch.tensor(x), architecture=SHRINKING[0]).sum().backward()
+    A, B = deep.ntk_gradient(x + step, X=x, architecture=SHRINKING[0])
+    np.testing.assert_allclose(point.grad.numpy(), A * x + B * (x + step), rtol=1e-6)
+
+
 def test_jax_compiles_and_differentiates_it():
     jax = pytest.importorskip("jax")
     with jax.enable_x64(True):
@@ -249,6 +290,49 @@ def test_shapes_dtypes_and_errors():
         deep.ntk_gradient(X, X, architecture=A)
     with pytest.raises(ValueError, match="Z must be finite, got nan"):
         deep.ntk(X, X * np.nan, architecture=A)
+
+
+@pytest.mark.parametrize("budget", [1 << 20, 1 << 24])
+@pytest.mark.parametrize(("size", "spread"), [((800, 20), 1.0), ((800, 20), 1e-4), ((150, 784), 1e-4)])
+def test_memory_stays_within_its_budget(budget, size, spread):
+    """Rows nearly parallel (spread 1e-4) are the worst case: every pair is computed again."""
+    points = spread * RNG.normal(size=size)
+    v, Z = np.ones(len(points)), points[:100]
+    for call in (
+        lambda: kernels.product(Z, points, v, ODD, "tangent", memory_budget=budget),
+        lambda: kernels.weighted_gradient(Z, points, v, ODD, memory_budget=budget),
+    ):
+        call()  # starts the threads
+        tracemalloc.start()
+        result = call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        # Near pairs come on top: six arrays of half a MiB a thread.
+        assert peak < budget + 2 * result.nbytes + 3 * (1 << 20) * max(1, min(2, budget >> 22))
+
+
+def test_blocks_of_samples_are_summed():
+    """Of rows of 2,000 coordinates the smallest budget takes 16 at a time."""
+    rng = np.random.default_rng(6)
+    X, Z, v = rng.normal(size=(50, 2000)), rng.normal(size=(3, 2000)), rng.normal(size=(50, 2))
+    K = deep.ntk(Z, X, architecture=ODD)
+    for added, factor in ((None, 1.0), (0.5, Z @ X.T + 0.5)):
+        found = kernels.product(Z, X, v, ODD, "tangent", added, memory_budget=1 << 20)
+        np.testing.assert_allclose(found, (K * factor) @ v, rtol=1e-11)
+    A, B = deep.ntk_gradient(Z, X=X, architecture=ODD)
+    found = kernels.weighted_gradient(Z, X, v[:, 0], ODD, memory_budget=1 << 20)
+    np.testing.assert_allclose(found, (A * v[:, 0]) @ X + (B @ v[:, 0])[:, None] * Z, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_kernel_of_points_with_themselves_is_that_of_two_sets(kernel, monkeypatch):
+    """One triangle of blocks, here of 1 to 3 rows, the diagonal exactly that of equal points."""
+    expected = kernel(X, X.copy(), architecture=ODD)
+    for cached in (1, 12, 18):
+        monkeypatch.setattr(kernels, "_CACHED", cached)
+        K = kernel(X, architecture=ODD)
+        np.testing.assert_array_equal(K, K.T)
+        np.testing.assert_allclose(K, expected, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize(
