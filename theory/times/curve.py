@@ -13,19 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
 from theory.deep.architecture import Architecture, one_of
-from theory.deep.layers import Covariance, kernels
 from theory.geometry import finite
 from theory.kernel import threads
 from theory.predictors import f_predict, initial_deviation, perturbation_direction
+from theory.setting import SCENARIOS, Scenario
 from theory.tables import Tabular
 from theory.times.initial import InitialGradients
+from theory.times.moments import AroundSamples, Moments, OnSphere
 from theory.validation import (
     Array,
     as_labels,
@@ -37,9 +38,6 @@ from theory.validation import (
 )
 
 Targets = Literal["random", "balanced"]
-# E over Gaussian s of functions of s, as polynomials in its mean (_MEANS terms in its square) and its
-# variance, through values at Chebyshev points by Gauss–Hermite sums of _NODES terms.
-_MEANS, _VARIANCES, _NODES = 8, 5, 48
 _ENTRIES = 1 << 17  # (times × queries × samples) that are worked on together: 1 MiB an array
 _PARTS = ("mean_f", "deviation_f", "signal", "signal_noise", "label_noise", "initial", "deviation_g")
 _FAR = 100.0  # standard deviations beyond which a chance is 0 or 1
@@ -150,8 +148,9 @@ def agreement_law(
     targets: Targets | ArrayLike = "random",
     negative_slope: float = 0.0,
     architecture: Architecture | None = None,
+    scenario: Scenario = "a",
 ) -> AgreementLaw:
-    """Return the law of agreement of f and g, before either is trained: identity loss, scenario (a).
+    """Return the law of agreement of f and g, before either is trained, for the identity loss.
 
     Parameters
     ----------
@@ -171,6 +170,8 @@ def agreement_law(
         The paper's γ.
     architecture : theory.deep.Architecture, optional
         Of deep networks, in place of `negative_slope`.
+    scenario : {"a", "b"}
+        g is trained on perturbations alone, or on samples plus perturbations.
 
     Returns
     -------
@@ -186,7 +187,8 @@ def agreement_law(
     Source: Derivation 18.  Approximations: ‖∇f(x_n; T_f)‖² is its mean, with a relative error of about
     √(2/d); s_n is Gaussian, cut off at ±‖z‖; ψ(s_n) and ψ(s_k) are correlated as to first order in Hermite
     polynomials.  Means over s_n are polynomials, with an error of the probability below 1e-4 for d ≥ 10.
-    Time is of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks.
+    Time is of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks
+    and F Q N² L in scenario (b).
 
     Examples
     --------
@@ -199,7 +201,7 @@ def agreement_law(
     >>> law.share(float("inf")).round(3)
     np.float64(0.816)
     """
-    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture)
+    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     return pair.law(check_times("T_f", T_f), pair.epsilon(epsilon))
 
 
@@ -216,18 +218,6 @@ def check_times(name: str, value: ArrayLike) -> Array:
     return times
 
 
-class _Means(NamedTuple):
-    """E over s of a function of s, its square, and E u(s_n) ξ_n with s_n = mean + deviation ξ_n."""
-
-    mean: Array  # all of shape (B, F, N)
-    square: Array
-    first: Array
-
-    def own(self) -> Array:
-        """Return the mean over n of the variance that is not of first order, shape (B, F)."""
-        return np.asarray((self.square - self.mean**2 - self.first**2).mean(axis=-1))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """Checked data of f and g, and what does not depend on times and ε."""
@@ -237,6 +227,7 @@ class Pair:
     y: Array
     targets: Targets | Array
     architecture: Architecture
+    scenario: Scenario
     one: bool  # a single query point
 
     @classmethod
@@ -248,9 +239,11 @@ class Pair:
         targets: Targets | ArrayLike,
         negative_slope: float,
         architecture: Architecture | None,
+        scenario: Scenario,
     ) -> Pair:
         """Return checked data."""
         chosen = one_of(negative_slope, architecture) or Architecture(negative_slope=negative_slope)
+        check_choice("scenario", scenario, SCENARIOS)
         X = as_points("X", X)
         points = as_points("Z", Z, dim=X.shape[1], or_one=True)
         given: Any = targets
@@ -261,8 +254,15 @@ class Pair:
                 raise ValueError(msg)
         else:
             given = as_labels("targets", targets, length=len(X))
-        labels = as_labels("y", y, length=len(X))
-        return cls(Z=points, X=X, y=labels, targets=given, architecture=chosen, one=np.ndim(Z) == 1)
+        return cls(
+            Z=points,
+            X=X,
+            y=as_labels("y", y, length=len(X)),
+            targets=given,
+            architecture=chosen,
+            scenario=scenario,
+            one=np.ndim(Z) == 1,
+        )
 
     def epsilon(self, value: float | None) -> float:
         """Return a length ≥ 0, √d by default."""
@@ -280,11 +280,11 @@ class Pair:
 
     @cached_property
     def _gradients(self) -> tuple[Array, Array]:
-        """‖∇F(x_n)‖/G₀, and ⟨∇F(x_n)/‖∇F(x_n)‖, z⟩ of shape (Q, N)."""
+        """‖∇F(x_n)‖/G₀, and ∇F(x_n)/‖∇F(x_n)‖."""
         gradients = perturbation_direction(X=self.X, y=self.y, architecture=self.architecture)
         norms = np.linalg.norm(gradients, axis=1, keepdims=True)
         unit = np.divide(gradients, norms, out=np.zeros_like(gradients), where=norms > 0)
-        return norms[:, 0] / self.architecture.initial_gradient_norm, self.Z @ unit.T
+        return norms[:, 0] / self.architecture.initial_gradient_norm, unit
 
     @cached_property
     def _initial(self) -> InitialGradients:
@@ -321,115 +321,27 @@ class Pair:
     def _block(self, rows: slice, times: Array, epsilon: float) -> tuple[Array, ...]:
         """Return signal, its noise, label noise and covariance with f(z; 0), each of shape (B, F)."""
         N, Z = len(self.X), self.Z[rows]
-        relative, along = self._gradients
+        relative, directions = self._gradients
         grown = times[:, None] * relative
         grown[np.isnan(grown)] = 0  # ∞ · 0
         variances = 1 / (1 + grown**2)  # of s_n, in units of ‖z‖²/d, shape (F, N)
-        table = _Table(Z, along[rows], variances, epsilon, self.architecture)
-        signal = table.odd() if isinstance(self.targets, str) else table.given(self.targets)
-        form, shared = self._initial.forms(Z, signal.first)
+        parts: Moments = (
+            OnSphere(Z, directions, variances, epsilon, self._initial)
+            if self.scenario == "a"
+            else AroundSamples(Z, directions, variances, epsilon, self._initial)
+        )
+        signal = parts.odd() if isinstance(self.targets, str) else parts.given(self.targets)
+        form, shared = parts.forms(signal)
         signal_noise = np.maximum(form / N**2 + signal.own() / N, 0)
         if not isinstance(self.targets, str):
             label_noise = np.zeros_like(form)
         elif self.targets == "random":
-            label_noise = table.even_square().mean(axis=-1) / N
+            label_noise = parts.even_square().mean(axis=-1) / N
         else:
-            even = table.even()
-            common = (
-                self._initial.forms(Z, even.first)[0] / N**2 + even.own() / N + even.mean.mean(axis=-1) ** 2
-            )
+            even = parts.even()
+            common = parts.forms(even)[0] / N**2 + even.own() / N + even.mean.mean(axis=-1) ** 2
             label_noise = np.maximum(even.square.mean(axis=-1) - common, 0) / (N - 1)
         return signal.mean.mean(axis=-1), signal_noise, label_noise, shared / N
-
-
-class _Table:
-    """Gaussian means of ψ, χ and their squares at the points of a block, by polynomials."""
-
-    def __init__(
-        self, Z: Array, along: Array, variances: Array, epsilon: float, architecture: Architecture
-    ) -> None:
-        norms, dim = np.linalg.norm(Z, axis=1), Z.shape[1]
-        self._deviations = np.sqrt(variances)
-        self._means = along[:, None, :] * np.sqrt(1 - variances)  # of s_n, (B, F, N)
-        largest = np.abs(self._means).max(axis=(1, 2))
-        largest[largest == 0] = 1
-        self._means /= largest[:, None, None]
-        means = np.cos(np.pi * (np.arange(_MEANS) + 0.5) / (2 * _MEANS))  # the positive half
-        low, high = variances.min(), max(variances.max(), 1e-3)
-        half, middle = max((high - low) / 2, 1e-4), (high + low) / 2
-        nodes = np.cos(np.pi * (np.arange(_VARIANCES) + 0.5) / _VARIANCES)
-        points, weights = special.roots_hermitenorm(_NODES)
-        self._points, self._weights = points, weights / weights.sum()
-        self._node_deviations = np.sqrt(np.maximum(middle + half * nodes, 0))
-        s = (largest[:, None] * means)[:, :, None, None]
-        s = s + (norms[:, None] * self._node_deviations / np.sqrt(dim))[:, None, :, None] * points
-        s = np.clip(s, -norms[:, None, None, None], norms[:, None, None, None])
-        up, down = (
-            _tangent(sign * epsilon * s, epsilon**2, norms[:, None, None, None] ** 2, dim, architecture)
-            for sign in (1, -1)
-        )
-        self._odd, self._even = (up - down) / 2, (up + down) / 2
-        # From values at the nodes to coefficients of squares of means and powers of variances.
-        self._from_means = np.linalg.inv(np.vander(means**2, increasing=True))
-        self._from_variances = np.linalg.inv(np.vander(nodes, increasing=True))
-        self._nodes = means
-        scaled = (variances - middle) / half
-        self._powers = np.vander(scaled.ravel(), _VARIANCES, increasing=True).T
-
-    def odd(self) -> _Means:
-        """Return the means of ψ."""
-        u = self._odd
-        return _Means(self._at(u, odd=True), self._at(u**2), self._at(u, slope=True))
-
-    def even(self) -> _Means:
-        """Return the means of χ."""
-        u = self._even
-        return _Means(self._at(u), self.even_square(), self._at(u, odd=True, slope=True))
-
-    def even_square(self) -> Array:
-        """Return E χ²."""
-        return self._at(self._even**2)
-
-    def given(self, targets: Array) -> _Means:
-        """Return the means of ψ + t_n χ."""
-        odd, even = self.odd(), self.even()
-        crossed = 2 * targets * self._at(self._odd * self._even, odd=True)
-        return _Means(
-            odd.mean + targets * even.mean,
-            odd.square + even.square + crossed,
-            odd.first + targets * even.first,
-        )
-
-    def _at(self, u: Array, *, odd: bool = False, slope: bool = False) -> Array:
-        """Return E u(s_n), or with `slope` E u(s_n) ξ_n, at all times and samples, shape (B, F, N).
-
-        `odd` says whether it is an odd function of the mean of s_n, which is taken in units of its largest.
-        """
-        values = (u * (self._points * self._weights if slope else self._weights)).sum(axis=-1)
-        if slope:  # the deviation is a factor of E u ξ, and no polynomial of the variance
-            values = values / self._node_deviations
-        if odd:
-            values = values / self._nodes[:, None]
-        coefficients = self._from_means @ values @ self._from_variances.T  # (B, _MEANS, _VARIANCES)
-        x, shape = self._means.reshape(len(values), -1), self._means.shape
-        square, total = x**2, coefficients[:, -1] @ self._powers
-        for k in range(_MEANS - 2, -1, -1):
-            total *= square
-            total += coefficients[:, k] @ self._powers
-        if odd:
-            total *= x
-        total = np.asarray(total.reshape(shape))
-        return np.asarray(total * self._deviations) if slope else total
-
-
-def _tangent(inner: Array, square: float, squares: Array, dim: int, architecture: Architecture) -> Array:
-    """Return Θ of pairs of points from ⟨r, z⟩, ‖r‖² and ‖z‖²."""
-    v_r, v_z = square / dim + 1, squares / dim + 1
-    gap = np.maximum(square + squares - 2 * inner, 0) / dim
-    gap = gap + np.maximum(square * squares - inner**2, 0) / dim**2  # v_r v_z − c²
-    theta = np.arctan2(np.sqrt(gap), inner / dim + 1)
-    u = Covariance(v_z, np.asarray(v_r), v_r - v_z, 2 * np.sin(theta / 2) ** 2, theta)
-    return np.asarray(kernels(u, inner, architecture, architecture.rates_for(dim)).tangent)
 
 
 def _in_deviations(mean: Array, deviation: Array) -> Array:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from theory.deep.architecture import Architecture
+from theory.setting import Scenario
 from theory.times.curve import AgreementLaw, Pair, Targets, check_times
 from theory.times.success import check_share
 from theory.validation import Array, check_choice, data_by_keyword
@@ -74,12 +75,13 @@ def required(
     targets: Targets | ArrayLike = "random",
     negative_slope: float = 0.0,
     architecture: Architecture | None = None,
+    scenario: Scenario = "a",
 ) -> Requirement:
     """Return the smallest T_g, T_f, T_f = T_g, ε or N at which g agrees with f on a mean share of the points.
 
     Parameters
     ----------
-    Z, X, y, epsilon, targets, negative_slope, architecture
+    Z, X, y, epsilon, targets, negative_slope, architecture, scenario
         As in `agreement_law`.
     share : float in (1/2, 1)
         The mean over the points of the probability of agreement.
@@ -117,7 +119,7 @@ def required(
     """
     check_choice("of", of, _QUANTITIES)
     share = check_share(share)
-    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture)
+    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     size = pair.epsilon(epsilon)
     if T_f is None and of not in ("T_f", "both"):
         msg = f"T_f must be given unless it is asked for, got of={of!r} alone"
