@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from theory.deep.architecture import Architecture, one_of
+from theory.deep.kernels import ntk
 from theory.geometry import finite
 from theory.kernel import threads
 from theory.predictors import f_predict, initial_deviation, perturbation_direction
@@ -205,6 +206,91 @@ def agreement_law(
     return pair.law(check_times("T_f", T_f), pair.epsilon(epsilon))
 
 
+@data_by_keyword
+def agreement_given_f(
+    Z: ArrayLike,
+    *,
+    X: ArrayLike,
+    outputs: ArrayLike,
+    directions: ArrayLike,
+    epsilon: float | None = None,
+    targets: Targets | ArrayLike = "random",
+    negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
+    scenario: Scenario = "a",
+) -> AgreementLaw:
+    """Return the law of agreement given f: chance is left only in the targets and in g(·; 0).
+
+    Parameters
+    ----------
+    Z, X, epsilon, targets, negative_slope, architecture, scenario
+        As in `agreement_law`.
+    outputs : array, shape (Q,), or a number for one point
+        f(z); only the sign counts.
+    directions : array, shape (N, d)
+        ∇f(x_n), none zero; their lengths do not count.
+
+    Returns
+    -------
+    AgreementLaw
+        With NaN for T_f, and no deviation of f, signal noise or covariance.
+
+    Raises
+    ------
+    ValueError
+        As `agreement_law`, or if a direction is zero.
+
+    Notes
+    -----
+    Source: Derivations 3 and 18.  For given targets the probability is that of
+    `theory.agreement_probability`.
+
+    Examples
+    --------
+    >>> from theory.times import agreement_given_f
+    >>> law = agreement_given_f([1.0, 1.0], X=[[1.0, 0.0]], outputs=0.5, directions=[[1.0, 0.0]])
+    >>> law.probability([0.0, 2.0, float("inf")]).round(3)
+    array([0.5  , 0.797, 0.896])
+    """
+    points = np.atleast_2d(as_real("X", X))
+    pair = Pair.checked(Z, X, np.ones(len(points)), targets, negative_slope, architecture, scenario)
+    D = as_points("directions", directions, dim=pair.X.shape[1])
+    f = as_real("outputs", outputs)
+    if D.shape != pair.X.shape or not D.any(axis=1).all():
+        msg = f"directions must be {len(pair.X)} rows as those of X, none zero, got shape {D.shape}"
+        raise ValueError(msg)
+    if f.shape != (() if pair.one else pair.Z.shape[:1]):
+        msg = f"outputs must have shape ({'' if pair.one else f'{len(pair.Z)},'}), got {f.shape}"
+        raise ValueError(msg)
+    size, N = pair.epsilon(epsilon), len(pair.X)
+    up, down = (
+        ntk(pair.Z, pair.perturbed(sign * D, size), architecture=pair.architecture) for sign in (1, -1)
+    )
+    odd, even = (up - down) / 2, (up + down) / 2
+    label_noise = np.zeros(len(pair.Z))
+    if not isinstance(pair.targets, str):
+        odd = odd + pair.targets * even
+    elif pair.targets == "random":
+        label_noise = (even**2).mean(axis=1) / N
+    else:
+        label_noise = even.var(axis=1) / (N - 1)
+    nothing = 0 * f
+
+    def shaped(values: Array) -> Array:
+        return np.asarray(values.reshape(f.shape))
+
+    return AgreementLaw(
+        T_f=np.array(np.nan),
+        mean_f=f,
+        deviation_f=nothing,
+        signal=shaped(finite(odd.mean(axis=1))),
+        signal_noise=nothing,
+        label_noise=shaped(finite(label_noise)),
+        initial=nothing,
+        deviation_g=shaped(pair.deviation),
+    )
+
+
 def check_times(name: str, value: ArrayLike) -> Array:
     """Return a number or times of shape (n,), ≥ 0, ∞ allowed."""
     times = as_real(name, value, finite=False)
@@ -268,6 +354,20 @@ class Pair:
         """Return a length ≥ 0, √d by default."""
         return float(np.sqrt(self.X.shape[1])) if value is None else check_real("epsilon", value, minimum=0)
 
+    def drawn_targets(self, rng: np.random.Generator) -> Array:
+        """Return targets of their law, or the given ones."""
+        N = len(self.X)
+        if not isinstance(self.targets, str):
+            return self.targets
+        if self.targets == "random":
+            return rng.choice([-1.0, 1.0], N)
+        return rng.permutation(np.repeat([-1.0, 1.0], N // 2))
+
+    def perturbed(self, directions: Array, epsilon: float) -> Array:
+        """Return what g is trained on, for perturbations along directions that already have their signs."""
+        R = epsilon * _unit(directions)
+        return R + self.X if self.scenario == "b" else R
+
     @cached_property
     def velocity(self) -> Array:
         """F(z)."""
@@ -282,9 +382,7 @@ class Pair:
     def _gradients(self) -> tuple[Array, Array]:
         """‖∇F(x_n)‖/G₀, and ∇F(x_n)/‖∇F(x_n)‖."""
         gradients = perturbation_direction(X=self.X, y=self.y, architecture=self.architecture)
-        norms = np.linalg.norm(gradients, axis=1, keepdims=True)
-        unit = np.divide(gradients, norms, out=np.zeros_like(gradients), where=norms > 0)
-        return norms[:, 0] / self.architecture.initial_gradient_norm, unit
+        return np.linalg.norm(gradients, axis=1) / self.architecture.initial_gradient_norm, _unit(gradients)
 
     @cached_property
     def _initial(self) -> InitialGradients:
@@ -348,3 +446,9 @@ def _in_deviations(mean: Array, deviation: Array) -> Array:
     """Return a mean in standard deviations, far from 0 where there is none."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.clip(np.where(mean == 0, 0, mean / deviation), -_FAR, _FAR))
+
+
+def _unit(rows: Array) -> Array:
+    """Return unit rows, 0 for those that are."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0))
