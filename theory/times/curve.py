@@ -274,7 +274,7 @@ def agreement_given_f(
         label_noise = (even**2).mean(axis=1) / N
     else:
         label_noise = even.var(axis=1) / (N - 1)
-    nothing = 0 * f
+    nothing = np.zeros_like(f)
 
     def shaped(values: Array) -> Array:
         return np.asarray(values.reshape(f.shape))

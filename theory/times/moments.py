@@ -44,7 +44,7 @@ class Moments(Protocol):
         """Return the means of ψ."""
 
     def even(self) -> Means:
-        """Return the means of χ."""
+        """Return the means of χ less a constant, which does not matter where targets are balanced."""
 
     def even_square(self) -> Array:
         """Return E χ²."""
@@ -96,9 +96,8 @@ class OnSphere:
         return Means(self._at(u, odd=True), self._at(u**2), self._at(u, slope=True))
 
     def even(self) -> Means:
-        """Return the means of χ."""
-        u = self._even
-        return Means(self._at(u), self.even_square(), self._at(u, odd=True, slope=True))
+        """Return the means of χ less a constant, without which little of it would be left."""
+        return self._of_even(self._even - self._even.mean(axis=(1, 2, 3), keepdims=True))
 
     def even_square(self) -> Array:
         """Return E χ²."""
@@ -106,7 +105,7 @@ class OnSphere:
 
     def given(self, targets: Array) -> Means:
         """Return the means of ψ + t_n χ."""
-        odd, even = self.odd(), self.even()
+        odd, even = self.odd(), self._of_even(self._even)
         crossed = 2 * targets * self._at(self._odd * self._even, odd=True)
         return Means(
             odd.mean + targets * even.mean,
@@ -117,6 +116,9 @@ class OnSphere:
     def forms(self, means: Means) -> tuple[Array, Array]:
         """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order."""
         return self._initial.forms(self._Z, means.first)
+
+    def _of_even(self, u: Array) -> Means:
+        return Means(self._at(u), self._at(u**2), self._at(u, odd=True, slope=True))
 
     def _at(self, u: Array, *, odd: bool = False, slope: bool = False) -> Array:
         """Return E u(s_n), or with `slope` E u(s_n) ξ_n, at all times and samples, shape (B, F, N).
@@ -182,7 +184,7 @@ class AroundSamples:
         return self._of(self._odd)
 
     def even(self) -> Means:
-        """Return the means of χ."""
+        """Return the means of χ; the constant is 0."""
         return self._of(self._even)
 
     def even_square(self) -> Array:
