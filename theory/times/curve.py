@@ -438,7 +438,8 @@ class Pair:
         else:
             even = parts.even()
             common = parts.forms(even)[0] / N**2 + even.own() / N + even.mean.mean(axis=-1) ** 2
-            label_noise = np.maximum(even.square.mean(axis=-1) - common, 0) / (N - 1)
+            squares = (even.variance + even.mean**2).mean(axis=-1)
+            label_noise = np.maximum(squares - common, 0) / (N - 1)
         return signal.mean.mean(axis=-1), signal_noise, label_noise, shared / N
 
 

@@ -24,17 +24,17 @@ _PLANE = 7  # terms of a Gauss–Hermite sum along each of two axes
 
 
 class Means(NamedTuple):
-    """E u(e_n), E u(e_n)², and the coefficients of first order of u in the fluctuation of e_n."""
+    """E u(e_n), Var u(e_n), and the coefficients of first order of u in the fluctuation of e_n."""
 
     mean: Array  # shape (B, F, N), at B points and F times
-    square: Array
+    variance: Array
     # E u ξ, ξ = ⟨e − E e, ẑ⟩ √(d/v) (ẑ = z/‖z‖); in scenario (b) along ẑ and along x_n, on the first axis.
     first: Array
 
     def own(self) -> Array:
         """Return the mean over n of the variance that is not of first order, shape (B, F)."""
         linear = (self.first**2).reshape(-1, *self.mean.shape).sum(axis=0)
-        return np.asarray((self.square - self.mean**2 - linear).mean(axis=-1))
+        return np.asarray((self.variance - linear).mean(axis=-1))
 
 
 class Moments(Protocol):
@@ -93,11 +93,14 @@ class OnSphere:
     def odd(self) -> Means:
         """Return the means of ψ."""
         u = self._odd
-        return Means(self._at(u, odd=True), self._at(u**2), self._at(u, slope=True))
+        mean = self._at(u, odd=True)
+        return Means(mean, self._at(u**2) - mean**2, self._at(u, slope=True))
 
     def even(self) -> Means:
-        """Return the means of χ less a constant, without which little of it would be left."""
-        return self._of_even(self._even - self._even.mean(axis=(1, 2, 3), keepdims=True))
+        """Return the means of χ less a constant, beside which its changes are small."""
+        u = self._even - self._even.mean(axis=(1, 2, 3), keepdims=True)
+        mean = self._at(u)
+        return Means(mean, self._at(u**2) - mean**2, self._at(u, odd=True, slope=True))
 
     def even_square(self) -> Array:
         """Return E χ²."""
@@ -105,20 +108,17 @@ class OnSphere:
 
     def given(self, targets: Array) -> Means:
         """Return the means of ψ + t_n χ."""
-        odd, even = self.odd(), self._of_even(self._even)
-        crossed = 2 * targets * self._at(self._odd * self._even, odd=True)
+        odd, even, constant = self.odd(), self.even(), self._even.mean(axis=(1, 2, 3), keepdims=True)
+        together = self._at(self._odd * (self._even - constant), odd=True) - odd.mean * even.mean
         return Means(
-            odd.mean + targets * even.mean,
-            odd.square + even.square + crossed,
+            odd.mean + targets * (even.mean + constant[..., 0]),
+            odd.variance + even.variance + 2 * targets * together,
             odd.first + targets * even.first,
         )
 
     def forms(self, means: Means) -> tuple[Array, Array]:
         """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order."""
         return self._initial.forms(self._Z, means.first)
-
-    def _of_even(self, u: Array) -> Means:
-        return Means(self._at(u), self._at(u**2), self._at(u, odd=True, slope=True))
 
     def _at(self, u: Array, *, odd: bool = False, slope: bool = False) -> Array:
         """Return E u(s_n), or with `slope` E u(s_n) ξ_n, at all times and samples, shape (B, F, N).
@@ -189,7 +189,7 @@ class AroundSamples:
 
     def even_square(self) -> Array:
         """Return E χ²."""
-        return self._of(self._even).square
+        return np.asarray(np.einsum("bfnij,i,j->bfn", self._even**2, self._weights, self._weights))
 
     def given(self, targets: Array) -> Means:
         """Return the means of ψ + t_n χ."""
@@ -199,12 +199,9 @@ class AroundSamples:
         w, weighted = self._weights, self._weights * self._points
         across = np.einsum("bfnij,i,j->bfn", u, w, weighted)
         along = np.einsum("bfnij,i,j->bfn", u, weighted, w)
-        # ξ along ẑ is cos ξ_x + sin ξ_z: the part across x_n is ξ_z = (ξ − cos ξ_x)/sin.
-        return Means(
-            np.einsum("bfnij,i,j->bfn", u, w, w),
-            np.einsum("bfnij,i,j->bfn", u**2, w, w),
-            np.stack([along, across]),
-        )
+        mean = np.einsum("bfnij,i,j->bfn", u, w, w)
+        variance = np.einsum("bfnij,i,j->bfn", (u - mean[..., None, None]) ** 2, w, w)
+        return Means(mean, variance, np.stack([along, across]))
 
     def forms(self, means: Means) -> tuple[Array, Array]:
         """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order."""

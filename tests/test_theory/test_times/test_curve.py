@@ -130,6 +130,7 @@ def by_integration(z, X, y, T_f, epsilon, targets, architecture):
         variance / N**2,
         0.0 if fixed else noise[targets],
         first @ (c / deviations) / N,
+        (weights @ (odd**2 + even**2)).sum() / N**2,  # what a sample contributes, as a scale of errors
     )
 
 
@@ -145,9 +146,11 @@ def test_parts_are_those_of_direct_integrals(d, error, architecture, targets):
         **data, T_f=[0.0, 0.5, 5.0, 500.0], epsilon=2.0, targets=targets, architecture=architecture
     )
     for f, q in itertools.product(range(4), range(3)):
-        parts = by_integration(data["Z"][q], data["X"], data["y"], law.T_f[f], 2.0, targets, architecture)
+        *parts, square = by_integration(
+            data["Z"][q], data["X"], data["y"], law.T_f[f], 2.0, targets, architecture
+        )
         mean, signal, label, initial = parts
-        size = np.sqrt(mean**2 + signal + label)
+        size = np.sqrt(mean**2 + signal + square)
         assert law.signal[f, q] == pytest.approx(mean, abs=error * size)
         assert law.signal_noise[f, q] == pytest.approx(signal, abs=error * size**2)
         assert law.label_noise[f, q] == pytest.approx(label, abs=error * size**2)
