@@ -92,9 +92,9 @@ class AgreementLaw(Tabular):
             np.expand_dims(part, axes)
             for part in (self.mean_f, self.deviation_f, self.signal, noise, self.initial, self.deviation_g)
         )
-        deviation = np.sqrt(((1 - t) * deviation_g) ** 2 + t**2 * noise)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shared = np.where(size := deviation_f * deviation, t * initial / size, 0)
+        deviation = np.hypot((1 - t) * deviation_g, t * np.sqrt(noise))
+        with np.errstate(all="ignore"):
+            shared = np.where(deviation_f * deviation == 0, 0, t * initial / deviation_f / deviation)
         return equal_signs(_in_deviations(mean_f, deviation_f), _in_deviations(t * signal, deviation), shared)
 
     @property

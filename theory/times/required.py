@@ -28,9 +28,12 @@ _DECADES = 5  # below and above the natural size of a quantity
 # A part of the law, and the law without it.
 _PARTS: dict[str, Callable[[AgreementLaw], AgreementLaw]] = {
     "label noise": lambda law: replace(law, label_noise=0 * law.label_noise),
-    "signal noise": lambda law: replace(law, signal_noise=0 * law.signal_noise, initial=0 * law.initial),
+    # Its outputs and its gradients, which alone would not do: they are what the floor at T_f = 0 is made of.
     "the initial network of f": lambda law: replace(
-        law, deviation_f=0 * law.deviation_f, initial=0 * law.initial
+        law,
+        deviation_f=0 * law.deviation_f,
+        signal_noise=0 * law.signal_noise,
+        initial=0 * law.initial,
     ),
     "the initial network of g": lambda law: replace(law, deviation_g=0 * law.deviation_g),
 }
