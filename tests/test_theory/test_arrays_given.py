@@ -40,6 +40,7 @@ SPECIAL = {
     "weighted_kappa": {"weights": np.ones(3)},
     "network_output": {"v": np.ones(2)},
     "required": {"T_f": 1.0},
+    "agreement_given_f": {"outputs": np.ones(2)},
     "phi_monte_carlo": {"num_draws": 2},
     "free_fraction": {"T": np.ones(2), "width": np.ones(2)},
 }

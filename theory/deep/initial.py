@@ -52,19 +52,23 @@ def initial_covariances(Z: ArrayLike, *, X: ArrayLike, architecture: Architectur
     X = as_points("X", X)
     one = np.ndim(Z) == 1
     Z = as_points("Z", np.asarray(Z)[None, :] if one else Z, dim=X.shape[1])
-    both = [_covariances(z, X, architecture) for z in Z]
+    both = [covariances_along(np.tile(z, (len(X), 1)), X=X, z=z, architecture=architecture) for z in Z]
     H, c = (np.stack(part) for part in zip(*both, strict=True))
     return (H[0], c[0]) if one else (H, c)
 
 
-def _covariances(z: Array, X: Array, architecture: Architecture) -> tuple[Array, Array]:
-    """Carry the covariances of values and of derivatives along z, at all x_n and at z, through the layers."""
-    dim, points = X.shape[1], np.vstack([X, z])
+def covariances_along(
+    directions: Array, *, X: Array, z: Array, architecture: Architecture
+) -> tuple[Array, Array]:
+    """Return E ⟨∇f(x_n; 0), d_n⟩⟨∇f(x_k; 0), d_k⟩ and E f(z; 0) ⟨∇f(x_n; 0), d_n⟩ of checked points.
+
+    Carries the covariances of values and of derivatives, at all x_n and at z, through the layers.
+    """
+    dim, points, D = X.shape[1], np.vstack([X, z]), np.vstack([directions, 0 * z])
     weight, beta = architecture.resolved_weight_variance, architecture.branch_factor
     u, _ = first_layer(points, points, gradient=False)
-    along = points @ z
-    mixed = np.tile(along / dim, (len(points), 1))  # Cov(Du at the row's point, u at the column's)
-    changes = np.full_like(mixed, along[-1] / dim)  # Cov(Du, Du)
+    mixed = D @ points.T / dim  # Cov(Du at the row's point, u at the column's)
+    changes = D @ D.T / dim  # Cov(Du, Du)
     h, mixed, changes = _activated(u, mixed, changes, architecture)
     for _ in range(architecture.depth - 1):
         u = h.scaled(weight).shifted(architecture.bias_variance)

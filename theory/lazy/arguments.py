@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.kernel.products import ntk
+from theory import deep
+from theory.deep.architecture import Architecture, one_of
+from theory.deep.kernels import product
+from theory.kernel.products import ntk, ntk_product
 from theory.lazy.losses import LAZY_LOSSES
 from theory.setting import learning_rate_for
 from theory.validation import Array, as_labels, as_points, as_real, check_choice, check_slope
@@ -14,9 +17,12 @@ from theory.validation import Array, as_labels, as_points, as_real, check_choice
 LARGEST_EXPONENT = 300.0
 
 
-def checked(X: ArrayLike, y: ArrayLike, loss: str, negative_slope: float) -> tuple[Array, Array, float]:
+def checked(
+    X: ArrayLike, y: ArrayLike, loss: str, negative_slope: float, architecture: Architecture | None = None
+) -> tuple[Array, Array, float]:
     """Return X, y and the slope, checked."""
     check_choice("loss", loss, LAZY_LOSSES)
+    one_of(negative_slope, architecture)
     X = as_points("X", X)
     return X, as_labels("y", y, length=len(X)), check_slope("negative_slope", negative_slope)
 
@@ -60,11 +66,19 @@ def check_margins(margins: Array, loss: str) -> None:
         raise FloatingPointError(msg)
 
 
-def signed_kernel(X: Array, y: Array, slope: float) -> Array:
+def signed_kernel(X: Array, y: Array, slope: float, architecture: Architecture | None = None) -> Array:
     """Return (y yᵀ) ∘ Θ(X, X)."""
     with np.errstate(over="ignore", invalid="ignore"):
-        M: Array = ntk(X, negative_slope=slope) * np.outer(y, y)
+        K = deep.ntk(X, architecture=architecture) if architecture else ntk(X, negative_slope=slope)
+        M: Array = K * np.outer(y, y)
     if not np.isfinite(M).all():
         msg = f"the kernel overflows: entries of X up to {np.abs(X).max():.1e}"
         raise FloatingPointError(msg)
     return M
+
+
+def tangent_product(Z: Array, X: Array, v: Array, slope: float, architecture: Architecture | None) -> Array:
+    """Return Θ(Z, X) v."""
+    if architecture is None:
+        return ntk_product(Z, X=X, v=v, negative_slope=slope)
+    return np.asarray(product(Z, X, v, architecture, "tangent"))

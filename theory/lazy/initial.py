@@ -5,17 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from theory.deep.architecture import Architecture, one_of
+from theory.deep.kernels import nngp
 from theory.kernel.rows import angles, phi_of_angle
 from theory.libraries import scales
 from theory.validation import Array, as_points, check_integer, check_slope, data_by_keyword
 
 
 @data_by_keyword
-def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slope: float = 0.0) -> Array:
+def initial_covariance(
+    X: ArrayLike,
+    Z: ArrayLike | None = None,
+    *,
+    negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
+) -> Array:
     """Return E f(x; 0) f(z; 0), the covariance of the outputs of an untrained network, at any width.
 
     E φ(u(x)) φ(u(z)) = s(x) s(z) [cos θ Φ(x, z) + (1 − γ)²/(2π) sin θ], θ the angle between (x/√d, 1) and
-    (z/√d, 1).
+    (z/√d, 1).  Of deep networks K^L (`theory.deep.nngp`), in the limit of infinite width for x ≠ z.
 
     Parameters
     ----------
@@ -24,6 +32,8 @@ def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slo
         `X` itself if absent.
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
 
     Returns
     -------
@@ -51,11 +61,15 @@ def initial_covariance(X: ArrayLike, Z: ArrayLike | None = None, *, negative_slo
     slope = check_slope("negative_slope", negative_slope)
     X = as_points("X", X)
     other = None if Z is None else as_points("Z", Z, dim=X.shape[1])
-    theta = angles(X, other)
-    bracket = np.cos(theta) * phi_of_angle(theta, slope) + (1 - slope) ** 2 / (2 * np.pi) * np.sin(theta)
     s = scales(X)
-    with np.errstate(over="ignore", invalid="ignore"):
-        covariance = s[:, None] * (s if other is None else scales(other)) * bracket
+    deep = one_of(slope, architecture)
+    if deep:
+        covariance = nngp(X, other, architecture=deep)
+    else:
+        theta = angles(X, other)
+        bracket = np.cos(theta) * phi_of_angle(theta, slope) + (1 - slope) ** 2 / (2 * np.pi) * np.sin(theta)
+        with np.errstate(over="ignore", invalid="ignore"):
+            covariance = s[:, None] * (s if other is None else scales(other)) * bracket
     if not np.isfinite(covariance).all():
         msg = f"the covariance overflows: s(x) up to {s.max():.1e}"
         raise FloatingPointError(msg)
@@ -68,6 +82,7 @@ def draw_initial_outputs(
     *,
     X: ArrayLike,
     negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
     num_samples: int,
     rng: np.random.Generator,
 ) -> tuple[Array, Array]:
@@ -79,7 +94,8 @@ def draw_initial_outputs(
     ----------
     Z : array, shape (Q, d)
     X : array, shape (N, d)
-    negative_slope : float in [0, 1)
+    negative_slope, architecture
+        As in `initial_covariance`.
     num_samples : int
         S ≥ 1.
     rng : numpy.random.Generator
@@ -112,7 +128,9 @@ def draw_initial_outputs(
     X = as_points("X", X)
     Z = as_points("Z", Z, dim=X.shape[1])
     check_integer("num_samples", num_samples, minimum=1)
-    covariance = initial_covariance(np.concatenate([X, Z]), negative_slope=negative_slope)
+    covariance = initial_covariance(
+        np.concatenate([X, Z]), negative_slope=negative_slope, architecture=architecture
+    )
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0))
     draws = rng.standard_normal((num_samples, len(root))) @ root.T

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from theory.deep.architecture import Architecture
 from theory.kernel.enclosure import Sign
-from theory.kernel.products import ntk, ntk_product
+from theory.kernel.products import ntk
 from theory.lazy.arguments import (
     check_margins,
     checked,
@@ -16,6 +17,7 @@ from theory.lazy.arguments import (
     learning_rate,
     pair,
     signed_kernel,
+    tangent_product,
 )
 from theory.lazy.losses import SLOPE, LazyLoss
 from theory.lazy.solvers import ROUNDING, SMALLEST_TOLERANCE, descent, enclose_weights, flow, squared
@@ -38,6 +40,7 @@ def lazy_weights(
     T: float,
     loss: LazyLoss,
     negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
     initial: ArrayLike | None = None,
     num_steps: int | None = None,
     momentum: float = 0.0,
@@ -59,6 +62,8 @@ def lazy_weights(
     loss : {"identity", "logistic", "squared", "exponential"}
     negative_slope : float in [0, 1)
         The paper's γ.
+    architecture : theory.deep.Architecture, optional
+        Of deep networks, in place of `negative_slope`.
     initial : array, shape (N,) or (S, N), optional
         Outputs f(x_n; 0) of one or S untrained networks; 0 if absent (see `lazy_predict`).
     num_steps : int, optional
@@ -97,7 +102,7 @@ def lazy_weights(
     >>> lazy_weights(X=X, y=y, T=1.0, loss="logistic").round(4)
     array([0.479, 0.439])
     """
-    X, y, slope = checked(X, y, loss, negative_slope)
+    X, y, slope = checked(X, y, loss, negative_slope, architecture)
     T = check_real("T", T, minimum=0)
     tolerance = check_real("tolerance", tolerance, minimum=SMALLEST_TOLERANCE)
     if tolerance > 0.1:
@@ -110,7 +115,7 @@ def lazy_weights(
         beta = np.full_like(margins, T)
     else:
         check_margins(margins, loss)
-        M = signed_kernel(X, y, slope) / len(X)
+        M = signed_kernel(X, y, slope, architecture) / len(X)
         if num_steps is not None:
             beta = descent(M, margins, rate, num_steps, momentum, SLOPE[loss])
         elif loss == "squared":
@@ -129,6 +134,7 @@ def lazy_predict(
     T: float,
     loss: LazyLoss,
     negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
     initial_outputs: ArrayLike | None = None,
     initial_at_Z: ArrayLike | None = None,
     num_steps: int | None = None,
@@ -147,7 +153,7 @@ def lazy_predict(
     ----------
     Z : array, shape (Q, d) or (d,)
         Query points, or one.
-    X, y, T, loss, negative_slope, num_steps, momentum, tolerance
+    X, y, T, loss, negative_slope, architecture, num_steps, momentum, tolerance
         As in `lazy_weights`.
     initial_outputs, initial_at_Z : arrays, shapes (N,) and (Q,), or (S, N) and (S, Q), optional
         f(x_n; 0) and f(z; 0) of the same networks; both or neither.
@@ -175,7 +181,7 @@ def lazy_predict(
     >>> lazy_predict(Z, X=X, y=y, T=1.0, loss="logistic").round(4)
     array([-0.0651])
     """
-    X, y, slope = checked(X, y, loss, negative_slope)
+    X, y, slope = checked(X, y, loss, negative_slope, architecture)
     points = as_points("Z", Z, dim=X.shape[1], or_one=True)
     at_Z = pair(initial_outputs, initial_at_Z, len(points))
     outputs = initial_outputs_of(initial_outputs, len(X), name="initial_outputs")
@@ -185,6 +191,7 @@ def lazy_predict(
         T=T,
         loss=loss,
         negative_slope=slope,
+        architecture=architecture,
         initial=outputs,
         num_steps=num_steps,
         momentum=momentum,
@@ -197,7 +204,7 @@ def lazy_predict(
         )
         raise ValueError(msg)
     with np.errstate(over="ignore", invalid="ignore"):
-        result = at_Z + ntk_product(points, X=X, v=(beta * y).T, negative_slope=slope).T / len(X)
+        result = at_Z + tangent_product(points, X, (beta * y).T, slope, architecture).T / len(X)
     if not np.isfinite(result).all():
         msg = f"the output overflows: weights up to {np.abs(beta).max():.1e}"
         raise FloatingPointError(msg)

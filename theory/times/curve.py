@@ -13,19 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
 from theory.deep.architecture import Architecture, one_of
-from theory.deep.layers import Covariance, kernels
+from theory.deep.kernels import ntk
 from theory.geometry import finite
 from theory.kernel import threads
 from theory.predictors import f_predict, initial_deviation, perturbation_direction
+from theory.setting import SCENARIOS, Scenario
 from theory.tables import Tabular
 from theory.times.initial import InitialGradients
+from theory.times.moments import AroundSamples, Moments, OnSphere
 from theory.validation import (
     Array,
     as_labels,
@@ -37,9 +39,6 @@ from theory.validation import (
 )
 
 Targets = Literal["random", "balanced"]
-# E over Gaussian s of functions of s, as polynomials in its mean (_MEANS terms in its square) and its
-# variance, through values at Chebyshev points by Gauss–Hermite sums of _NODES terms.
-_MEANS, _VARIANCES, _NODES = 8, 5, 48
 _ENTRIES = 1 << 17  # (times × queries × samples) that are worked on together: 1 MiB an array
 _PARTS = ("mean_f", "deviation_f", "signal", "signal_noise", "label_noise", "initial", "deviation_g")
 _FAR = 100.0  # standard deviations beyond which a chance is 0 or 1
@@ -93,9 +92,9 @@ class AgreementLaw(Tabular):
             np.expand_dims(part, axes)
             for part in (self.mean_f, self.deviation_f, self.signal, noise, self.initial, self.deviation_g)
         )
-        deviation = np.sqrt(((1 - t) * deviation_g) ** 2 + t**2 * noise)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shared = np.where(size := deviation_f * deviation, t * initial / size, 0)
+        deviation = np.hypot((1 - t) * deviation_g, t * np.sqrt(noise))
+        with np.errstate(all="ignore"):
+            shared = np.where(deviation_f * deviation == 0, 0, t * initial / deviation_f / deviation)
         return equal_signs(_in_deviations(mean_f, deviation_f), _in_deviations(t * signal, deviation), shared)
 
     @property
@@ -150,8 +149,9 @@ def agreement_law(
     targets: Targets | ArrayLike = "random",
     negative_slope: float = 0.0,
     architecture: Architecture | None = None,
+    scenario: Scenario = "a",
 ) -> AgreementLaw:
-    """Return the law of agreement of f and g, before either is trained: identity loss, scenario (a).
+    """Return the law of agreement of f and g, before either is trained, for the identity loss.
 
     Parameters
     ----------
@@ -171,6 +171,8 @@ def agreement_law(
         The paper's γ.
     architecture : theory.deep.Architecture, optional
         Of deep networks, in place of `negative_slope`.
+    scenario : {"a", "b"}
+        g is trained on perturbations alone, or on samples plus perturbations.
 
     Returns
     -------
@@ -186,7 +188,8 @@ def agreement_law(
     Source: Derivation 18.  Approximations: ‖∇f(x_n; T_f)‖² is its mean, with a relative error of about
     √(2/d); s_n is Gaussian, cut off at ±‖z‖; ψ(s_n) and ψ(s_k) are correlated as to first order in Hermite
     polynomials.  Means over s_n are polynomials, with an error of the probability below 1e-4 for d ≥ 10.
-    Time is of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks.
+    Time is of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks
+    and F Q N² L in scenario (b).
 
     Examples
     --------
@@ -199,8 +202,93 @@ def agreement_law(
     >>> law.share(float("inf")).round(3)
     np.float64(0.816)
     """
-    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture)
+    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     return pair.law(check_times("T_f", T_f), pair.epsilon(epsilon))
+
+
+@data_by_keyword
+def agreement_given_f(
+    Z: ArrayLike,
+    *,
+    X: ArrayLike,
+    outputs: ArrayLike,
+    directions: ArrayLike,
+    epsilon: float | None = None,
+    targets: Targets | ArrayLike = "random",
+    negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
+    scenario: Scenario = "a",
+) -> AgreementLaw:
+    """Return the law of agreement given f: chance is left only in the targets and in g(·; 0).
+
+    Parameters
+    ----------
+    Z, X, epsilon, targets, negative_slope, architecture, scenario
+        As in `agreement_law`.
+    outputs : array, shape (Q,), or a number for one point
+        f(z); only the sign counts.
+    directions : array, shape (N, d)
+        ∇f(x_n), none zero; their lengths do not count.
+
+    Returns
+    -------
+    AgreementLaw
+        With NaN for T_f, and no deviation of f, signal noise or covariance.
+
+    Raises
+    ------
+    ValueError
+        As `agreement_law`, or if a direction is zero.
+
+    Notes
+    -----
+    Source: Derivations 3 and 18.  For given targets the probability is that of
+    `theory.agreement_probability`.
+
+    Examples
+    --------
+    >>> from theory.times import agreement_given_f
+    >>> law = agreement_given_f([1.0, 1.0], X=[[1.0, 0.0]], outputs=0.5, directions=[[1.0, 0.0]])
+    >>> law.probability([0.0, 2.0, float("inf")]).round(3)
+    array([0.5  , 0.797, 0.896])
+    """
+    points = np.atleast_2d(as_real("X", X))
+    pair = Pair.checked(Z, X, np.ones(len(points)), targets, negative_slope, architecture, scenario)
+    D = as_points("directions", directions, dim=pair.X.shape[1])
+    f = as_real("outputs", outputs)
+    if D.shape != pair.X.shape or not D.any(axis=1).all():
+        msg = f"directions must be {len(pair.X)} rows as those of X, none zero, got shape {D.shape}"
+        raise ValueError(msg)
+    if f.shape != (() if pair.one else pair.Z.shape[:1]):
+        msg = f"outputs must have shape ({'' if pair.one else f'{len(pair.Z)},'}), got {f.shape}"
+        raise ValueError(msg)
+    size, N = pair.epsilon(epsilon), len(pair.X)
+    up, down = (
+        ntk(pair.Z, pair.perturbed(sign * D, size), architecture=pair.architecture) for sign in (1, -1)
+    )
+    odd, even = (up - down) / 2, (up + down) / 2
+    label_noise = np.zeros(len(pair.Z))
+    if not isinstance(pair.targets, str):
+        odd = odd + pair.targets * even
+    elif pair.targets == "random":
+        label_noise = (even**2).mean(axis=1) / N
+    else:
+        label_noise = even.var(axis=1) / (N - 1)
+    nothing = np.zeros_like(f)
+
+    def shaped(values: Array) -> Array:
+        return np.asarray(values.reshape(f.shape))
+
+    return AgreementLaw(
+        T_f=np.array(np.nan),
+        mean_f=f,
+        deviation_f=nothing,
+        signal=shaped(finite(odd.mean(axis=1))),
+        signal_noise=nothing,
+        label_noise=shaped(finite(label_noise)),
+        initial=nothing,
+        deviation_g=shaped(pair.deviation),
+    )
 
 
 def check_times(name: str, value: ArrayLike) -> Array:
@@ -216,18 +304,6 @@ def check_times(name: str, value: ArrayLike) -> Array:
     return times
 
 
-class _Means(NamedTuple):
-    """E over s of a function of s, its square, and E u(s_n) ξ_n with s_n = mean + deviation ξ_n."""
-
-    mean: Array  # all of shape (B, F, N)
-    square: Array
-    first: Array
-
-    def own(self) -> Array:
-        """Return the mean over n of the variance that is not of first order, shape (B, F)."""
-        return np.asarray((self.square - self.mean**2 - self.first**2).mean(axis=-1))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """Checked data of f and g, and what does not depend on times and ε."""
@@ -237,6 +313,7 @@ class Pair:
     y: Array
     targets: Targets | Array
     architecture: Architecture
+    scenario: Scenario
     one: bool  # a single query point
 
     @classmethod
@@ -248,9 +325,11 @@ class Pair:
         targets: Targets | ArrayLike,
         negative_slope: float,
         architecture: Architecture | None,
+        scenario: Scenario,
     ) -> Pair:
         """Return checked data."""
         chosen = one_of(negative_slope, architecture) or Architecture(negative_slope=negative_slope)
+        check_choice("scenario", scenario, SCENARIOS)
         X = as_points("X", X)
         points = as_points("Z", Z, dim=X.shape[1], or_one=True)
         given: Any = targets
@@ -261,12 +340,33 @@ class Pair:
                 raise ValueError(msg)
         else:
             given = as_labels("targets", targets, length=len(X))
-        labels = as_labels("y", y, length=len(X))
-        return cls(Z=points, X=X, y=labels, targets=given, architecture=chosen, one=np.ndim(Z) == 1)
+        return cls(
+            Z=points,
+            X=X,
+            y=as_labels("y", y, length=len(X)),
+            targets=given,
+            architecture=chosen,
+            scenario=scenario,
+            one=np.ndim(Z) == 1,
+        )
 
     def epsilon(self, value: float | None) -> float:
         """Return a length ≥ 0, √d by default."""
         return float(np.sqrt(self.X.shape[1])) if value is None else check_real("epsilon", value, minimum=0)
+
+    def drawn_targets(self, rng: np.random.Generator) -> Array:
+        """Return targets of their law, or the given ones."""
+        N = len(self.X)
+        if not isinstance(self.targets, str):
+            return self.targets
+        if self.targets == "random":
+            return rng.choice([-1.0, 1.0], N)
+        return rng.permutation(np.repeat([-1.0, 1.0], N // 2))
+
+    def perturbed(self, directions: Array, epsilon: float) -> Array:
+        """Return what g is trained on, for perturbations along directions that already have their signs."""
+        R = epsilon * _unit(directions)
+        return R + self.X if self.scenario == "b" else R
 
     @cached_property
     def velocity(self) -> Array:
@@ -280,11 +380,9 @@ class Pair:
 
     @cached_property
     def _gradients(self) -> tuple[Array, Array]:
-        """‖∇F(x_n)‖/G₀, and ⟨∇F(x_n)/‖∇F(x_n)‖, z⟩ of shape (Q, N)."""
+        """‖∇F(x_n)‖/G₀, and ∇F(x_n)/‖∇F(x_n)‖."""
         gradients = perturbation_direction(X=self.X, y=self.y, architecture=self.architecture)
-        norms = np.linalg.norm(gradients, axis=1, keepdims=True)
-        unit = np.divide(gradients, norms, out=np.zeros_like(gradients), where=norms > 0)
-        return norms[:, 0] / self.architecture.initial_gradient_norm, self.Z @ unit.T
+        return np.linalg.norm(gradients, axis=1) / self.architecture.initial_gradient_norm, _unit(gradients)
 
     @cached_property
     def _initial(self) -> InitialGradients:
@@ -321,118 +419,37 @@ class Pair:
     def _block(self, rows: slice, times: Array, epsilon: float) -> tuple[Array, ...]:
         """Return signal, its noise, label noise and covariance with f(z; 0), each of shape (B, F)."""
         N, Z = len(self.X), self.Z[rows]
-        relative, along = self._gradients
+        relative, directions = self._gradients
         grown = times[:, None] * relative
         grown[np.isnan(grown)] = 0  # ∞ · 0
         variances = 1 / (1 + grown**2)  # of s_n, in units of ‖z‖²/d, shape (F, N)
-        table = _Table(Z, along[rows], variances, epsilon, self.architecture)
-        signal = table.odd() if isinstance(self.targets, str) else table.given(self.targets)
-        form, shared = self._initial.forms(Z, signal.first)
+        parts: Moments = (
+            OnSphere(Z, directions, variances, epsilon, self._initial)
+            if self.scenario == "a"
+            else AroundSamples(Z, directions, variances, epsilon, self._initial)
+        )
+        signal = parts.odd() if isinstance(self.targets, str) else parts.given(self.targets)
+        form, shared = parts.forms(signal)
         signal_noise = np.maximum(form / N**2 + signal.own() / N, 0)
         if not isinstance(self.targets, str):
             label_noise = np.zeros_like(form)
         elif self.targets == "random":
-            label_noise = table.even_square().mean(axis=-1) / N
+            label_noise = parts.even_square().mean(axis=-1) / N
         else:
-            even = table.even()
-            common = (
-                self._initial.forms(Z, even.first)[0] / N**2 + even.own() / N + even.mean.mean(axis=-1) ** 2
-            )
-            label_noise = np.maximum(even.square.mean(axis=-1) - common, 0) / (N - 1)
+            even = parts.even()
+            common = parts.forms(even)[0] / N**2 + even.own() / N + even.mean.mean(axis=-1) ** 2
+            squares = (even.variance + even.mean**2).mean(axis=-1)
+            label_noise = np.maximum(squares - common, 0) / (N - 1)
         return signal.mean.mean(axis=-1), signal_noise, label_noise, shared / N
-
-
-class _Table:
-    """Gaussian means of ψ, χ and their squares at the points of a block, by polynomials."""
-
-    def __init__(
-        self, Z: Array, along: Array, variances: Array, epsilon: float, architecture: Architecture
-    ) -> None:
-        norms, dim = np.linalg.norm(Z, axis=1), Z.shape[1]
-        self._deviations = np.sqrt(variances)
-        self._means = along[:, None, :] * np.sqrt(1 - variances)  # of s_n, (B, F, N)
-        largest = np.abs(self._means).max(axis=(1, 2))
-        largest[largest == 0] = 1
-        self._means /= largest[:, None, None]
-        means = np.cos(np.pi * (np.arange(_MEANS) + 0.5) / (2 * _MEANS))  # the positive half
-        low, high = variances.min(), max(variances.max(), 1e-3)
-        half, middle = max((high - low) / 2, 1e-4), (high + low) / 2
-        nodes = np.cos(np.pi * (np.arange(_VARIANCES) + 0.5) / _VARIANCES)
-        points, weights = special.roots_hermitenorm(_NODES)
-        self._points, self._weights = points, weights / weights.sum()
-        self._node_deviations = np.sqrt(np.maximum(middle + half * nodes, 0))
-        s = (largest[:, None] * means)[:, :, None, None]
-        s = s + (norms[:, None] * self._node_deviations / np.sqrt(dim))[:, None, :, None] * points
-        s = np.clip(s, -norms[:, None, None, None], norms[:, None, None, None])
-        up, down = (
-            _tangent(sign * epsilon * s, epsilon**2, norms[:, None, None, None] ** 2, dim, architecture)
-            for sign in (1, -1)
-        )
-        self._odd, self._even = (up - down) / 2, (up + down) / 2
-        # From values at the nodes to coefficients of squares of means and powers of variances.
-        self._from_means = np.linalg.inv(np.vander(means**2, increasing=True))
-        self._from_variances = np.linalg.inv(np.vander(nodes, increasing=True))
-        self._nodes = means
-        scaled = (variances - middle) / half
-        self._powers = np.vander(scaled.ravel(), _VARIANCES, increasing=True).T
-
-    def odd(self) -> _Means:
-        """Return the means of ψ."""
-        u = self._odd
-        return _Means(self._at(u, odd=True), self._at(u**2), self._at(u, slope=True))
-
-    def even(self) -> _Means:
-        """Return the means of χ."""
-        u = self._even
-        return _Means(self._at(u), self.even_square(), self._at(u, odd=True, slope=True))
-
-    def even_square(self) -> Array:
-        """Return E χ²."""
-        return self._at(self._even**2)
-
-    def given(self, targets: Array) -> _Means:
-        """Return the means of ψ + t_n χ."""
-        odd, even = self.odd(), self.even()
-        crossed = 2 * targets * self._at(self._odd * self._even, odd=True)
-        return _Means(
-            odd.mean + targets * even.mean,
-            odd.square + even.square + crossed,
-            odd.first + targets * even.first,
-        )
-
-    def _at(self, u: Array, *, odd: bool = False, slope: bool = False) -> Array:
-        """Return E u(s_n), or with `slope` E u(s_n) ξ_n, at all times and samples, shape (B, F, N).
-
-        `odd` says whether it is an odd function of the mean of s_n, which is taken in units of its largest.
-        """
-        values = (u * (self._points * self._weights if slope else self._weights)).sum(axis=-1)
-        if slope:  # the deviation is a factor of E u ξ, and no polynomial of the variance
-            values = values / self._node_deviations
-        if odd:
-            values = values / self._nodes[:, None]
-        coefficients = self._from_means @ values @ self._from_variances.T  # (B, _MEANS, _VARIANCES)
-        x, shape = self._means.reshape(len(values), -1), self._means.shape
-        square, total = x**2, coefficients[:, -1] @ self._powers
-        for k in range(_MEANS - 2, -1, -1):
-            total *= square
-            total += coefficients[:, k] @ self._powers
-        if odd:
-            total *= x
-        total = np.asarray(total.reshape(shape))
-        return np.asarray(total * self._deviations) if slope else total
-
-
-def _tangent(inner: Array, square: float, squares: Array, dim: int, architecture: Architecture) -> Array:
-    """Return Θ of pairs of points from ⟨r, z⟩, ‖r‖² and ‖z‖²."""
-    v_r, v_z = square / dim + 1, squares / dim + 1
-    gap = np.maximum(square + squares - 2 * inner, 0) / dim
-    gap = gap + np.maximum(square * squares - inner**2, 0) / dim**2  # v_r v_z − c²
-    theta = np.arctan2(np.sqrt(gap), inner / dim + 1)
-    u = Covariance(v_z, np.asarray(v_r), v_r - v_z, 2 * np.sin(theta / 2) ** 2, theta)
-    return np.asarray(kernels(u, inner, architecture, architecture.rates_for(dim)).tangent)
 
 
 def _in_deviations(mean: Array, deviation: Array) -> Array:
     """Return a mean in standard deviations, far from 0 where there is none."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.clip(np.where(mean == 0, 0, mean / deviation), -_FAR, _FAR))
+
+
+def _unit(rows: Array) -> Array:
+    """Return unit rows, 0 for those that are."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0))

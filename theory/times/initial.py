@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from theory.deep.architecture import Architecture
-from theory.deep.initial import initial_covariances
+from theory.deep.initial import covariances_along, initial_covariances
 from theory.kernel.rows import angles, phi_of_angle
 from theory.libraries import scales
 from theory.validation import Array
@@ -29,7 +29,7 @@ class InitialGradients:
     """The covariances of one set of samples, for any query points."""
 
     def __init__(self, X: Array, architecture: Architecture) -> None:
-        self._X, self._architecture = X, architecture
+        self.X, self.architecture = X, architecture
         if architecture.depth > 1:
             return
         half, factor = architecture.half_square, architecture.kink_factor / architecture.half_square
@@ -46,13 +46,13 @@ class InitialGradients:
         rank = int((values > _RANK * values[:, -1:]).sum(axis=1).max(initial=1))
         combinations = combinations[:, :, -rank:]
         basis = combinations.transpose(0, 2, 1) @ weights
-        R, c = (self._shallow if self._architecture.depth == 1 else self._deep)(Z, basis)
+        R, c = (self._shallow if self.architecture.depth == 1 else self._deep)(Z, basis)
         return np.einsum("bfi,bij,bfj->bf", combinations, R, combinations), np.einsum(
             "bfi,bi->bf", combinations, c
         )
 
     def _shallow(self, Z: Array, basis: Array) -> tuple[Array, Array]:
-        X, chosen, dim = self._X, self._architecture, Z.shape[1]
+        X, chosen, dim = self.X, self.architecture, Z.shape[1]
         norms = np.linalg.norm(Z, axis=1)[:, None]
         unit = np.divide(Z, norms, out=np.zeros_like(Z), where=norms > 0)
         s = scales(X)
@@ -71,8 +71,14 @@ class InitialGradients:
     def _deep(self, Z: Array, basis: Array) -> tuple[Array, Array]:
         R, c = np.empty((len(Z), basis.shape[1], basis.shape[1])), np.empty(basis.shape[:2])
         for q, z in enumerate(Z):
-            H, correlated = initial_covariances(z, X=self._X, architecture=self._architecture)
-            square = np.linalg.norm(z) ** 2 / len(z) * self._architecture.initial_gradient_norm**2 or 1.0
+            H, correlated = initial_covariances(z, X=self.X, architecture=self.architecture)
+            square = np.linalg.norm(z) ** 2 / len(z) * self.architecture.initial_gradient_norm**2 or 1.0
             R[q] = basis[q] @ H @ basis[q].T / square
             c[q] = basis[q] @ correlated / np.sqrt(square)
         return R, c
+
+    def along(self, z: Array, directions: Array) -> tuple[float, float]:
+        """Return Σ_nk E δ_n δ_k and Σ_n E f(z; 0) δ_n, δ_n = ⟨∇f(x_n; 0), d_n⟩ √d/G₀, of rows d_n."""
+        H, c = covariances_along(directions, X=self.X, z=z, architecture=self.architecture)
+        size = self.architecture.initial_gradient_norm / np.sqrt(len(z))
+        return float(H.sum() / size**2), float(c.sum() / size)

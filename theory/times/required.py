@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from theory.deep.architecture import Architecture
+from theory.setting import Scenario
 from theory.times.curve import AgreementLaw, Pair, Targets, check_times
 from theory.times.success import check_share
 from theory.validation import Array, check_choice, data_by_keyword
@@ -27,9 +28,12 @@ _DECADES = 5  # below and above the natural size of a quantity
 # A part of the law, and the law without it.
 _PARTS: dict[str, Callable[[AgreementLaw], AgreementLaw]] = {
     "label noise": lambda law: replace(law, label_noise=0 * law.label_noise),
-    "signal noise": lambda law: replace(law, signal_noise=0 * law.signal_noise, initial=0 * law.initial),
+    # Its outputs and its gradients, which alone would not do: they are what the floor at T_f = 0 is made of.
     "the initial network of f": lambda law: replace(
-        law, deviation_f=0 * law.deviation_f, initial=0 * law.initial
+        law,
+        deviation_f=0 * law.deviation_f,
+        signal_noise=0 * law.signal_noise,
+        initial=0 * law.initial,
     ),
     "the initial network of g": lambda law: replace(law, deviation_g=0 * law.deviation_g),
 }
@@ -74,12 +78,13 @@ def required(
     targets: Targets | ArrayLike = "random",
     negative_slope: float = 0.0,
     architecture: Architecture | None = None,
+    scenario: Scenario = "a",
 ) -> Requirement:
     """Return the smallest T_g, T_f, T_f = T_g, ε or N at which g agrees with f on a mean share of the points.
 
     Parameters
     ----------
-    Z, X, y, epsilon, targets, negative_slope, architecture
+    Z, X, y, epsilon, targets, negative_slope, architecture, scenario
         As in `agreement_law`.
     share : float in (1/2, 1)
         The mean over the points of the probability of agreement.
@@ -117,7 +122,7 @@ def required(
     """
     check_choice("of", of, _QUANTITIES)
     share = check_share(share)
-    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture)
+    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     size = pair.epsilon(epsilon)
     if T_f is None and of not in ("T_f", "both"):
         msg = f"T_f must be given unless it is asked for, got of={of!r} alone"

@@ -1,0 +1,115 @@
+"""What a mean agreement needs, or why nothing will do."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from theory.times import agreement_law, required
+
+RNG = np.random.default_rng(2)
+y = np.where(np.arange(40) % 2, 1.0, -1.0)
+X = RNG.standard_normal((40, 20)) + 0.3 * y[:, None]
+Z = RNG.standard_normal((15, 20)) + 0.3 * RNG.choice([-1, 1], (15, 1))
+DATA = {"Z": Z, "X": X, "y": y}
+
+
+def share_at(of, value, T_f=3.0, T_g=math.inf, epsilon=None):
+    """The mean share at one value of what was asked for."""
+    if of == "T_g":
+        return agreement_law(**DATA, T_f=T_f).share(value)
+    if of == "T_f":
+        return agreement_law(**DATA, T_f=value).share(T_g)
+    if of == "both":
+        return agreement_law(**DATA, T_f=value).share(value)
+    return agreement_law(**DATA, T_f=T_f, epsilon=value).share(T_g)
+
+
+@pytest.mark.parametrize("of", ["T_g", "T_f", "both", "epsilon"])
+def test_the_share_is_that_at_the_value_and_below_it_before(of):
+    given_times = {} if of in ("T_f", "both") else {"T_f": 3.0}
+    found = required(**DATA, share=0.8, of=of, **given_times)
+    assert 0 < found.value < math.inf
+    assert found.cause is None
+    # Polynomials of means depend on the other times that they serve.
+    assert share_at(of, found.value) == pytest.approx(0.8, abs=1e-4)
+    assert found.floor == pytest.approx(share_at(of, 0.0), abs=1e-4)
+    for part in (0.1, 0.5, 0.9):
+        assert share_at(of, part * found.value) < 0.8
+    assert str(found).startswith("A mean agreement of 0.8 is reached at ")
+
+
+@given(st.floats(0.51, 0.85), st.floats(0.51, 0.85))
+def test_more_agreement_needs_more_time(one, other):
+    first, second = (required(**DATA, share=share, T_f=3.0) for share in sorted((one, other)))
+    assert first.value <= second.value
+    assert first.limit == second.limit == pytest.approx(float(share_at("T_g", math.inf)))
+
+
+def test_samples_that_are_needed_bring_label_noise_down_to_the_limit():
+    few = {"epsilon": 0.3, "T_f": 30.0}
+    law = agreement_law(**DATA, **few)
+    share = 0.98 * required(**DATA, **few, share=0.999, of="N").limit
+    found = required(**DATA, **few, share=share, of="N")
+    assert found.value == int(found.value)
+
+    def at(N):
+        return replace(law, label_noise=law.label_noise * len(X) / N).share(math.inf)
+
+    assert at(found.value - 1) < share <= at(found.value)
+    assert required(**DATA, **few, share=0.51, of="N").value == 1
+
+
+def test_below_the_floor_nothing_is_trained():
+    found = required(**DATA, share=0.6, of="T_f")
+    assert found.value == 0
+    assert found.floor == pytest.approx(share_at("T_f", 0.0), abs=1e-4)
+    assert str(found) == (
+        f"A mean agreement of 0.6 is reached without training: it is {found.floor:.3f} at T_f = 0."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"T_f": 0.5, "targets": "balanced"}, "the initial network of f"),
+        ({"T_f": 1e4, "epsilon": 0.05}, "label noise"),
+        ({"of": "T_f", "T_g": 1e-3}, "the initial network of g"),
+        ({"T_f": math.inf, "targets": np.ones(40), "epsilon": 0.02}, "the signs of F and of the mean of G"),
+    ],
+)
+def test_where_there_is_none_a_part_is_to_blame(changes, cause):
+    found = required(**DATA, share=0.99999, **changes)
+    assert found.value == math.inf
+    assert found.cause == cause
+    assert 0.5 < found.limit < 0.99999
+    sentence = str(found)
+    assert sentence.startswith("No ")
+    assert f"at most {found.limit:.3f}, at " in sentence
+    assert cause in sentence
+
+
+def test_without_a_perturbation_there_is_no_time():
+    found = required(**DATA, share=0.6, T_f=3.0, epsilon=0.0)
+    assert (found.value, found.floor, found.limit) == (math.inf, 0.5, pytest.approx(0.5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"share": 0.5}, ValueError, r"share must lie in \(0.5, 1\).*got 0.5"),
+        ({"T_f": None}, ValueError, "T_f must be given unless it is asked for, got of='T_g' alone"),
+        ({"of": "width"}, ValueError, "of must be one of T_g, T_f, both, epsilon, N, got 'width'"),
+        ({"of": "N", "targets": y}, ValueError, "targets must be random or balanced where N is asked for"),
+        (
+            {"X": 1e200 * X, "Z": 1e200 * Z},
+            FloatingPointError,
+            "the law is not known: entries of X or Z are too large",
+        ),
+    ],
+)
+def test_bad_input_is_refused(changes, error, message):
+    with pytest.raises(error, match=message):
+        required(**DATA | {"share": 0.7, "T_f": 1.0} | changes)
