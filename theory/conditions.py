@@ -153,7 +153,7 @@ def prove_agreement(
     """Decide condition (c) at every query point, and whether the weights of the samples alone imply it.
 
     **Statement.**  "c": sgn f̂(z) sgn ĝ(z) > 0.  "weights", sufficient for it: with c_k = y_k ⟨x_k, z⟩ Φ_k,
-    R_k = Ψ_k/Φ_k > 0 and Ψ_k as of `random_label_agreement`, |Σ c_k|/Σ |c_k| > (max R − min R)/(max R + min R).
+    R_k = Ψ_k/Φ_k > 0 and Ψ_k of `random_label_agreement`, |Σ c_k|/Σ |c_k| > (max R − min R)/(max R + min R).
     Labels enter the left side alone.
 
     **Assumptions.**  None; Σ |c_k| > 0 where "weights" is decided.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.deep.architecture import Architecture, check_architecture
-from theory.deep.kernels import phi, product
+from theory.deep.kernels import phi, product as deep_product
 from theory.geometry import finite
-from theory.kernel.products import MEMORY_BUDGET
+from theory.kernel.products import MEMORY_BUDGET, product
 from theory.validation import Array, as_points, check_integer, check_slope, data_by_keyword, of_one
 
 _COPIES = 6  # temporary arrays of the size of a block of queries and samples
@@ -91,7 +91,11 @@ def random_label_agreement(
 
 def mean_weights(X: Array, at_adv: Array, network: Architecture, memory_budget: int) -> Array:
     """Return Ψ_k = (1/N) Σ_n `at_adv`[n] Φ(x_n, x_k) of every column, shape (Q, N), in blocks of samples."""
-    return np.asarray(finite(product(X, X, at_adv, network, "phi", None, memory_budget) / len(X)).T)
+    if network.depth == 1:
+        sums = product(X, X, at_adv, network.negative_slope, None, memory_budget)
+    else:
+        sums = deep_product(X, X, at_adv, network, "phi", None, memory_budget)
+    return np.asarray(finite(sums / len(X)).T)
 
 
 def as_architecture(negative_slope: float, architecture: Architecture | None) -> Architecture:

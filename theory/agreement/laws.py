@@ -19,7 +19,7 @@ from theory.validation import check_integer, check_real, check_slope
 
 # Orthogonal points of norm √d, d = 2: Φ^(L) depends on ⟨x, z⟩/d and ‖x‖²/d alone.
 _X, _Z = np.sqrt(2) * np.eye(2)
-_LAYERS = 200  # after which the rest of the limit is summed in closed form, to a relative 1e-7
+_LAYERS = 400  # after which the rest of the limit is summed in closed form, up to (c₀/g₀)²
 
 
 def kernel_slope(architecture: Architecture) -> float:
@@ -77,7 +77,7 @@ def limiting_kernel_slope(negative_slope: float) -> float:
 
     Notes
     -----
-    Source: `expressions.KERNEL_SLOPE_REST`; Derivation 19.  Relative error below 1e-6.
+    Source: `expressions.KERNEL_SLOPE_REST`; Derivation 19.  Relative error below 1e-5.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def limiting_kernel_slope(negative_slope: float) -> float:
     deep = Architecture(depth=_LAYERS, negative_slope=check_slope("negative_slope", negative_slope))
     g0 = deep.half_square
     theta = math.acos(nngp(_X, _Z, architecture=deep) / (2 * g0))  # of layer L + 1
-    rest = theta / (math.sin(theta) - theta * math.cos(theta)) * (1 + deep.kink_factor * theta / (6 * g0))
+    rest = theta / (math.sin(theta) - theta * math.cos(theta)) + deep.kink_factor / (2 * g0 * math.sin(theta))
     return float(kernel_slope(deep) + phi(_X, _Z, architecture=deep) / (2 * g0) * rest)
 
 

@@ -15,7 +15,7 @@ def labels(rng, N, draws, balanced):
 def disagreements(
     rng, architecture, dim, N, *, separation=0.0, balanced=False, sets=8, draws=100, points=200
 ):
-    """Return one share of sgn f̂(z) ≠ sgn ĝ(z) for each data set, perturbations being small; f̂, ĝ written out."""
+    """Return the share of sgn f̂(z) ≠ sgn ĝ(z) of each data set, for small perturbations; f̂, ĝ written out."""
     found = []
     for _ in range(sets):
         mu = np.zeros(dim)
