@@ -27,7 +27,15 @@ def functions(package):
 
 FUNCTIONS = [
     (package, name)
-    for package in ("theory", "theory.deep", "theory.orthogonal", "empirics", "empirics.deep", "reports")
+    for package in (
+        "theory",
+        "theory.agreement",
+        "theory.deep",
+        "theory.orthogonal",
+        "empirics",
+        "empirics.deep",
+        "reports",
+    )
     for name in functions(package)
 ]
 SLOW = {("reports", name) for name in ("build", "claims", "render", "report")}  # they train for a report

@@ -33,6 +33,9 @@ DIGESTS = {
     "depth": "c2c665f9d717",
     "balance": "b7b226642f40",
     "transfer": "656dde48a9bc",
+    "pairs": "2784617ba31d",
+    "agreement": "07f0d6fac5bb",
+    "floor": "e19d877b9f20",
 }
 
 
