@@ -4,6 +4,7 @@ from theory.agreement.isotropic import isotropic_agreement, isotropic_time
 from theory.agreement.labels import random_label_agreement
 from theory.agreement.laws import (
     condition_agreement,
+    effective_dimension,
     kernel_slope,
     limiting_kernel_slope,
     mixture_accuracy,
@@ -15,6 +16,7 @@ __all__ = [
     "Interval",
     "SignEnclosures",
     "condition_agreement",
+    "effective_dimension",
     "enclose_signs",
     "isotropic_agreement",
     "isotropic_time",

@@ -11,11 +11,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.kernels import nngp, ntk, ntk_gradient, phi
-from theory.validation import check_integer, check_real, check_slope
+from theory.validation import as_points, check_integer, check_real, check_slope, data_by_keyword
 
 # Orthogonal points of norm √d, d = 2: Φ^(L) depends on ⟨x, z⟩/d and ‖x‖²/d alone.
 _X, _Z = np.sqrt(2) * np.eye(2)
@@ -93,7 +94,7 @@ def limiting_kernel_slope(negative_slope: float) -> float:
 
 
 def condition_agreement(
-    *, architecture: Architecture, dim: int, N: int, separation: float = 0.0, balanced_classes: bool = False
+    *, architecture: Architecture, dim: float, N: int, separation: float = 0.0, balanced_classes: bool = False
 ) -> float:
     """Return the share of points with sgn f̂(z) = sgn ĝ(z), condition (c), of data x = yμ + ξ, ξ ~ N(0, I).
 
@@ -105,8 +106,8 @@ def condition_agreement(
     ----------
     architecture : theory.deep.Architecture
         Its rates do not matter.
-    dim : int
-        d ≥ 1.
+    dim : float
+        d ≥ 1; of centred inputs that are not isotropic their `effective_dimension`.
     N : int
         Training samples, ≥ 1.
     separation : float
@@ -136,7 +137,7 @@ def condition_agreement(
     >>> round(condition_agreement(architecture=Architecture(), dim=1000, N=10_000), 4)
     0.9952
     """
-    d, n = check_integer("dim", dim, minimum=1), check_integer("N", N, minimum=1)
+    d, n = check_real("dim", dim, minimum=1), check_integer("N", N, minimum=1)
     mean = check_real("separation", separation, minimum=0) ** 2
     # E of the variance of ⟨x_k, z⟩ with weights ⟨x_k, z⟩², in units of d.
     spread = 3 * n * (n - 1) / ((n + 2) * (n + 4))
@@ -144,6 +145,48 @@ def condition_agreement(
         spread = 2 * (n - 1) * (n - 2) / ((n + 1) * (n + 3))
     angle = math.atan(kernel_slope(architecture) * math.sqrt(spread / (d + n * mean)))
     return 1 - angle / math.pi * math.exp(-(_score(mean, d / n) ** 2) / 2)
+
+
+@data_by_keyword
+def effective_dimension(X: ArrayLike) -> float:
+    """Return d_eff = (tr Σ)²/tr Σ² of the covariance Σ of centred inputs, which takes the place of d in laws.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+        Inputs of mean 0, N ≥ 2.
+
+    Returns
+    -------
+    float
+        d for isotropic inputs, 1 on a line; without the bias of N: (mean ‖x‖²)² over the mean of ⟨x_n, x_k⟩²,
+        n ≠ k.  Infinite where all inner products are 0, NaN where a number overflows.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two inputs, or an entry is not finite.
+
+    Notes
+    -----
+    Source: Derivation 19.  Leading order in 1/d_eff: the law is 2 to 5 % too high at d_eff = 40 and more,
+    20 % at 15, and 10 to 40 % for pairs of digits, whose d_eff is 4 to 10.
+
+    Examples
+    --------
+    >>> from theory.agreement import effective_dimension
+    >>> effective_dimension([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    3.0
+    """
+    X = as_points("X", X)
+    if len(X) < 2:
+        msg = f"X must have at least two rows, got {len(X)}"
+        raise ValueError(msg)
+    with np.errstate(all="ignore"):
+        gram = X @ X.T
+        squares = np.sum(gram**2) - np.sum(np.diag(gram) ** 2)
+        found = float(np.mean(np.diag(gram)) ** 2 * len(X) * (len(X) - 1) / squares)
+    return found if found <= math.inf else math.nan
 
 
 def mixture_accuracy(separation: float, *, dim: int, N: int) -> float:

@@ -11,10 +11,12 @@ from tests.test_theory.test_agreement.simulated import disagreements
 from theory import expressions as ex
 from theory.agreement import (
     condition_agreement,
+    effective_dimension,
     kernel_slope,
     limiting_kernel_slope,
     mixture_accuracy,
     mixture_separation,
+    random_label_agreement,
 )
 from theory.deep import Architecture
 
@@ -118,6 +120,28 @@ def test_law_is_the_expression(balanced, separation):
     assert 1 - condition_agreement(**sizes, separation=separation) == pytest.approx(
         float(expected), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_law_of_correlated_inputs_has_their_effective_dimension(power):
+    """Within 10 %, as the law, of exact correlations; and d_eff itself is that of the spectrum."""
+    rng, d = np.random.default_rng(8), 200
+    spectrum = np.arange(1, d + 1.0) ** -power
+    spectrum *= d / spectrum.sum()
+    X, Z = (rng.normal(size=(300, d)) * np.sqrt(spectrum) for _ in range(2))
+    effective = effective_dimension(X)
+    assert effective == pytest.approx(d**2 / np.sum(spectrum**2), rel=0.05)
+    exact = np.mean(1 - random_label_agreement(Z, X=X))
+    assert exact == pytest.approx(1 - condition_agreement(architecture=ReLU, dim=effective, N=300), rel=0.1)
+
+
+def test_effective_dimension_of_special_inputs():
+    assert effective_dimension([[1.0, 0.0], [-1.0, 0.0]]) == 1
+    assert effective_dimension([[1.0, 0.0], [0.0, 1.0]]) == math.inf
+    assert math.isnan(effective_dimension([[1e200, 0.0], [1e200, 0.0]]))
+    assert math.isnan(effective_dimension([[0.0, 0.0], [0.0, 0.0]]))
+    with pytest.raises(ValueError, match="X must have at least two rows, got 1"):
+        effective_dimension([[1.0, 2.0]])
 
 
 def test_few_samples_are_exact():
