@@ -158,7 +158,7 @@ def prove_agreement(
 
     **Assumptions.**  None; Σ |c_k| > 0 where "weights" is decided.
 
-    **Derivation.**  Derivation 19, step 6.
+    **Derivation.**  Derivation 19, section 6.
 
     **Checked by.**  tests/test_theory/test_agreement/test_proof.py: no verdict is wrong at 10⁵ points, near
     ties, duplicates, huge and subnormal numbers among them, against balls of 1024 bits.
