@@ -29,6 +29,7 @@ FUNCTIONS = [
     (package, name)
     for package in (
         "theory",
+        "theory.agreement",
         "theory.deep",
         "theory.orthogonal",
         "theory.times",

@@ -13,6 +13,7 @@ from empirics.data.images import published_content
 from empirics.deep import DEEP
 from empirics.deep.experiment import architecture_text
 from empirics.sweep.plan import Plan
+from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps
 from reports.claims.sweeps.architectures import COLUMNS
 from reports.claims.sweeps.explained import criterion_of, explained_sets
@@ -36,7 +37,7 @@ _PREDICTED = {
     ),
     "agreement": (
         *("two_point_agreement_test", "lazy_agreement_test", "predicted_agreement_test"),
-        *("linear_agreement_test", "wide_agreement_test"),
+        *("linear_agreement_test", "wide_agreement_test", "law_agreement_test"),
     ),
 }
 
@@ -176,7 +177,7 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint
         deep={
             name: Spread.of(per_seed(rows, name))
             for name in COLUMNS
-            if runs.experiment is DEEP and any(name in found for found in known)
+            if runs.experiment is not WIDE and any(name in found for found in known)
         },
     )
 

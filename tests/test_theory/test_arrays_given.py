@@ -9,7 +9,7 @@ import torch
 import empirics
 import theory
 from empirics import measure
-from theory import bounds, lazy, orthogonal, testing, times
+from theory import agreement, bounds, lazy, orthogonal, testing, times
 from theory.validation import as_real
 
 X = np.array([[1.0, 2.0], [0.5, -1.0], [-2.0, 0.25]])
@@ -44,8 +44,8 @@ SPECIAL = {
     "phi_monte_carlo": {"num_draws": 2},
     "free_fraction": {"T": np.ones(2), "width": np.ones(2)},
 }
-MODULES = (theory, bounds, lazy, orthogonal, times, empirics)
-OTHERS = (testing.check_bound, measure.agrees)
+MODULES = (theory, agreement, bounds, lazy, orthogonal, times, empirics)
+OTHERS = (testing.check_bound, measure.agrees, theory.conditions.prove_agreement)
 
 
 def functions():

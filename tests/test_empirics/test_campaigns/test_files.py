@@ -34,6 +34,9 @@ DIGESTS = {
     "balance": "37156113f7b4",
     "transfer": "facb4b4088c6",
     "modules": "27019b005703",
+    "pairs": "2784617ba31d",
+    "agreement": "07f0d6fac5bb",
+    "floor": "e19d877b9f20",
 }
 
 
