@@ -42,6 +42,10 @@ from .exact_flow import (
 from .experiment import (
     run as run,
 )
+from .laws import (
+    LawConfig as LawConfig,
+    measure_law as measure_law,
+)
 from .measure import (
     accuracy as accuracy,
     agreement as agreement,

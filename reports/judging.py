@@ -246,6 +246,17 @@ def together(*judgements: Judgement) -> Judgement:
     return Judgement(True, _joined(judgements)) if judgements else unmeasured("nothing was judged")
 
 
+def at_all_points(judged: Sequence[Judgement]) -> Judgement:
+    """Return that a claim holds at all points, with what decided it at the first of those that did."""
+    merged = together(*judged)
+    decisive = [one for one in judged if one.holds is merged.holds]
+    if len(decisive) < 2:
+        return merged
+    return Judgement(
+        merged.holds, f"at {len(decisive)} of {len(judged)} points; first {decisive[0].decision}"
+    )
+
+
 def _joined(judgements: Sequence[Judgement]) -> str:
     return "; ".join(dict.fromkeys(one.decision for one in judgements))
 

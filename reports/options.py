@@ -53,8 +53,9 @@ class Files:
 
 
 Study = Literal[
-    "dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer"
-]
+    "dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer",
+    "pairs", "agreement", "floor",
+]  # fmt: skip
 # The command as it was typed, from `reports.cli`.
 Typed = Annotated[str, Parameter(parse=False)]
 

@@ -123,6 +123,32 @@ def floors(widths: Sequence[int], errors: Sequence[Sequence[float]]) -> list[flo
     return [float(value) for value in n * whole - (n - 1) * without]
 
 
+def jackknife_square(differences: NDArray[np.float64]) -> list[float]:
+    """Return a value a seed whose mean is the mean over rows of the squared expectation, without its noise.
+
+    The mean over rows and pairs of seeds s ≠ t of d_s d_t is unbiased also where rows share what seeds draw;
+    the values are those of its jackknife, n U − (n − 1) U₋ₛ.
+
+    Parameters
+    ----------
+    differences : array, shape (rows, n)
+        Of n ≥ 3 seeds; with fewer there are no values.
+
+    Examples
+    --------
+    >>> np.round(jackknife_square(np.array([[0.1, 0.1, 0.1], [0.3, 0.3, 0.3]])), 12)
+    array([0.05, 0.05, 0.05])
+    """
+    n = differences.shape[1]
+    if n < 3:
+        return []
+    total, squares = differences.sum(axis=1, keepdims=True), (differences**2).sum(axis=1, keepdims=True)
+    whole = np.mean(total**2 - squares) / (n * (n - 1))
+    left, rest = total - differences, squares - differences**2
+    without = np.mean(left**2 - rest, axis=0) / ((n - 1) * (n - 2))
+    return [float(value) for value in n * whole - (n - 1) * without]
+
+
 def mean_tail(mean: float, expected: float, count: int) -> float:
     """Bound the probability that the mean of independent numbers in [0, 1] is so large.
 

@@ -1,4 +1,5 @@
 from . import (
+    agreement as agreement,
     conditions as conditions,
     deep as deep,
     expressions as expressions,

@@ -129,3 +129,52 @@ NORMAL_CDF = sp.Lambda(t, (1 + sp.erf(t / sp.sqrt(2))) / 2)
 rate = sp.Symbol("F", nonnegative=True)  # |F(z)|
 SUCCESS = NORMAL_CDF(T * rate / sigma)  # P(sgn f(z; T) = sgn F(z))
 SUCCESS_TIME = sp.solve(SUCCESS - q, T)[0]  # at one point
+
+# 19. The agreement condition -----------------------------------------------------------------------
+# Of ĝ = (1/N) Σ_k y_k G[k] Psi[k]: Psi[k] = (1/N) Σ_n Φ(x_n^adv, z) Φ(x_n, x_k).
+Psi = sp.IndexedBase("Psi")
+_pairs = sp.Sum(G[k] ** 2 * Phi_z[k] * Psi[k], (k, 1, N))
+LABEL_CORRELATION = _pairs / sp.sqrt(
+    sp.Sum(G[k] ** 2 * Phi_z[k] ** 2, (k, 1, N)) * sp.Sum(G[k] ** 2 * Psi[k] ** 2, (k, 1, N))
+)
+kernel_slope = sp.Symbol("kappa_Phi", positive=True)
+KERNEL_SLOPE = sp.simplify((d * sp.diff(sp.log(PHI_OF_INNER), x_z)).subs({x_z: 0, x_x: d, z_z: d}))  # L = 1
+# What the layers below the angle theta add, as L → ∞ at σ_w² = 1/g₀, σ_b = 0, over −∂δ, δ = 1 − cos θ.
+kink_share = sp.Symbol("c", positive=True)  # c₀/g₀
+KERNEL_SLOPE_REST = theta / (sp.sin(theta) - theta * sp.cos(theta)) + kink_share / (2 * sp.sin(theta))
+
+
+def _sphere(dimension: sp.Expr, power: int) -> sp.Expr:
+    """Return E u^p of a coordinate of a uniform unit vector, p even: that of a Gaussian over E r^p."""
+    return sp.factorial2(power - 1) / sp.prod([dimension + 2 * j for j in range(power // 2)])
+
+
+# E of the variance of p_k with weights p_k² over Gaussian p_1, …, p_N: Σp⁴/Σp² − (Σp³/Σp²)².
+LABEL_SPREAD = sp.factor(N * N * _sphere(N, 4) - N * N * _sphere(N, 6))
+# Balanced: E of (m₄ − m₂² − m₃²/m₂)/m₂, m_j = (1/N) Σ e^j of e = p less its mean, covariance δ_ij − 1/N.
+_own, _other = 1 - 1 / N, -1 / N
+_cubes = N * 15 * _own**3 + N * (N - 1) * (9 * _own**2 * _other + 6 * _other**3)  # Σ_ij E e_i³ e_j³
+BALANCED_SPREAD = sp.factor(
+    (N - 1) * (N * _own**2 * _sphere(N - 1, 4) - 1 / N - _cubes * _sphere(N - 1, 6) / 15)
+)
+spread, separation = sp.symbols("S mu_2", positive=True)  # one of the two, and ‖μ‖²
+CONDITION_ANGLE = sp.atan(kernel_slope * sp.sqrt(spread / (d + N * separation)))
+MIXTURE_SCORE = separation / sp.sqrt(separation + d / N)
+CONDITION_DISAGREEMENT = CONDITION_ANGLE / sp.pi * sp.exp(-(MIXTURE_SCORE**2) / 2)
+
+# Isotropic inputs over times: Φ₀, A₀ at orthogonal points of norms (√d, √d) and (ε, √d); σ as in 4.
+Phi_0, A_0, G_0 = sp.symbols("Phi_0 A_0 G_0", positive=True)
+TRAINED_SQUARE = Phi_0**2 * d / N  # ‖∇F‖²
+TRAINED_VARIANCE = TRAINED_SQUARE * (1 + ((1 + kernel_slope) ** 2 + 2 * kernel_slope**2) / d)  # V_F
+_common = Phi_0 + T_f**2 * TRAINED_SQUARE  # squared length of what all perturbations share
+_omega = 1 / sp.sqrt(G_0**2 + T_f**2 * TRAINED_SQUARE)
+# Of f; of g, without its initial network, over T_g²; and both together, over T_g.
+_f = sigma**2 + T_f**2 * TRAINED_VARIANCE
+_g = epsilon**2 * A_0**2 * _omega**2 * (_common + (G_0**2 - Phi_0) / N) + A_0**2 / N
+_both = epsilon * A_0 * _omega * _common
+_f_, _g_, _both_ = sp.symbols("f g fg", positive=True)
+_moments = {_f_: _f, _g_: _g, _both_: _both}
+_correlation = T_g * _both_ / sp.sqrt(_f_ * (sigma**2 + T_g**2 * _g_))
+sine = sp.Symbol("r", positive=True)  # sin π(q − ½)
+ISOTROPIC_CORRELATION = _correlation.subs(_moments)
+ISOTROPIC_TIME = sp.sqrt(sp.solve(_correlation**2 - sine**2, T_g**2)[0]).subs(_moments)

@@ -33,6 +33,7 @@ from empirics.campaigns.files import (
 )
 from empirics.config import SOLVERS, ExperimentConfig, Solver
 from empirics.deep.experiment import DEEP
+from empirics.laws import LAWS
 from empirics.sweep import Experiment
 from empirics.wide import WIDE, config_of
 from theory.setting import flow_time
@@ -40,8 +41,13 @@ from theory.validation import check_choice
 
 KINDS = ("published", "study")
 BLOCKS = ("msg-a", "msg-b", "g-a", "g-b", "mnist-a", "mnist-b", "fmnist-a", "fmnist-b")
-STUDIES = ("dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer")
-DEEP_STUDIES = ("depth", "balance", "transfer")  # of pairs of networks of any architecture
+DEEP_STUDIES = ("depth", "balance", "transfer", "pairs")  # of pairs of networks of any architecture
+LAW_STUDIES = ("agreement", "floor")  # in which nothing is trained
+STUDIES = (
+    *("dimension", "perturbation-size", "width", "lazy", "training-time"),
+    *DEEP_STUDIES,
+    *LAW_STUDIES,
+)
 METRICS = {"acc_f": "accuracy_f_train", "acc_g": "accuracy_g_train", "agreement": "agreement_test"}
 # Mean |cos| of the perturbations with u and with ∇f_b: name to column.
 COSINES = {"cosine_published": "cosine_published", "cosine_derived": "cosine_derived"}
@@ -78,7 +84,7 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def experiment(self) -> Experiment[Any]:
         """How its configurations are run."""
-        return DEEP if self.name in DEEP_STUDIES else WIDE
+        return DEEP if self.name in DEEP_STUDIES else LAWS if self.name in LAW_STUDIES else WIDE
 
     @property
     def whole(self) -> bool:
@@ -87,7 +93,7 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def panels(self) -> list[Panel]:
         """Return the points by sweep."""
-        make = DEEP.make if self.experiment is DEEP else partial(_config, solver=self.solver)
+        make = partial(_config, solver=self.solver) if self.experiment is WIDE else self.experiment.make
         more = {"targets": "balanced"} if self.balanced else {}
         return [
             Panel(

@@ -34,6 +34,8 @@ from reports.claims.sweeps import (
     architectures,
     explained,
     failures,
+    laws,
+    pairs,
     published,
     reached,
     rows as of_sweeps,
@@ -115,6 +117,8 @@ OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (
     trends,
     reached,
     architectures,
+    laws,
+    pairs,
     explained,
     failures,
 )

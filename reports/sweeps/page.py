@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from empirics.campaigns.wide import Part
 from empirics.deep import DEEP
+from empirics.laws import LAWS
 from empirics.wide import WIDE
 from reports import text
 from reports.claims import OF_SWEEPS
@@ -23,7 +24,7 @@ from reports.text import many
 
 __all__ = ["NUMBERS", "PAGE", "page_of", "read_parts", "write_page"]
 
-EXPERIMENTS = {experiment.name: experiment for experiment in (WIDE, DEEP)}
+EXPERIMENTS = {experiment.name: experiment for experiment in (WIDE, DEEP, LAWS)}
 _SAID = SAID["sweep"]
 
 

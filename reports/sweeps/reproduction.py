@@ -10,8 +10,8 @@ import msgspec
 from empirics.campaigns import Panel, Point, Reading, readings
 from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
-from empirics.deep import DEEP
 from empirics.sweep.plan import Plan
+from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps
 from reports.claims.sweeps.architectures import COLUMNS
 from reports.claims.sweeps.explained import criterion_of, explained_sets
@@ -32,7 +32,7 @@ _PREDICTED = {
     "acc_g": ("two_point_accuracy_g_train", "lazy_accuracy_g_train", "predicted_accuracy_g_train"),
     "agreement": (
         *("two_point_agreement_test", "lazy_agreement_test", "predicted_agreement_test"),
-        *("linear_agreement_test", "wide_agreement_test"),
+        *("linear_agreement_test", "wide_agreement_test", "law_agreement_test"),
     ),
 }
 
@@ -161,7 +161,7 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint
         deep={
             name: Spread.of(per_seed(rows, name))
             for name in COLUMNS
-            if runs.experiment is DEEP and any(name in found for found in known)
+            if runs.experiment is not WIDE and any(name in found for found in known)
         },
     )
 

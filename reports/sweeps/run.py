@@ -11,6 +11,7 @@ from empirics.data import ArrayData, FileData, IdxData
 from empirics.data.file import OPTIONS
 from empirics.deep import DEEP, DeepConfig
 from empirics.experiment import load_data
+from empirics.laws import LAWS
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import Experiment, executors
 from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
@@ -29,7 +30,11 @@ _SOLVERS: dict[str, dict[str, Any]] = {
     "gd": {"solver": "gd"},
     "gd-momentum": {"solver": "gd", "momentum": 0.9},
 }
-_ONLY_DEEP = {one.name for one in fields(DeepConfig)} - {one.name for one in fields(ExperimentConfig)}
+# Fields that tell which experiment a plan is of.
+_OWN: dict[Experiment[Any], set[str]] = {
+    LAWS: {"compare"},
+    DEEP: {one.name for one in fields(DeepConfig)} - {one.name for one in fields(ExperimentConfig)},
+}
 _FIELDS = ("data", *OPTIONS, "classes", "set", "axis")
 _NEEDS = {
     "sweeps": ("published", "study"),
@@ -78,7 +83,7 @@ def _experiment(plan: Plan | None, part: Part | None, folder: Path) -> Experimen
         held = read_folder(folder, EXPERIMENTS, Part)
         return WIDE if held is None else EXPERIMENTS[held.kind]
     named = {name for b in plan.blocks for name in (*b.base, *(f for axis in b.axes for f in axis.fields))}
-    return DEEP if named & _ONLY_DEEP else WIDE
+    return next((experiment for experiment, own in _OWN.items() if named & own), WIDE)
 
 
 def _notify(plan: Plan, experiment: Experiment[Any]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from flint import arb, arb_mat
 
 from theory.deep.architecture import Architecture, check_architecture
+from theory.deep.kernels import Kind
 from theory.kernel.balls import (
     GUARD_BITS,
     Point,
@@ -17,12 +18,14 @@ from theory.kernel.balls import (
     dot,
     exact_ball,
     length_of,
+    phi_ball,
     phi_of_angle,
     working_precision,
 )
 from theory.kernel.enclosure import Enclosure
 
 _BITS_A_LAYER = 8
+_UNIT = (Fraction(1), Fraction(1))  # variances of the first layer
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def nngp_enclosure(x: Point, z: Point, *, architecture: Architecture, precision:
     >>> nngp_enclosure([1, 0], [1, 0], architecture=Architecture(depth=5)).contains("0.75")
     True
     """
-    return _enclosure(x, z, architecture, precision, tangent=False)
+    return _enclosure(x, z, architecture, precision, "covariance")
 
 
 def ntk_enclosure(x: Point, z: Point, *, architecture: Architecture, precision: int = 128) -> Enclosure:
@@ -101,18 +104,36 @@ def ntk_enclosure(x: Point, z: Point, *, architecture: Architecture, precision: 
     >>> ntk_enclosure([1, 0], [1, 0], architecture=Architecture(depth=5)).contains(1)
     True
     """
-    return _enclosure(x, z, architecture, precision, tangent=True)
+    return _enclosure(x, z, architecture, precision, "tangent")
 
 
-def _enclosure(x: Point, z: Point, architecture: Architecture, precision: int, *, tangent: bool) -> Enclosure:
+def _enclosure(x: Point, z: Point, architecture: Architecture, precision: int, kind: Kind) -> Enclosure:
     bits = check_precision("precision", precision)
     with working_precision(bits + GUARD_BITS + _BITS_A_LAYER * check_architecture(architecture).depth):
         x_row = ball_row("x", x)
         z_row = ball_row("z", z, like=("x", x_row))
-        return Enclosure(_recursion(x_row, z_row, architecture, tangent=tangent), bits)
+        return Enclosure(_recursion(x_row, z_row, architecture, kind), bits)
 
 
-def _recursion(x: arb_mat, z: arb_mat, architecture: Architecture, *, tangent: bool) -> arb:
+def phi_balls(X: list[arb_mat], Z: list[arb_mat], architecture: Architecture) -> arb_mat:
+    """Enclose Φ^(L) of all pairs of rows, at the precision of the moment; half of them where X is Z."""
+    if architecture.depth == 1:
+        slope = exact_ball(Fraction(architecture.negative_slope))
+        to_x, to_z = ([direction(row, _UNIT) for row in rows] for rows in (X, Z))
+        made = [
+            [phi_ball(u, v, slope) for v in (to_z[: i + 1] if X is Z else to_z)] for i, u in enumerate(to_x)
+        ]
+    else:
+        made = [
+            [_recursion(x, z, architecture, "phi") for z in (Z[: i + 1] if X is Z else Z)]
+            for i, x in enumerate(X)
+        ]
+    if X is Z:
+        made = [[made[max(i, j)][min(i, j)] for j in range(len(X))] for i in range(len(X))]
+    return arb_mat(made)
+
+
+def _recursion(x: arb_mat, z: arb_mat, architecture: Architecture, kind: Kind) -> arb:
     """Run the recursion of `layers.kernels` on balls."""
     dim, gamma = x.ncols(), Fraction(architecture.negative_slope)
     g0, c0 = exact_ball((1 + gamma**2) / 2), exact_ball((1 - gamma) ** 2) / (2 * arb.pi())
@@ -120,15 +141,16 @@ def _recursion(x: arb_mat, z: arb_mat, architecture: Architecture, *, tangent: b
     bias = exact_ball(Fraction(architecture.bias_variance))
     alpha = exact_ball(Fraction(architecture.residual or 0)) ** 2  # α²
     beta = alpha * exact_ball(Fraction(architecture.branch_variance))
-    rates = {name: exact_ball(rate) for name, rate in architecture.exact_rates(dim).items()}
-    unit = (Fraction(1), Fraction(1))
-    to_x, to_z = direction(x, unit), direction(z, unit)
+    # Φ^(L) is Θ where the first layer alone learns, without ⟨x, z⟩ + 1.
+    known = replace(architecture, rates="first") if kind == "phi" else architecture
+    rates = {name: exact_ball(rate) for name, rate in known.exact_rates(dim).items()}
+    to_x, to_z = direction(x, _UNIT), direction(z, _UNIT)
     theta = 2 * arb.atan2(length_of(to_x - to_z), length_of(to_x + to_z))
     v_x, v_z, D = (dot(*pair) / dim for pair in ((x, x), (z, z), (x - z, x + z)))
     first = _Covariance(v_x + 1, v_z + 1, D, 2 * (theta / 2).sin() ** 2, theta)
     shared = _Covariance(bias, bias, arb(0), arb(0), arb(0))
     C, phi = _activated(first, g0, c0), phi_of_angle(first.theta, slope)
-    total = rates["first"] * (dot(x, z) + 1) * phi
+    total = phi if kind == "phi" else rates["first"] * (dot(x, z) + 1) * phi
     for _ in range(architecture.depth - 1):
         u = _scaled(C, weight)
         u = _sum(u, shared) if architecture.bias_variance else u
@@ -138,7 +160,7 @@ def _recursion(x: arb_mat, z: arb_mat, architecture: Architecture, *, tangent: b
             total, C = step, E
         else:
             total, C = total + beta * step + alpha * rates["branches"] * _value(E), _sum(C, _scaled(E, beta))
-    return total + rates["readout"] * _value(C) if tangent else _value(C)
+    return _value(C) if kind == "covariance" else total + rates["readout"] * _value(C)
 
 
 def _value(C: _Covariance) -> arb:

@@ -7,8 +7,17 @@ import numpy as np
 
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
-from reports.judging import CONFIDENCE, RISING_RULE, SEEDS, Judgement, judge_mean, judge_rising, together
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, in_pairs, sampling_noise
+from reports.judging import (
+    CONFIDENCE,
+    RISING_RULE,
+    SEEDS,
+    Judgement,
+    at_all_points,
+    judge_mean,
+    judge_rising,
+    together,
+)
 from reports.page import Block, Table
 from reports.runs import whole_seeds
 from reports.shown import spread
@@ -27,6 +36,8 @@ COLUMNS = (
     "linear_cosine",
     "wide_cosine",
     "trained_cosine",
+    "law_agreement_test",
+    "label_agreement_test",
     "num_test",
 )
 LINEAR = 0.3  # relative error of (f(T) − f(0))/T up to which a prediction is about the training that was done
@@ -73,7 +84,7 @@ def _agreement(points: Sequence[WidePoint], how: str) -> Claim:
             values,
             low=-CLOSE,
             high=CLOSE,
-            least_sd=_noise(point),
+            least_sd=sampling_noise(point),
             tests=len(met),
             what="predicted less measured agreement",
         )
@@ -93,19 +104,8 @@ def _agreement(points: Sequence[WidePoint], how: str) -> Claim:
             f"{len(met)} of {many(len(known), 'point')} meet the hypothesis"
             + (f"; differences {text.number(min(means))} to {text.number(max(means))}" if means else "")
         ),
-        **_together(judged).given(bool(met)),
+        **at_all_points(judged).given(bool(met)),
         numbers={"points": len(known), "met": len(met), "largest": max(map(abs, means), default=None)},
-    )
-
-
-def _together(judged: Sequence[Judgement]) -> Judgement:
-    """Return that the claim holds at all points, with what decided it at the first of those that did."""
-    merged = together(*judged)
-    decisive = [one for one in judged if one.holds is merged.holds]
-    if len(decisive) < 2:
-        return merged
-    return Judgement(
-        merged.holds, f"at {len(decisive)} of {len(judged)} points; first {decisive[0].decision}"
     )
 
 
@@ -115,16 +115,8 @@ def _small(point: WidePoint, column: str) -> bool:
 
 
 def _differences(point: WidePoint, how: str) -> list[float | None]:
-    cells = [point.deep[f"{how}_agreement_test"], point.deep["agreement_test"]]
-    whole, some = whole_seeds(cells)
-    lost: list[float | None] = [None] * (len(some) - len(whole) + point.totals.failed + point.totals.missing)
-    return [cells[0].values[seed] - cells[1].values[seed] for seed in whole] + lost
-
-
-def _noise(point: WidePoint) -> float:
-    """Return the deviation of the share of independent test points that agree: seeds can agree exactly."""
-    share, count = (point.deep[name].mean or 0.0 for name in ("agreement_test", "num_test"))
-    return math.sqrt(max(share * (1 - share), 1 / count) / count)
+    pairs = in_pairs(point, f"{how}_agreement_test")
+    return [None if pair is None else pair[0] - pair[1] for pair in pairs]
 
 
 def _rate(panel: WidePanel, column: str) -> Claim:
@@ -204,7 +196,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield predicted beside measured, point by point, and for names of architectures a map."""
-    panels = [panel for panel in section.panels if any(point.deep for point in panel.points)]
+    panels = [panel for panel in section.panels if _with(panel.points, "linear_agreement_test")]
     if not panels:
         return
     if all(panel.ticks for panel in panels) and len(panels) > 1:

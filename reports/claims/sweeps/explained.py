@@ -15,6 +15,7 @@ from empirics.campaigns import Panel, Point, campaign
 from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.deep import DEEP
+from empirics.laws import LAWS
 from reports import svg, text
 from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
@@ -49,6 +50,12 @@ OF_DEEP = (
     ("agreement, networks linearised", "linear_agreement_test", "agreement_test", False),
     ("agreement, wide limit from the initial f", "wide_agreement_test", "agreement_test", False),
 )
+OF_LAWS = (
+    ("agreement, law from sizes alone", "law_agreement_test", "agreement_test", False),
+    ("agreement, chance over random labels of these inputs", "label_agreement_test", "agreement_test", False),
+)
+# Predictions of an experiment, and their words in `SAID`.
+_OF = {DEEP.name: (OF_DEEP, "predictions_of_deep"), LAWS.name: (OF_LAWS, "predictions_of_laws")}
 # Upper ends of intervals of τ, the larger of f and g: how far from lazy, a free share of (2/π) arctan τ.
 REGIMES = (0.1, 1.0, 10.0)
 _MOMENTUM = 0.9  # of the published optimiser
@@ -79,7 +86,7 @@ def explained_sets(panels: Sequence[Panel], runs: Runs, *, published_block: bool
     made = []
     for label, configs in sets.items():
         chosen = {config: rows[config] for config in configs}
-        columns_of = OF_DEEP if runs.experiment is DEEP else PREDICTIONS
+        columns_of, _ = _OF.get(runs.experiment.name, (PREDICTIONS, ""))
         predictions = tuple(_prediction(chosen, *columns) for columns in columns_of)
         made.append(Explained(runs=label, total=len(chosen), predictions=predictions))
     return tuple(made)
@@ -244,8 +251,9 @@ def _verdicts(rows: Iterable[Prediction]) -> str:
 def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield predicted against measured, as numbers for all sets of runs and drawn for the widest."""
     yield Prose("Predicted against measured", "heading")
-    of_deep = section.explained[0].predictions[0].name == OF_DEEP[0][0]
-    yield Prose(Markup(SAID["sweep"]["predictions_of_deep" if of_deep else "predictions"]))
+    first = section.explained[0].predictions[0].name
+    said = next((words for columns, words in _OF.values() if columns[0][0] == first), "predictions")
+    yield Prose(Markup(SAID["sweep"][said]))
     yield table(
         [(one.runs, row) for one in section.explained for row in one.predictions if row.n],
         {

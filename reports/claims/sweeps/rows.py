@@ -1,5 +1,6 @@
 """What claims about sweeps are made of: runs, points, and what is compared with them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from empirics.data import DataSource
 from empirics.sweep import Experiment
 from empirics.wide import WIDE
 from reports import svg
-from reports.runs import Panel, Point, Provenance, Row, Totals
+from reports.runs import Panel, Point, Provenance, Row, Totals, whole_seeds
 from reports.statistics import Comparison, Spread, Within
 from reports.verdicts import Claim, Outcome, Source
 
@@ -157,6 +158,20 @@ class SweepResults(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals
     sections: tuple[Section, ...]
     claims: tuple[Claim, ...] = ()
+
+
+def in_pairs(point: WidePoint, column: str) -> list[tuple[float, float] | None]:
+    """Return predicted and measured agreement of each seed at a point, None for a seed that lacks one."""
+    cells = [point.deep[column], point.deep["agreement_test"]]
+    whole, some = whole_seeds(cells)
+    lost: list[None] = [None] * (len(some) - len(whole) + point.totals.failed + point.totals.missing)
+    return [(cells[0].values[seed], cells[1].values[seed]) for seed in whole] + lost
+
+
+def sampling_noise(point: WidePoint) -> float:
+    """Return the deviation of the share of independent test points that agree: seeds can agree exactly."""
+    share, count = (point.deep[name].mean or 0.0 for name in ("agreement_test", "num_test"))
+    return math.sqrt(max(share * (1 - share), 1 / count) / count)
 
 
 def stated(source: Source, statement: str, measured: str, rule: str, predicted: str = "") -> Claim:

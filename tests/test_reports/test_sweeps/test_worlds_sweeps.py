@@ -11,9 +11,10 @@ from scipy import stats
 
 from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
-from reports.claims.sweeps import architectures
+from reports.claims.sweeps import architectures, laws, pairs
 from reports.claims.sweeps.architectures import CLOSE
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
+from reports.claims.sweeps.laws import OFF
 from reports.claims.sweeps.rows import Explained, Prediction, Section
 from reports.claims.sweeps.trends import trends_of
 from reports.judging import FALLING, NO_TREND, judge_rising
@@ -67,11 +68,48 @@ def _architectures(kind, rng, seeds):
             **{name: np.full(seeds, 0.1) for name in ("linear_error_f", "linear_error_g")},
             "num_test": np.full(seeds, 500.0),
         }
-        deep = {name: Spread.of(dict(enumerate(values.tolist()))) for name, values in columns.items()}
         (like,) = panel([[0.5]]).points
-        points.append(structs.replace(like, x=x, deep=deep))
+        points.append(_point(x, columns, like))
     shown = structs.replace(panel([[0.5]]), points=tuple(points))
     return [claim.verdict for claim in architectures.claims(Section(title="Study", panels=(shown,)))]
+
+
+def _point(x, columns, like):
+    deep = {name: Spread.of(dict(enumerate(values.tolist()))) for name, values in columns.items()}
+    return structs.replace(like, x=x, deep=deep)
+
+
+def _laws(kind, rng, seeds):
+    """Return the verdict on a sweep of two points, of which one has more disagreement than its law."""
+    wrong = {"true": 0.0, "violated": OFF, "far": 3 * OFF}[kind]
+    columns = [
+        {
+            "agreement_test": 1 - 0.1 * (1 + off) * (1 + rng.normal(0, 0.05, seeds)),
+            "law_agreement_test": np.full(seeds, 0.9),
+            "num_test": np.full(seeds, 1e5),
+        }
+        for off in (0.0, wrong)
+    ]
+    (like,) = panel([[0.5]]).points
+    points = tuple(_point(x, one, like) for x, one in enumerate(columns))
+    shown = structs.replace(panel([[0.5]]), points=points)
+    return [claim.verdict for claim in laws.claims(Section(title="Study", panels=(shown,)))]
+
+
+def _pairs(kind, rng, seeds):
+    """Return the verdict on 20 pairs whose errors have a root mean square, and share what a seed draws."""
+    size = {"true": 0.0, "violated": 1.0, "far": 3.0}[kind] * pairs.CLOSE
+    signs, (like,) = rng.choice([-1.0, 1.0], 20), panel([[0.5]]).points
+    shared, points = rng.normal(0, 0.01, seeds), []
+    for x, sign in enumerate(signs):
+        off = size * sign + sign * shared + rng.normal(0, 0.02, seeds)
+        measured = np.full(seeds, 0.8)
+        columns = {"agreement_test": measured, "num_test": np.full(seeds, 100.0)}
+        columns |= dict.fromkeys(("wide_agreement_test", "linear_agreement_test"), measured + off)
+        points.append(_point(x, columns, like))
+    shown = structs.replace(panel([[0.5]]), points=tuple(points))
+    section = Section(title="Study", part=Part(kind="study", name="pairs"), panels=(shown,))
+    return [claim.verdict for claim in pairs.claims(section)][:1]
 
 
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.
@@ -80,6 +118,8 @@ TABLE = {
     "trends": _trends,
     "reached": None,
     "architectures": _architectures,
+    "laws": _laws,
+    "pairs": _pairs,
     "explained": _criterion,
     "failures": None,
 }
