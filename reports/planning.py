@@ -178,7 +178,7 @@ class _Times:
         return cls(law, ends, surface)
 
     def suggested(self, asked: Question) -> tuple[int, float]:
-        """Return the place of T_f, and T_g: the least sum that gives the share, or nearly the most there is."""
+        """Return the place of T_f, and T_g: the least sum of times that do, or do nearly as well as any."""
         times = self.law.T_f
         rows = np.arange(1, len(times) - 1) if asked.T_f is None else np.array([_at(times, asked.T_f)])
         columns = slice(1, -1) if asked.T_g is None else [_at(self.ends, asked.T_g)]
@@ -217,7 +217,7 @@ def _pair(data: Dataset, asked: Question, Z: Array, targets: Targets) -> Pair:
 
 
 def _samples(data: Dataset, targets: Targets) -> dict[str, Any]:
-    """Return what f and g are made of: of balanced targets, whose law has as many +1 as −1, an even number."""
+    """Return what f and g are made of; the law of balanced targets, half of them +1, has an even number."""
     odd = targets == "balanced" and len(data.X) % 2 and len(data.X) > 1
     rows = slice(-1) if odd else slice(None)
     return {"X": data.X[rows], "y": data.y[rows], "targets": targets}
@@ -256,9 +256,8 @@ def _first(times: Array, shares: Array, wanted: float) -> float:
         return 0.0 if values[0] >= wanted else math.inf
     # Linear in T up to the first time, and in 1/T from the last one on.
     part = (wanted - values[k - 1]) / (values[k] - values[k - 1])
-    return float(
-        fine[k - 1] / (1 - part) if fine[k] == math.inf else fine[k - 1] + part * (fine[k] - fine[k - 1])
-    )
+    low, high = fine[k - 1 : k + 1]
+    return float(low / (1 - part) if high == math.inf else low + part * (high - low))
 
 
 def _rounded_up(value: float) -> float:

@@ -15,7 +15,7 @@ from reports import formats, svg
 from reports._matplotlib import Axes
 from reports.numbers import Numbers
 from reports.page import Block, Figure, Page, Section, Table, note, say
-from reports.text import count, legible, many, number, percent
+from reports.text import legible, many, number, percent
 from theory.certificates.inverse import WIDEST
 from theory.tables import Tabular
 from theory.times import Requirement
@@ -83,67 +83,61 @@ class Plan(Tabular):
     def _table(self) -> list[str]:
         """Return a part of the surface, in columns."""
         f, g = (np.linspace(0, len(times) - 1, 6).astype(int) for times in (self.times_f, self.times_g))
-        rows = [["T_f", *(f"T_g = {number(self.times_g[j], 2)}" for j in g)]]
-        rows += [[number(self.times_f[i], 2), *(f"{self.surface[i][j]:.3f}" for j in g)] for i in f]
+        rows = [["T_f", *(f"T_g = {number(self.times_g[j])}" for j in g)]]
+        rows += [[number(self.times_f[i]), *(f"{self.surface[i][j]:.3f}" for j in g)] for i in f]
         return ["".join([row[0].rjust(7), *(cell.rjust(14) for cell in row[1:])]) for row in rows]
 
     @property
     def lines(self) -> list[str]:
         """What the plan says, a sentence each."""
+        T_f, T_g = number(self.T_f), number(self.T_g)
         some = f"{self.points} of {self.test_points}" if self.points < self.test_points else str(self.points)
+        short = "" if self.agreement >= self.share else f", short of {number(self.share)}"
         said = [
-            f"{legible(self.name)}: N = {self.N}, d = {self.dim}, {some} test points, L = {self.depth}, "
-            f"γ = {number(self.negative_slope)}, ε = {number(self.epsilon)}, {self.targets} targets, "
-            "identity loss, scenario (a)."
+            f"{legible(self.name)}: N = {self.N}, d = {self.dim}, L = {self.depth}, "
+            f"γ = {number(self.negative_slope)}, {some} test points; ε = {number(self.epsilon)}, "
+            f"{self.targets} targets.",
+            f"Predicted at T_f = {T_f} and T_g = {T_g}: mean agreement {self.agreement:.3f}{short}; "
+            f"a tenth of the points are below {np.quantile(self.chances, 0.1):.2f}.",
         ]
-        reached = "" if self.agreement >= self.share else f", short of {number(self.share)}"
-        said.append(
-            f"Predicted at T_f = {number(self.T_f)} and T_g = {number(self.T_g)}: f and g agree at "
-            f"{self.agreement:.3f} on average{reached}; a tenth of the points have a chance below "
-            f"{np.quantile(self.chances, 0.1):.2f}."
-        )
-        where = {
-            "T_g": f"At T_f = {number(self.T_f)}",
+        fixed = {
+            "T_g": f"At T_f = {T_f}",
             "both": "With equal times",
-            "T_f": f"At T_g = {number(self.T_g)}" if self.T_g_given else "With T_g → ∞",
+            "T_f": f"At T_g = {T_g}" if self.T_g_given else "With T_g → ∞",
         }
-        for name, start in where.items():
+        for name, start in fixed.items():
             sentence = str(self.required[name])
             said.append(f"{start}, {sentence[0].lower()}{sentence[1:]}")
-        enough = f"; that is {number(self.share)} already" if self.floor >= self.share else ""
-        said.append(
-            f"The floor, with an f that was never trained and T_g → ∞, is {self.floor:.3f}{enough}; "
-            f"the limit of T_f, T_g → ∞ is {self.limit:.3f}."
-        )
-        best = max(self.by_epsilon.values())
-        least = min(size for size, limit in self.by_epsilon.items() if limit >= best - WORTH)
-        listed = ", ".join(f"{limit:.3f} at ε = {number(size)}" for size, limit in self.by_epsilon.items())
-        said.append(
-            f"The limit is {listed}: the best ε is {number(least)}, the least within {WORTH} of them."
-        )
-        if "balanced" in self.by_targets:
+        enough = ", which is enough" if self.floor >= self.share else ""
+        best, *others = sorted(self.by_epsilon, key=lambda size: -self.by_epsilon[size])
+        listed = ", ".join(f"{number(size)} gives {self.by_epsilon[size]:.3f}" for size in sorted(others))
+        said += [
+            f"An f that was never trained gives at most {self.floor:.3f}{enough}: read agreement against it.",
+            f"The limit of T_f, T_g → ∞ is {self.limit:.3f}.",
+            f"In the limit ε = {number(best)} is best, with {self.by_epsilon[best]:.3f}; {listed}.",
+        ]
+        if self.by_targets:
             (now, end), (now_b, end_b) = (self.by_targets[kind] for kind in ("random", "balanced"))
-            odd = " of N − 1 samples, as N is odd" if self.N % 2 else ""
+            odd = " (law of N − 1 samples, as N is odd)" if self.N % 2 else ""
             said.append(
-                f"Random targets cost {now_b - now:.3f} at these times and {end_b - end:.3f} in the limit: "
-                f"balanced ones{odd} give {now_b:.3f} and {end_b:.3f}."
+                f"Random targets cost {now_b - now:.3f}, in the limit {end_b - end:.3f}: balanced ones{odd} "
+                f"give {now_b:.3f} and {end_b:.3f}."
             )
         if self.condition_c is None:
-            said.append(
-                "Condition (c) is not tried: theory.agreement.enclose_signs takes long at this depth."
-            )
+            said.append("Condition (c) is not tried: its proof in ball arithmetic would take long.")
         else:
             c = self.condition_c
             said.append(
-                f"Condition (c), sgn f̂ = sgn ĝ along ∇f_b, is proved at {percent(c.equal / c.points)} of "
-                f"{many(c.points, 'point')}, for one draw of targets, and refuted at "
-                f"{percent(c.opposite / c.points)}."
+                f"Condition (c) is proved at {percent(c.equal / c.points)} of {many(c.points, 'point')} and "
+                f"refuted at {percent(c.opposite / c.points)}, perturbed along ∇f_b with targets of seed 0."
             )
         if self.certified:
-            finite, any_ = self.certified.values()
+            shares = (
+                f"{percent(share)} at m = {svg.power(width)}" for width, share in self.certified.items()
+            )
             said.append(
-                f"Agreement is certified (δ = {DELTA}, perturbed along ∇f_b) at {percent(finite)} of "
-                f"{many(min(self.points, FEW), 'point')} at m = {count(WIDTHS[0])}, and at {percent(any_)} at any width."
+                f"Agreement is certified (δ = {DELTA}) at {' and '.join(shares)} of "
+                f"{many(min(self.points, FEW), 'point')}, perturbed so."
             )
         return said
 
@@ -187,7 +181,7 @@ class Plan(Tabular):
 
         columns = self._arrays()
         rows = tuple(zip(*(column.tolist() for column in columns.values()), strict=True))
-        caption = f"Mean agreement over flow times; dot: T_f = {number(self.T_f)}, T_g = {number(self.T_g)}."
+        caption = f"Mean agreement; dot: T_f = {number(self.T_f)}, T_g = {number(self.T_g)}."
         numbers = Numbers(columns=tuple(columns), rows=rows)
         return svg.figure(draw, "plan", "contours", "Contours of mean agreement over times", caption, numbers)
 
@@ -201,7 +195,7 @@ class Plan(Tabular):
         return svg.figure(draw, "plan", "chances", "Histogram of chances of agreement", caption, numbers)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write plan.html and plan.json, both or neither, and return their paths; raises as `check_output`."""
+        """Write plan.html and plan.json, both or neither; raise as `check_output`; return their paths."""
         check_output(folder)
         numbers = plain.to_json(plain.finite(formats.plain(msgspec.to_builtins(self, str_keys=True))))
         contents = {PAGE: formats.plain(self.page().html()).encode(), NUMBERS: numbers.encode()}

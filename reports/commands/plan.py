@@ -64,7 +64,7 @@ def plan(*, data: str, options: Plan = Plan(), columns: Data = Data()) -> Run:
     data
         A data set or file, as of `report`.
     """
-    from reports import ask
+    from reports import ask, plans
     from reports.presets import two_names
 
     def run(_show: Show) -> str:
