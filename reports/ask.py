@@ -15,7 +15,9 @@ from reports.build import build
 from reports.document import Report, SweepReport
 from reports.making import RUNS, check_data, check_free
 from reports.options import Data, Report as Asked, Setting
-from reports.presets import DataOptions, series, source
+from reports.planning import Question, planned
+from reports.plans import Plan, check_output
+from reports.presets import DataOptions, Series, series, source
 from reports.provenance import provenance
 from reports.sweeps.report import check_quick, plan_of, report as carried_out
 
@@ -201,3 +203,68 @@ def _command(place: str, data: DataSource, said: dict[str, Any], out: Path | Non
 
 # Options that the command has as well; the name of arrays is that of their file.
 _FLAGS = {"name", *(field.name for kind in (Asked, Data, Setting) for field in fields(kind))}
+
+
+def plan(
+    data: Any,  # noqa: ANN401
+    y: Any = None,  # noqa: ANN401
+    X_test: Any = None,  # noqa: ANN401
+    y_test: Any = None,  # noqa: ANN401
+    *,
+    out: Path | str | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Plan:
+    """Return when g will agree with f on data, how long both must train, and the setting of a report.
+
+    Nothing is trained: chances are those of the wide limit, identity loss, scenario (a).
+
+    Parameters
+    ----------
+    data, y, X_test, y_test
+        As in `report`.
+    out : path, optional
+        Folder to which plan.html and plan.json are written.
+    **options
+        Of the data as in `report`, and what is asked: ``share`` in (1/2, 1), the mean agreement (0.9);
+        ``T_f``, ``T_g``, ``epsilon`` > 0 and ``targets`` ("random" or "balanced"), found where absent;
+        ``negative_slope``; ``depth`` and ``rates`` ("first" or "all"); ``points``, how many test points are
+        used (200, of deep networks 20).
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        If data or an option break their rules, or nothing can be written to `out`.
+
+    Notes
+    -----
+    Source: `theory.times.agreement_law`, Derivation 18.  Targets are random unless these cannot give the
+    share and balanced ones are better; ε is the median norm of the samples unless ten times that is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import reports
+    >>> X = np.random.default_rng(0).normal(size=(40, 3))
+    >>> plan = reports.plan(X, np.sign(X[:, 0]), share=0.8)
+    >>> plan.agreement >= 0.8
+    True
+    """
+    asked = {field.name: options.pop(field.name) for field in fields(Question) if field.name in options}
+    if unknown := options.keys() - {*_DATA_OPTIONS}:
+        known = (*_DATA_OPTIONS, *(field.name for field in fields(Question)))
+        msg = f"reports.plan has no option {min(unknown)!r}; it has {', '.join(known)}"
+        raise TypeError(msg)
+    question = Question(**asked)
+    chosen, place = _source(data, (y, X_test, y_test), options, "quick", None)
+    if out is not None:
+        check_output(Path(out))
+    (found,) = check_data([Series(base=ExperimentConfig(data=chosen, width=1), widths=(1,), seeds=(0,))])
+    terminal.notify(found)
+    made = planned(found, question, command=lambda said: _command(place, chosen, {**options, **said}, None))
+    if out is not None:
+        made.write(Path(out))
+    return made

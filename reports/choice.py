@@ -123,7 +123,7 @@ def choose(
     >>> choice.T_f > 0, choice.widths[-1] >= 3000
     (True, True)
     """
-    epsilon = _epsilon(dataset)
+    epsilon = usual_epsilon(dataset)
     f, g = _networks(dataset, epsilon=epsilon, negative_slope=negative_slope, scenario=scenario)
     if not all(math.isfinite(one.size) and one.size > 0 and (one.rate > 0).all() for one in (f, g)):
         return None
@@ -151,7 +151,8 @@ def choose(
     )
 
 
-def _epsilon(dataset: Dataset) -> float | None:
+def usual_epsilon(dataset: Dataset) -> float | None:
+    """Return the median norm of the training rows, to two digits; None, for √d, if all have that norm."""
     norms, root = np.linalg.norm(dataset.X, axis=1), math.sqrt(dataset.X.shape[1])
     if np.allclose(norms, root, rtol=_NORM_ROUNDING, atol=0):
         return None

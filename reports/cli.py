@@ -29,6 +29,7 @@ from reports.text import legible
 _LARGEST = 2**63 - 1  # what arrays can count
 _EXAMPLES = {
     "report": "perturblearn report --data breast-cancer --preset quick --seeds 5 --out my-report",
+    "plan": "perturblearn plan --data breast-cancer --share 0.9 --out my-plan",
     "render": "perturblearn render my-report --format md",
     "compare": "perturblearn compare my-report other-report --out comparison",
     "index": "perturblearn index my-report other-report --out index.html",

@@ -12,6 +12,7 @@ from reports.commands.falsify import falsify
 from reports.commands.index import index
 from reports.commands.orthogonal import orthogonal
 from reports.commands.phi import phi
+from reports.commands.plan import plan
 from reports.commands.render import render
 from reports.commands.report import report
 from reports.commands.sweep import sweep
@@ -24,6 +25,7 @@ __all__ = [
     "index",
     "orthogonal",
     "phi",
+    "plan",
     "render",
     "report",
     "sweep",
