@@ -69,6 +69,8 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["own.css"]
 html_title = f"perturblearn {release}"
 html_math_renderer = "mathml"
 html_copy_source = False
@@ -76,9 +78,11 @@ html_copy_source = False
 
 def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
     """Write a formula as MathML, which browsers draw by themselves."""
-    translator.body.append(
-        convert(node.astext(), display="block" if isinstance(node, nodes.math_block) else "inline")
-    )
+    if isinstance(node, nodes.math_block):
+        formula = f'<div class="math">{convert(node.astext(), display="block")}</div>'
+    else:
+        formula = convert(node.astext())
+    translator.body.append(formula)
     raise nodes.SkipNode
 
 
