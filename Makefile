@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS := $(VENV)/.docs
 OUT ?= reports/generated
 # Tests on all cores; empty for one after the other.
 PARALLEL ?= -n logical --dist worksteal
 
-.PHONY: report test pytest test-all bench costs lint coverage clean
+.PHONY: report test pytest test-all docs bench costs lint coverage clean
 
 report: $(READY)
 	$(BIN)/perturblearn report --out $(OUT)
@@ -26,6 +27,10 @@ pytest: $(READY)
 
 test-all: lint
 	HYPOTHESIS_PROFILE=all $(BIN)/pytest $(PARALLEL) -m "slow or not slow"
+
+# All anew: a tutorial shows what the code does now.
+docs: $(DOCS)
+	$(BIN)/sphinx-build -E -W --keep-going -j auto docs docs/_build/html
 
 bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean
@@ -51,3 +56,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[reports,dev]"
 	@touch $(READY)
+
+$(DOCS): $(READY)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $(DOCS)

@@ -3,7 +3,7 @@
 Between sign changes of its pre-activations a neuron's gradient does not change.  With the Gram matrix G
 of the x̃ a step therefore costs as many operations as there are samples, and a sign change as many again,
 where products with the data cost d + 1 times as many in every step.  Steps in which no sign can change are
-taken in one: with a constant gradient F heavy-ball descent has, A_k = Σ_{j<k} μ^j and B_k = Σ_{j≤k} A_j,
+taken in one: with a constant gradient F heavy-ball descent has, A_k = Σ_{j<k} μ^j and B_k = Σ_{j≤k} A_j::
 
     v_k = μ^k v_0 + A_k F,    p_k = p_0 + η (μ A_k v_0 + B_k F),
 

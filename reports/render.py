@@ -13,7 +13,7 @@ _LEAD = rich("""A network *f* is trained on clean data. Adversarial perturbation
     train a second network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs
     agree; each claim below is put beside what trained networks did.""")
 _FOOTER = rich("""Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
-    perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/DERIVATIONS.md` of
+    perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/derivations` of
     perturblearn.""")
 
 

@@ -1,7 +1,7 @@
 """The theory of learning from adversarial perturbations in wide two-layer networks: mathematics only.
 
 Φ in closed form, the predictors built from it, the conditions of the published theorem, and bounds with
-explicit constants.  Formulas live in `theory.expressions`, their derivations in `theory/DERIVATIONS.md`.
+explicit constants.  Formulas live in `theory.expressions`, their derivations in `theory/derivations`.
 """
 
 import lazy_loader

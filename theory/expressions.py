@@ -1,7 +1,7 @@
 """Every formula of the theory, once, as a sympy expression.
 
 The source of truth: numerical code is written where it is needed and joined to these expressions by
-tests.  The sections carry the numbers of `DERIVATIONS.md`.  A formula that follows from another one is
+tests.  The sections carry the numbers of `theory/derivations`.  A formula that follows from another one is
 derived from it here (by substitution, differentiation or solving), never typed a second time.
 """
 

@@ -1,6 +1,6 @@
 """Where f and g disagree, and why: an account of both outputs that adds up exactly, point by point.
 
-With the identity loss, for f on (x_n, y_n) and for g on its inputs with labels t_n,
+With the identity loss, for f on (x_n, y_n) and for g on its inputs with labels t_n::
 
     output = signal + initial network + sample labels + label imbalance + other bias
              + kernel fluctuation + flips,

@@ -48,7 +48,7 @@ def lazy_weights(
 ) -> Array:
     """Return β_n(T) = ∫₀^T ℓ'(−y_n f(x_n; t)) dt of infinitely wide networks.
 
-    The outputs o = f(x_·; t) obey do/dt = (1/N) Θ(X, X)(y ∘ ℓ'(−y∘o)), so that β solves
+    The outputs o_n = f(x_n; t) obey do/dt = (1/N) Θ(X, X)(y ∘ ℓ'(−y∘o)), so that β solves
     dβ/dt = ℓ'(−y∘o(0) − M β/N), β(0) = 0, M = (y yᵀ) ∘ Θ(X, X).
 
     Parameters

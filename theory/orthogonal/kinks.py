@@ -73,8 +73,10 @@ def gradient_cosine(
     **Statement.**  Let P = Σ_+ λ_k x_k, Q = −Σ_− λ_k x_k, a = 1 + γ², b = 2γ and θ the larger of the angles
     of s = P + Q with aP + bQ and with bP + aQ.  Let W̄ be the limit network of any even width, and W weights
     of that width with ‖W − cW̄‖ ≤ `deviation`·‖cW̄‖ for some c > 0.  Then every gradient of the network W,
-    and every sum of them with positive weights, has an angle of at most θ + η with s, where
+    and every sum of them with positive weights, has an angle of at most θ + η with s, where::
+
         sin η = `deviation` √2 (‖P + γQ‖² + ‖Q + γP‖²)^{1/2} / min ‖α(P + γQ) + β(Q + γP)‖,
+
     the minimum over α, β in [γ, 1], if `deviation` = 0 or θ + η < π/2.  With `deviation` 0 it is attained.
 
     **Assumptions.**  None on the data or λ, and no orthogonality.

@@ -1,7 +1,7 @@
 """The limit network of nearly orthogonal samples: multipliers λ, and a proof that it is stationary.
 
 f(x) = (1/√m) Σ_i ±φ(w_i·x), half of the signs +, no bias, φ leaky ReLU of slope γ in (0, 1).  If all margins
-are 1, all neurons of one readout sign agree, and each is active on its own class only,
+are 1, all neurons of one readout sign agree, and each is active on its own class only::
 
     √m v = Σ_+ λ_k x_k − γ Σ_− λ_k x_k,   √m u = Σ_− λ_k x_k − γ Σ_+ λ_k x_k,   M λ = 1,
     M_ik = y_i y_k c_ik ⟨x_i, x_k⟩,   c_ik = (1 + γ²)/2 for equal labels and γ for different ones.

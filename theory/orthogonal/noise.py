@@ -57,8 +57,10 @@ def multiplier_range(
     """Bound the multipliers of x_n = base_n + t_n ρ e for all targets t in {−1, 1}^N at once.
 
     With c = (1 + γ²)/2, h_n = ⟨base_n, e⟩, D_n = ‖x_n‖² within ‖base_n‖² + ρ² ± 2ρ|h_n| and
-    |⟨x_n, x_k⟩| ≤ P_nk = |⟨base_n, base_k⟩| + ρ(|h_n| + |h_k|) + ρ²:
+    |⟨x_n, x_k⟩| ≤ P_nk = |⟨base_n, base_k⟩| + ρ(|h_n| + |h_k|) + ρ²::
+
         |λ_n| ≤ Λ_n,  Λ ← (1/c + PΛ)/D_low, from any valid Λ;  λ_n D_n within 1/c ± (PΛ)_n.
+
     The sign pattern holds for all targets if γ(1/c − (PΛ)_n) > (PΛ)_n for every n.
 
     **Assumptions.**  D_low_n > Σ_{k≠n} P_nk for every n, which makes M invertible for all targets.
@@ -141,8 +143,10 @@ def label_noise_bound(
 ) -> Bound:
     """Bound the label-noise term |Σ λ_n^adv t_n ⟨base_n, z⟩| over random targets t.
 
-    **Statement.**  With probability at least 1 − δ over t, at each z
+    **Statement.**  With probability at least 1 − δ over t, at each z::
+
         |Σ_n λ_n^adv t_n ⟨base_n, z⟩| ≤ √(2 log(2/δ)) (Σ_n c_n² ⟨base_n, z⟩²)^{1/2} + Σ_n w_n |⟨base_n, z⟩|,
+
     c_n the middle and w_n half the length of the interval of λ_n^adv that holds for all targets.
 
     **Assumptions.**  t_n independent and uniform on {−1, 1}, independent of base, s and z; diagonal dominance
@@ -207,8 +211,10 @@ def sign_condition(
     """Say where learning from perturbations keeps the sign of ⟨s, z⟩, before the targets are drawn.
 
     **Statement.**  At each z where the condition holds, sgn f_adv(z) = sgn⟨s, z⟩ with probability at least
-    1 − δ over the targets:
+    1 − δ over the targets::
+
         ρ ⟨e, z⟩ sgn⟨s, z⟩ Σ_n (lower limit of λ_n^adv) > bound of the label-noise term.
+
     ρ e is the perturbation for the target 1; f_adv the limit boundary of the perturbed set.
 
     **Assumptions.**  Those of `label_noise_bound`; λ > 0 and the sign pattern proved for all targets

@@ -1,6 +1,6 @@
 """Perturbations of samples along a direction s: of given Euclidean, maximal or sparse size.
 
-x_n^adv = x_n + t_n ρ e with one unit vector e and one length ρ for all samples, t_n the target labels:
+x_n^adv = x_n + t_n ρ e with one unit vector e and one length ρ for all samples, t_n the target labels::
 
     L2    ρ e = ε s/‖s‖
     Linf  ρ e = ε sgn s                             (0 where s_i = 0)

@@ -36,12 +36,16 @@ def perturbed_orthogonality(
 ) -> Orthogonality:
     """Evaluate the conditions on perturbed samples before the target labels are drawn.
 
-    Without a direction, for every r_n with ‖r_n‖ ≤ ρ:
+    Without a direction, for every r_n with ‖r_n‖ ≤ ρ::
+
         R'_max ≤ R_max + ρ,  R'_min ≥ R_min − ρ,  p' ≤ p + 2ρR_max + ρ²,  q' ≤ q + (N−1)(2ρR_max + ρ²),
         q = max_n Σ_{k≠n} |⟨x_n, x_k⟩|.
-    With a direction, for x_n + t_n ρ e, all t_n = ±1, h = max_n |⟨x_n, e⟩|, H = Σ_n |⟨x_n, e⟩|:
+
+    With a direction, for x_n + t_n ρ e, all t_n = ±1, h = max_n |⟨x_n, e⟩|, H = Σ_n |⟨x_n, e⟩|::
+
         R'² within R² ± 2ρh + ρ²,  |p' − p| ≤ 2ρh + ρ²,  p' ≥ ρ² − 2ρh − p,
         q' ≤ q + max_n Σ_{k≠n} ρ(|⟨x_n, e⟩| + |⟨x_k, e⟩|) + (N−1)ρ².
+
     Then κ' ≤ q'/R'_min² and κ' ≥ p'/R'_max².
     The condition *holds* if it does in the worst case, *fails* if it does in the best, else it is unknown:
     then `orthogonality` of the perturbed samples in hand decides.
@@ -118,10 +122,12 @@ def noise_orthogonality(
 ) -> Orthogonality:
     """Evaluate the conditions on N perturbed noise samples that are yet to be drawn, with probability 1 − δ.
 
-    With σ² = 1/3 (uniform on [−1, 1]) or 1 (standard normal) and t = log((N² + 3N)/δ), together
+    With σ² = 1/3 (uniform on [−1, 1]) or 1 (standard normal) and t = log((N² + 3N)/δ), together::
+
         | ‖x‖² − d/3 | ≤ √(dt/2)                              (uniform),
         d − 2√(dt) ≤ ‖x‖² ≤ d + 2√(dt) + 2t                   (normal),
         |⟨x_n, x_k⟩| ≤ R_max σ√(2t),  |⟨x_n, e⟩| ≤ σ√(2t)     (both).
+
     Then as `perturbed_orthogonality` with a direction.
 
     **Assumptions.**  Independent entries; the direction and the targets do not depend on this noise (a

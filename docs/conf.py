@@ -1,0 +1,120 @@
+"""Sphinx: pages that work without a network, with the tutorials run as they are built."""
+
+import importlib
+import inspect
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[1]
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PACKAGES = re.findall(
+    r"^   ([a-z.]+)$", (Path(__file__).parent / "api/index.md").read_text("utf-8"), re.MULTILINE
+)
+
+
+def _home(value: object, module: ModuleType, depth: int) -> ModuleType:
+    """Return the module or package, `depth` names deep, that defines a value."""
+    home = inspect.getmodule(value) if callable(value) else None
+    return importlib.import_module(".".join(home.__name__.split(".")[:depth])) if home else module
+
+
+def groups(package: str) -> dict[str, dict[str, str]]:
+    """Return what a package exports by the sentence that opens the file of it: each name with its kind.
+
+    What the package above exports, too, stands there, and packages have pages of their own.
+    """
+    module = importlib.import_module(package)
+    parent = importlib.import_module(package.rpartition(".")[0] or package)
+    found: dict[str, dict[str, str]] = {}
+    defined = [name for name in dir(module) if getattr(getattr(module, name), "__module__", "") == package]
+    names = getattr(module, "__all__", [name for name in defined if not name.startswith("_")])
+    for name in sorted(names, key=str.lower):
+        value = getattr(module, name)
+        above = parent is not module and getattr(parent, name, None) is value
+        if not (above or f"{package}.{name}" in PACKAGES):
+            home = _home(value, module, package.count(".") + 2)
+            sentence = inspect.getdoc(home).partition("\n")[0].rstrip(":.")
+            kinds = {"function": inspect.isroutine, "class": inspect.isclass, "module": inspect.ismodule}
+            kind = next((kind for kind, has in kinds.items() if has(value)), "data")
+            found.setdefault(sentence, {})[name] = kind
+    return found
+
+
+project = "perturblearn"
+author = _PROJECT["authors"][0]["name"]
+copyright = f"2026, {author}"
+release = version = _PROJECT["version"]
+
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+default_role = "py:obj"
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_execution_in_temp = True
+nb_merge_streams = True
+
+autosummary_context = {"groups": {package: groups(package) for package in PACKAGES}}
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["own.css"]
+html_title = f"perturblearn {release}"
+html_math_renderer = "mathml"
+html_copy_source = False
+
+
+def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML, which browsers draw by themselves."""
+    if isinstance(node, nodes.math_block):
+        formula = f'<div class="math">{convert(node.astext(), display="block")}</div>'
+    else:
+        formula = convert(node.astext())
+    translator.body.append(formula)
+    raise nodes.SkipNode
+
+
+_STEMS = {int(path.name[:2]): path.stem for path in (ROOT / "theory/derivations").glob("*.md")}
+
+
+def _link_derivations(text: str, role: str) -> str:
+    """Link "Derivation 3", which is no link or heading yet."""
+    cited = r"(?<!\[)(?<!# )\bDerivation (\d+)"
+    return re.sub(cited, lambda found: f"{role}`{found[0]} </derivations/{_STEMS[int(found[1])]}>`", text)
+
+
+def _link_docstring(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Link derivations, and let |x| be an absolute value, where reStructuredText has a substitution."""
+    example = False
+    for place, line in enumerate(lines):
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":doc:")
+
+
+def _link_page(app: Sphinx, name: str, source: list[str]) -> None:
+    """Link derivations, and names of the three packages in backticks to their reference."""
+    if name != "changelog" and not name.startswith("api/"):
+        text = _link_derivations(source[0], "{doc}")
+        source[0] = re.sub(r"(?<!`)`((?:theory|empirics|reports)\.[\w.]+)`", r"{py:obj}`\1`", text)
+
+
+def setup(app: Sphinx) -> None:
+    """Add what Sphinx does not do by itself."""
+    app.connect("autodoc-process-docstring", _link_docstring)
+    app.connect("source-read", _link_page)
+    app.add_html_math_renderer("mathml", inline_renderers=(_mathml, None), block_renderers=(_mathml, None))

@@ -1,0 +1,201 @@
+"""README.md, docs and derivations agree with the code: what they name is there, and what they show runs."""
+
+import importlib
+import itertools
+import pkgutil
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sphinx.util.inventory import InventoryFile
+
+ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
+README = ROOT / "README.md"
+DERIVATIONS = {int(path.name[:2]): path for path in sorted((ROOT / "theory/derivations").glob("*.md"))}
+TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS, *DERIVATIONS.values()]
+
+
+def named(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+# What pages show ------------------------------------------------------------------------------------------
+
+SNIPPETS = [
+    (path, snippet)
+    for path in PAGES
+    for snippet in re.findall(r"```python\n(.*?)```", text_of(path), re.DOTALL)
+]
+# Those that train networks take longer.
+_HEAVY = re.compile("empirics|reports|torch|jax")
+
+
+def run(code, folder):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "snippet"),
+    [pytest.param(*one, marks=pytest.mark.slow if _HEAVY.search(one[1]) else ()) for one in SNIPPETS],
+    ids=[f"{named(path)}: {text.splitlines()[1]}" for path, text in SNIPPETS],
+)
+def test_it_runs_and_prints_what_stands_below(path, snippet, tmp_path):
+    done = run(snippet, tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = text_of(path).split(f"```python\n{snippet}```")[1].split("```python")[0]
+    for line in done.stdout.splitlines():
+        assert f"    {line}\n" in after
+
+
+def test_readme_is_short():
+    assert len(text_of(README).splitlines()) <= 120
+    assert [path for path, _ in SNIPPETS].count(README) == 3
+    assert max(len(list(filter(None, snippet.splitlines()))) for _, snippet in SNIPPETS) <= 10
+    assert (ROOT / "docs/error.svg").stat().st_size <= 60_000
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=named)
+def test_tutorial_runs_up_to_where_it_needs_networks(path, tmp_path):
+    """`make docs` runs all of it."""
+    cells = re.findall(r"```\{code-cell\}\n(.*?)```", text_of(path), re.DOTALL)
+    assert cells
+    done = run("\n".join(itertools.takewhile(lambda cell: not _HEAVY.search(cell), cells)), tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+# What they name -------------------------------------------------------------------------------------------
+
+ROWS = [line.split(" | ") for line in text_of(ROOT / "docs/formulas.md").splitlines() if "`test_" in line]
+
+
+def test_there_are_rows():
+    assert len(ROWS) > 50
+    assert all(len(row) in {3, 4} for row in ROWS)  # a column may be empty
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0][2:42] for row in ROWS])
+def test_functions_and_tests_of_a_row_are_there(row):
+    package = ""
+    for name in re.findall(r"`([a-z][\w.]+)`", row[1]):  # `theory.f_predict`, then `g_predict` of the same
+        package = name.rpartition(".")[0] or package
+        assert pkgutil.resolve_name(f"{package}.{name.rpartition('.')[2]}") is not None
+    folder = TESTS
+    for path in re.findall(r"`(test_[\w/.]+)`", row[-1]):
+        found = TESTS / path if "/" in path else folder / path
+        assert found.exists(), path
+        folder = found.parent
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_links_and_names_resolve(path):
+    text = text_of(path)
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", re.sub(r"\$[^$]+\$", "", text)):
+        assert (path.resolve().parent / target).exists(), target
+    if path.name != "changelog.md":  # it has names that are gone
+        for name in re.findall(r"`((?:theory|empirics|reports)\.[a-z][\w.]*)`", text):
+            assert pkgutil.resolve_name(name) is not None, name
+        for name in re.findall(r"\b((?:theory|empirics|tests)/[\w/-]+(?:\.\w+)?)", text):
+            assert (ROOT / name).exists(), name
+
+
+# Derivations ----------------------------------------------------------------------------------------------
+
+# "Derivation 13", "Derivations 8, 9 and 12", "Derivation 15, steps 1 and 7".
+_CITED = re.compile(r"Derivations? (\d+(?:(?:,| and| to) \d+)*)(?:,\s+steps? (\d+(?:(?:,| and| to) \d+)*))?")
+
+
+def _numbers(cited):
+    for part in re.split(", | and ", cited or ""):
+        first, _, last = part.partition(" to ")
+        yield from range(int(first), int(last or first) + 1) if first else ()
+
+
+def citations():
+    """Yield (file, derivation, steps) of all that is cited."""
+    sources = [
+        path
+        for package in ("theory", "empirics", "reports", "tests")
+        for path in (ROOT / package).rglob("*.*")
+    ]
+    for path in [*PAGES, *sources]:
+        if path.suffix in {".py", ".pyi", ".md", ".toml", ".html"} and path != Path(__file__):
+            for match in _CITED.finditer(text_of(path)):
+                for number in _numbers(match[1]):
+                    yield named(path), number, tuple(_numbers(match[2]))
+
+
+def test_each_derivation_has_a_number_and_says_it():
+    assert len(DERIVATIONS) == len(list((ROOT / "theory/derivations").iterdir()))
+    for number, path in list(DERIVATIONS.items())[1:]:
+        assert text_of(path).startswith(f"# Derivation {number}. ")
+
+
+def test_ranges_and_steps_are_read():
+    (match,) = _CITED.finditer("(Derivations 8 to 10, 12 and 15, steps 1 and 7)")
+    assert list(_numbers(match[1])) == [8, 9, 10, 12, 15]
+    assert list(_numbers(match[2])) == [1, 7]
+
+
+def test_cited_derivations_and_steps_exist():
+    cited = set(citations())
+    assert len(cited) > 100
+    for place, number, steps in cited:
+        assert number in DERIVATIONS, f"{place}: Derivation {number}"
+        for step in steps:
+            found = re.search(rf"\*\*(?:Step )?{step}[.,]", text_of(DERIVATIONS[number]))
+            assert found, f"{place}: Derivation {number}, step {step}"
+
+
+# The reference --------------------------------------------------------------------------------------------
+
+
+def public_names():
+    """Return every public name of the packages, those for who works on `reports` left out."""
+    folders = [
+        path.parent
+        for package in ("theory", "empirics", "reports")
+        for path in sorted((ROOT / package).rglob("__init__.py"))
+        if package != "reports" or path.parent.name == "reports"
+    ]
+    packages = [".".join(folder.relative_to(ROOT).parts) for folder in folders]
+    return {f"{package}.{name}" for package in packages for name in importlib.import_module(package).__all__}
+
+
+def test_every_public_name_is_in_the_reference():
+    conf = runpy.run_path(str(ROOT / "docs/conf.py"))
+    groups = conf["autosummary_context"]["groups"]
+    shown = set(conf["PACKAGES"])
+    for package in conf["PACKAGES"]:
+        shown |= {f"{package}.{name}" for names in groups[package].values() for name in names}
+    # What a package above has, too, is shown there alone.
+    known = {(name.rpartition(".")[2], id(pkgutil.resolve_name(name))) for name in shown}
+    for name in public_names():
+        assert (name.rpartition(".")[2], id(pkgutil.resolve_name(name))) in known, name
+
+
+@pytest.mark.slow
+def test_documentation_is_built_without_a_warning():
+    subprocess.run(["make", "docs"], cwd=ROOT, check=True, timeout=1800)
+    inventory = InventoryFile.loads((ROOT / "docs/_build/html/objects.inv").read_bytes(), uri="").data
+    shown = {
+        name.rpartition(".")[2] for kind, names in inventory.items() if kind[:3] == "py:" for name in names
+    }
+    assert {name.rpartition(".")[2] for name in public_names()} - shown == set()
+    assert {f"tutorials/{path.stem}" for path in TUTORIALS} <= set(inventory["std:doc"])
+    assert {f"derivations/{path.stem}" for path in DERIVATIONS.values()} <= set(inventory["std:doc"])
