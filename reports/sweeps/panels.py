@@ -11,6 +11,7 @@ from empirics.sweep.plan import Block, Plan, axis_of
 
 # Each panel is two figures; a page with more is slow to read.
 MOST_PANELS = 24
+_LABELS = {"times": "times the initial outputs"}  # of fields whose names do not say it
 
 
 def rest_panels(
@@ -73,7 +74,7 @@ def _block_panels(
             yield _panel(
                 Sweep(
                     name=": ".join(filter(None, (name, along))) + (f" at {', '.join(said)}" if said else ""),
-                    x_label=", ".join(axis.fields),
+                    x_label=", ".join(_LABELS.get(field, field) for field in axis.fields),
                     block=Block(base={**block.base, **fixed}, axes=(axis, *seeds)),
                 ),
                 make,

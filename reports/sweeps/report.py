@@ -29,11 +29,11 @@ from reports.sweeps.reproduction import build
 from reports.sweeps.run import check_plan
 from theory.validation import check_integer
 
-_WIDTHS = {None: (125, 250, 500, 1000, 2000), "cnn": (8, 16, 32, 64, 128)}
+_WIDTHS = {None: (125, 250, 500, 1000, 2000), "cnn": (16, 32, 64, 128, 256)}
 _MODULE_WIDTHS = (64, 128, 256, 512, 1024)
 # Of a module without a width.  A factor on its outputs would be no other axis: with the identity loss it is a
 # factor on the time.
-_TIMES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+_TIMES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _SEEDS = 14  # two of them may be out of the linear regime where it is said to hold
 _WORK_OF_A_PROCESS = 1e9  # multiplications from which starting processes pays
 _ONLY_WIDE = {one.name for one in fields(ExperimentConfig)} - {one.name for one in fields(DeepConfig)}

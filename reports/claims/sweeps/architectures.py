@@ -24,7 +24,7 @@ from reports.judging import (
 )
 from reports.page import Block, Figure, Prose, Table, fold
 from reports.runs import whole_seeds
-from reports.shown import band, finish, line, means, spread, ticks
+from reports.shown import SAID, band, finish, line, means, spread, ticks
 from reports.statistics import Spread, mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, Claim
@@ -101,7 +101,7 @@ def _place(panel: WidePanel, *xs: float) -> str:
     """Return where points of such an axis are, in words."""
     if _axis(panel) == "width":
         return f"m = {', '.join(map(text.count, xs))}"
-    return f"{', '.join(f'{x:g}' for x in xs)} times"
+    return f"{', '.join(f'{x:g}' for x in xs)} {panel.x_label}"
 
 
 def _asked(point: WidePoint, how: str) -> bool | None:
@@ -347,6 +347,8 @@ def opening(section: Section, key: str) -> Iterator[Block]:
     yield from (Prose(_short(panel), "short") for panel in panels)
     if panels:
         yield _overview(panels, key)
+    if any(_axis(panel) == "times" for panel in panels):
+        yield Prose(SAID["sweep"]["times"])
 
 
 def _short(panel: WidePanel) -> Content:

@@ -150,14 +150,15 @@ def test_networks_that_are_too_narrow_say_nothing():
 @pytest.mark.parametrize(("errors", "verdict"), [((0.1, 0.5), "holds"), ((0.5, 0.1), "fails")])
 def test_a_module_without_a_width_is_linear_for_short_times(errors, verdict):
     points = [point(t, **dict.fromkeys(NAMES, e)) for t, e in zip((0.5, 8.0), errors, strict=True)]
-    made = section(("mine: times", points), x_label="times")
+    made = section(("mine: times", points), x_label="times the initial outputs")
     regime, departure = claims(made)
     assert regime.verdict == verdict
-    assert regime.statement.endswith("at 0.5 times")
+    assert regime.statement.endswith("at 0.5 times the initial outputs")
     assert departure.measured.startswith("all; relative errors of f")
-    said, figure = opening(made, "s1")
-    linear = "0.5 times" if verdict == "holds" else "8 times"
-    assert f"of the test points at {linear}." in plain(said.text)
+    said, figure, explained = opening(made, "s1")
+    assert "a module without a width" in plain(explained.text).lower()
+    linear = "0.5" if verdict == "holds" else "8"
+    assert f"of the test points at {linear} times the initial outputs." in plain(said.text)
     assert isinstance(figure, Figure)
 
 

@@ -12,12 +12,13 @@ from scipy import stats
 from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
 from reports.claims.sweeps import architectures, laws, pairs
-from reports.claims.sweeps.architectures import CLOSE
+from reports.claims.sweeps.architectures import CLOSE, LINEAR, MANY_BEYOND
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
 from reports.claims.sweeps.laws import OFF
 from reports.claims.sweeps.rows import Explained, Prediction, Section
 from reports.claims.sweeps.trends import trends_of
 from reports.judging import FALLING, NO_TREND, judge_rising
+from reports.runs import Totals
 from reports.statistics import Spread
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up_sweeps import panel
@@ -71,7 +72,25 @@ def _architectures(kind, rng, seeds):
         (like,) = panel([[0.5]]).points
         points.append(_point(x, columns, like))
     shown = structs.replace(panel([[0.5]]), points=tuple(points))
-    return [claim.verdict for claim in architectures.claims(Section(title="Study", panels=(shown,)))]
+    found = [claim.verdict for claim in architectures.claims(Section(title="Study", panels=(shown,)))]
+    return [*found, *_regime(kind, rng, seeds)]
+
+
+def _regime(kind, rng, seeds):
+    """Return the verdict on linear training at three widths, of which the rule asks for two."""
+    beyond = {"true": 0.02, "violated": MANY_BEYOND, "far": 0.98}[kind]
+    points = []
+    for x, expected, share in ((1, 2 * LINEAR, 0.98), (2, LINEAR, beyond), (3, LINEAR / 2, 0.02)):
+        errors = np.where(rng.random(seeds) < share, 2 * LINEAR, LINEAR / 2)
+        columns = {"linear_error_f": errors, "linear_error_g": np.full(seeds, LINEAR / 2)}
+        columns["expected_linear_error"] = np.full(seeds, expected)
+        deep = {name: Spread.of(dict(enumerate(values.tolist()))) for name, values in columns.items()}
+        totals = Totals(configurations=seeds, done=seeds, failed=0, missing=0)
+        (like,) = panel([[0.5]]).points
+        points.append(structs.replace(like, x=x, deep=deep, totals=totals))
+    shown = structs.replace(panel([[0.5]]), x_label="width", points=tuple(points))
+    found = architectures.claims(Section(title="Plan", panels=(shown,)))
+    return [claim.verdict for claim in found if claim.verdict is not None]
 
 
 def _point(x, columns, like):
