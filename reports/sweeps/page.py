@@ -65,8 +65,7 @@ def page_of(results: SweepResults) -> Page:
     opened = tuple(openings(results))
     title = "A sweep: measured beside published and predicted"
     if len(results.sections) == 1 and opened:
-        what = results.sections[0].title
-        title = f"{what[0].upper()}{what[1:]}: measured beside predicted before training"
+        title = f"{results.sections[0].title}: measured beside predicted before training"
     said: tuple[Block, ...] = (*opened, *results.claims) or (
         Prose("Nothing to compare: no result has the columns that this page is about.", ""),
     )
