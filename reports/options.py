@@ -76,7 +76,8 @@ class Report:
     seeds
         Number of seeds, at least 2 (default: the preset's; with --depth or --module 14).
     out
-        Output folder; what is trained is kept in its folder runs (of --depth and --module: results), and the same command does what is missing.
+        Output folder; what is trained is kept in its folder runs (of --depth and --module: results), and the
+        same command does what is missing.
     overwrite
         Replace a report of other experiments in the output folder.
     format
