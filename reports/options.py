@@ -73,15 +73,16 @@ class Report:
         .npy with the label in the last column, .npz with arrays X, y or x_train, y_train; with the extra
         files .parquet, .feather, .xlsx.
     preset
-        quick and lazy: wide; published: far from lazy.
+        quick and lazy: wide; published: far from lazy; with --depth or --module: quick.
     seeds
-        Number of seeds, at least 2 (default: the preset's).
+        Number of seeds, at least 2 (default: the preset's; with --depth or --module 14).
     out
-        Output folder; what is trained is kept in its folder runs, and the same command does what is missing.
+        Output folder; what is trained is kept in its folder runs (of --depth and --module: results), and the
+        same command does what is missing.
     overwrite
         Replace a report of other experiments in the output folder.
     format
-        Format of the report; results.json is written beside it; pdf: printed by Chromium.
+        Format of the report; results.json (report.json) is written beside it; pdf: printed by Chromium.
     device
         cpu, cuda or cuda:N.
     executor

@@ -66,7 +66,7 @@ def page_of(results: SweepResults) -> Page:
     title = "A sweep: measured beside published and predicted"
     if len(results.sections) == 1:
         (one,) = results.sections
-        title = f"{one.title[0].upper()}{one.title[1:]}: measured beside "
+        title = f"{one.title}: measured beside "
         title += "published" if one.published is not None else "predicted before training"
     nothing = Prose("Nothing to compare: no result has the columns that this page is about.", "")
     counted = [claim for claim in results.claims if claim.verdict]

@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
 from empirics.campaigns import Panel, Sweep
+from empirics.deep.builtin import is_file
 from empirics.sweep.plan import Block, Plan, axis_of
 
 # Each panel is two figures; a page with more is slow to read.
@@ -107,4 +109,6 @@ def _is_number(value: Any) -> bool:  # noqa: ANN401
 def _text(value: Any) -> str:  # noqa: ANN401
     if value is None:
         return "none"
+    if isinstance(value, str) and is_file(value):  # of a module: its folder says nothing
+        return Path(value).name
     return " vs ".join(map(str, value)) if isinstance(value, (list, tuple)) else f"{value}"

@@ -162,8 +162,8 @@ def _read(folder: Path) -> SweepResults:
 def _said(folder: Path) -> str:
     """Return what happened, and the claims with their verdicts."""
     results = _read(folder)
-    opened = [inline.plain(block.text) for block in openings(results) if isinstance(block, Prose)]
-    return "\n".join([*opened, *claims_said(results.claims)])
+    opened = (b for b in openings(results) if isinstance(b, Prose) and b.style == "short")
+    return "\n".join([*(inline.plain(block.text) for block in opened), *claims_said(results.claims)])
 
 
 def _partial(plan: Plan, options: Report) -> str:

@@ -112,7 +112,8 @@ def _title(panels: Sequence[Panel], runs: Runs) -> str:
         return "Other configurations of the plan"
     pairs = {(c.f, c.g) for panel in panels for p in panel.points for c in p.configs}
     said = {" and ".join(dict.fromkeys(map(architecture_text, pair))) for pair in pairs}
-    return said.pop() if len(said) == 1 else "Pairs of networks"
+    found = said.pop() if len(said) == 1 else "pairs of networks"
+    return f"{found[0].upper()}{found[1:]}"
 
 
 def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:

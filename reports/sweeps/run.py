@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, FileData, IdxData
 from empirics.data.file import OPTIONS
 from empirics.deep import DEEP, DeepConfig
+from empirics.deep.builtin import placed
 from empirics.deep.expected import HOWS, expected_error, law
 from empirics.deep.experiment import architecture_text, check_pair
 from empirics.experiment import load_data
 from empirics.laws import LAWS
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text
 from empirics.sweep import Experiment, executors
-from empirics.sweep.plan import Block, Plan, plan_of_configs, seeds_axis
+from empirics.sweep.plan import Axis, Block, Plan, plan_of_configs, seeds_axis
 from empirics.sweep.store import ResultFolder
 from empirics.wide import WIDE
 from reports import terminal, text
@@ -56,6 +57,8 @@ def run(plan_file: Path | None, options: Sweep, show: terminal.Show) -> str:
     check_device(options.device)
     plan, part = _asked(plan_file, options)
     experiment = _experiment(plan, part, options.out)
+    if plan is not None and experiment is DEEP:
+        plan = _placed(plan)
     serial = options.device != "cpu"
     pool = executors.parse(options.executor or ("serial" if serial else "processes"), jobs=options.jobs)
     if plan is not None:
@@ -90,6 +93,24 @@ def _experiment(plan: Plan | None, part: Part | None, folder: Path) -> Experimen
         return WIDE if held is None else EXPERIMENTS[held.kind]
     named = {name for b in plan.blocks for name in (*b.base, *(f for axis in b.axes for f in axis.fields))}
     return next((experiment for experiment, own in _OWN.items() if named & own), WIDE)
+
+
+def _placed(plan: Plan) -> Plan:
+    """Return a plan with the whole paths of modules, which is carried out from any folder."""
+
+    def value(name: str, given: Any) -> Any:  # noqa: ANN401
+        return placed(given) if name in {"module", "module_g"} and isinstance(given, str) else given
+
+    def axis(one: Axis) -> Axis:
+        rows = (tuple(map(value, one.fields, row)) for row in one.values)
+        return replace(one, values=tuple(rows))
+
+    return Plan(
+        blocks=tuple(
+            Block(base={n: value(n, v) for n, v in block.base.items()}, axes=tuple(map(axis, block.axes)))
+            for block in plan.blocks
+        )
+    )
 
 
 def check_plan(plan: Plan, experiment: Experiment[Any]) -> None:

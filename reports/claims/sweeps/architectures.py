@@ -383,6 +383,8 @@ def _overview(panels: Sequence[WidePanel], key: str) -> Block:
             axes.plot([], [], "--", color=svg.INK, label="wide limit")
         axes.set(ylabel="agreement of f and g")
         finish(axes, drawn[0], columns=2)
+        if drawn[0].log:
+            ticks(axes.xaxis, [point.x for point in drawn[0].points])
 
     caption = (
         "Share of test points where f and g agree: measured (bands: one standard deviation and, lighter, "

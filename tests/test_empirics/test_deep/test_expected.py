@@ -37,6 +37,7 @@ def test_laws_describe_what_was_recorded(how, rates):
 def test_laws_have_the_rates_of_the_theory():
     """The wide limit is approached as m^(−1/2) where the first layer learns (Derivation 17), within .05."""
     assert law("wide", "first").of_width == pytest.approx(-1 / 2, abs=0.05)
+    assert law("linear", "first").of_width < law("wide", "first").of_width  # departures fall faster
     for how in HOWS:
         first, every = law(how, "first"), law(how, "all")
         assert 0 < first.of_depth < every.of_depth

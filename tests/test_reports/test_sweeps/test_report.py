@@ -113,6 +113,19 @@ def test_a_module_is_found_from_every_folder(tmp_path, monkeypatch, capsys, opti
     assert f"kept from before {2 * len(xs):>8}" in capsys.readouterr().out
 
 
+def test_a_module_of_a_sweep_is_found_from_every_folder(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.py").write_text(NET)
+    monkeypatch.chdir(tmp_path)
+    fields = ["--set", "data.dim=5", "data.num_train=16", "width=8", "--axis", "module=mlp,mine.py:make"]
+    assert main(["sweep", "--data", "shifted-gaussian", *fields, "--seeds", "1", "--out", "out"]) == 0
+    assert numbers(tmp_path / "out")["sections"][0]["panels"][0]["ticks"] == ["mlp", "mine.py:make"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    capsys.readouterr()
+    assert main(["sweep", "--out", "../out"]) == 0
+    assert "kept from before        2" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
