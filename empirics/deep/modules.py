@@ -120,11 +120,9 @@ def linearise(
     >>> _ = torch.manual_seed(0)
     >>> net = torch.nn.Sequential(torch.nn.Linear(2, 512), torch.nn.GELU(), torch.nn.Linear(512, 1))
     >>> X, y = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([1.0, -1.0])
-    >>> lazy = linearise(net, X, y)
-    >>> (lazy.velocity(X) * y > 0).tolist()  # training moves outputs towards the labels
+    >>> (linearise(net, X, y).velocity(X) * y > 0).tolist()  # training moves outputs towards the labels
     [True, True]
-    >>> lazy = linearise(net, X, y, T=1.0, num_steps=1000, loss="squared")
-    >>> lazy.outputs(X, T=1.0).round().tolist()
+    >>> linearise(net, X, y, T=1.0, num_steps=1000, loss="squared").outputs(X, T=1.0).round().tolist()
     [1.0, -1.0]
     """
     points, labels = _problem(module, X, y)

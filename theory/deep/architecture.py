@@ -68,7 +68,10 @@ class Architecture:
 
     Notes
     -----
-    Source: Derivation 17.
+    Source: Derivation 17.  In the notation of neural-tangents: Dense(W_std=1, b_std=1), LeakyRelu(γ), then
+    L − 1 times Dense(W_std=σ_w, b_std=σ_b), LeakyRelu(γ), and Dense(W_std=1).  Its NNGP is `nngp`.  Its NTK
+    with ``parameterization="standard"`` and nominal width n is `ntk` at λ₁ = λ_b = 1, λ_w = λ_a = n; with
+    "ntk" it is `ntk` at λ₁ = 0, λ_w = σ_w², λ_b = σ_b², λ_a = 1, plus (⟨x, z⟩/d + 1) `phi`.
 
     Examples
     --------
