@@ -40,6 +40,7 @@ from reports.claims.sweeps import (
     published,
     reached,
     rows as of_sweeps,
+    times,
     trends,
 )
 from reports.judging import seeds_without_violation, unmeasured
@@ -119,6 +120,7 @@ OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (
     published,
     trends,
     reached,
+    times,
     architectures,
     laws,
     pairs,

@@ -15,6 +15,7 @@ from empirics.deep.experiment import architecture_text
 from empirics.sweep.plan import Plan
 from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps
+from reports.claims.sweeps import times
 from reports.claims.sweeps.architectures import COLUMNS
 from reports.claims.sweeps.explained import criterion_of, explained_sets
 from reports.claims.sweeps.published import compared
@@ -146,7 +147,10 @@ def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:
 
 
 def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool, foreign: bool) -> WidePanel:
-    points = tuple(_point(point, runs, figure, foreign=foreign) for point in panel.points)
+    points = tuple(
+        _point(point, runs, figure, foreign=foreign, columns=times.COLUMNS if study else ())
+        for point in panel.points
+    )
     return WidePanel(
         sweep=panel.sweep,
         x_label=panel.x_label,
@@ -156,7 +160,7 @@ def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool, foreign: bool)
     )
 
 
-def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint:
+def _point(point: Point, runs: Runs, figure: str, *, foreign: bool, columns: Sequence[str]) -> WidePoint:
     rows = [(config.seed, runs.row(config)) for config in point.configs]
     foreseen = {series: _foreseen(rows, series) for series in METRICS}
     cosine = cosine_reading(figure, point.sweep, point.x)
@@ -179,6 +183,9 @@ def _point(point: Point, runs: Runs, figure: str, *, foreign: bool) -> WidePoint
             name: Spread.of(per_seed(rows, name))
             for name in COLUMNS
             if runs.experiment is not WIDE and any(name in found for found in known)
+        },
+        law={
+            name: Spread.of(per_seed(rows, name)) for name in columns if any(name in found for found in known)
         },
     )
 

@@ -166,7 +166,8 @@ def agreement_law(
     epsilon : float, optional
         L2 norm of a perturbation, ≥ 0; √d if absent.
     targets : "random" or "balanced", or array of shape (N,)
-        Of the perturbations: independent and uniform; uniform with exactly as many +1 as −1; or given.
+        Of the perturbations: independent and uniform; a random order of as many +1 as −1 (one more +1 if N
+        is odd); or given.
     negative_slope : float in [0, 1)
         The paper's γ.
     architecture : theory.deep.Architecture, optional
@@ -181,7 +182,7 @@ def agreement_law(
     Raises
     ------
     ValueError
-        If shapes disagree, an argument is out of range, or targets of an odd number are to be balanced.
+        If shapes disagree, an argument is out of range.
 
     Notes
     -----
@@ -268,12 +269,10 @@ def agreement_given_f(
     )
     odd, even = (up - down) / 2, (up + down) / 2
     label_noise = np.zeros(len(pair.Z))
-    if not isinstance(pair.targets, str):
-        odd = odd + pair.targets * even
-    elif pair.targets == "random":
-        label_noise = (even**2).mean(axis=1) / N
-    else:
-        label_noise = even.var(axis=1) / (N - 1)
+    if isinstance(pair.targets, str):
+        spread = (even**2).mean(axis=1) / N, pair.balanced_factor * even.var(axis=1)
+        label_noise = spread[pair.targets == "balanced"]
+    odd = odd + pair.mean_targets * even
     nothing = np.zeros_like(f)
 
     def shaped(values: Array) -> Array:
@@ -335,9 +334,6 @@ class Pair:
         given: Any = targets
         if isinstance(targets, str):
             check_choice("targets", targets, ("random", "balanced"))
-            if targets == "balanced" and len(X) % 2:
-                msg = f"targets must be balanced only of an even number of samples, got {len(X)}"
-                raise ValueError(msg)
         else:
             given = as_labels("targets", targets, length=len(X))
         return cls(
@@ -361,7 +357,21 @@ class Pair:
             return self.targets
         if self.targets == "random":
             return rng.choice([-1.0, 1.0], N)
-        return rng.permutation(np.repeat([-1.0, 1.0], N // 2))
+        return rng.permutation(np.where(np.arange(N) < (N + 1) // 2, 1.0, -1.0))
+
+    @property
+    def mean_targets(self) -> Array:
+        """E t_n, shape (N,)."""
+        N = len(self.X)
+        if not isinstance(self.targets, str):
+            return self.targets
+        return np.full(N, N % 2 / N if self.targets == "balanced" else 0.0)
+
+    @property
+    def balanced_factor(self) -> float:
+        """Var (1/N) Σ t_n χ_n over balanced targets, in units of the variance of χ_n over n."""
+        N = len(self.X)
+        return (N + 1) / N**2 if N % 2 else 1 / (N - 1)
 
     def perturbed(self, directions: Array, epsilon: float) -> Array:
         """Return what g is trained on, for perturbations along directions that already have their signs."""
@@ -428,18 +438,17 @@ class Pair:
             if self.scenario == "a"
             else AroundSamples(Z, directions, variances, epsilon, self._initial)
         )
-        signal = parts.odd() if isinstance(self.targets, str) else parts.given(self.targets)
+        signal = parts.given(self.mean_targets) if self.mean_targets.any() else parts.odd()
         form, shared = parts.forms(signal)
         signal_noise = np.maximum(form / N**2 + signal.own() / N, 0)
-        if not isinstance(self.targets, str):
-            label_noise = np.zeros_like(form)
-        elif self.targets == "random":
+        label_noise = np.zeros_like(form)
+        if isinstance(self.targets, str) and self.targets == "random":
             label_noise = parts.even_square().mean(axis=-1) / N
-        else:
+        elif isinstance(self.targets, str):
             even = parts.even()
-            common = parts.forms(even)[0] / N**2 + even.own() / N + even.mean.mean(axis=-1) ** 2
-            squares = (even.variance + even.mean**2).mean(axis=-1)
-            label_noise = np.maximum(squares - common, 0) / (N - 1)
+            among = even.mean.var(axis=-1) + even.variance.mean(axis=-1)
+            shared_by_all = parts.forms(even)[0] / N**2 + even.own() / N
+            label_noise = self.balanced_factor * np.maximum(among - shared_by_all, 0)
         return signal.mean.mean(axis=-1), signal_noise, label_noise, shared / N
 
 

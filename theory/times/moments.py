@@ -44,13 +44,13 @@ class Moments(Protocol):
         """Return the means of ψ."""
 
     def even(self) -> Means:
-        """Return the means of χ less a constant, which does not matter where targets are balanced."""
+        """Return the means of χ."""
 
     def even_square(self) -> Array:
         """Return E χ²."""
 
     def given(self, targets: Array) -> Means:
-        """Return the means of ψ + t_n χ."""
+        """Return the means of ψ + t_n χ, t_n targets or their means."""
 
     def forms(self, means: Means) -> tuple[Array, Array]:
         """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order, each of shape (B, F)."""
@@ -97,10 +97,12 @@ class OnSphere:
         return Means(mean, self._at(u**2) - mean**2, self._at(u, slope=True))
 
     def even(self) -> Means:
-        """Return the means of χ less a constant, beside which its changes are small."""
-        u = self._even - self._even.mean(axis=(1, 2, 3), keepdims=True)
+        """Return the means of χ; a constant, beside which its changes are small, is kept out of them."""
+        constant = self._even.mean(axis=(1, 2, 3), keepdims=True)
+        u = self._even - constant
         mean = self._at(u)
-        return Means(mean, self._at(u**2) - mean**2, self._at(u, odd=True, slope=True))
+        variance = self._at(u**2) - mean**2
+        return Means(mean + constant[..., 0], variance, self._at(u, odd=True, slope=True))
 
     def even_square(self) -> Array:
         """Return E χ²."""
@@ -109,10 +111,11 @@ class OnSphere:
     def given(self, targets: Array) -> Means:
         """Return the means of ψ + t_n χ."""
         odd, even, constant = self.odd(), self.even(), self._even.mean(axis=(1, 2, 3), keepdims=True)
-        together = self._at(self._odd * (self._even - constant), odd=True) - odd.mean * even.mean
+        together = self._at(self._odd * (self._even - constant), odd=True)
+        together -= odd.mean * (even.mean - constant[..., 0])
         return Means(
-            odd.mean + targets * (even.mean + constant[..., 0]),
-            odd.variance + even.variance + 2 * targets * together,
+            odd.mean + targets * even.mean,
+            odd.variance + targets**2 * even.variance + 2 * targets * together,
             odd.first + targets * even.first,
         )
 
@@ -184,7 +187,7 @@ class AroundSamples:
         return self._of(self._odd)
 
     def even(self) -> Means:
-        """Return the means of χ; the constant is 0."""
+        """Return the means of χ."""
         return self._of(self._even)
 
     def even_square(self) -> Array:

@@ -53,6 +53,7 @@ class WidePoint(Point, frozen=True, kw_only=True, omit_defaults=True):
     predicted_by: dict[str, str | None]  # the column
     regime: dict[str, float | None]  # by column: mean over runs
     deep: dict[str, Spread] = msgspec.field(default_factory=dict)  # by column, of any architecture
+    law: dict[str, Spread] = msgspec.field(default_factory=dict)  # of a study: agreement over times
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
