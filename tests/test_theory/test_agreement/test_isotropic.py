@@ -73,7 +73,7 @@ def test_times_that_no_g_needs_or_reaches():
 
 
 def simulated(network, rng, *, dim, N, epsilon, T_f, T_g, classes, targets, points=60):
-    """Return the agreement of one pair of lazy networks of width 2,000 on isotropic data, nothing trained.
+    """Return the agreement of one pair of lazy networks of width 1,000 on isotropic data, nothing trained.
 
     Initial networks are real ones; training adds T times the velocities of infinite width.
     """
@@ -90,7 +90,7 @@ def simulated(network, rng, *, dim, N, epsilon, T_f, T_g, classes, targets, poin
     return np.mean(np.sign(f) == np.sign(g))
 
 
-def initial(network, rng, X, Z, width=2000):
+def initial(network, rng, X, Z, width=1000):
     """Return outputs at Z and input gradients at X of an untrained network, written out."""
     dim, gamma = X.shape[1], network.negative_slope
     W, b = [rng.normal(size=(width, dim)) / math.sqrt(dim)], [rng.normal(size=width)]
