@@ -43,7 +43,7 @@ SPECIAL = {
     "free_fraction": {"T": np.ones(2), "width": np.ones(2)},
 }
 MODULES = (theory, agreement, bounds, lazy, orthogonal, empirics)
-OTHERS = (testing.check_bound, measure.agrees, theory.conditions.prove_agreement)
+OTHERS = (testing.check_bound, measure.agrees)
 
 
 def functions():
