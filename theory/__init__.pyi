@@ -44,6 +44,7 @@ from .certificates import (
 )
 from .conditions import (
     Condition as Condition,
+    prove_agreement as prove_agreement,
 )
 from .geometry import (
     augmented_inner as augmented_inner,

@@ -179,7 +179,7 @@ def prove_agreement(
 
     Examples
     --------
-    >>> from theory.conditions import prove_agreement
+    >>> from theory import prove_agreement
     >>> X, y, X_adv = [[1.0, 0.0], [0.0, 2.0]], [1, -1], [[0.5, 0.0], [0.0, -0.5]]
     >>> found = prove_agreement([[1.5, 1.0], [1.7, 1.0], [1.75, 1.0]], X=X, y=y, X_adv=X_adv)
     >>> found["c"].verdicts.tolist() == ["holds", "holds", "fails"]

@@ -45,7 +45,7 @@ SPECIAL = {
     "free_fraction": {"T": np.ones(2), "width": np.ones(2)},
 }
 MODULES = (theory, agreement, bounds, lazy, orthogonal, times, empirics)
-OTHERS = (testing.check_bound, measure.agrees, theory.conditions.prove_agreement)
+OTHERS = (testing.check_bound, measure.agrees)
 
 
 def functions():

@@ -76,9 +76,8 @@ def isotropic_agreement(
     if times[1] == 0:
         return 0.5
     start = 0.0 if times[1] == math.inf else found.start / times[1] ** 2
-    # tan of the angle: sin would lose half of the digits near 1.
-    rest = found.size * (found.g + start) - found.shared**2
-    return 0.5 + math.atan2(found.shared, math.sqrt(max(rest, 0.0))) / math.pi
+    # By its tangent: near 1 half of the digits of the angle are lost in its sine.
+    return 0.5 + math.atan2(found.shared, math.sqrt(found.rest + found.size * start)) / math.pi
 
 
 def isotropic_time(
@@ -148,6 +147,7 @@ class _Moments:
     size: float  # variance of f
     shared: float  # covariance
     g: float  # variance of the trained part of g
+    rest: float  # size · g − shared², without cancellation
     start: float  # σ²/A₀², which T_g² divides
 
 
@@ -201,10 +201,13 @@ class _Sizes:
         # In units of T_f² beyond T_f = 1, so that an infinite time is no special case.
         start, end = (1.0, T_f**2) if T_f <= 1 else (T_f**-2, 1.0)
         common = start * self.common + end * self.trained
+        left = start * (self.variance - self.common) + end * self.trained * self.excess
         along = self.epsilon / math.sqrt(start * self.gradient + end * self.trained)  # ε ω
+        noise = along**2 * start * self.own + self.noise
         return _Moments(
-            size=start * self.variance + end * self.trained * (1 + self.excess),
+            size=common + left,
             shared=along * common,
-            g=along**2 * (common + start * self.own) + self.noise,
+            g=along**2 * common + noise,
+            rest=along**2 * common * left + (common + left) * noise,
             start=self.variance / self.kernel**2,
         )

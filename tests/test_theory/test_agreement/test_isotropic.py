@@ -64,6 +64,20 @@ def test_long_training_is_bias_of_f_and_noise_of_targets(classes, targets):
     assert late == pytest.approx(found, rel=1e-7)
 
 
+def test_agreement_near_1_keeps_its_digits():
+    """Disagreement √excess/π is 1e-8 of 1: all of its digits are there."""
+    network, dim = Architecture(), 10**16
+    found = isotropic_agreement(
+        T_f=INF,
+        T_g=INF,
+        **{"architecture": network, "dim": dim, "N": 9, "epsilon": 1.0},
+        balanced_classes=True,
+        balanced_targets=True,
+    )
+    expected = math.sqrt(2) * kernel_slope(network) / math.sqrt(dim) / math.pi
+    assert 1 - found == pytest.approx(expected, abs=2e-16)
+
+
 def test_times_that_no_g_needs_or_reaches():
     assert isotropic_time(0.5, T_f=1, **SIZES) == 0
     assert isotropic_agreement(T_f=1, T_g=0, **SIZES) == 0.5
@@ -73,7 +87,7 @@ def test_times_that_no_g_needs_or_reaches():
 
 
 def simulated(network, rng, *, dim, N, epsilon, T_f, T_g, classes, targets, points=60):
-    """Return the agreement of one pair of lazy networks of width 2,000 on isotropic data, nothing trained.
+    """Return the agreement of one pair of lazy networks of width 1,000 on isotropic data, nothing trained.
 
     Initial networks are real ones; training adds T times the velocities of infinite width.
     """
@@ -90,7 +104,7 @@ def simulated(network, rng, *, dim, N, epsilon, T_f, T_g, classes, targets, poin
     return np.mean(np.sign(f) == np.sign(g))
 
 
-def initial(network, rng, X, Z, width=2000):
+def initial(network, rng, X, Z, width=1000):
     """Return outputs at Z and input gradients at X of an untrained network, written out."""
     dim, gamma = X.shape[1], network.negative_slope
     W, b = [rng.normal(size=(width, dim)) / math.sqrt(dim)], [rng.normal(size=width)]

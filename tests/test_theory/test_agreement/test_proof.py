@@ -80,14 +80,15 @@ def test_ratio_of_weights_is_the_form_with_positive_and_negative_parts():
 # Adversarial inputs ------------------------------------------------------------------------------------
 
 
-def sign_of(ball):
-    return {"positive": 1, "negative": -1, "unknown": 0}[str(ball.sign)]
+SIGNS = {"positive": 1, "negative": -1, "unknown": 0}
 
 
-def exactly(z, X, y, X_adv, gamma):
+def exactly(Z, X, y, X_adv, gamma):
     """Return sgn f̂ sgn ĝ from 1024 bits of other functions: 0 where one is exactly 0, or too near to tell."""
     options = {"X": X, "y": y, "negative_slope": gamma, "precision": 1024}
-    return sign_of(f_hat_enclosure(z, **options)) * sign_of(g_hat_enclosure(z, X_adv=X_adv, **options))
+    balls = f_hat_enclosure(Z, **options), g_hat_enclosure(Z, X_adv=X_adv, **options)
+    f, g = (np.array([SIGNS[str(sign)] for sign in one.sign]) for one in balls)
+    return f * g
 
 
 def adversarial(rng):
@@ -101,7 +102,7 @@ def adversarial(rng):
     scales = {3: (140, 153), 4: (-170, -150), 5: (-324, -300), 6: (-8, 8)}
     size = 10.0 ** rng.uniform(*scales[kind]) if kind in scales else 1.0
     X_adv = rng.normal(size=X.shape) * 10.0 ** rng.uniform(-5, 5)
-    Z = rng.normal(size=(5, X.shape[1]))
+    Z = rng.normal(size=(20, X.shape[1]))
     Z[0] = X[0] if rng.random() < 0.5 else -X[0]
     if len(X) > 1:  # z where the weighted sum of two samples is nearly 0
         t = (X[0] @ X[0] - X[0] @ X[1]) / (X[1] @ X[1] - X[0] @ X[1] or 1.0)
@@ -117,12 +118,11 @@ def wrong(rng, points):
         X, y, X_adv, Z, gamma = adversarial(rng)
         data = {"X": X, "y": y, "X_adv": X_adv}
         few, many = (prove_agreement(Z, **data, negative_slope=gamma, precision=bits) for bits in (None, 256))
-        for q, z in enumerate(Z):
-            truth = exactly(z, X, y, X_adv, gamma)
-            for found in (few["c"], many["c"]):
-                mistakes += int((found.holds[q] and truth <= 0) or (found.fails[q] and truth >= 0))
-                decided += int(found.holds[q] or found.fails[q])
-            mistakes += int(many["weights"].holds[q] and truth <= 0)
+        truth = exactly(Z, X, y, X_adv, gamma)
+        for found in (few["c"], many["c"]):
+            mistakes += np.sum((found.holds & (truth <= 0)) | (found.fails & (truth >= 0)))
+            decided += np.sum(found.holds | found.fails)
+        mistakes += np.sum(many["weights"].holds & (truth <= 0))
         seen += len(Z)
     return mistakes, decided / (2 * seen)
 
