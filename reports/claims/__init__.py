@@ -40,7 +40,7 @@ from reports.claims.sweeps import (
     published,
     reached,
     rows as of_sweeps,
-    times,
+    times as times_of_sweeps,
     trends,
 )
 from reports.judging import seeds_without_violation, unmeasured
@@ -120,7 +120,7 @@ OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (
     published,
     trends,
     reached,
-    times,
+    times_of_sweeps,
     architectures,
     laws,
     pairs,

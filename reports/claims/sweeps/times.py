@@ -10,7 +10,7 @@ from reports import svg, text
 from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
 from reports.judging import CONFIDENCE, SEEDS, judge_mean, together
-from reports.page import Block, Table
+from reports.page import Block, Table, fold
 from reports.shown import finish, line, means, of_metric
 from reports.statistics import Spread, mean
 from reports.text import many
@@ -49,8 +49,8 @@ def claims(section: Section) -> list[Claim]:
         source="derived here",
         statement="f and g agree at every training time as the law over times says, from the data",
         rule=(
-            f"hypothesis: at most {FLIPPED:g} of the neurons of f and of g flip. Holds if at every such point "
-            f"the t interval of the difference over seeds at {CONFIDENCE} lies within ±{CLOSE:g}, fails if "
+            f"hypothesis: at most {FLIPPED:g} of the neurons of f and of g flip. Holds if at every such "
+            f"point the t interval of the difference over seeds at {CONFIDENCE} lies within ±{CLOSE:g}, fails if "
             f"one at {FALSE_ALARM:g}, shared by the points, lies outside; {SEEDS}"
         ),
         predicted=f"equal but for ±{text.number(CLOSE)}",
@@ -116,9 +116,9 @@ def shown(section: Section, key: str) -> Iterator[Block]:
                 rows.append((panel.sweep, text.number(share), *cells))
     label = panels[0].x_label
     head = ("sweep", "mean agreement", f"{label}, predicted", f"{label}, measured")
-    yield Table(head, tuple(rows), wide=True, summary="Times of given shares, predicted and measured")
     for index, panel in enumerate(panels):
         yield _figure(panel, f"{key}-{index}")
+    yield fold("Times of given shares, predicted and measured", Table(head, tuple(rows), wide=True))
 
 
 def _curves(panel: WidePanel) -> tuple[list[tuple[float, Spread]], list[tuple[float, Spread]]]:
