@@ -6,11 +6,13 @@ import torch
 from scipy import stats
 
 from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
-from empirics.deep import experiment
-from empirics.deep.experiment import DEEP, run_deep
+from empirics.deep import DeepNetwork, experiment, linearise, train_module
+from empirics.deep.expected import law
+from empirics.deep.experiment import DEEP, check_pair, run_deep
+from empirics.seeds import seeds_of
 from empirics.sweep import Plan, executors
 from empirics.sweep.plan import Block, axis_of, seeds_axis
-from theory import deep
+from theory import deep, f_predict
 from theory.deep import Architecture
 from theory.lazy.losses import SLOPE
 from theory.setting import learning_rate_for
@@ -102,6 +104,48 @@ def test_chance_of_agreement_is_that_of_random_networks_in_the_limit(loss, depth
     own_draws = 0 if loss != "logistic" else 1 / 1000
     error = shares.std() * np.sqrt(1 / 4000 + own_draws)
     assert abs(network.wide_agreement(signs, seed=5) - shares.mean()) < stats.norm.isf(1e-4 / 12) * error
+
+
+def test_the_error_of_the_wide_limit_is_split():
+    """All of it is the random kernel of the initial network for short times; else as computed from parts."""
+    plain = {"data": DATA, "depth": 2, "width": 32}
+    short, long = (measure_pair(DeepConfig(**plain, times=times)) for times in (1e-3, 20.0))
+    assert max(short["departure_f"], short["departure_g"]) < 1e-3
+    data_seed, f_seed, *_ = seeds_of(0)
+    data, f, T = DATA.load(data_seed), Architecture(depth=2), long["T_f"]
+    network = DeepNetwork(f, dim=8, width=32, seed=f_seed)
+    trained = train_module(network, data.X, data.y, T=T, num_steps=10, rates=network.rates)
+    with torch.no_grad():
+        found, start = (one(torch.tensor(data.X_test).float()).numpy() for one in (trained, network))
+    linear = linearise(network, data.X, data.y, rates=network.rates).velocity(data.X_test).numpy()
+    own = np.sum(((found - start) / T - linear) ** 2)
+    initial = np.sum((linear - f_predict(data.X_test, X=data.X, y=data.y, architecture=f)) ** 2)
+    assert long["departure_f"] == pytest.approx(own / (own + initial), rel=1e-4)
+    assert 0.1 < long["departure_f"] < 0.9
+    assert short["expected_wide_error"] == law("wide", "first").error(2, 32)
+    assert short["expected_linear_error"] == law("linear", "first").error(2, 32)
+    assert not any("expected" in name for name in long)  # longer than what was recorded
+    # Short training is that of linearised networks.
+    assert short["linear_accuracy_f_train"] == short["accuracy_f_train"]
+    assert short["linear_accuracy_g_train"] == short["accuracy_g_train"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"module": "cnn"}, "module cnn must have square images of one channel, got 8 features"),
+        ({"module_g": "cnn"}, "module cnn must have square images"),
+    ],
+)
+def test_pairs_are_checked_before_any_training(options, message):
+    check_pair(DeepConfig(data=DATA, width=8, module="gelu-mlp", module_g="fully-connected"))
+    with pytest.raises(ValueError, match=message):
+        check_pair(DeepConfig(data=DATA, width=8, **options))
+
+
+def test_a_module_is_named_not_given():
+    with pytest.raises(TypeError, match="must be the name of a built-in module or FILE"):
+        DeepConfig(data=DATA, width=8, module=print)
 
 
 def test_the_record_is_a_function_of_the_config_and_of_balance():
