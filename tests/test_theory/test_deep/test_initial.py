@@ -110,9 +110,8 @@ def test_points_nearly_along_a_line_are_close_to_those_on_it(sign, depth):
                 np.testing.assert_allclose(H, on_it, rtol=1e-6)
                 np.testing.assert_allclose(np.diag(H), H[0, 0], rtol=1e-12)
     # An angle of 1e-60, exactly: a component of e is rounding over that.
-    H, _ = deep.initial_covariances(
-        [0.7, -1.3], X=[[1e60, 0.0], [sign * 3.3e60, 0.0]], architecture=architecture
-    )
+    far = 1e60 * np.array([[1.0, 0.0, 0.0], [sign * 3.3, 0.0, 0.0]])
+    H, _ = deep.initial_covariances([0.7, -1.3, 0.4], X=far, architecture=architecture)
     if sign > 0:
         np.testing.assert_allclose(H, H[0, 0], rtol=1e-12)
     assert abs(H[0, 1]) <= H[0, 0] * (1 + 1e-12)
