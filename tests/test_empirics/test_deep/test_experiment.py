@@ -54,7 +54,7 @@ def test_errors_fall_with_the_width_at_every_depth(depth):
 
     The rates are those of the limit: at these widths fitted slopes may still be off by as much.
     """
-    data, widths = ShiftedGaussianData(dim=30, num_train=200, num_test=300, shift=0.3), (125, 250, 500, 1000)
+    data, widths = ShiftedGaussianData(dim=30, num_train=200, num_test=500, shift=0.3), (125, 250, 500, 1000)
     slopes = []
     for seed in range(8):
         records = [measure_pair(DeepConfig(data=data, width=m, depth=depth, seed=seed)) for m in widths]

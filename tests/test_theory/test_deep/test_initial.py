@@ -109,6 +109,12 @@ def test_points_nearly_along_a_line_are_close_to_those_on_it(sign, depth):
                 H, _ = deep.initial_covariances(z, X=[x, near], architecture=architecture)
                 np.testing.assert_allclose(H, on_it, rtol=1e-6)
                 np.testing.assert_allclose(np.diag(H), H[0, 0], rtol=1e-12)
+    # An angle of 1e-60, exactly: a component of e is rounding over that.
+    far = 1e60 * np.array([[1.0, 0.0, 0.0], [sign * 3.3, 0.0, 0.0]])
+    H, _ = deep.initial_covariances([0.7, -1.3, 0.4], X=far, architecture=architecture)
+    if sign > 0:
+        np.testing.assert_allclose(H, H[0, 0], rtol=1e-12)
+    assert abs(H[0, 1]) <= H[0, 0] * (1 + 1e-12)
     if depth == 1:  # Φ(π) = γ
         ratio = 1.0 if sign > 0 else 0.3 / architecture.half_square
         assert on_it[0, 1] == pytest.approx(ratio * on_it[0, 0], rel=1e-6)
