@@ -49,9 +49,9 @@ def claims(section: Section) -> list[Claim]:
         source="derived here",
         statement="f and g agree at every training time as the law over times says, from the data",
         rule=(
-            f"hypothesis: at most {FLIPPED:g} of the neurons of f and of g flip. Holds if at every such point "
-            f"the t interval of the difference over seeds at {CONFIDENCE} lies within ±{CLOSE:g}, fails if "
-            f"one at {FALSE_ALARM:g}, shared by the points, lies outside; {SEEDS}"
+            f"hypothesis: at most {FLIPPED:g} of the neurons of f and of g flip. Holds if at every such "
+            f"point the t interval of the difference over seeds at {CONFIDENCE} lies within ±{CLOSE:g}, "
+            f"fails if one at {FALSE_ALARM:g}, shared by the points, lies outside; {SEEDS}"
         ),
         predicted=f"equal but for ±{text.number(CLOSE)}",
         measured=(
