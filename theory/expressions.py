@@ -129,6 +129,19 @@ NORMAL_CDF = sp.Lambda(t, (1 + sp.erf(t / sp.sqrt(2))) / 2)
 rate = sp.Symbol("F", nonnegative=True)  # |F(z)|
 SUCCESS = NORMAL_CDF(T * rate / sigma)  # P(sgn f(z; T) = sgn F(z))
 SUCCESS_TIME = sp.solve(SUCCESS - q, T)[0]  # at one point
+# c₀ times this is what the plane of the two pre-activations adds to H_nk: sin θ (⟨e, b⟩² − ⟨e, c⟩²), b and c
+# the directions of the sum and the difference of their unit vectors, whose products with e are alpha_n, alpha_k.
+alpha_n, alpha_k = sp.symbols("alpha_n alpha_k", real=True)
+PLANE_TERM = sp.sin(theta) * (
+    ((alpha_n + alpha_k) / (2 * sp.cos(theta / 2))) ** 2
+    - ((alpha_n - alpha_k) / (2 * sp.sin(theta / 2))) ** 2
+)
+PLANE_TERM_SPLIT = 2 * alpha_n * alpha_k / sp.sin(theta) - (alpha_n**2 + alpha_k**2) * sp.cot(theta)
+# Balanced targets: mean of t_n and of t_n t_k, n ≠ k, from Σ t_n = τ, τ = 0 for even N and 1 for odd N.
+excess = sp.Symbol("tau_N", nonnegative=True)
+squares, total = sp.symbols("Q_chi S_chi", real=True)  # Σ χ_n² and Σ χ_n
+_product = (excess - N) / (N * (N - 1))  # τ² = τ
+BALANCED_VARIANCE = (squares + _product * (total**2 - squares) - excess * total**2 / N**2) / N**2
 
 # 19. The agreement condition -----------------------------------------------------------------------
 # Of ĝ = (1/N) Σ_k y_k G[k] Psi[k]: Psi[k] = (1/N) Σ_n Φ(x_n^adv, z) Φ(x_n, x_k).

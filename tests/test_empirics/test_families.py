@@ -13,6 +13,7 @@ from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.solvers import stop_f, train_to
 from theory import f_predict, flow_time, g_predict
+from theory.times import agreement_law
 
 DATA = ShiftedGaussianData(dim=8, num_train=40, num_test=60, shift=0.5)
 FLOW = ExperimentConfig(data=DATA, width=50, epsilon=1.0, T_f=5.0, T_g=20.0, solver="flow", seed=3)
@@ -237,3 +238,33 @@ def test_predictions_of_many_sorted_samples_are_about_both_classes():
     record = _records([config])[0]
     assert record["two_point_accuracy_g_train"] == pytest.approx(record["accuracy_g_train"], abs=0.03)
     assert record["predicted_accuracy_f_train"] == pytest.approx(record["accuracy_f_train"], abs=0.03)
+
+
+def test_the_law_over_times_is_that_of_the_data_and_targets():
+    configs = [replace(FLOW, T_g=T, targets="balanced") for T in (0.0, 20.0)]
+    first, second = _records(configs)
+    data = DATA.load(seeds_of(FLOW.seed)[0])
+    law = agreement_law(data.X_test, X=data.X, y=data.y, T_f=5.0, epsilon=1.0, targets="balanced")
+    assert first["law_agreement_test"] == 0.5
+    assert second["law_agreement_test"] == pytest.approx(law.share(20.0), abs=1e-4)
+    assert second["law_limit_test"] == pytest.approx(law.share(math.inf), abs=1e-4)
+    untrained = agreement_law(data.X_test, X=data.X, y=data.y, T_f=0.0, epsilon=1.0, targets="balanced")
+    assert second["law_floor_test"] == pytest.approx(untrained.share(math.inf), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "there"),
+    [
+        ({"loss": "squared", "T_f": 1.0, "T_g": 2.0}, True),
+        ({"loss": "squared", "T_f": 1.0, "T_g": 200.0}, False),
+        ({"scenario": "b"}, False),
+        ({"data": replace(DATA, num_train=501)}, False),
+    ],
+    ids=["other loss", "long time", "scenario (b)", "many samples"],
+)
+def test_the_law_is_left_out_where_it_is_costly_or_not_for(change, there):
+    (record,) = _records([replace(DESCENT, momentum=0.0, num_steps=400, num_steps_g=400, **change)])
+    assert ("law_agreement_test" in record) is there
+    assert "law_limit_test" not in record
+    if there:
+        assert 0.4 < record["law_agreement_test"] < 1

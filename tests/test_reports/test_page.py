@@ -182,7 +182,7 @@ def test_trends_are_listed_with_their_commands(document, tiny_results):
 def test_every_figure_of_the_results_is_on_the_page(tiny_results):
     names = {
         "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "certified", "terms",
-        "map", "predictors", "causes", "images",
+        "map", "predictors", "causes", "images", "over-time",
     }  # fmt: skip
     drawn = render.page(check(tiny_results)).figures
     for section in tiny_results["sections"]:

@@ -169,7 +169,11 @@ def required(
     if shares[top] < share:
         value = math.inf
     elif k > 0 and value < math.inf:
-        value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
+        # A law of one time and one of many differ by rounding, which decides where shares are equal.
+        ends = [missing(end) for end in values[k - 1 : k + 1]]
+        value = float(values[k - 1]) if ends[0] >= 0 else value
+        if ends[0] < 0 < ends[1]:
+            value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
     return Requirement(
         of=of,
         share=share,

@@ -11,7 +11,7 @@ from scipy import stats
 
 from empirics.campaigns.wide import Part
 from reports.claims import OF_SWEEPS
-from reports.claims.sweeps import architectures, laws, pairs
+from reports.claims.sweeps import architectures, laws, pairs, times
 from reports.claims.sweeps.architectures import CLOSE, LINEAR, MANY_BEYOND
 from reports.claims.sweeps.explained import RULE_CORRELATION, RULE_ERROR, RULE_RUNS, criterion_of
 from reports.claims.sweeps.laws import OFF
@@ -131,11 +131,28 @@ def _pairs(kind, rng, seeds):
     return [claim.verdict for claim in pairs.claims(section)][:1]
 
 
+def _times(kind, rng, seeds):
+    """Return the verdict on agreement over two training times, of which one is predicted too high."""
+    wrong = {"true": 0.0, "violated": times.CLOSE, "far": 3 * times.CLOSE}[kind]
+    (like,) = panel([[0.5]]).points
+    points = []
+    for x, offset in ((1, 0.0), (2, wrong)):
+        measured = np.clip(rng.normal(0.85, 0.02, seeds), 0, 1)
+        predicted = measured + offset + rng.normal(0, 0.01, seeds)
+        spreads = [Spread.of(dict(enumerate(values.tolist()))) for values in (measured, predicted)]
+        regime = {"flipped_f": 0.05, "flipped_g": 0.05}
+        changed = {"metrics": {"agreement": spreads[0]}, "law": {times.COLUMNS[0]: spreads[1]}}
+        points.append(structs.replace(like, x=x, regime=regime, **changed))
+    shown = structs.replace(panel([[0.5]]), points=tuple(points))
+    return [claim.verdict for claim in times.claims(Section(title="Study", panels=(shown,)))]
+
+
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.
 TABLE = {
     "published": None,
     "trends": _trends,
     "reached": None,
+    "times": _times,
     "architectures": _architectures,
     "laws": _laws,
     "pairs": _pairs,

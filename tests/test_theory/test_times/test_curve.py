@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, strategies as st
 from scipy import integrate, special, stats
 
 import theory
-from theory import deep
+from theory import deep, expressions as ex
 from theory.times import agreement_given_f, agreement_law
 from theory.times.curve import equal_signs
 from theory.times.initial import InitialGradients
@@ -88,6 +89,14 @@ def test_agreement_is_that_of_random_networks(scenario, architecture, targets, T
     shares, errors = simulated(**data, T_f=T_f, T_g=T_g, **settings, count=count, seed=1)
     limit = stats.norm.isf(1e-4 / (2 * len(T_g)))
     np.testing.assert_array_less(np.abs(law.share(T_g) - shares), limit * errors)
+
+
+def test_steps_of_the_derivation():
+    """The plane's term in the form of three products, and the variance over balanced targets."""
+    assert sp.simplify((ex.PLANE_TERM - ex.PLANE_TERM_SPLIT).rewrite(sp.exp)) == 0
+    among = ex.squares / ex.N - ex.total**2 / ex.N**2
+    for tau, factor in ((0, 1 / (ex.N - 1)), (1, (ex.N + 1) / ex.N**2)):
+        assert sp.simplify(ex.BALANCED_VARIANCE.subs(ex.excess, tau) - factor * among) == 0
 
 
 # Its parts ------------------------------------------------------------------------------------------
