@@ -225,7 +225,7 @@ def test_folder_that_says_otherwise_what_it_holds_is_told(families, out, capsys,
 
 
 def test_page_needs_a_sweep(tmp_path):
-    with pytest.raises(ValueError, match="folder must hold a plan of wide or deep experiments"):
+    with pytest.raises(ValueError, match="folder must hold a plan of wide or deep or laws experiments"):
         write_page(tmp_path)
 
 
