@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from sphinx.util.inventory import InventoryFile
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,15 @@ def test_links_and_names_resolve(path):
             assert pkgutil.resolve_name(name) is not None, name
         for name in re.findall(r"\b((?:theory|empirics|tests)/[\w/-]+(?:\.\w+)?)", text):
             assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_an_underscore_is_a_subscript_and_no_emphasis(path):
+    text = re.sub(r"\$\$.*?\$\$|\$[^$\n]+\$", "", text_of(path), flags=re.DOTALL)
+    inner = itertools.chain.from_iterable(token.children or [] for token in MarkdownIt().parse(text))
+    assert [
+        token for token in inner if token.type in {"em_open", "strong_open"} and "_" in token.markup
+    ] == []
 
 
 # Derivations ----------------------------------------------------------------------------------------------
