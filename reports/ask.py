@@ -254,7 +254,7 @@ def plan(
     terminal.notify(found)
     given = {name: value for name, value in options.items() if value is not False}
     with threadpool_limits(1):  # threads of a BLAS would wait longer than they work
-        made = planned(found, question, command=lambda said: _command(place, chosen, given | said, None))
+        made = planned(found, question, command=lambda said: _command(place, chosen, {**given, **said}, None))
     if out is not None:
         made.write(Path(out))
     return made

@@ -171,14 +171,20 @@ class _Times:
 
     @classmethod
     def of(cls, pair: Pair, asked: Question, epsilon: float) -> "_Times":
+        unknown = FloatingPointError(
+            "the law is not known: entries of X or X_test are too large for its sums"
+        )
         with np.errstate(all="ignore"):  # what is not finite has no natural time
-            law = pair.law(_spread(pair.deviation / np.abs(pair.velocity), _TIMES, asked.T_f), epsilon)
+            times = _spread(pair.deviation / np.abs(pair.velocity), _TIMES, asked.T_f)
+            try:
+                law = pair.law(times, epsilon)
+            except np.linalg.LinAlgError as error:
+                raise unknown from error
             speed = np.sqrt(law.signal**2 + law.signal_noise + law.label_noise)[-1]
             ends = _spread(pair.deviation / speed, _TIMES, asked.T_g)
         surface = law.share(ends)
         if not np.isfinite(surface).all():
-            msg = "the law is not known: entries of X or X_test are too large for its sums"
-            raise FloatingPointError(msg)
+            raise unknown
         return cls(law, ends, surface)
 
     def suggested(self, asked: Question) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""Plans: their numbers are those of the theory, their command runs, their files are whole, questions checked."""
+"""Plans: numbers are those of the theory, the command that is printed runs, bad questions are one line."""
 
 import json
 import math
@@ -29,6 +29,8 @@ EPSILON = float(f"{np.median(np.linalg.norm(LOADED.X, axis=1)):.2g}")
 INPUTS = {"Z": LOADED.X_test, "X": LOADED.X, "y": LOADED.y}
 ARGUMENTS = ["plan", "--data", "shifted-gaussian", "--dim", "8", "--num-train", "40", "--num-test", "50"]
 ARGUMENTS += ["--shift", "0.2"]
+# The polynomials of a law span the times that it is asked for (Derivation 18): an error of 1e-4 for d ≥ 10.
+POLYNOMIALS = 2e-4
 # Mean agreement is interpolated between times in the ratio 2: a time of a share is off by less.
 INTERPOLATED = 2e-3
 
@@ -47,15 +49,15 @@ def test_surface_floor_and_limit_are_those_of_the_law(plan):
     assert len(plan.times_f) + 2 == len(plan.times_g) + 2 == 20
     found = law([0.0, *plan.times_f, math.inf])
     np.testing.assert_allclose(plan.surface, found.share(plan.times_g)[1:-1], rtol=1e-9)
-    assert (plan.floor, plan.limit) == pytest.approx(tuple(found.share(math.inf)[[0, -1]]), rel=1e-9)
+    assert (plan.floor, plan.limit) == pytest.approx(tuple(found.share(math.inf)[[0, -1]]), abs=1e-9)
     assert list(plan.by_epsilon) == pytest.approx([EPSILON / 10, EPSILON, EPSILON * 10])
-    assert plan.by_epsilon == pytest.approx(
-        {size: law(math.inf, epsilon=size).share(math.inf) for size in plan.by_epsilon}, rel=1e-9
-    )
+    limits = {size: law(math.inf, epsilon=size).share(math.inf) for size in plan.by_epsilon}
+    assert plan.by_epsilon == pytest.approx(limits, abs=1e-9)
     for kind, got in plan.by_targets.items():
         other = law([plan.T_f, math.inf], targets=kind)
-        assert got == pytest.approx((other.share(plan.T_g)[0], other.share(math.inf)[1]), rel=1e-9)
-    np.testing.assert_allclose(plan.chances, law(plan.T_f).probability(plan.T_g), rtol=1e-9)
+        wanted = other.share(plan.T_g)[0], other.share(math.inf)[1]
+        assert got == pytest.approx(wanted, abs=POLYNOMIALS)
+    np.testing.assert_allclose(plan.chances, law(plan.T_f).probability(plan.T_g), atol=POLYNOMIALS)
     assert plan.agreement == pytest.approx(np.mean(plan.chances))
 
 
@@ -95,15 +97,16 @@ def test_times_beyond_those_tried_follow_from_the_limit():
 
 @pytest.mark.parametrize("targets", ["random", "balanced"])
 def test_proofs_are_those_of_the_theory(targets):
-    plan = reports.plan(DATA, share=0.8, targets=targets, T_f=4.0, T_g=5.0, epsilon=3.0)
-    drawn = draw_targets(40, kind=targets, rng=np.random.default_rng(seeds_of(0)[3]))
-    R = normalised(theory.perturbation_direction(X=LOADED.X, y=LOADED.y), drawn, epsilon=3.0)
-    product = enclose_signs(**INPUTS, X_adv=R).product
+    data = ShiftedGaussianData(dim=3, num_train=12, num_test=20, shift=1.0)
+    plan = reports.plan(data, targets=targets, T_f=5.0, T_g=6.0, epsilon=2.0)
+    found = data.load(seeds_of(0)[0])
+    drawn = draw_targets(12, kind=targets, rng=np.random.default_rng(seeds_of(0)[3]))
+    R = normalised(theory.perturbation_direction(X=found.X, y=found.y), drawn, epsilon=2.0)
+    inputs = {"Z": found.X_test, "X": found.X, "y": found.y, "X_adv": R}
+    product = enclose_signs(**inputs).product
     assert (plan.condition_c.equal, plan.condition_c.opposite) == ((product > 0).sum(), (product < 0).sum())
-    setting = theory.Setting(dim=8, N=40, width=1, epsilon=3.0, T_f=4.0, T_g=5.0)
-    shares = theory.certified_share(
-        **INPUTS, setting=setting, delta=DELTA, widths=WIDTHS, X_adv=R, y_adv=drawn
-    )
+    setting = theory.Setting(dim=3, N=12, width=1, epsilon=2.0, T_f=5.0, T_g=6.0)
+    shares = theory.certified_share(**inputs, y_adv=drawn, setting=setting, delta=DELTA, widths=WIDTHS)
     assert list(plan.certified.values()) == shares.tolist()
     assert 0 < plan.certified[WIDTHS[-1]] < 1
 
@@ -126,14 +129,18 @@ def test_odd_samples_are_compared_without_the_last():
 
 def test_inputs_are_changed_where_that_is_worth_it():
     """Noise of few targets: balanced ones, or longer perturbations, unless others are given."""
-    few = ShiftedGaussianData(dim=4, num_train=12, num_test=20, shift=0.02)
+    few = ShiftedGaussianData(dim=4, num_train=12, num_test=20, shift=0.1)
     found = few.load(seeds_of(0)[0])
     inputs = {"Z": found.X_test, "X": found.X, "y": found.y, "T_f": math.inf}
     plan = reports.plan(few, share=0.99)
-    best = max(
-        agreement_law(**inputs, epsilon=size, targets="random").share(math.inf) for size in plan.by_epsilon
-    )
-    assert plan.targets == ("balanced" if best < 0.99 else "random")
+    best = {
+        kind: max(agreement_law(**inputs, epsilon=e, targets=kind).share(math.inf) for e in plan.by_epsilon)
+        for kind in ("random", "balanced")
+    }
+    assert best["random"] + 0.01 < best["balanced"]
+    assert best["random"] < 0.99
+    assert plan.targets == "balanced"
+    assert reports.plan(few, share=best["random"] - 0.01).targets == "random"
     assert plan.by_epsilon[plan.epsilon] >= max(plan.by_epsilon.values()) - 0.01
     fixed = reports.plan(few, share=0.99, epsilon=0.5, targets="random")
     assert (fixed.epsilon, fixed.targets) == (0.5, "random")
@@ -149,12 +156,12 @@ def test_deep_networks_have_fewer_points_and_the_law_of_their_architecture():
         Z,
         X=found.X,
         y=found.y,
-        T_f=plan.times_f,
+        T_f=[0.0, *plan.times_f, math.inf],
         epsilon=plan.epsilon,
         targets=plan.targets,
         architecture=kind,
     )
-    np.testing.assert_allclose(plan.surface, wanted.share(plan.times_g), rtol=1e-9)
+    np.testing.assert_allclose(plan.surface, wanted.share(plan.times_g)[1:-1], rtol=1e-9)
     assert (plan.points, plan.certified) == (DEEP_POINTS, {})
     assert f"{DEEP_POINTS} of {FEW} test points" in repr(plan)
 
@@ -239,13 +246,11 @@ def test_one_sample_rows_of_zeros_and_duplicates_have_plans():
 
 
 def test_unknown_options_are_named():
-    with pytest.raises(
-        TypeError, match="reports.plan has no option 'shares'; it has name, classes, .* share"
-    ):
+    with pytest.raises(TypeError, match=r"reports\.plan has no option 'shares'; it has name, .* share"):
         reports.plan(DATA, shares=0.9)
 
 
 def test_numbers_too_large_for_the_law_are_refused():
-    X = np.random.default_rng(0).normal(size=(20, 3)) * 1e120
+    X = np.random.default_rng(0).normal(size=(20, 3)) * 1e155
     with pytest.raises(FloatingPointError, match="the law is not known: entries of X"):
         reports.plan(X, np.sign(X[:, 0]), standardise="none", epsilon=1.0)
