@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from threadpoolctl import threadpool_limits
+
 from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, DataSource
 from empirics.deep import DeepConfig
@@ -264,7 +266,9 @@ def plan(
         check_output(Path(out))
     (found,) = check_data([Series(base=ExperimentConfig(data=chosen, width=1), widths=(1,), seeds=(0,))])
     terminal.notify(found)
-    made = planned(found, question, command=lambda said: _command(place, chosen, {**options, **said}, None))
+    given = {name: value for name, value in options.items() if value is not False}
+    with threadpool_limits(1):  # threads of a BLAS would wait longer than they work
+        made = planned(found, question, command=lambda said: _command(place, chosen, {**given, **said}, None))
     if out is not None:
         made.write(Path(out))
     return made

@@ -179,7 +179,7 @@ def check_output(folder: Path, format: Format, *, sections: int = 1) -> None:
     """
     names = {schema.RESULTS, f"report.{format}" if format != "json" else schema.RESULTS}
     disk.check_output(*(folder / name for name in sorted(names)), room=sections * _ROOM)
-    if (folder / "plan.json").exists():
+    if (folder / "plan.json").exists() and not (folder / schema.PLAN_PAGE).exists():
         msg = f"output folder must not be one of a sweep or study, got {disk.shown(folder)}"
         raise FileExistsError(msg)
 

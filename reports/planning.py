@@ -6,7 +6,7 @@ ones of the data; between them a mean agreement is a cubic spline of the logarit
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -113,10 +113,14 @@ def planned(data: Dataset, asked: Question, *, command: Callable[[Mapping[str, A
     law, ends, surface = found.law, found.ends, found.surface
     by_targets: dict[str, tuple[float, float]] = {}
     if len(data.X) > 1:
-        other: Targets = "balanced" if targets == "random" else "random"
-        shares = _pair(data, asked, Z[few], other).law(np.array([T_f, math.inf]), epsilon)
-        by_targets[targets] = float(chances[few].mean()), float(law.limit[-1, few].mean())
-        by_targets[other] = float(shares.share(T_g)[0]), float(shares.share(math.inf)[1])
+        kinds: tuple[Targets, Targets] = ("random", "balanced")
+        for kind in kinds:
+            if kind == targets and len(data.X) % 2 == 0:
+                shares = chances[few].mean(), law.limit[-1, few].mean()
+            else:
+                one = _pair(_even(data), asked, Z[few], kind).law(np.array([T_f, math.inf]), epsilon)
+                shares = one.share(T_g)[0], one.share(math.inf)[1]
+            by_targets[kind] = float(shares[0]), float(shares[1])
     drawn = draw_targets(len(data.X), kind=targets, rng=np.random.default_rng(seeds_of(0)[3]))
     directions = theory.perturbation_direction(X=data.X, y=data.y, architecture=asked.architecture)
     perturbed = normalised(directions, drawn, epsilon=epsilon)
@@ -167,14 +171,20 @@ class _Times:
 
     @classmethod
     def of(cls, pair: Pair, asked: Question, epsilon: float) -> "_Times":
+        unknown = FloatingPointError(
+            "the law is not known: entries of X or X_test are too large for its sums"
+        )
         with np.errstate(all="ignore"):  # what is not finite has no natural time
-            law = pair.law(_spread(pair.deviation / np.abs(pair.velocity), _TIMES, asked.T_f), epsilon)
+            times = _spread(pair.deviation / np.abs(pair.velocity), _TIMES, asked.T_f)
+            try:
+                law = pair.law(times, epsilon)
+            except np.linalg.LinAlgError as error:
+                raise unknown from error
             speed = np.sqrt(law.signal**2 + law.signal_noise + law.label_noise)[-1]
             ends = _spread(pair.deviation / speed, _TIMES, asked.T_g)
         surface = law.share(ends)
         if not np.isfinite(surface).all():
-            msg = "the law is not known: entries of X or X_test are too large for its sums"
-            raise FloatingPointError(msg)
+            raise unknown
         return cls(law, ends, surface)
 
     def suggested(self, asked: Question) -> tuple[int, float]:
@@ -195,11 +205,11 @@ def _inputs(data: Dataset, asked: Question, Z: Array) -> tuple[Targets, float, d
     """Return targets and ε, and limits of agreement at this and other lengths."""
     root = float(f"{math.sqrt(data.X.shape[1]):.4g}")
     usual = asked.epsilon or usual_epsilon(data) or root
+    sizes = float(f"{usual / 10:.4g}"), usual, float(f"{usual * 10:.4g}")
     targets: Targets = asked.targets or "random"
 
     def limits(kind: Targets) -> dict[float, float]:
         pair, end = _pair(data, asked, Z, kind), np.array(math.inf)
-        sizes = usual / 10, usual, usual * 10
         return {size: float(pair.law(end, size).share(math.inf)) for size in sizes}
 
     by_epsilon = limits(targets)
@@ -207,8 +217,8 @@ def _inputs(data: Dataset, asked: Question, Z: Array) -> tuple[Targets, float, d
         balanced = limits("balanced")
         if max(balanced.values()) > max(by_epsilon.values()) + WORTH:
             targets, by_epsilon = "balanced", balanced
-    longer = asked.epsilon is None and by_epsilon[usual * 10] > by_epsilon[usual] + WORTH
-    return targets, usual * 10 if longer else usual, by_epsilon
+    longer = asked.epsilon is None and by_epsilon[sizes[-1]] > by_epsilon[usual] + WORTH
+    return targets, sizes[-1] if longer else usual, by_epsilon
 
 
 def _pair(data: Dataset, asked: Question, Z: Array, targets: Targets) -> Pair:
@@ -218,9 +228,14 @@ def _pair(data: Dataset, asked: Question, Z: Array, targets: Targets) -> Pair:
 
 def _samples(data: Dataset, targets: Targets) -> dict[str, Any]:
     """Return what f and g are made of; the law of balanced targets, half of them +1, has an even number."""
-    odd = targets == "balanced" and len(data.X) % 2 and len(data.X) > 1
-    rows = slice(-1) if odd else slice(None)
-    return {"X": data.X[rows], "y": data.y[rows], "targets": targets}
+    used = _even(data) if targets == "balanced" else data
+    return {"X": used.X, "y": used.y, "targets": targets}
+
+
+def _even(data: Dataset) -> Dataset:
+    """Return the data without the last sample of an odd number above 1."""
+    rows = len(data.X) - len(data.X) % 2 or 1
+    return replace(data, X=data.X[:rows], y=data.y[:rows])
 
 
 def _thinned(rows: np.ndarray, most: int) -> np.ndarray:

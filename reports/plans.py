@@ -11,7 +11,7 @@ import numpy as np
 
 from empirics.perturb import Targets
 from empirics.sweep import disk, plain
-from reports import formats, svg
+from reports import formats, schema, svg
 from reports._matplotlib import Axes
 from reports.numbers import Numbers
 from reports.page import Block, Figure, Page, Section, Table, note, say
@@ -20,7 +20,7 @@ from theory.certificates.inverse import WIDEST
 from theory.tables import Tabular
 from theory.times import Requirement
 
-PAGE, NUMBERS = "plan.html", "plan.json"
+PAGE, NUMBERS = schema.PLAN_PAGE, "plan.json"
 FEW = 50  # points at most, for what is said beside the times
 WORTH = 0.01  # of mean agreement, for which ε or targets are changed
 DELTA, WIDTHS = 0.01, (10**5, WIDEST)  # of certificates: the widest network of most reports, and any
@@ -83,8 +83,8 @@ class Plan(Tabular):
     def _table(self) -> list[str]:
         """Return a part of the surface, in columns."""
         f, g = (np.linspace(0, len(times) - 1, 6).astype(int) for times in (self.times_f, self.times_g))
-        rows = [["T_f", *(f"T_g = {number(self.times_g[j])}" for j in g)]]
-        rows += [[number(self.times_f[i]), *(f"{self.surface[i][j]:.3f}" for j in g)] for i in f]
+        rows = [["T_f", *(f"T_g = {number(self.times_g[j], 4)}" for j in g)]]
+        rows += [[number(self.times_f[i], 4), *(f"{self.surface[i][j]:.3f}" for j in g)] for i in f]
         return ["".join([row[0].rjust(7), *(cell.rjust(14) for cell in row[1:])]) for row in rows]
 
     @property
@@ -109,19 +109,22 @@ class Plan(Tabular):
             sentence = str(self.required[name])
             said.append(f"{start}, {sentence[0].lower()}{sentence[1:]}")
         enough = ", which is enough" if self.floor >= self.share else ""
-        best, *others = sorted(self.by_epsilon, key=lambda size: -self.by_epsilon[size])
-        listed = ", ".join(f"{number(size)} gives {self.by_epsilon[size]:.3f}" for size in sorted(others))
+        best = max(self.by_epsilon, key=lambda size: self.by_epsilon[size])
+        sizes, limits = (
+            ", ".join(map(number, self.by_epsilon)),
+            [f"{limit:.3f}" for limit in self.by_epsilon.values()],
+        )
+        loss = self.by_epsilon[best] - self.by_epsilon[self.epsilon]
         said += [
             f"An f that was never trained gives at most {self.floor:.3f}{enough}: read agreement against it.",
             f"The limit of T_f, T_g → ∞ is {self.limit:.3f}.",
-            f"In the limit ε = {number(best)} is best, with {self.by_epsilon[best]:.3f}; {listed}.",
+            f"In the limit ε = {sizes} give {', '.join(limits)}: {number(self.epsilon)} loses {loss:.3f}.",
         ]
         if self.by_targets:
-            (now, end), (now_b, end_b) = (self.by_targets[kind] for kind in ("random", "balanced"))
-            odd = " (law of N − 1 samples, as N is odd)" if self.N % 2 else ""
+            now, end = (b - a for a, b in zip(*map(self.by_targets.get, ("random", "balanced")), strict=True))
+            odd = " (of N − 1 samples, as N is odd)" if self.N % 2 else ""
             said.append(
-                f"Random targets cost {now_b - now:.3f}, in the limit {end_b - end:.3f}: balanced ones{odd} "
-                f"give {now_b:.3f} and {end_b:.3f}."
+                f"Random targets cost {now:.3f}, and {end:.3f} in the limit, beside balanced ones{odd}."
             )
         if self.condition_c is None:
             said.append("Condition (c) is not tried: its proof in ball arithmetic would take long.")

@@ -15,6 +15,7 @@ from reports.results import SCHEMA_VERSION, Results
 from reports.verdicts import Outcome
 
 RESULTS = "results.json"
+PLAN_PAGE = "plan.html"  # of what is to be trained; its folder has a plan.json, too
 _PLAN = "plan.json"  # of a folder of results that is no report
 _CHECKSUM = "sha256"
 VERDICTS = get_args(Outcome)
@@ -102,6 +103,8 @@ def check(results: Any) -> Results:  # noqa: ANN401
 
 def _instead(folder: Path) -> str:
     """Return what to call for a folder that holds no report but a sweep or a study of orthogonal samples."""
+    if (folder / PLAN_PAGE).exists():
+        return ": the folder holds a plan, of which nothing was trained"
     try:
         plan = json.loads((folder / _PLAN).read_bytes().decode("utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -26,6 +26,7 @@ from empirics.sweep.plain import digest, encodable, to_json
 _TABLES = ("results.jsonl", "results.csv", "failures.json")
 _PAGES = ("report.html", "report.json")  # made from the tables
 _OTHERS = ("results.json", "runs/plan.json")  # of a report
+_PLANNED = "plan.html"  # of `perturblearn plan`, whose plan.json is another
 _PLAN = "plan.json"
 _LOCK, _TIMINGS = ".lock", "timings.csv"
 
@@ -110,8 +111,9 @@ class ResultFolder:
         if self.path.name == "results" and (self.path.parent / _PLAN).exists():
             msg = f"result folder must not be a part of another one, got {shown(self.path)}"
             raise FileExistsError(msg)
-        others = [name for name in (*_TABLES, *_PAGES, *_OTHERS) if (self.path / name).exists()]
-        if others and not any((self.path / name).exists() for name in (_PLAN, _LOCK)):
+        others = [name for name in (_PLANNED, *_TABLES, *_PAGES, *_OTHERS) if (self.path / name).exists()]
+        ours = any((self.path / name).exists() for name in (_PLAN, _LOCK)) and _PLANNED not in others
+        if others and not ours:
             msg = (
                 f"result folder must be new or hold a {_PLAN}, got {shown(self.path)} with "
                 f"{', '.join(others)}; choose another one"

@@ -26,6 +26,7 @@ COMMANDS = {
     "orthogonal": (["orthogonal", "--study", "orthogonality", "--seeds", "1", "--executor", "serial"], ""),
     "falsify": (["falsify", "published"], "out.py"),
     "phi": (["phi", "{points}"], "out.npy"),
+    "plan": (["plan", *DATA], ""),
     "render": (["render", "{report}"], ""),
     "compare": (["compare", "{report}", "{report}"], ""),
     "index": (["index", "{report}"], "out.html"),
@@ -52,6 +53,7 @@ def nothing_runs(monkeypatch):
         "empirics.costs.measure",
         "empirics.falsify.falsify",
         "empirics.sweep.runner.run_tasks",
+        "reports.ask.planned",
         "reports.compare.compare",
         "reports.explore.page",
         "reports.formats.files",
@@ -110,7 +112,7 @@ def test_disk_without_room_is_known_before_anything_runs(command, given, full_di
     assert re.search(rf"output must be writable, got '{full_disk}.*': {full_disk.reason}\n", error)
 
 
-@pytest.mark.parametrize("command", ["report", "render"])
+@pytest.mark.parametrize("command", ["report", "render", "plan"])
 def test_folder_of_a_sweep_takes_no_report(command, tmp_path, given, nothing_runs, capsys):
     ResultFolder(tmp_path / "sweep").write_plan({"blocks": []})
     error = refused(command, tmp_path / "sweep", tmp_path, given, capsys)
@@ -122,6 +124,19 @@ def test_folder_of_a_report_takes_no_sweep(command, tmp_path, given, nothing_run
     error = refused(command, given["report"], tmp_path, given, capsys)
     assert "result folder must be new or hold a plan.json" in error
     assert "with results.json; choose another one" in error
+
+
+def test_folder_of_a_plan_takes_a_report_and_no_sweep(tmp_path, given, nothing_runs, capsys):
+    (tmp_path / "plan").mkdir()
+    for name in ("plan.json", "plan.html"):
+        (tmp_path / "plan" / name).write_text("kept")
+    for command in ("sweep", "orthogonal"):
+        assert "with plan.html; choose another" in refused(
+            command, tmp_path / "plan", tmp_path, given, capsys
+        )
+    formats.check_output(tmp_path / "plan", "html")
+    with pytest.raises(FileNotFoundError, match="the folder holds a plan, of which nothing was trained"):
+        schema.read(tmp_path / "plan")
 
 
 @pytest.mark.parametrize("command", ["sweep", "orthogonal"])
