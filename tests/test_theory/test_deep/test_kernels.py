@@ -245,6 +245,15 @@ def test_torch_differentiates_what_numpy_has_in_closed_form(architecture):
     agree(got.detach(), gradient, architecture)
 
 
+@pytest.mark.parametrize("depth", [1, 3])
+def test_directions_that_rounding_makes_count_as_one(depth):
+    """Points along one line at 1e20: the angle between them, 1e-20, is rounding, and ∇Θ = g₀ x."""
+    architecture = Architecture(depth=depth, negative_slope=0.2)
+    for x in 1e20 * np.random.default_rng(0).standard_normal((20, 1, 3)):
+        A, B = deep.ntk_gradient(3 * x, X=x, architecture=architecture)
+        np.testing.assert_allclose(A * x + B * 3 * x, architecture.half_square * x, rtol=1e-14)
+
+
 def test_torch_differentiates_angles_that_shrink_below_rounding():
     """θ_50 is 2e-16 here; in torch θ_1 comes from a product, with an error of 1e-16/‖x − z‖."""
     torch = pytest.importorskip("torch")
