@@ -129,9 +129,8 @@ NORMAL_CDF = sp.Lambda(t, (1 + sp.erf(t / sp.sqrt(2))) / 2)
 rate = sp.Symbol("F", nonnegative=True)  # |F(z)|
 SUCCESS = NORMAL_CDF(T * rate / sigma)  # P(sgn f(z; T) = sgn F(z))
 SUCCESS_TIME = sp.solve(SUCCESS - q, T)[0]  # at one point
-# c₀ times this is what the plane of the two pre-activations adds to H_nk: sin θ (⟨e, b⟩² − ⟨e, c⟩²), with b
-# and c the directions of the sum and the difference of their unit vectors, whose products with e are alpha_n,
-# alpha_k.
+# c₀ times this is what the plane of the two pre-activations adds to H_nk: sin θ (⟨e, b⟩² − ⟨e, c⟩²), b and c
+# the directions of the sum and the difference of their unit vectors; products with e are alpha_n and alpha_k.
 alpha_n, alpha_k = sp.symbols("alpha_n alpha_k", real=True)
 PLANE_TERM = sp.sin(theta) * (
     ((alpha_n + alpha_k) / (2 * sp.cos(theta / 2))) ** 2

@@ -58,6 +58,11 @@ def test_points_without_a_sign_are_never_right_more_than_half_of_the_time():
     assert success_time([1.0, 1.0], **opposite, share=0.6) == np.inf
     assert success_time([[1.0, 1.0]], **opposite, share=0.6, mean=False).tolist() == [np.inf]
     assert gradient_time(**opposite).tolist() == [np.inf, np.inf]
+    half, odd = [[0.0], [1.0]], {"X": [[1.0], [-1.0]], "y": [1, -1]}  # F(0) = 0
+    assert theory.f_predict(half, **odd).tolist()[0] == 0
+    T = success_time(half, **odd, share=0.7)
+    assert success_probability(half, **odd, T=T).mean() == pytest.approx(0.7)
+    assert success_time(half, **odd, share=0.76) == np.inf
 
 
 @BOTH
