@@ -127,7 +127,11 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
         yield from groups[0].blocks
     else:
         yield from groups
-    yield from with_details(block for family in OF_SWEEPS for block in family.shown(section, key))
+    details = [block for family in OF_SWEEPS for block in family.shown(section, key)]
+    if section.study:  # whose first figure is its answer
+        yield from with_details(details)
+    elif details:
+        yield fold("Figures and tables", *details)
 
 
 def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:
