@@ -19,7 +19,9 @@ def test_study_is_a_plan_of_one_configuration_a_point_and_seed(name):
     made = points(name, seeds=2)
     for point in made:
         assert [config.seed for config in point.configs] == [0, 1]
-        assert {getattr(config, "solver", "flow") for config in point.configs} == {"flow"}
+        # Networks of the lazy regime are many neurons: their flow costs more than the difference to descent.
+        solver = "gd" if name == "training-time" else "flow"
+        assert {getattr(config, "solver", solver) for config in point.configs} == {solver}
     experiment = Part(kind="study", name=name).experiment
     hashes = {experiment.hash(config) for point in made for config in point.configs}
     assert len(hashes) == 2 * len({point.configs for point in made})
@@ -39,19 +41,25 @@ def test_perturbation_size_is_measured_in_roots_of_the_dimension():
     assert len(seen) >= 3
 
 
-def test_training_time_varies_the_time_of_g_for_four_data_sets_and_two_losses():
+def test_training_time_varies_the_time_of_g_for_three_data_sets_and_three_losses():
     made = points("training-time", seeds=1)
-    kinds = {(c.data.name, c.loss) for point in made for c in point.configs}
-    assert len(kinds) == len({point.sweep for point in made}) == 8
+    assert {c.data.name for point in made for c in point.configs} == {
+        "shifted-gaussian",
+        "gaussian",
+        "digits",
+    }
+    assert {c.loss for point in made for c in point.configs} == {"identity", "logistic", "squared"}
     for point in made:
         (config,) = point.configs
-        assert (config.T_f, config.T_g) == (10, point.x)
+        assert config.T_g == point.x
+        assert config.width == 2000
         assert point.sweep.endswith(f"({config.loss} loss)")
 
 
-def test_times_of_g_share_one_trajectory():
+def test_sweeps_that_g_alone_depends_on_share_f():
+    """Of eight sweeps three have the same data and initial f."""
     keys = {family_key(c) for point in points("training-time", seeds=1) for c in point.configs}
-    assert len(keys) == 8
+    assert len(keys) == 6
 
 
 @pytest.mark.parametrize(("dim", "rate"), [(10, 0.83), (30, 0.95), (100, 0.999)])

@@ -12,7 +12,7 @@ from reports.page import Figure, Table
 from reports.statistics import Spread
 from tests.test_reports.made_up_sweeps import built, panel
 
-PART = Part(kind="study", name="training-time", seeds=12, sweeps=("digits, T_f = 1 (identity loss)",))
+PART = Part(kind="study", name="training-time", seeds=12, sweeps=("digits (identity loss)",))
 
 
 def columns(point, config, offset=0.0, flipped=0.02):
