@@ -173,12 +173,14 @@ class Plan(Tabular):
 
     def _contours(self) -> Figure:
         def draw(axes: Axes) -> None:
-            grid = self.times_g, self.times_f, np.array(self.surface)
+            axes.set(xscale="log", yscale="log")  # labels are placed on them
+            shares = np.array(self.surface)
             for levels, color in ((sorted({*_LEVELS} - {self.share}), svg.INK), ([self.share], svg.F)):
-                drawn = axes.contour(*grid, levels=levels, colors=color, linewidths=1.2)
-                axes.clabel(drawn, fmt="%g", fontsize=9)
+                if found := [level for level in levels if shares.min() < level < shares.max()]:
+                    lines = axes.contour(self.times_g, self.times_f, shares, found, colors=color)
+                    axes.clabel(lines, fmt="%g", fontsize=9)
             axes.plot(self.T_g, self.T_f, "o", color=svg.G)
-            axes.set(xlabel="flow time T_g of g", ylabel="flow time T_f of f", xscale="log", yscale="log")
+            axes.set(xlabel="flow time T_g of g", ylabel="flow time T_f of f")
             svg.powers(axes.xaxis)
             svg.powers(axes.yaxis)
 

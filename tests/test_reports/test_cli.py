@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from reports import Series, claim_text, commands, formats, making, measured, pre
 from reports.build import build
 from reports.cli import _EXAMPLES, APP, main
 from reports.compare import ERROR_PROBABILITY
+from reports.planning import Question
 from reports.schema import check
 from reports.sweeps.run import _SOLVERS
 from tests.test_reports.made_up import plain
@@ -1046,6 +1048,9 @@ def test_choices_and_defaults_are_those_of_the_code():
     }
     assert {name: given["orthogonal"][name][0] for name in choices} == choices
     assert given["compare"]["--error-probability"][1] == ERROR_PROBABILITY
+    assert given["plan"]["--targets"][0] == TARGETS
+    asked = {f"--{field.name.replace('_', '-')}": field.default for field in fields(Question)}
+    assert {name: given["plan"][name][1] for name in asked} == asked
 
 
 @pytest.mark.parametrize(

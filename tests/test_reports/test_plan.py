@@ -74,6 +74,7 @@ def test_requirements_are_those_of_the_theory(share, T_g):
         assert got.value == pytest.approx(wanted.value, rel=INTERPOLATED)
         assert (got.floor, got.limit) == pytest.approx((wanted.floor, wanted.limit), abs=INTERPOLATED)
     assert (plan.T_g == T_g) == (T_g is not None)
+    parse(plan.page().html())  # also where no contour of the share is there
 
 
 def test_suggested_times_are_the_least_that_do(plan):
