@@ -15,7 +15,7 @@ from reports.claims import OF_SWEEPS, OPENINGS, with_details
 from reports.claims.sweeps.rows import SERIES, Runs, Section as Measured, SweepResults, WidePanel
 from reports.formats import Format, pdf
 from reports.inline import Content, rich
-from reports.page import Bad, Block, Group, Page, Prose, Section, Table, fold, say, table, tally
+from reports.page import Bad, Block, Figure, Group, Page, Prose, Section, Table, fold, say, table, tally
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, Row, Totals, shown, write
 from reports.shown import SAID, provenance, spread
@@ -62,7 +62,7 @@ def page_of(results: SweepResults) -> Page:
 
     Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
-    opened = tuple(openings(results))
+    opened = sorted(openings(results), key=lambda block: isinstance(block, Figure))  # sentences first
     title = "A sweep: measured beside published and predicted"
     if len(results.sections) == 1:
         (one,) = results.sections
