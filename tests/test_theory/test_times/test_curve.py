@@ -173,7 +173,10 @@ def test_parts_are_those_of_direct_integrals(d, error, architecture, targets):
 
 
 def test_means_around_samples_are_those_of_draws():
-    """z at angles with x_n that are not small.  48 means of 100,000 draws: it fails by chance with probability 1e-4."""
+    """z at angles with x_n that are not small.
+
+    48 means of 100,000 draws: the test fails by chance with probability 1e-4.
+    """
     rng, epsilon, v = np.random.default_rng(7), 0.3, np.array([[0.05, 0.1, 0.02]])
     X, U = rng.standard_normal((2, 3, 20))
     U /= np.linalg.norm(U, axis=1, keepdims=True)  # no ⟨e, z⟩ or ⟨e, x⟩ comes near where it is cut off
