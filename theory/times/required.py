@@ -117,8 +117,8 @@ def required(
     >>> found = required([[1.0, 1.0], [0.0, 3.0]], **data, share=0.6, T_f=2.0)
     >>> round(found.value, 2)
     0.68
-    >>> print(required([[1.0, 1.0], [0.0, 3.0]], **data, share=0.9, T_f=2.0))
-    No T_g gives a mean agreement of 0.9: it is at most 0.816, at T_g → ∞, and label noise forbids more.
+    >>> print(required([[1.0, 1.0], [0.0, 3.0]], **data, share=0.9, T_f=9.0))
+    No T_g gives a mean agreement of 0.9: it is at most 0.889, at T_g → ∞, and label noise forbids more.
     """
     check_choice("of", of, _QUANTITIES)
     share = check_share(share)

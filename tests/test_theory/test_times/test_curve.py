@@ -12,9 +12,10 @@ from scipy import integrate, special, stats
 
 import theory
 from theory import deep, expressions as ex
-from theory.times import agreement_given_f, agreement_law
+from theory.times import agreement_given_f, agreement_law, moments
 from theory.times.curve import equal_signs
 from theory.times.initial import InitialGradients
+from theory.times.moments import AroundSamples
 
 RNG = np.random.default_rng(0)
 DEEP = deep.Architecture(depth=2, negative_slope=0.1, bias_variance=0.2, rates="all")
@@ -169,6 +170,40 @@ def test_parts_are_those_of_direct_integrals(d, error, architecture, targets):
         others = {name: getattr(law, name)[..., f, q] for name in ("mean_f", "deviation_f", "deviation_g")}
         chances = replace(law, T_f=law.T_f[f], **exact, **others).probability(TIMES)
         np.testing.assert_allclose(law.probability(TIMES)[f, :, q], chances, atol=min(error, 1e-4))
+
+
+def test_means_around_samples_are_those_of_draws():
+    """z at angles with x_n that are not small.
+
+    48 means of 100,000 draws: the test fails by chance with probability 1e-4.
+    """
+    rng, epsilon, v = np.random.default_rng(7), 0.3, np.array([[0.05, 0.1, 0.02]])
+    X, U = rng.standard_normal((2, 3, 20))
+    U /= np.linalg.norm(U, axis=1, keepdims=True)  # no ⟨e, z⟩ or ⟨e, x⟩ comes near where it is cut off
+    Z = np.array([X[0] - 1.5 * X[1] + X[2], X[1] - X[2]])
+    made = AroundSamples(Z, U, v, epsilon, InitialGradients(X, SHALLOW))
+    xi = rng.standard_normal((100_000, 20))
+    errors = []
+    for q, n in itertools.product(range(2), range(3)):
+        e = np.sqrt(1 - v[0, n]) * U[n] + np.sqrt(v[0, n] / 20) * xi
+        up, down = (  # ‖e‖ = 1 in what g is trained on, though not of Gaussian draws
+            moments._tangent(
+                (X[n] + sign * epsilon * e) @ Z[q],
+                X[n] @ X[n] + 2 * sign * epsilon * (e @ X[n]) + epsilon**2,
+                Z[q] @ Z[q],
+                20,
+                SHALLOW,
+            )
+            for sign in (1, -1)
+        )
+        x, z = X[n] / np.linalg.norm(X[n]), Z[q] / np.linalg.norm(Z[q])
+        across = (z - (z @ x) * x) / np.linalg.norm(z - (z @ x) * x)
+        for u, means in (((up - down) / 2, made.odd()), ((up + down) / 2, made.even())):
+            centred = u - u.mean()
+            pairs = [(u, means.mean[q, 0, n]), (centred**2, means.variance[q, 0, n])]
+            pairs += [(centred * (xi @ axis), means.first[i, q, 0, n]) for i, axis in enumerate((x, across))]
+            errors += [(values.mean() - found) / (values.std() / 100_000**0.5) for values, found in pairs]
+    assert np.abs(errors).max() < stats.norm.isf(1e-4 / (2 * len(errors)))
 
 
 @pytest.mark.parametrize("gap", [0.0, 1e-13, 1e-9, 2e-8, 1e-7, 1e-3, -2.0])
