@@ -42,7 +42,10 @@ class InitialGradients:
 
     def forms(self, Z: Array, weights: Array) -> tuple[Array, Array]:
         """Return wᵀRw and Σ w_n c_n/√H_nn of weights (B, F, N) at the B points Z, each of shape (B, F)."""
-        combinations, values = np.linalg.eigh(weights @ weights.transpose(0, 2, 1))[::-1]
+        squares = weights @ weights.transpose(0, 2, 1)
+        if not np.isfinite(squares).all():  # of which no eigenvalues are found
+            return np.full(weights.shape[:2], np.nan), np.full(weights.shape[:2], np.nan)
+        combinations, values = np.linalg.eigh(squares)[::-1]
         rank = int((values > _RANK * values[:, -1:]).sum(axis=1).max(initial=1))
         combinations = combinations[:, :, -rank:]
         basis = combinations.transpose(0, 2, 1) @ weights
