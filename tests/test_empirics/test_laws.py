@@ -40,7 +40,7 @@ INF = math.inf
         ({"compare": "predicted", "data": SHIFTED}, lambda _: None),
         ({"compare": "published", "data": DigitsData()}, lambda _: None),
     ],
-    ids=str,
+    ids=lambda value: "" if callable(value) else str(value),
 )
 def test_law_knows_the_sizes(options, expected):
     config = LawConfig(**{"data": DATA, "depth": 2, "negative_slope": 0.1, **options})
