@@ -242,8 +242,9 @@ def _write_partial(
 
 def places(folder: Path, contents: Mapping[str, bytes]) -> str:
     """Return where the files of a report are."""
-    named = [("page:", name) for name in contents if name.startswith("report.")]
-    return "\n".join(f"{label:<8} {folder / name}" for label, name in [*named, ("numbers:", schema.RESULTS)])
+    labels = {"report": "page:", "results": "numbers:"}  # figures of Markdown are not listed
+    named = sorted((name.partition(".")[0], name) for name in contents)  # the page first
+    return "\n".join(f"{labels[kind]:<8} {folder / name}" for kind, name in named if kind in labels)
 
 
 def _series(data: DataSource, options: Report, setting: Setting) -> Series:

@@ -21,7 +21,14 @@ from torch import nn
 from empirics.data import DataSource
 from empirics.deep.builtin import BUILT_IN, is_file, make_module, module_digest, placed
 from empirics.deep.expected import HOWS, expected_error
-from empirics.deep.modules import Linearised, input_gradients, linearise, outputs, train_module
+from empirics.deep.modules import (
+    Linearised,
+    checked_problem,
+    input_gradients,
+    linearise,
+    outputs,
+    train_module,
+)
 from empirics.deep.network import DeepNetwork
 from empirics.measure import accuracy, agreement, cosines
 from empirics.perturb import TARGETS, Targets, adversarial_inputs, draw_targets, normalised
@@ -157,6 +164,7 @@ class Network:
             self.rates: dict[str, float] | None = self.module.rates
         else:
             self.module, self.rates = make_module(architecture, dim=dim, width=width, seed=seed), None
+            checked_problem(self.module, X, y)
         self.start = self.at(self.module, Z)
         self.T = self._time() if T is None else T
 

@@ -125,7 +125,7 @@ def linearise(
     >>> linearise(net, X, y, T=1.0, num_steps=1000, loss="squared").outputs(X, T=1.0).round().tolist()
     [1.0, -1.0]
     """
-    points, labels = _problem(module, X, y)
+    points, labels = checked_problem(module, X, y)
     check_choice("loss", loss, LOSSES)
     scales = _rates(module, rates)
     module = copy.deepcopy(module)  # training that one goes on with would move it
@@ -193,7 +193,7 @@ def train_module(
     >>> bool(torch.allclose(trained.weight - net.weight, torch.tensor([[1.0, -2.0]])))
     True
     """
-    points, labels = _problem(module, X, y)
+    points, labels = checked_problem(module, X, y)
     check_choice("loss", loss, LOSSES)
     scales = _rates(module, rates)
     step = _learning_rate(module, points, scales, T, num_steps, momentum, loss)
@@ -346,7 +346,7 @@ def _explained(rule: str) -> Iterator[None]:
         raise ValueError(msg) from error
 
 
-def _problem(module: nn.Module, X: ArrayLike | Tensor, y: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+def checked_problem(module: nn.Module, X: ArrayLike | Tensor, y: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
     """Return samples and labels in the dtype of a module, which is checked on them."""
     points = _points("X", X, module)
     labels = as_labels("y", as_array("y", y), length=len(points))

@@ -27,7 +27,7 @@ MARGIN = 0.05  # expected difference that is excluded where the claim holds
 def claims(section: Section) -> Iterator[Claim]:
     """Judge the predicted agreement at every time of g that was looked at."""
     columns = _over_seeds(section)
-    looked = [column for column in columns if column[0].measured is not None]
+    looked = _looked(columns)
     if not looked:
         return
     met, hypothesis = lazy(section, "f", "g")
@@ -70,6 +70,11 @@ def _over_seeds(section: Section) -> list[tuple[AtTime, ...]]:
     return list(zip(*runs, strict=True)) if len({len(run) for run in runs}) == 1 else []
 
 
+def _looked(columns: Sequence[tuple[AtTime, ...]]) -> list[tuple[AtTime, ...]]:
+    """Return the times at which some seed was measured."""
+    return [column for column in columns if any(one.measured is not None for one in column)]
+
+
 def _gap(one: AtTime) -> Number:
     return None if one.measured is None or one.predicted is None else one.measured - one.predicted
 
@@ -107,7 +112,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
             )
             axes.plot(times, middle, color=color, label=label)
         axes.axhline(_limit(columns), color=svg.F, linestyle=":", label="limit, T_g → ∞")
-        looked = [column for column in timed if column[0].measured is not None]
+        looked = _looked(timed)
         found = np.array([[one.measured for one in column] for column in looked], float)
         axes.errorbar(
             np.array([column[0].T_g for column in looked], float),

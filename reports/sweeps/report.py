@@ -68,10 +68,10 @@ def plan_of(
         msg = f"depth must be left out with module {module!r}, which has its own, got {named['depth']}"
         raise ValueError(msg)
     for name, value in named.items():
-        if name in _ONLY_WIDE and not (name == "loss" and value == "identity"):
+        if name in _ONLY_WIDE:
             msg = (
-                f"{name} must be left out with depth and module: their networks are trained by plain descent "
-                f"on the identity loss for times that follow from them, got {value!r}"
+                f"{name} must be left out with depth and module: their networks are trained by descent for "
+                f"times that follow from them, got {value!r}"
             )
             raise ValueError(msg)
     given = {name: value for name, value in named.items() if name not in _ONLY_WIDE}

@@ -57,6 +57,9 @@ def holding(results):
     set_gain(section, 0.002)
     set_agreement(section, 0.0)
     set_trend(section, 0.1)
+    for run in section["runs"]:
+        run["over_times"] = []
+    set_over_time(section, 0.0)
     return results
 
 
@@ -119,6 +122,16 @@ def set_agreement(section, difference, spread=0.001, predicted=0.9):
     for run in widest(section):
         run["agreement"]["predicted"] = predicted
         run["agreement"]["measured"] = predicted + difference + spread * own(run)
+
+
+def set_over_time(section, difference, spread=0.001, predicted=0.9):
+    """Agreement at two times of g, of which one differs from the prediction, and in the limit."""
+    for run in widest(section):
+        measured = (predicted + spread * own(run), predicted + difference + spread * own(run), None)
+        run["over_times"] = [
+            {"T_g": T, "measured": one, "predicted": predicted, "untrained": 0.6}
+            for T, one in zip((0.5, 1.0, None), measured, strict=True)
+        ]
 
 
 def set_trend(section, slope, spread=0.001):

@@ -28,6 +28,7 @@ from tests.test_reports.made_up import (
     set_errors,
     set_fall,
     set_gain,
+    set_over_time,
     set_seeds,
     set_shares,
     set_trend,
@@ -47,6 +48,7 @@ SECTION_KEYS = [
     "perturbation",
     "agreement",
     "trend-width",
+    "agreement-over-time",
     "certificates",
     "certificates-simulated",
     "theorem-published",
@@ -331,6 +333,12 @@ CASES = [
     # Three seeds that agree everywhere where .9 is expected: outside the margin, but chance does that.
     ("agreement", "unknown", lambda s: (s.update(num_test=1), set_agreement(s, 0.1, spread=0.0))),
     ("agreement", "unknown", lambda s: set_agreement(s, 0.0, spread=0.1)),
+    ("agreement-over-time", "fails", lambda s: set_over_time(s, 0.1)),
+    ("agreement-over-time", "fails", lambda s: set_over_time(s, -0.1)),
+    ("agreement-over-time", "unknown", lambda s: set_over_time(s, 0.0, spread=0.3)),
+    ("agreement-over-time", "unknown", lambda s: widest(s)[0]["over_times"][0].update(measured=None)),
+    ("agreement-over-time", "unknown", lambda s: widest(s)[1]["over_times"][1].update(predicted=None)),
+    ("agreement-over-time", "hypothesis not met", _never_lazy),
     ("agreement", "unknown", _no_run_value("agreement", "predicted")),
     ("agreement", "unknown", _no_share("g")),
     ("agreement", "hypothesis not met", _logistic),
@@ -491,6 +499,7 @@ def _all_failing(results):
         apart = 1e-5 * (run["seed"] % 3) * (run["width"] < section["widths"][-1])
         run["cosines"]["trained_gradient"] = same + apart
     set_agreement(section, -0.99, predicted=0.995)
+    set_over_time(section, -0.5)
     _certificates("in hand", f_wrong=1)(section)
     _simulated(f_wrong=30)(section)
     _theorem_differs("published")(section)

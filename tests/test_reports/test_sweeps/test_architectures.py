@@ -179,6 +179,7 @@ def test_pairs_of_architectures_are_a_map_and_a_table():
     assert isinstance(figure, Figure)
     assert "0.90" in figure.svg
     assert "0.88" in figure.svg
+    (table,) = table.blocks
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [("f: a", "a"), ("f: a", "b"), ("f: b", "a"), ("f: b", "b")]
 

@@ -50,7 +50,8 @@ def test_disagreement_is_that_of_the_law(law, options, verdict):
 
 def test_laws_are_drawn_and_told_point_by_point():
     shown = section([point(30, law_agreement_test=0.9), point(60, law_agreement_test=0.92)])
-    figure, table = laws.shown(shown, "s1")
+    figure, folded = laws.shown(shown, "s1")
+    (table,) = folded.blocks
     assert isinstance(figure, Figure)
     assert "dimension d" in figure.svg
     assert isinstance(table, Table)
@@ -104,8 +105,8 @@ def test_pairs_that_lack_seeds_are_not_judged():
 
 
 def test_worst_pairs_come_first_and_are_named():
-    figure, table = pairs.shown(pairs_of([0.0, 0.05, 0.0, -0.1]), "s1")
-    assert [row[0] for row in table.rows[:2]] == ["3-4", "1-2"]
+    figure, folded = pairs.shown(pairs_of([0.0, 0.05, 0.0, -0.1]), "s1")
+    assert [row[0] for row in folded.blocks[0].rows[:2]] == ["3-4", "1-2"]
     assert "3-4" in figure.svg
 
 
