@@ -15,7 +15,7 @@ from tests.test_reports.parsed import HTML
 
 # Of every section with pixels, a plane and simulated neurons.
 NAMES = {
-    "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "agreement", "certified",
+    "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "over_time", "certified",
     "terms", "map", "predictors", "causes", "images",
 }  # fmt: skip
 
@@ -66,6 +66,7 @@ def test_every_number_of_a_csv_is_one_of_the_results(linked, tiny_results):
     plain = json.loads(json.dumps(tiny_results))
     known, texts = _floats(plain), _texts(plain)
     assert {f"digits-1-vs-2-{name.replace('_', '-')}" for name in NAMES} <= set(linked)
+    assert {"verdicts-agreement-s1", "verdicts-agreement-s2"} <= set(linked)
     for name, (columns, *rows) in linked.items():
         assert rows or name.endswith(("failed", "simulated-widths")), name
         cells = [_as_number(cell) for row in rows for cell in row if cell not in texts]

@@ -34,7 +34,7 @@ DIGESTS = {
     "balance": "37156113f7b4",
     "transfer": "facb4b4088c6",
     "modules": "27019b005703",
-    "pairs": "2784617ba31d",
+    "pairs": "cbe0606f31af",
     "agreement": "07f0d6fac5bb",
     "floor": "e19d877b9f20",
 }

@@ -280,7 +280,8 @@ old, new = nn.utils, nn.utils.parametrizations
 
 
 def net_of(norm):
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng():
+        torch.manual_seed(0)
         warnings.simplefilter("ignore", FutureWarning)  # that of torch about the old ones
         return nn.Sequential(norm(nn.Linear(4, 8)), nn.GELU(), nn.Linear(8, 1))
 

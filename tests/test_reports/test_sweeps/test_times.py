@@ -48,7 +48,8 @@ def test_runs_that_are_missing_decide_nothing():
 
 def test_times_of_shares_are_where_the_curves_cross():
     section = built(PART, lambda *one: columns(*one, offset=0.05)).sections[0]
-    table, figure = times.shown(section, "key")
+    figure, folded = times.shown(section, "key")
+    (table,) = folded.blocks
     assert isinstance(table, Table)
     assert isinstance(figure, Figure)
     rows = {row[1]: row[2:] for row in table.rows}
