@@ -374,7 +374,7 @@ def test_widths_are_whole_numbers():
         theory.certified_share(X, X=X, y=y, setting=here, delta=0.1, widths=[1, 1.5])
 
 
-@pytest.mark.parametrize("dim", [10**6])
+@pytest.mark.parametrize("dim", [10**5, pytest.param(10**6, marks=pytest.mark.slow)])
 def test_a_million_dimensions(dim):
     X, y = np.ones((2, dim)), np.array([1.0, -1.0])
     here = Setting(dim=dim, N=2, width=2**53, epsilon=1.0, T_f=1.0, T_g=1.0)

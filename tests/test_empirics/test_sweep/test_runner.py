@@ -644,7 +644,7 @@ def test_death_at_any_write_leaves_what_resumes_to_the_same_bytes(fake, tmp_path
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(8), pytest.param(100, marks=pytest.mark.slow)], ids=["8 kills", "100 kills"]
+    "kills", [pytest.param(3), pytest.param(100, marks=pytest.mark.slow)], ids=["3 kills", "100 kills"]
 )
 def test_kill_at_random_moments_resumes_to_the_same_bytes(fake, expected, tmp_path, kills):
     """Moments are uniform over the time of a sweep; some may come after its end on a busy machine."""
@@ -670,6 +670,7 @@ def test_worker_that_dies_fails_its_own_family_only(fake, expected, tmp_path, mo
     assert tree(folder) == expected
 
 
+@pytest.mark.slow
 def test_worker_that_dies_late_loses_one_result(fake, expected, tmp_path):
     """What its family came to before is kept, and not run again."""
     summary = run_sweep(fake.kind(fake.run_and_die_late), PLAN, tmp_path, pool=executors.processes(1))
@@ -705,7 +706,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("executor", ["serial", "processes"])
+@pytest.mark.parametrize("executor", [pytest.param("serial", marks=pytest.mark.slow), "processes"])
 def test_killed_family_loses_no_result_that_was_computed(fake, tmp_path, executor):
     script = tmp_path / "long.py"
     script.write_text(LONG, encoding="utf-8")
@@ -757,7 +758,11 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+    ids=["kill -9", "Ctrl-C"],
+)
 def test_workers_end_with_their_parent(fake, expected, tmp_path, how):
     script = tmp_path / "parent.py"
     script.write_text(PARENT, encoding="utf-8")
@@ -845,6 +850,7 @@ def on_cluster(fake, tmp_path):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_cluster_that_loses_a_worker_gives_the_same_bytes(fake, expected, tmp_path):
     assert on_cluster(fake, tmp_path) == 1
     assert tree(tmp_path / "out") == expected

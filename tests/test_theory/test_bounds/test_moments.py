@@ -62,7 +62,7 @@ def test_inverse_root_is_below_its_parabola(largest):
         assert (1 - y) ** -0.5 <= 1 + y / 2 + 0.375 * y**2 / (1 - largest) + 1e-15
 
 
-@pytest.mark.parametrize("b", [0.1, 1.0, 5.0])
+@pytest.mark.parametrize("b", [0.1, 1.0, pytest.param(5.0, marks=pytest.mark.slow)])
 def test_average_of_bad_events_over_time_and_readout(b):
     """E[α² (1/r̄)∫₀^{r̄} (2r/√(2π)) erf(br/√2) dr] = (2R/π) β/√(1 + β²), r̄ = |α|R, β = bR; here R = 1."""
     with mp.workdps(20):

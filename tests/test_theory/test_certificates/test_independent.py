@@ -283,6 +283,7 @@ def hidden_tail(rng, n, *, width, drift, rare):
     return X[:, None], u[:, None], alpha, np.ones(n)
 
 
+@pytest.mark.slow
 def test_a_tail_that_the_sample_does_not_show_is_paid_for():
     """Neurons of probability 1e-3 decide the sign; half of the samples of 600 hold none."""
     width, drift, rare = 4000, 400.0, 1e-3

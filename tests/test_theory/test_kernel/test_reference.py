@@ -77,6 +77,7 @@ def test_torch_matches_the_table():
     assert worst(compute) < 1
 
 
+@pytest.mark.slow  # compiles for every shape
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 def test_jax_matches_the_table():
     jax = importlib.import_module("jax")
