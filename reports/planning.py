@@ -27,6 +27,7 @@ from theory.validation import Array, check_choice, check_integer, check_real
 
 POINTS, DEEP_POINTS = 200, 20  # test points, by default; of deep networks each takes a time of order N² L
 _TIMES = 20  # of f and of g, with 0 and ∞
+_APART = 10.0  # of the grids of f and g, from which equal times are tried on both
 _SHORTEST, _LONGEST = 1e-2, 1e3  # in units of the natural time
 _BALLS = 200_000  # N² × points that are enclosed in ball arithmetic, which takes seconds
 _ALL = 1 - 1e-9  # a share that is out of reach where a smaller one is
@@ -149,7 +150,7 @@ def planned(data: Dataset, asked: Question, *, command: Callable[[Mapping[str, A
         limit=float(surface[-1, -1]),
         required={
             "T_g": requirement("T_g", ends, surface[row]),
-            "both": requirement("both", law.T_f, np.diagonal(law.share(law.T_f))),
+            "both": requirement("both", *found.equal(_pair(data, asked, Z, targets), epsilon)),
             "T_f": requirement("T_f", law.T_f, surface[:, -1 if asked.T_g is None else _at(ends, asked.T_g)]),
         },
         by_epsilon=by_epsilon,
@@ -187,6 +188,14 @@ class _Times:
         if not np.isfinite(surface).all():
             raise unknown
         return cls(law, ends, surface)
+
+    def equal(self, pair: Pair, epsilon: float) -> tuple[Array, Array]:
+        """Return equal times of both networks and mean agreement at them."""
+        times, law = self.law.T_f, self.law
+        if max(self.ends[1:-1].max() / times[-2], times[1] / self.ends[1:-1].min()) > _APART:
+            times = np.unique([*times, *self.ends])
+            law = pair.law(times, epsilon)
+        return times, np.diagonal(law.share(times))
 
     def suggested(self, asked: Question) -> tuple[int, float]:
         """Return the place of T_f, and T_g: the least sum of times that do, or do nearly as well as any."""

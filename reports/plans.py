@@ -114,17 +114,20 @@ class Plan(Tabular):
             ", ".join(map(number, self.by_epsilon)),
             [f"{limit:.3f}" for limit in self.by_epsilon.values()],
         )
+        few = f"On {FEW} of these points " if self.points > FEW else ""
         loss = self.by_epsilon[best] - self.by_epsilon[self.epsilon]
         said += [
             f"An f that was never trained gives at most {self.floor:.3f}{enough}: read agreement against it.",
             f"The limit of T_f, T_g → ∞ is {self.limit:.3f}.",
-            f"In the limit ε = {sizes} give {', '.join(limits)}: {number(self.epsilon)} loses {loss:.3f}.",
+            f"{few}ε = {sizes} give {', '.join(limits)} in the limit: {number(self.epsilon)} loses "
+            f"{loss:.3f}.",
         ]
         if self.by_targets:
             now, end = (b - a for a, b in zip(*map(self.by_targets.get, ("random", "balanced")), strict=True))
             odd = " (of N − 1 samples, as N is odd)" if self.N % 2 else ""
             said.append(
-                f"Random targets cost {now:.3f}, and {end:.3f} in the limit, beside balanced ones{odd}."
+                f"{few}{'r' if few else 'R'}andom targets cost {now:.3f}, and {end:.3f} in the limit, beside "
+                f"balanced ones{odd}.".replace("-0.000", "0.000")
             )
         if self.condition_c is None:
             said.append("Condition (c) is not tried: its proof in ball arithmetic would take long.")
@@ -142,6 +145,8 @@ class Plan(Tabular):
                 f"Agreement is certified (δ = {DELTA}) at {' and '.join(shares)} of "
                 f"{many(min(self.points, FEW), 'point')}, perturbed so."
             )
+        if self.depth > 1:
+            said.append("A report of deep networks sets its own times: it tries the law, not these times.")
         return said
 
     def page(self) -> Page:

@@ -9,9 +9,9 @@ from reports.page import Group, Page, Section, fold
 from reports.pages import hypotheses, opening, setting
 
 _TITLE = "Learning from adversarial perturbations: theory against experiment"
-_LEAD = rich("""A network *f* is trained on clean data. Adversarial perturbations of *f* with random labels
-    train a second network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their signs
-    agree; each claim below is put beside what trained networks did.""")
+_LEAD = rich("""A network *f* is trained on clean data. Adversarial perturbations of *f*, with labels of
+    their own, train a second network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their
+    signs agree; each claim below is put beside what trained networks did.""")
 _FOOTER = rich("""Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
     perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/derivations` of
     perturblearn.""")

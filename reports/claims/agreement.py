@@ -134,10 +134,13 @@ def figure(section: Section, key: str) -> Figure:
         draw_spread(axes, section, "agreement", "measured", "measured")
         draw_spread(axes, section, "g", "accuracy_test", "test accuracy of g")
         svg.log_x(axes)
-        drawn = (("agreement", "measured"), ("agreement", "predicted"), ("g", "accuracy_test"))
-        lowest = np.nanmin([0.98, *np.concatenate([over_seeds(section, *names) for names in drawn])])
+        drawn = [row.agreement.measured for row in section.by_width]
+        drawn += [row.g.accuracy_test for row in section.by_width]
+        ends = [one.mean - (one.sd or 0.0) for one in drawn if one.mean is not None]
+        predicted_ends = over_seeds(section, "agreement", "predicted")
+        lowest = np.nanmin([0.98, *ends, *predicted_ends])
         room = 0.6 * (1 - lowest)  # for the legend
-        axes.set(xlabel="width m", ylabel="share of fresh points", ylim=(lowest - room, 1 + room / 8))
+        axes.set(xlabel="width m", ylabel="share of fresh points", ylim=(lowest - room, 1 + room / 3))
         axes.legend(loc="lower right", ncols=2, fontsize=9)
 
     alt = "Share of test points where f and g agree, measured and predicted, against width"

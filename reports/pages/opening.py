@@ -18,6 +18,8 @@ _MEANINGS = """**holds**: a violation of the size that its rule states was exclu
     deviation over seeds; brackets are 95 % intervals of a mean over seeds. “Published” and “derived here” say
     where a claim comes from."""
 
+_INPUTS = {"a": "perturbations of f alone", "b": "perturbed samples with labels of their own"}
+
 
 def verdicts(results: Results) -> Iterator[Block]:
     """Yield a sentence and a figure for each data set, then verdicts: of the paper, and of this project."""
@@ -46,9 +48,9 @@ def _happened(section: Section, claims: Mapping[str, Claim]) -> Content:
     """Say in one sentence whether f and g agreed, and whether it was predicted."""
     measured, widest = spread(section.by_width[-1].agreement.measured), count(section.widths[-1])
     return rich(
-        f"""On **{{}}**, *g*, which saw nothing but perturbations of *f*, agrees with *f* at **{measured}** of
-        fresh points (m = {widest}). Predicted without training: **{{}}**.""",
-        *(section.name, claims["agreement"].predicted),
+        """On **{}**, *g*, which was trained on {}, agrees with *f* at **{}** of fresh points (m = {}).
+        Predicted without training: **{}**.""",
+        *(section.name, _INPUTS[section.setting.scenario], measured, widest, claims["agreement"].predicted),
     )
 
 

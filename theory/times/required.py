@@ -23,6 +23,13 @@ from theory.validation import Array, check_choice, data_by_keyword
 Quantity = Literal["T_g", "T_f", "both", "epsilon", "N"]
 _QUANTITIES = ("T_g", "T_f", "both", "epsilon", "N")
 _NAMES = {"both": "T_f = T_g", "epsilon": "ε"}
+_WITHOUT = {
+    "T_g": "without training g",
+    "T_f": "without training f",
+    "both": "without training",
+    "epsilon": "without perturbations",
+    "N": "with one sample",
+}
 _PER_DECADE, _PER_DECADE_G = 4, 24  # values that are tried; those of T_g cost little
 _DECADES = 5  # below and above the natural size of a quantity
 # A part of the law, and the law without it.
@@ -38,6 +45,8 @@ _PARTS: dict[str, Callable[[AgreementLaw], AgreementLaw]] = {
     "the initial network of g": lambda law: replace(law, deviation_g=0 * law.deviation_g),
 }
 _MEANS = "the signs of F and of the mean of G"
+_UNTRAINED, _NO_TIME = "that f is not trained", "that g is not trained"
+_MUCH = 0.1  # share of what is missing that a part must make up to be blamed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +64,17 @@ class Requirement:
     def __str__(self) -> str:
         name, wanted = _NAMES.get(self.of, self.of), f"a mean agreement of {self.share:g}"
         if self.value == 0:
-            return f"{wanted.capitalize()} is reached without training: it is {self.floor:.3f} at {name} = 0."
+            return (
+                f"{wanted.capitalize()} is reached {_WITHOUT[self.of]}: it is {self.floor:.3f} at {name} = 0."
+            )
+        how = ", if label noise alone falls with it" if self.of == "N" else ""
         if self.cause is None:
-            return f"{wanted.capitalize()} is reached at {name} = {self.value:.3g}."
+            value = f"= {self.value:.3g}" if math.isfinite(self.value) else "→ ∞"
+            return f"{wanted.capitalize()} is reached at {name} {value}{how}."
         best = f"{name} = {self.best:.3g}" if math.isfinite(self.best) else f"{name} → ∞"
         verb = "forbid" if self.cause == _MEANS else "forbids"
         most = f"it is at most {self.limit:.3f}, at {best}, and {self.cause} {verb} more"
-        return f"No {name} gives {wanted}: {most}."
+        return f"No {name} gives {wanted}{how}: {most}."
 
 
 @data_by_keyword
@@ -155,7 +168,7 @@ def required(
             return law.share(end) if of == "T_f" else np.diagonal(law.share(values))
         return np.array([law.share(time) for law, time in map(at, values)])
 
-    values = _tried(of, pair, base)
+    values = _tried(of, pair, base, epsilon)
     shares = got(values)
     if np.isnan(shares).any():
         msg = "the law is not known: entries of X or Z are too large for its sums"
@@ -181,13 +194,14 @@ def required(
         floor=floor,
         limit=float(shares[top]),
         best=float(values[top]),
-        cause=_cause(*at(values[top])) if shares[top] < share else None,
+        cause=_cause(*at(values[top]), share) if shares[top] < share else None,
     )
 
 
-def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None) -> Array:
+def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float | None) -> Array:
     """Return 0 (of N: 1), values about the natural size of a quantity, and ∞ for times."""
     natural, count, start, ends = 10.0**_DECADES, _PER_DECADE, [0.0], [math.inf]
+    other = math.nan
     with np.errstate(divide="ignore", invalid="ignore"):
         if of == "T_g":
             assert base is not None
@@ -195,17 +209,31 @@ def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None) -> Array:
             natural, count = float(np.median(base.deviation_g / speed)), _PER_DECADE_G
         elif of in ("T_f", "both"):
             natural = float(np.median(pair.deviation / np.abs(pair.velocity)))
+            if of == "both":  # which may be far apart
+                law = pair.law(np.array(math.inf), pair.epsilon(epsilon))
+                speed = np.sqrt(law.signal**2 + law.signal_noise + law.label_noise)
+                other = float(np.median(law.deviation_g / speed))
         elif of == "epsilon":
             natural, ends = pair.epsilon(None), []
         else:
             start, ends = [1.0], []
     natural = natural if 0 < natural < math.inf else 1.0
-    steps = np.geomspace(10.0**-_DECADES, 10.0**_DECADES, 2 * _DECADES * count + 1)
-    return np.array([*start, *(natural * steps), *ends])
+    other = other if 0 < other < math.inf else natural
+    low, high = sorted((natural, other))
+    steps = 2 * _DECADES * count + 1 + math.ceil(count * math.log10(high / low))
+    return np.array([*start, *np.geomspace(low * 10.0**-_DECADES, high * 10.0**_DECADES, steps), *ends])
 
 
-def _cause(law: AgreementLaw, T_g: float) -> str:
-    """Return the part without which mean agreement would be highest; if there is none, the means."""
+def _cause(law: AgreementLaw, T_g: float, share: float) -> str:
+    """Return the part without which mean agreement would be highest, if it is much of what is missing.
+
+    Where there is none, an f that is not trained, or else the means.
+    """
+    reached = float(law.share(T_g))
     without = {part: float(np.max(remove(law).share(T_g))) for part, remove in _PARTS.items()}
     part = max(without, key=lambda name: without[name])
-    return part if without[part] > float(law.share(T_g)) + 1e-12 else _MEANS
+    if without[part] > reached + _MUCH * (share - reached):
+        return part
+    if T_g == 0:
+        return _NO_TIME
+    return _MEANS if law.T_f > 0 else _UNTRAINED

@@ -92,7 +92,7 @@ def success_time(
     Z, X, y, negative_slope, architecture
         As in `success_probability`.
     share : float in (1/2, 1)
-        The chance of success; an untrained network has 1/2.
+        The chance of success; an f that is not trained has 1/2.
     mean : bool
         The chance is the mean over the points, or that of each point.
 
@@ -193,7 +193,7 @@ def check_share(share: float) -> float:
     """Return a mean chance in (1/2, 1)."""
     number = check_real("share", share)
     if not 0.5 < number < 1:
-        msg = f"share must lie in (0.5, 1): an untrained network has 1/2, got {share}"
+        msg = f"share must lie in (0.5, 1): an f that is not trained has 1/2, got {share}"
         raise ValueError(msg)
     return number
 

@@ -62,7 +62,7 @@ _PREDICTED = {
     "wide": "the chance in the wide limit, from the initial weights of f alone",
 }
 PREDICTED_BY = {"linear": "linearised networks", "wide": "the wide limit"}
-_RATES_SAID = {"first": "first layer learns", "all": "all layers learn"}
+_RATES_SAID = {"first": "the first layer learns", "all": "all layers learn"}
 _COLORS = (svg.F, svg.G, svg.THIRD)  # of the first panels of an overview
 
 
@@ -116,7 +116,7 @@ def _laws(how: How) -> str:
     found = {said: law(how, rates) for rates, said in _RATES_SAID.items()}
     told = (
         f"{text.number(math.exp(one.log_scale))} L^{one.of_depth:.2f} m^({text.number(one.of_width, 2)}) if "
-        f"the {said} (rms {text.percent(math.expm1(one.spread))})"
+        f"{said} (rms {text.percent(math.expm1(one.spread))})"
         for said, one in found.items()
     )
     return (
@@ -244,7 +244,7 @@ def _agreement(points: Sequence[WidePoint], how: How) -> Claim:
         ),
         predicted=f"equal but for ±{text.number(CLOSE)}",
         measured=(
-            f"{len(met)} of {many(len(known), 'point')} meet the hypothesis"
+            f"{len(met)} of {many(len(known), 'point')} met the hypothesis"
             + (f", {narrow} too narrow for the depth before training" if narrow else "")
             + (f"; differences {text.number(min(means))} to {text.number(max(means))}" if means else "")
         ),
@@ -361,10 +361,9 @@ def _short(panel: WidePanel) -> Content:
     values = (text.DASH if cell is None else spread(cell) for cell in (agreed, lazy))
     return rich(
         """**{}**: *f* and *g* agree at **{}** of the test points at {}. Before any training {} was predicted
-        by both networks linearised{}. Training was {}
-        {}.""",
+        by both networks linearised{}. {} {}.""",
         *(panel.sweep, next(values), _place(panel, point.x), next(values), limit),
-        *("found" if linear else "nowhere found linear:", _told(panel, judged)),
+        *("Training was found" if linear else "Whether training is linear:", _told(panel, judged)),
     )
 
 

@@ -46,7 +46,7 @@ def _claim(panel: WidePanel, column: str) -> Claim:
     missed = ", ".join(missed_by(panel, column)) or "none"
     return Claim(
         source="derived here",
-        statement=f"Over all pairs of classes agreement is predicted by {_HOW[column]}",
+        statement=f"Over all pairs of classes mean agreement over seeds is predicted by {_HOW[column]}",
         rule=(
             "mean over pairs of the product of the differences of two seeds, which has no sampling noise: "
             f"holds if the t interval at {CONFIDENCE} of its jackknife over seeds is below {CLOSE:g}², fails "

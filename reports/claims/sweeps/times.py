@@ -55,7 +55,7 @@ def claims(section: Section) -> list[Claim]:
         ),
         predicted=f"equal but for ±{text.number(CLOSE)}",
         measured=(
-            f"{len(met)} of {many(len(points), 'point')} meet the hypothesis"
+            f"{len(met)} of {many(len(points), 'point')} met the hypothesis"
             + (f"; mean absolute difference of means {text.number(size)}" if found else "")
         ),
         **together(*judged).given(bool(met)),

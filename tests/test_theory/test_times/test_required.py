@@ -67,7 +67,7 @@ def test_below_the_floor_nothing_is_trained():
     assert found.value == 0
     assert found.floor == pytest.approx(share_at("T_f", 0.0), abs=1e-4)
     assert str(found) == (
-        f"A mean agreement of 0.6 is reached without training: it is {found.floor:.3f} at T_f = 0."
+        f"A mean agreement of 0.6 is reached without training f: it is {found.floor:.3f} at T_f = 0."
     )
 
 
