@@ -94,7 +94,7 @@ def pairs_of(errors, **options):
     [
         ([0.0] * 10, "holds", "none"),
         ([0.04, -0.04] * 5, "fails", "0-1 ("),
-        ([0.0] * 9 + [0.06], "unknown", "9-10 ("),
+        ([0.0] * 9 + [0.063], "unknown", "9-10 ("),  # a root mean square of .0199
         ([0.0] * 19 + [0.06], "holds", "19-20 ("),  # one pair that fails is named all the same
     ],
 )
