@@ -27,7 +27,7 @@ def test_the_claim_counts_what_is_near_lazy_and_means_differences():
     (claim,) = times.claims(built(PART, columns).sections[0])
     assert claim.verdict == "holds"
     assert claim.numbers == {"points": 6, "met": 6, "mean": pytest.approx(0.0, abs=1e-12)}
-    assert claim.measured == "6 of 6 points meet the hypothesis; mean absolute difference of means 0"
+    assert claim.measured == "6 of 6 points met the hypothesis; mean absolute difference of means 0"
     (off,) = times.claims(built(PART, lambda *one: columns(*one, offset=0.1)).sections[0])
     assert off.verdict == "fails"
     assert off.numbers["mean"] == pytest.approx(0.1)
