@@ -150,7 +150,7 @@ def figure(section: Section, key: str) -> Figure:
         section.name,
     )
     numbers = of_widths(section, agreement=("measured", "predicted"), g=("accuracy_test",))
-    return svg.figure(draw, key, "agreement", alt, caption, numbers, size=(5.4, 3.0))
+    return svg.figure(draw, key, "agreement", alt, caption, numbers, size=(5.4, 2.6))
 
 
 def shown(section: Section, key: str) -> Iterator[Block]:
