@@ -1,6 +1,7 @@
 """A report as an object: results, rows, figures, files, and itself in a notebook."""
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _R = TypeVar("_R", Results, SweepResults)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class _Shown(Generic[_R]):
+class _Shown(ABC, Generic[_R]):
     """What results are shown as: rows of claims, figures, and themselves in a notebook."""
 
     results: _R
@@ -53,11 +54,13 @@ class _Shown(Generic[_R]):
         """SVG texts that need no page, by name: "phi", "monte-carlo", and "DATA: NAME" for each data set."""
         return {name: svg.standalone(drawn) for name, drawn in self._page().figures.items()}
 
+    @abstractmethod
     def _page(self) -> Page:
-        raise NotImplementedError
+        """Return the page."""
 
+    @abstractmethod
     def _names(self) -> Iterable[str]:
-        raise NotImplementedError
+        """Return what it is a report of."""
 
     def _repr_html_(self) -> str:
         """Return the page in a frame of its own, which a notebook's styles do not reach, nor it theirs."""

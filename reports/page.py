@@ -50,7 +50,7 @@ class List:
     """Items one below the other."""
 
     items: tuple[Content, ...]
-    style: Literal["", "tally", "warning", "steps"] = ""
+    style: Literal["", "warning", "steps"] = ""
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
 
 def _limit(columns: Sequence[Sequence[AtTime]]) -> float:
     """Return the mean over seeds of the last column, which has no time: that of T_g → ∞."""
-    return float(np.mean([one.predicted for one in columns[-1]]))
+    return float(np.mean(np.array([one.predicted for one in columns[-1]], float)))
 
 
 def _time(T: Number) -> str:

@@ -77,6 +77,15 @@ def test_requirements_are_those_of_the_theory(share, T_g):
     parse(plan.page().html())  # also where no contour of the share is there
 
 
+def test_equal_times_are_tried_at_those_of_both_networks():
+    """Short perturbations make g slower than f by orders of magnitude."""
+    asked = {"share": 0.7, "epsilon": 1e-4, "targets": "balanced"}
+    got = reports.plan(DATA, **asked).required["both"]
+    even = {"Z": INPUTS["Z"], "X": INPUTS["X"][: len(INPUTS["X"]) // 2 * 2]}
+    wanted = required(**even, y=INPUTS["y"][: len(even["X"])], **asked, of="both")
+    assert got.value == pytest.approx(wanted.value, rel=0.1)
+
+
 def test_suggested_times_are_the_least_that_do(plan):
     sums = [
         time + required(**INPUTS, epsilon=EPSILON, share=0.8, of="T_g", T_f=time).value

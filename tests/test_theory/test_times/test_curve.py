@@ -400,3 +400,12 @@ def test_bad_times_of_g_and_a_bad_f_are_refused():
         agreement_given_f(**given_f | {"directions": np.zeros((4, 3))})
     with pytest.raises(ValueError, match=r"outputs must have shape \(2,\), got \(3,\)"):
         agreement_given_f(**given_f | {"outputs": np.ones(3)})
+
+
+def test_label_noise_of_long_samples_is_no_less_than_nothing():
+    """Of these the polynomial of E χ² is negative."""
+    rng = np.random.default_rng(2)
+    X, Z = 100 * rng.normal(size=(30, 6)), 100 * rng.normal(size=(20, 6))
+    law = agreement_law(Z, X=X, y=np.sign(X[:, 0]), T_f=[0.0, 1.0, np.inf], epsilon=100 * np.sqrt(6))
+    assert (law.label_noise >= 0).all()
+    assert np.isfinite(law.limit).all()

@@ -91,6 +91,20 @@ def test_where_there_is_none_a_part_is_to_blame(changes, cause):
     assert cause in sentence
 
 
+def test_what_is_not_trained_is_to_blame():
+    assert required(**DATA, share=0.95, T_f=0.0).cause == "that f is not trained"
+    assert required(**DATA, share=0.95, of="T_f", T_g=0.0).cause == "that g is not trained"
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+def test_equal_times_are_found_where_those_of_f_and_g_are_far_apart(scale):
+    """Of long samples f is fast, and g, on perturbations of norm √d, is not."""
+    data = DATA | {"X": scale * X, "Z": scale * Z}
+    found = required(**data, share=0.7, of="both")
+    assert 0 < found.value < math.inf
+    assert agreement_law(**data, T_f=found.value).share(found.value) == pytest.approx(0.7, abs=1e-3)
+
+
 def test_without_a_perturbation_there_is_no_time():
     found = required(**DATA, share=0.6, T_f=3.0, epsilon=0.0)
     assert (found.value, found.floor, found.limit) == (math.inf, 0.5, pytest.approx(0.5))
