@@ -166,4 +166,5 @@ def _drawn(result: ExperimentResult) -> Drawn:
         prior_work=prior_work.compare(result),
         feasibility=choice.feasibility(result),
         needed=tuple(times.needed(result.config, dataset, result.y_adv)),
+        signs=times.signs(result.config, dataset, result.X_adv),
     )

@@ -28,6 +28,7 @@ from theory.validation import Array, check_choice, check_integer, check_real
 POINTS, DEEP_POINTS = 200, 20  # test points, by default; of deep networks each takes a time of order N² L
 _TIMES = 20  # of f and of g, with 0 and ∞
 _APART = 10.0  # of the grids of f and g, from which equal times are tried on both
+_LENGTHS = 9  # of ε, from a tenth to ten times the usual one
 _SHORTEST, _LONGEST = 1e-2, 1e3  # in units of the natural time
 _BALLS = 200_000  # N² × points that are enclosed in ball arithmetic, which takes seconds
 _ALL = 1 - 1e-9  # a share that is out of reach where a smaller one is
@@ -89,8 +90,10 @@ def planned(data: Dataset, asked: Question, *, command: Callable[[Mapping[str, A
     """
     Z = _thinned(data.X_test, asked.points or (POINTS if asked.depth == 1 else DEEP_POINTS))
     few = _thinned(np.arange(len(Z)), FEW)
-    targets, epsilon, by_epsilon = _inputs(data, asked, Z[few])
-    found = _Times.of(_pair(data, asked, Z, targets), asked, epsilon)
+    pair = _pair(data, asked, Z, "random")
+    targets, epsilon, by_epsilon = _inputs(data, asked, pair.at(Z[few], "random"))
+    pair = _pair_of(data, asked, pair, targets, Z)
+    found = _Times.of(pair, asked, epsilon)
     row, T_g = found.suggested(asked)
     T_f, chances = float(found.law.T_f[row]), found.law.probability(T_g)[row]
 
@@ -119,15 +122,15 @@ def planned(data: Dataset, asked: Question, *, command: Callable[[Mapping[str, A
             if kind == targets and len(data.X) % 2 == 0:
                 shares = chances[few].mean(), law.limit[-1, few].mean()
             else:
-                one = _pair(_even(data), asked, Z[few], kind).law(np.array([T_f, math.inf]), epsilon)
+                even = _even(data)
+                one = _pair_of(even, asked, pair, kind, Z[few]).law(np.array([T_f, math.inf]), epsilon)
                 shares = one.share(T_g)[0], one.share(math.inf)[1]
             by_targets[kind] = float(shares[0]), float(shares[1])
     drawn = draw_targets(len(data.X), kind=targets, rng=np.random.default_rng(seeds_of(0)[3]))
     directions = theory.perturbation_direction(X=data.X, y=data.y, architecture=asked.architecture)
     perturbed = normalised(directions, drawn, epsilon=epsilon)
     times: dict[str, Any] = {"T_f": T_f, "T_g": T_g, "epsilon": epsilon}
-    # A report of deep networks sets its times itself.
-    said = (times if asked.depth == 1 else {"epsilon": epsilon}) | {"targets": targets}
+    said: dict[str, Any] = times | {"targets": targets}
     said |= {"negative_slope": asked.negative_slope} if asked.negative_slope else {}
     said |= {"depth": asked.depth, "rates": asked.rates} if asked.depth > 1 else {}
     return Plan(
@@ -150,7 +153,7 @@ def planned(data: Dataset, asked: Question, *, command: Callable[[Mapping[str, A
         limit=float(surface[-1, -1]),
         required={
             "T_g": requirement("T_g", ends, surface[row]),
-            "both": requirement("both", *found.equal(_pair(data, asked, Z, targets), epsilon)),
+            "both": requirement("both", *found.equal(pair, epsilon)),
             "T_f": requirement("T_f", law.T_f, surface[:, -1 if asked.T_g is None else _at(ends, asked.T_g)]),
         },
         by_epsilon=by_epsilon,
@@ -195,7 +198,7 @@ class _Times:
         if max(self.ends[1:-1].max() / times[-2], times[1] / self.ends[1:-1].min()) > _APART:
             times = np.unique([*times, *self.ends])
             law = pair.law(times, epsilon)
-        return times, np.diagonal(law.share(times))
+        return times, law.paired(times).mean(axis=-1)
 
     def suggested(self, asked: Question) -> tuple[int, float]:
         """Return the place of T_f, and T_g: the least sum of times that do, or do nearly as well as any."""
@@ -211,29 +214,38 @@ class _Times:
         return int(rows[np.argmax(shares[:, 0] >= wanted)]), asked.T_g
 
 
-def _inputs(data: Dataset, asked: Question, Z: Array) -> tuple[Targets, float, dict[float, float]]:
-    """Return targets and ε, and limits of agreement at this and other lengths."""
+def _inputs(data: Dataset, asked: Question, pair: Pair) -> tuple[Targets, float, dict[float, float]]:
+    """Return targets and ε, the usual one unless others are better, and limits at some lengths."""
     root = float(f"{math.sqrt(data.X.shape[1]):.4g}")
     usual = asked.epsilon or usual_epsilon(data) or root
-    sizes = float(f"{usual / 10:.4g}"), usual, float(f"{usual * 10:.4g}")
+    sizes = {float(f"{usual * factor:.4g}") for factor in np.geomspace(0.1, 10, _LENGTHS)} | {usual}
+    lengths = np.array(sorted(sizes))
     targets: Targets = asked.targets or "random"
 
     def limits(kind: Targets) -> dict[float, float]:
-        pair, end = _pair(data, asked, Z, kind), np.array(math.inf)
-        return {size: float(pair.law(end, size).share(math.inf)) for size in sizes}
+        law = _pair_of(data, asked, pair, kind, pair.Z).law(np.full(lengths.shape, math.inf), lengths)
+        return dict(zip(lengths.tolist(), law.share(math.inf).tolist(), strict=True))
 
     by_epsilon = limits(targets)
     if asked.targets is None and len(data.X) > 1 and max(by_epsilon.values()) < asked.share:
         balanced = limits("balanced")
         if max(balanced.values()) > max(by_epsilon.values()) + WORTH:
             targets, by_epsilon = "balanced", balanced
-    longer = asked.epsilon is None and by_epsilon[sizes[-1]] > by_epsilon[usual] + WORTH
-    return targets, sizes[-1] if longer else usual, by_epsilon
+    good = [size for size, limit in by_epsilon.items() if limit >= max(by_epsilon.values()) - WORTH]
+    nearest = min(good, key=lambda size: abs(math.log(size / usual)))
+    return targets, usual if asked.epsilon else nearest, by_epsilon
 
 
 def _pair(data: Dataset, asked: Question, Z: Array, targets: Targets) -> Pair:
     samples = _samples(data, targets)
     return Pair.checked(Z, **samples, negative_slope=0.0, architecture=asked.architecture, scenario="a")
+
+
+def _pair_of(data: Dataset, asked: Question, pair: Pair, targets: Targets, Z: Array) -> Pair:
+    """Return a pair at other points and targets, by what another has made if its samples are those."""
+    if len(_samples(data, targets)["X"]) == len(pair.X):
+        return pair.at(Z, targets)
+    return _pair(data, asked, Z, targets)
 
 
 def _samples(data: Dataset, targets: Targets) -> dict[str, Any]:

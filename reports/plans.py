@@ -110,17 +110,14 @@ class Plan(Tabular):
             said.append(f"{start}, {sentence[0].lower()}{sentence[1:]}")
         enough = ", which is enough" if self.floor >= self.share else ""
         best = max(self.by_epsilon, key=lambda size: self.by_epsilon[size])
-        sizes, limits = (
-            ", ".join(map(number, self.by_epsilon)),
-            [f"{limit:.3f}" for limit in self.by_epsilon.values()],
-        )
+        low, *_, high = self.by_epsilon
         few = f"On {FEW} of these points " if self.points > FEW else ""
         loss = self.by_epsilon[best] - self.by_epsilon[self.epsilon]
         said += [
             f"An f that was never trained gives at most {self.floor:.3f}{enough}: read agreement against it.",
             f"The limit of T_f, T_g → ∞ is {self.limit:.3f}.",
-            f"{few}ε = {sizes} give {', '.join(limits)} in the limit: {number(self.epsilon)} loses "
-            f"{loss:.3f}.",
+            f"{few}ε from {number(low)} to {number(high)} gives at most {self.by_epsilon[best]:.3f} in the "
+            f"limit, at {number(best)}: {number(self.epsilon)} loses {loss:.3f}.",
         ]
         if self.by_targets:
             now, end = (b - a for a, b in zip(*map(self.by_targets.get, ("random", "balanced")), strict=True))
@@ -145,8 +142,6 @@ class Plan(Tabular):
                 f"Agreement is certified (δ = {DELTA}) at {' and '.join(shares)} of "
                 f"{many(min(self.points, FEW), 'point')}, perturbed so."
             )
-        if self.depth > 1:
-            said.append("A report of deep networks sets its own times: it tries the law, not these times.")
         return said
 
     def page(self) -> Page:

@@ -13,7 +13,7 @@ from empirics.measure.drift import Displacements, Drift
 from empirics.measure.result import Agreement, Cosines, Measures
 from empirics.measure.runs import Diagnosis, Run
 from empirics.measure.simulated import Scan
-from empirics.measure.times import Needed
+from empirics.measure.times import Needed, Signs
 from empirics.record import ByNetwork, Count, Number, OfBoth, Record
 from reports.choice import Choice, Feasible
 from reports.drawings import Images, Map, Scatter
@@ -146,6 +146,7 @@ class Drawn(Record, frozen=True, kw_only=True):
     prior_work: PriorWork
     feasibility: list[Feasible]
     needed: tuple[Needed, ...] = ()
+    signs: Signs | None = None
 
 
 class Section(Drawn, frozen=True, kw_only=True):

@@ -75,6 +75,8 @@ class DeepConfig:
     # T_f and T_g: with the identity loss T|F| is this many times the initial deviation, in the median over
     # test points.
     times: float = 2.0
+    T_f: float | None = None  # flow times in place of those
+    T_g: float | None = None
     num_steps: int = 10
     momentum: float = 0.0  # of heavy-ball descent
     loss: Loss = "identity"
@@ -106,8 +108,9 @@ class DeepConfig:
         check_choice("loss", self.loss, LOSSES)
         check_slope("momentum", self.momentum)
         check_real("times", self.times, minimum=0, exclusive=True)
-        if self.epsilon is not None:
-            check_real("epsilon", self.epsilon, minimum=0, exclusive=True)
+        for name in ("epsilon", "T_f", "T_g"):
+            if getattr(self, name) is not None:
+                check_real(name, getattr(self, name), minimum=0, exclusive=True)
         check_integer("seed", self.seed, minimum=0)
 
     @property
@@ -130,8 +133,11 @@ class DeepConfig:
         return Architecture(depth=depth, negative_slope=slope, rates=rates, residual=self.residual)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values; the data source under its name."""
-        return asdict(self) | {"data": {"source": self.data.name, **asdict(self.data)}}
+        """Return the fields as plain JSON values; the data source under its name, times only if given."""
+        named = asdict(self) | {"data": {"source": self.data.name, **asdict(self.data)}}
+        return {
+            name: value for name, value in named.items() if name not in {"T_f", "T_g"} or value is not None
+        }
 
 
 def architecture_text(one: Architecture | str) -> str:
@@ -166,10 +172,11 @@ class Network:
             self.module, self.rates = make_module(architecture, dim=dim, width=width, seed=seed), None
             checked_problem(self.module, X, y)
         self.start = self.at(self.module, Z)
-        self.T = self._time() if T is None else T
+        self.T = config.times * self._unit if T is None else T
 
-    def _time(self) -> float:
-        """Return a flow time; of a module the size of f(z; 0) is its root mean square."""
+    @cached_property
+    def _unit(self) -> float:
+        """The flow time in which outputs grow by the initial size, of a module a root mean square."""
         if isinstance(self.architecture, Architecture):
             size, velocity = np.median(self.deviation), self.wide_product(self.y / len(self.y))
         else:
@@ -177,14 +184,20 @@ class Network:
             lazy = linearise(self.module, self.X, self.y, rates=self.rates)
             velocity = np.asarray(lazy.velocity(self.Z).numpy())
         with np.errstate(divide="ignore", invalid="ignore"):
-            time = float(self.config.times * size / np.median(np.abs(velocity)))
-        if not 0 < time < math.inf:
+            unit = float(size / np.median(np.abs(velocity)))
+        if not 0 < self.config.times * unit < math.inf:
             msg = (
-                f"the flow time must be positive and finite, got {time:g}: at the test points the network "
-                f"starts at {size:.3g} and moves by a median of {np.median(np.abs(velocity)):.3g} a time"
+                f"the flow time must be positive and finite, got {self.config.times * unit:g}: at the test "
+                f"points the network starts at {size:.3g} and moves by a median of "
+                f"{np.median(np.abs(velocity)):.3g} a time"
             )
             raise ValueError(msg)
-        return time
+        return unit
+
+    @property
+    def times(self) -> float:
+        """How many times the initial size outputs grow by, in the median."""
+        return self.T / self._unit
 
     @property
     def _training(self) -> dict[str, Any]:
@@ -400,10 +413,10 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         inputs = adversarial_inputs(X, R, scenario=config.scenario)
         return Network(config.g, inputs, targets, Z, config, g_seed, T)
 
-    f = Network(config.f, X, y, Z, config, f_seed)
+    f = Network(config.f, X, y, Z, config, f_seed, config.T_f)
     pull, linear_pull = f.gradients(f.trained), f.gradients(f.lazy.moved(f.T))
     _check_gradients(pull)
-    g_linear = g_on(linear_pull)
+    g_linear = g_on(linear_pull, config.T_g)
     g = g_on(pull, g_linear.T)
     found: dict[str, Cell] = {
         "T_f": f.T,
@@ -423,8 +436,9 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         "linear_error_g": _relative(g.change, g.lazy_change),
         "linear_cosine": _mean_cosine(pull, linear_pull),
     }
+    grown = [config.times if T is None else one.times for T, one in ((config.T_f, f), (config.T_g, g_linear))]
     for how in HOWS if config.loss == "identity" else ():
-        expected = [expected_error(how, one, config.width, config.times) for one in (config.f, config.g)]
+        expected = [expected_error(how, one, config.width, max(grown)) for one in (config.f, config.g)]
         if None not in expected:
             found[f"expected_{how}_error"] = max(error for error in expected if error is not None)
     for name, network in (("f", f), ("g", g)):

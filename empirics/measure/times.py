@@ -9,11 +9,13 @@ import numpy as np
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.record import Number, Record
+from theory import prove_agreement
 from theory.times import agreement_law, required
 from theory.validation import Array
 
 _GRID = (1e-2, 1e2, 12)  # times of g, over its own, at which agreement is predicted
-_MOST_SAMPLES, _MOST_POINTS = 3000, 200  # of laws, whose time grows with N² Q; of points for minimal times
+# Of laws and proofs, whose time grows with N² and with points; of points for minimal times and proofs.
+_MOST_SAMPLES, _MOST_POINTS = 3000, 200
 NO_LAW = (
     "Agreement over times has a law for the identity loss, perturbations alone (a) and descent without "
     f"momentum; it is computed for at most {_MOST_SAMPLES:,} samples."
@@ -28,6 +30,15 @@ class AtTime(Record, frozen=True, kw_only=True):
     measured: Number  # NaN where g was not looked at
     predicted: Number  # by `theory.times` for these target labels; nothing trained
     untrained: Number  # the same for an f that was never trained
+
+
+class Signs(Record, frozen=True, kw_only=True):
+    """At how many test points floats prove condition (c), refute it, and prove it by weights alone."""
+
+    points: int
+    equal: int
+    opposite: int
+    by_weights: int
 
 
 class Needed(Record, frozen=True, kw_only=True):
@@ -70,6 +81,17 @@ def needed(config: ExperimentConfig, dataset: Dataset, targets: Array) -> Iterat
         except FloatingPointError:
             return
         yield Needed(share=share, T_g=float(T_g.value), both=float(both.value), said=str(T_g))
+
+
+def signs(config: ExperimentConfig, dataset: Dataset, X_adv: Array) -> Signs | None:
+    """Return what is proved of sgn f̂ = sgn ĝ at some points, in a time of order N²; None for many samples."""
+    if len(dataset.X) > _MOST_SAMPLES:
+        return None
+    given = {"X": dataset.X, "y": dataset.y, "X_adv": X_adv, "negative_slope": config.negative_slope}
+    found = prove_agreement(dataset.X_test[:_MOST_POINTS], **given)
+    equal, opposite = (int(where.sum()) for where in (found["c"].holds, found["c"].fails))
+    by_weights = int(found["weights"].holds.sum())
+    return Signs(points=len(found["c"].lhs), equal=equal, opposite=opposite, by_weights=by_weights)
 
 
 def _given(config: ExperimentConfig, dataset: Dataset, targets: Array) -> dict[str, Any]:

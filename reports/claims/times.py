@@ -17,7 +17,7 @@ from reports.numbers import records
 from reports.page import Block, say, table
 from reports.results import Section
 from reports.statistics import summarise
-from reports.text import count, number
+from reports.text import count, many, number, percent
 from reports.verdicts import FALSE_ALARM, Claim
 
 EVIDENCE, TITLE = "times", "How long, how much"
@@ -92,8 +92,9 @@ def _from_to(first: Sequence[AtTime], last: Sequence[AtTime], name: str) -> str:
 
 
 def shown(section: Section, key: str) -> Iterator[Block]:
-    """Yield agreement over the time of g, its limit, and the times that mean agreements need."""
+    """Yield what is proved of (c), agreement over the time of g, and the times that mean agreements need."""
     columns = _over_seeds(section)
+    yield from _signs(section)
     if not columns:
         yield say(NO_LAW)
         return
@@ -149,6 +150,20 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         }
         yield say("Smallest times by the law, for the data and targets of seed {}:", str(section.seeds[0]))
         yield table(section.needed, columns_, name="needed")
+
+
+def _signs(section: Section) -> Iterator[Block]:
+    """Yield the share of points where condition (c) is proved."""
+    if (found := section.signs) is not None and found.points:
+        yield say(
+            """Condition (c), sgn f̂ = sgn ĝ, is proved at {} of {}, refuted at {}, and proved by the weights
+            of the samples alone at {}, for the perturbations of seed {}.""",
+            percent(found.equal / found.points),
+            many(found.points, "fresh point"),
+            percent(found.opposite / found.points),
+            percent(found.by_weights / found.points),
+            str(section.seeds[0]),
+        )
 
 
 def _limit(columns: Sequence[Sequence[AtTime]]) -> float:

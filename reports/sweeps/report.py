@@ -70,8 +70,8 @@ def plan_of(
     for name, value in named.items():
         if name in _ONLY_WIDE:
             msg = (
-                f"{name} must be left out with depth and module: their networks are trained by descent for "
-                f"times that follow from them, got {value!r}"
+                f"{name} must be left out with depth and module: their networks are trained by descent, "
+                f"got {value!r}"
             )
             raise ValueError(msg)
     given = {name: value for name, value in named.items() if name not in _ONLY_WIDE}
@@ -79,6 +79,10 @@ def plan_of(
     if not wide and widths is not None:
         msg = f"widths must be left out with {module}, whose function has no argument width, got {widths}"
         raise ValueError(msg)
+    for name in ("T_f", "T_g"):
+        if not wide and given.get(name) is not None:
+            msg = f"{name} must be left out with {module}, whose axis is times, got {given[name]}"
+            raise ValueError(msg)
     axis = axis_of("times", _TIMES)
     if wide:
         axis = axis_of("width", check_widths(widths or _WIDTHS.get(module, _MODULE_WIDTHS)))

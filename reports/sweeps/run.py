@@ -134,8 +134,8 @@ def _too_narrow(configs: Sequence[DeepConfig]) -> Iterator[str]:
     """Yield which widths are too narrow for the depth, by the errors expected before training."""
     for how in HOWS:
         narrow: dict[Architecture, dict[int, float]] = {}
-        for config in configs:
-            for one in (config.f, config.g):
+        for config in configs:  # of given times how far outputs grow is known with the data
+            for one in (config.f, config.g) if config.T_f is config.T_g is None else ():
                 error = expected_error(how, one, config.width, config.times)
                 if isinstance(one, Architecture) and error is not None and error > LINEAR:
                     narrow.setdefault(one, {})[config.width] = error

@@ -15,6 +15,8 @@ from theory.deep.architecture import Architecture, check_architecture
 from theory.deep.kernels import nngp, phi
 from theory.validation import check_integer, check_real
 
+_LONG = 1e100  # in units of √d, beyond which Φ has its limit
+
 
 def isotropic_agreement(
     *,
@@ -75,9 +77,9 @@ def isotropic_agreement(
     found = _Sizes.of(architecture, dim, N, epsilon, balanced_classes, balanced_targets).moments(times[0])
     if times[1] == 0:
         return 0.5
-    start = 0.0 if times[1] == math.inf else found.start / times[1] ** 2
+    start = 0.0 if times[1] == math.inf else math.sqrt(found.size) * found.start / times[1]
     # By its tangent: near 1 half of the digits of the angle are lost in its sine.
-    return 0.5 + math.atan2(found.shared, math.sqrt(found.rest + found.size * start)) / math.pi
+    return 0.5 + math.atan2(found.shared, math.hypot(found.rest, start)) / math.pi
 
 
 def isotropic_time(
@@ -127,12 +129,12 @@ def isotropic_time(
         raise ValueError(msg)
     at = _time("T_f", T_f)
     found = _Sizes.of(architecture, dim, N, epsilon, balanced_classes, balanced_targets).moments(at)
-    # ρ² (start/T_g² + g) size = shared², ρ = sin π(q − ½).
+    # ρ² (start²/T_g² + g) size = shared², ρ = sin π(q − ½).
     square = math.sin(math.pi * (wanted - 0.5)) ** 2
     left = found.shared**2 - square * found.size * found.g
     if square == 0:
         return 0.0
-    return math.sqrt(square * found.size * found.start / left) if left > 0 else math.inf
+    return math.sqrt(square * found.size / left) * found.start if left > 0 else math.inf
 
 
 def _time(name: str, value: float) -> float:
@@ -142,13 +144,13 @@ def _time(name: str, value: float) -> float:
 
 @dataclass(frozen=True)
 class _Moments:
-    """Of f(z; T_f), divided by T_f or not, and of g(z; T_g)/(T_g A₀), A₀ = Φ^(L) between r_n and z."""
+    """Of f(z; T_f) and of g(z; T_g)/(T_g A₀ ε), A₀ = Φ^(L) between r_n and z, f in units of 1/ω."""
 
     size: float  # variance of f
     shared: float  # covariance
     g: float  # variance of the trained part of g
-    rest: float  # size · g − shared², without cancellation
-    start: float  # σ²/A₀², which T_g² divides
+    rest: float  # root of size · g − shared², without cancellation
+    start: float  # σ/(A₀ ε), which T_g divides
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class _Sizes:
     excess: float  # V_F/‖∇F‖² − 1, F's part that is not along ∇F
     kernel: float  # A₀
     epsilon: float
-    noise: float  # of targets, 1/N
+    noise: float  # deviation of targets, N^(−1/2)
 
     @classmethod
     def of(
@@ -191,23 +193,25 @@ class _Sizes:
             variance=float(nngp(z, z, architecture=architecture)),
             trained=common**2 * d / n,
             excess=(constant + 2 * slope**2) / d,
-            kernel=float(phi(size / math.sqrt(d) * x, z, architecture=architecture)),
+            kernel=float(phi(min(size / math.sqrt(d), _LONG) * x, z, architecture=architecture)),
             epsilon=size,
-            noise=0.0 if balanced_targets else 1 / n,
+            noise=0.0 if balanced_targets else 1 / math.sqrt(n),
         )
 
     def moments(self, T_f: float) -> _Moments:
         """Return the moments after f has trained for that time."""
-        # In units of T_f² beyond T_f = 1, so that an infinite time is no special case.
-        start, end = (1.0, T_f**2) if T_f <= 1 else (T_f**-2, 1.0)
+        # In units of T_f² beyond T_f = 1, so that an infinite time is no special case, and of 1/ω².
+        start, end = (1.0, T_f * T_f) if T_f <= 1 else (1 / T_f / T_f, 1.0)
+        unit = start * self.gradient + end * self.trained
+        start, end = start / unit, end / unit
         common = start * self.common + end * self.trained
         left = start * (self.variance - self.common) + end * self.trained * self.excess
-        along = self.epsilon / math.sqrt(start * self.gradient + end * self.trained)  # ε ω
-        noise = along**2 * start * self.own + self.noise
+        own, noise = start * self.own, self.noise / self.epsilon
+        size = common + left
         return _Moments(
-            size=common + left,
-            shared=along * common,
-            g=along**2 * common + noise,
-            rest=along**2 * common * left + (common + left) * noise,
-            start=self.variance / self.kernel**2,
+            size=size,
+            shared=common,
+            g=common + own + noise * noise,
+            rest=math.hypot(math.sqrt(common * left + size * own), math.sqrt(size) * noise),
+            start=math.sqrt(self.variance) / self.kernel / self.epsilon,
         )

@@ -49,7 +49,7 @@ def random_label_agreement(
     Returns
     -------
     array, shape (Q,), or a number for one point
-        In [1/2, 1]; NaN, not known, where all ⟨x_k, z⟩ are 0 or a sum overflows.
+        In [1/2, 1]; NaN, not known, where all ⟨x_k, z⟩ are 0.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def random_label_agreement(
     budget = check_integer("memory_budget", memory_budget, minimum=1 << 20)
     step = max(1, budget // (8 * _COPIES * len(X)))
     same = mean_weights(X, np.ones((len(X), 1)), network, budget) if adv is None else np.empty((0, 0))
-    chances = []
+    chances, scaled = [], _of_size_1(X)
     for start in range(0, len(points), step):
         z = points[start : start + step]
         weights = same if adv is None else mean_weights(X, phi(adv, z, architecture=network), network, budget)
         with np.errstate(over="ignore", invalid="ignore"):
-            inner = z @ X.T
+            inner = _of_size_1(z) @ scaled.T  # a factor does not matter
             u, v = (_unit(inner * K) for K in (phi(z, X, architecture=network), weights))
             half = np.arctan2(*(np.linalg.norm(w, axis=1) for w in (u - v, u + v)))  # θ/2, to the last digits
         chances.append(1 - 2 / math.pi * half)
@@ -106,6 +106,11 @@ def as_architecture(negative_slope: float, architecture: Architecture | None) ->
         msg = f"negative_slope must be left out with architecture, which has one, got {negative_slope}"
         raise ValueError(msg)
     return check_architecture(architecture)
+
+
+def _of_size_1(rows: Array) -> Array:
+    """Return rows in units of the largest entry."""
+    return np.asarray(rows / (np.abs(rows).max() or 1.0))
 
 
 def _unit(rows: Array) -> Array:

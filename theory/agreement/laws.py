@@ -138,13 +138,14 @@ def condition_agreement(
     0.9952
     """
     d, n = check_real("dim", dim, minimum=1), check_integer("N", N, minimum=1)
-    mean = check_real("separation", separation, minimum=0) ** 2
+    mu = check_real("separation", separation, minimum=0)
     # E of the variance of ⟨x_k, z⟩ with weights ⟨x_k, z⟩², in units of d.
     spread = 3 * n * (n - 1) / ((n + 2) * (n + 4))
     if balanced_classes:
         spread = 2 * (n - 1) * (n - 2) / ((n + 1) * (n + 3))
-    angle = math.atan(kernel_slope(architecture) * math.sqrt(spread / (d + n * mean)))
-    return 1 - angle / math.pi * math.exp(-(_score(mean, d / n) ** 2) / 2)
+    size, score = math.hypot(math.sqrt(d), math.sqrt(n) * mu), _score(mu, d / n)
+    angle = math.atan(kernel_slope(architecture) * math.sqrt(spread) / size)
+    return 1 - angle / math.pi * math.exp(-score * score / 2)
 
 
 @data_by_keyword
@@ -160,7 +161,7 @@ def effective_dimension(X: ArrayLike) -> float:
     -------
     float
         d for isotropic inputs, 1 on a line; without the bias of N: (mean ‖x‖²)² over the mean of ⟨x_n, x_k⟩²,
-        n ≠ k.  Infinite where all inner products are 0, NaN where a number overflows.
+        n ≠ k.  Infinite where all inner products are 0, NaN where all inputs are.
 
     Raises
     ------
@@ -183,7 +184,8 @@ def effective_dimension(X: ArrayLike) -> float:
         msg = f"X must have at least two rows, got {len(X)}"
         raise ValueError(msg)
     with np.errstate(all="ignore"):
-        gram = X @ X.T
+        scaled = X / np.abs(X).max()  # whose squares do not overflow
+        gram = scaled @ scaled.T
         squares = np.sum(gram**2) - np.sum(np.diag(gram) ** 2)
         found = float(np.mean(np.diag(gram)) ** 2 * len(X) * (len(X) - 1) / squares)
     return found if found <= math.inf else math.nan
@@ -219,7 +221,7 @@ def mixture_accuracy(separation: float, *, dim: int, N: int) -> float:
     0.785
     """
     d, n = check_integer("dim", dim, minimum=1), check_integer("N", N, minimum=1)
-    return float(special.ndtr(_score(check_real("separation", separation, minimum=0) ** 2, d / n)))
+    return float(special.ndtr(_score(check_real("separation", separation, minimum=0), d / n)))
 
 
 def mixture_separation(accuracy: float, *, dim: int, N: int) -> float:
@@ -258,10 +260,10 @@ def mixture_separation(accuracy: float, *, dim: int, N: int) -> float:
     if not 0.5 <= share < 1:
         msg = f"accuracy must lie in [1/2, 1), got {accuracy}"
         raise ValueError(msg)
-    square = float(special.ndtri(share)) ** 2
-    return math.sqrt((square + math.sqrt(square * (square + 4 * d / n))) / 2)
+    score = float(special.ndtri(share))
+    return math.sqrt(score * (score + math.hypot(score, 2 * math.sqrt(d / n))) / 2)
 
 
-def _score(mean: float, noise: float) -> float:
+def _score(mu: float, noise: float) -> float:
     """Return ‖μ‖²/√(‖μ‖² + d/N), 0 without μ."""
-    return mean / math.sqrt(mean + noise)
+    return mu / math.hypot(1, math.sqrt(noise) / mu) if mu else 0.0

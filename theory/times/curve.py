@@ -11,7 +11,7 @@ s_n is nearly Gaussian over initialisations of f, and with it (f(z; T_f), g(z; T
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -23,11 +23,12 @@ from theory.deep.architecture import Architecture, one_of
 from theory.deep.kernels import ntk
 from theory.geometry import finite
 from theory.kernel import threads
-from theory.predictors import f_predict, initial_deviation, perturbation_direction
+from theory.predictors import initial_deviation
 from theory.setting import SCENARIOS, Scenario
 from theory.tables import Tabular
 from theory.times.initial import InitialGradients
-from theory.times.moments import AroundSamples, Moments, OnSphere
+from theory.times.moments import AroundSamples, Moments, OnSphere, number_of_nodes
+from theory.times.velocity import gradients, relative_error, velocity
 from theory.validation import (
     Array,
     as_labels,
@@ -85,9 +86,21 @@ class AgreementLaw(Tabular):
             If a time is negative or NaN.
         """
         times = check_times("T_g", T_g)
+        return self._chances(times.reshape(times.shape + (1,) * self._points), times.ndim)
+
+    def paired(self, T_g: ArrayLike) -> Array:
+        """Return `probability` at times of f and of g that belong together, of one shape: shape (F, Q)."""
+        times = check_times("T_g", T_g)
+        if times.shape != self.T_f.shape:
+            msg = f"T_g must have the shape of T_f, {self.T_f.shape}, got {times.shape}"
+            raise ValueError(msg)
+        return self._chances(times.reshape(times.shape + (1,) * self._points), 0)
+
+    def _chances(self, times: Array, new_axes: int) -> Array:
+        """Return the probability at times of g, for which axes are put behind those of T_f."""
+        # Of unit length: T_g/(1 + T_g) and 1/(1 + T_g).
         t = np.divide(times, 1 + times, out=np.ones_like(times), where=np.isfinite(times))
-        t = t.reshape(times.shape + (1,) * self._points)  # of unit length: T_g/(1 + T_g) and 1/(1 + T_g)
-        axes = (self.T_f.ndim,) if times.ndim else ()
+        axes = (self.T_f.ndim,) * new_axes
         noise = self.signal_noise + self.label_noise
         mean_f, deviation_f, signal, noise, initial, deviation_g = (
             np.expand_dims(part, axes)
@@ -351,6 +364,13 @@ class Pair:
             one=np.ndim(Z) == 1,
         )
 
+    def at(self, Z: Array, targets: Targets) -> Pair:
+        """Return the pair at other points and targets, with what only samples of f make."""
+        other = replace(self, Z=Z, targets=targets)
+        for name in ("_gradients", "_initial"):
+            other.__dict__[name] = getattr(self, name)
+        return other
+
     def epsilon(self, value: float | None) -> float:
         """Return a length ≥ 0, √d by default."""
         return float(np.sqrt(self.X.shape[1])) if value is None else check_real("epsilon", value, minimum=0)
@@ -386,7 +406,7 @@ class Pair:
     @cached_property
     def velocity(self) -> Array:
         """F(z)."""
-        return np.asarray(f_predict(self.Z, X=self.X, y=self.y, architecture=self.architecture))
+        return velocity(self.Z, self.X, self.y, self.architecture)
 
     @cached_property
     def deviation(self) -> Array:
@@ -396,20 +416,25 @@ class Pair:
     @cached_property
     def _gradients(self) -> tuple[Array, Array]:
         """‖∇F(x_n)‖/G₀, and ∇F(x_n)/‖∇F(x_n)‖."""
-        gradients = perturbation_direction(X=self.X, y=self.y, architecture=self.architecture)
-        return np.linalg.norm(gradients, axis=1) / self.architecture.initial_gradient_norm, _unit(gradients)
+        found = gradients(self.X, self.X, self.y, self.architecture)
+        return np.linalg.norm(found, axis=1) / self.architecture.initial_gradient_norm, _unit(found)
 
     @cached_property
     def _initial(self) -> InitialGradients:
         return InitialGradients(self.X, self.architecture)
 
-    def law(self, T_f: Array, epsilon: float) -> AgreementLaw:
-        """Return the law at checked times and ε."""
+    def law(self, T_f: Array, epsilon: float | Array) -> AgreementLaw:
+        """Return the law at checked times and ε, which may be one for each time."""
         times = np.atleast_1d(T_f)
-        step = max(1, _ENTRIES // (len(times) * len(self.X)))
+        epsilon = np.broadcast_to(epsilon, times.shape)
+        nodes = number_of_nodes(self.X.shape[1])
+        step = max(1, _ENTRIES // (len(times) * len(self.X) + nodes * len(np.unique(epsilon))))
         with np.errstate(all="ignore"):  # NaN in the end
             rows = [slice(q, q + step) for q in range(0, len(self.Z), step)]
-            _ = self._gradients, self._initial  # made before threads ask for them
+            _ = self._gradients  # made before threads ask for it
+            if np.isfinite(times).any() and self.scenario == "a":
+                balanced = isinstance(self.targets, str) and self.targets == "balanced"
+                self._initial.prepare(squared=balanced)
             blocks = threads.run(lambda part: self._block(part, times, epsilon), rows)
             signal, signal_noise, label_noise, initial = (
                 np.concatenate(part).T for part in zip(*blocks, strict=True)
@@ -431,7 +456,7 @@ class Pair:
             deviation_g=shaped(self.deviation),
         )
 
-    def _block(self, rows: slice, times: Array, epsilon: float) -> tuple[Array, ...]:
+    def _block(self, rows: slice, times: Array, epsilon: Array) -> tuple[Array, ...]:
         """Return signal, its noise, label noise and covariance with f(z; 0), each of shape (B, F)."""
         N, Z = len(self.X), self.Z[rows]
         relative, directions = self._gradients
@@ -445,17 +470,18 @@ class Pair:
         )
         signal = parts.given(self.mean_targets) if self.mean_targets.any() else parts.odd()
         form, shared = parts.forms(signal)
-        signal_noise = np.maximum(form / N**2 + signal.own() / N, 0)
+        signal_noise = np.maximum(form / N**2 + signal.rest.mean(axis=-1) / N, 0)
         label_noise = np.zeros_like(form)
         if isinstance(self.targets, str) and self.targets == "random":
-            # A polynomial, which norms well above √d can make negative.
+            # A polynomial, which may be negative where it is small.
             label_noise = np.maximum(parts.even_square(), 0).mean(axis=-1) / N
         elif isinstance(self.targets, str):
             even = parts.even()
             among = even.mean.var(axis=-1) + even.variance.mean(axis=-1)
-            shared_by_all = parts.forms(even)[0] / N**2 + even.own() / N
+            shared_by_all = parts.forms(even)[0] / N**2 + even.rest.mean(axis=-1) / N
             label_noise = self.balanced_factor * np.maximum(among - shared_by_all, 0)
-        return signal.mean.mean(axis=-1), signal_noise, label_noise, shared / N
+        mean, rounding = signal.mean.mean(axis=-1), relative_error(self.X, self.architecture) * parts.size
+        return np.where(np.abs(mean) <= rounding, 0.0, mean), signal_noise, label_noise, shared / N
 
 
 def _in_deviations(mean: Array, deviation: Array) -> Array:

@@ -7,38 +7,57 @@ v_n = 1/(1 + T_f²‖∇F(x_n)‖²/G₀²).  Derivation 18.
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy import special
+from numpy.polynomial import chebyshev
+from scipy import special, stats
 
 from theory.deep.architecture import Architecture
 from theory.deep.layers import Covariance, kernels
 from theory.times.initial import InitialGradients
 from theory.validation import Array
 
-# On a sphere means are polynomials of the mean of ⟨e, z⟩ (_MEANS terms in its square) and of its variance,
-# through values at Chebyshev points by Gauss–Hermite sums of _NODES terms.
-_MEANS, _VARIANCES, _NODES = 8, 5, 48
+
+def _chebyshev_points(count: int) -> Array:
+    return np.cos(np.pi * (np.arange(count) + 0.5) / count)
+
+
+# On a sphere means are sums of Chebyshev polynomials, of the angle of the mean of ⟨e, z⟩ (_MEANS terms, even
+# or odd) and of its variance, over all that any time gives: what is asked for at one changes no other.
+_MEANS, _VARIANCES = 10, 7
+_REACHES = 8  # the largest mean is rounded up to one of so many parts of ‖z‖
+_PLACES = np.sqrt((1 + _chebyshev_points(_MEANS)) / 2)[:, None]
+_AT_VARIANCES = (1 + _chebyshev_points(_VARIANCES)) / 2
+_FEWEST_NODES, _NODES = 64, 50  # of integrals: at least, and times √d, for the narrowest Gaussian
+_ROUNDING = 16 * float(np.finfo(np.float64).eps)
 _PLANE = 7  # terms of a Gauss–Hermite sum along each of two axes
 
 
 class Means(NamedTuple):
-    """E u(e_n), Var u(e_n), and the coefficients of first order of u in the fluctuation of e_n."""
+    """E u(e_n), and its variance by orders of Hermite polynomials in the fluctuation of e_n."""
 
     mean: Array  # shape (B, F, N), at B points and F times
-    variance: Array
+    rest: Array  # the part of the variance that is of no order below
     # E u ξ, ξ = ⟨e − E e, ẑ⟩ √(d/v) (ẑ = z/‖z‖); in scenario (b) along ẑ and along x_n, on the first axis.
     first: Array
+    second: Array | None = None  # E u (ξ² − 1), if it counts
 
-    def own(self) -> Array:
-        """Return the mean over n of the variance that is not of first order, shape (B, F)."""
-        linear = (self.first**2).reshape(-1, *self.mean.shape).sum(axis=0)
-        return np.asarray((self.variance - linear).mean(axis=-1))
+    @property
+    def variance(self) -> Array:
+        """Var u(e_n)."""
+        second = 0.0 if self.second is None else self.second**2 / 2
+        return np.asarray(self.rest + (self.first**2).reshape(-1, *self.mean.shape).sum(axis=0) + second)
 
 
 class Moments(Protocol):
     """Means of the two parts at some query points."""
+
+    @property
+    def size(self) -> Array:
+        """The largest of |Θ|, shape (B, 1)."""
 
     def odd(self) -> Means:
         """Return the means of ψ."""
@@ -53,103 +72,157 @@ class Moments(Protocol):
         """Return the means of ψ + t_n χ, t_n targets or their means."""
 
     def forms(self, means: Means) -> tuple[Array, Array]:
-        """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order, each of shape (B, F)."""
+        """Return Σ_nk Cov(u_n, u_k), to the orders there are, and Σ_n Cov(f(z; 0), u_n), of shape (B, F)."""
+
+
+def number_of_nodes(dim: int) -> int:
+    """Return how many values of a function of e its means are made of."""
+    return _FEWEST_NODES + math.ceil(_NODES * math.sqrt(dim)) + 2
+
+
+@functools.cache
+def _sums(dim: int, reach: float) -> tuple[Array, Array]:
+    """Return nodes ⟨e, ẑ⟩, from −1 to 1, and E u, E u ξ and E u (ξ² − 1) as sums of values there.
+
+    At Chebyshev points of the mean of ⟨e, ẑ⟩, up to sin(π/2 · reach), and of v: shape (3, _MEANS ·
+    _VARIANCES, M).  Gauss–Legendre sums over the angle φ, s = ‖z‖ sin φ, as Θ has a root of 1 − sin φ at the
+    end, which is smooth in φ; what is cut off is at the ends.
+    """
+    angles, weights = special.roots_legendre(number_of_nodes(dim) - 2)
+    angles, weights = angles * np.pi / 2, weights * np.pi / 2
+    means = np.sin(np.pi / 2 * reach * _PLACES)[:, None]
+    deviations = np.sqrt(_AT_VARIANCES / dim)[:, None]
+    xi, low, high = ((end - means) / deviations for end in (np.sin(angles), np.full(1, -1.0), np.ones(1)))
+    density = stats.norm.pdf(xi) * weights * np.cos(angles) / deviations
+    below, above = stats.norm.pdf(low), stats.norm.pdf(high)
+    orders = [
+        np.concatenate(parts, axis=-1).reshape(_MEANS * _VARIANCES, -1)
+        for parts in (
+            (stats.norm.cdf(low), density, stats.norm.sf(high)),
+            (-below, density * xi, above),
+            (-low * below, density * (xi**2 - 1), high * above),
+        )
+    ]
+    return np.concatenate([[-1.0], np.sin(angles), [1.0]]), np.stack(orders)
 
 
 class OnSphere:
     """Scenario (a), where u depends on s = ⟨e, z⟩ alone."""
 
     def __init__(
-        self, Z: Array, directions: Array, variances: Array, epsilon: float, initial: InitialGradients
+        self, Z: Array, directions: Array, variances: Array, epsilon: Array, initial: InitialGradients
     ) -> None:
-        norms, dim = np.linalg.norm(Z, axis=1), Z.shape[1]
+        norms, dim = np.linalg.norm(Z, axis=1)[:, None], Z.shape[1]
         self._Z, self._initial = Z, initial
-        self._deviations = np.sqrt(variances)
-        self._means = (Z @ directions.T)[:, None, :] * np.sqrt(1 - variances)
-        largest = np.abs(self._means).max(axis=(1, 2))
-        largest[largest == 0] = 1
-        self._means /= largest[:, None, None]
-        self._nodes = np.cos(np.pi * (np.arange(_MEANS) + 0.5) / (2 * _MEANS))  # the positive half
-        low, high = variances.min(), max(variances.max(), 1e-3)
-        half, middle = max((high - low) / 2, 1e-4), (high + low) / 2
-        nodes = np.cos(np.pi * (np.arange(_VARIANCES) + 0.5) / _VARIANCES)
-        points, weights = special.roots_hermitenorm(_NODES)
-        self._points, self._weights = points, weights / weights.sum()
-        self._node_deviations = np.sqrt(np.maximum(middle + half * nodes, 0))
-        limits = norms[:, None, None, None]
-        s = (largest[:, None] * self._nodes)[:, :, None, None]
-        s = s + limits * (self._node_deviations / np.sqrt(dim))[:, None] * points
-        s = np.clip(s, -limits, limits)
-        up, down = (
-            _tangent(sign * epsilon * s, np.array(epsilon**2), limits**2, dim, initial.architecture)
-            for sign in (1, -1)
+        unit = np.divide(Z, norms, out=np.zeros_like(Z), where=norms > 0)
+        sines = unit @ directions.T
+        reaches = np.arcsin(np.minimum(np.abs(sines).max(axis=1), 1)) / (np.pi / 2)
+        reaches = np.maximum(np.ceil(_REACHES * reaches), 1) / _REACHES
+        self._sums = [(_sums(dim, reach)[1], reaches == reach) for reach in np.unique(reaches).tolist()]
+        # With axes of times, points, samples.
+        sines = sines * np.sqrt(1 - variances)[:, None, :]
+        self._places = np.arcsin(np.clip(sines, -1, 1)) / (np.pi / 2 * reaches[:, None])
+        self._variances = variances
+        polynomials = chebyshev.chebvander(2 * variances - 1, _VARIANCES - 1)
+        self._polynomials = np.ascontiguousarray(polynomials.transpose(0, 2, 1))
+        lengths, self._lengths = np.unique(epsilon, return_inverse=True)
+        up = _tangent(
+            norms[..., None] * _sums(dim, reaches[0])[0] * lengths[:, None],
+            lengths[:, None] ** 2,
+            norms[..., None] ** 2,
+            dim,
+            initial.architecture,
         )
-        self._odd, self._even = (up - down) / 2, (up + down) / 2
-        # From values at the nodes to coefficients of squares of means and powers of variances.
-        self._from_means = np.linalg.inv(np.vander(self._nodes**2, increasing=True))
-        self._from_variances = np.linalg.inv(np.vander(nodes, increasing=True))
-        self._powers = np.vander(((variances - middle) / half).ravel(), _VARIANCES, increasing=True).T
+        self._odd, self._even = _parts(up, up[..., ::-1])  # at e and −e
+
+    @property
+    def size(self) -> Array:
+        """The largest of |Θ|, shape (B, 1)."""
+        return np.asarray((np.abs(self._odd) + np.abs(self._even)).max(axis=(1, 2))[:, None])
 
     def odd(self) -> Means:
         """Return the means of ψ."""
-        u = self._odd
-        mean = self._at(u, odd=True)
-        return Means(mean, self._at(u**2) - mean**2, self._at(u, slope=True))
+        mean, first, _ = self._orders(self._odd)
+        rest = self._orders(self._odd**2)[0] - mean**2 - first**2
+        return Means(self._at(mean, 0, odd=True), self._at(rest, 2), self._at(first, 0.5))
 
     def even(self) -> Means:
         """Return the means of χ; a constant, beside which its changes are small, is kept out of them."""
-        constant = self._even.mean(axis=(1, 2, 3), keepdims=True)
-        u = self._even - constant
-        mean = self._at(u)
-        variance = self._at(u**2) - mean**2
-        return Means(mean + constant[..., 0], variance, self._at(u, odd=True, slope=True))
+        constant = self._even.mean(axis=-1, keepdims=True)
+        mean, first, second = self._orders(self._even - constant)
+        rest = self._orders((self._even - constant) ** 2)[0] - mean**2 - first**2 - second**2 / 2
+        return Means(
+            self._at(mean, 0) + constant[:, self._lengths],
+            self._at(rest, 2),
+            self._at(first, 0.5, odd=True),
+            self._at(second, 1),
+        )
 
     def even_square(self) -> Array:
         """Return E χ²."""
-        return self._at(self._even**2)
+        return self._at(self._orders(self._even**2)[0], 0)
 
     def given(self, targets: Array) -> Means:
-        """Return the means of ψ + t_n χ."""
-        odd, even, constant = self.odd(), self.even(), self._even.mean(axis=(1, 2, 3), keepdims=True)
-        together = self._at(self._odd * (self._even - constant), odd=True)
-        together -= odd.mean * (even.mean - constant[..., 0])
+        """Return the means of ψ + t_n χ, to first order."""
+        odd, even, changing = self.odd(), self.even(), self._even - self._even.mean(axis=-1, keepdims=True)
+        (mean, first, _), (other, along, _) = self._orders(self._odd), self._orders(changing)
+        together = self._orders(self._odd * changing)[0] - mean * other - first * along
+        assert even.second is not None
         return Means(
             odd.mean + targets * even.mean,
-            odd.variance + targets**2 * even.variance + 2 * targets * together,
+            odd.rest
+            + targets**2 * (even.rest + even.second**2 / 2)
+            + 2 * targets * self._at(together, 2, odd=True),
             odd.first + targets * even.first,
         )
 
     def forms(self, means: Means) -> tuple[Array, Array]:
-        """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order."""
-        return self._initial.forms(self._Z, means.first)
+        """Return Σ_nk Cov(u_n, u_k), to the orders there are, and Σ_n Cov(f(z; 0), u_n)."""
+        form, shared = self._initial.forms(self._Z, means.first)
+        if means.second is not None:
+            form = form + self._initial.forms(self._Z, means.second, squared=True)[0] / 2
+        return form, shared
 
-    def _at(self, u: Array, *, odd: bool = False, slope: bool = False) -> Array:
-        """Return E u(s_n), or with `slope` E u(s_n) ξ_n, at all times and samples, shape (B, F, N).
+    def _orders(self, u: Array) -> Array:
+        """Return E u, E u ξ and E u (ξ² − 1) at the Chebyshev points, shape (3, B, E, _MEANS, _VARIANCES)."""
+        found = np.empty((3, *u.shape[:2], _MEANS * _VARIANCES))
+        for sums, rows in self._sums:
+            found[:, rows] = u[rows] @ sums.transpose(0, 2, 1)[:, None]
+        return found.reshape(*found.shape[:-1], _MEANS, _VARIANCES)
 
-        `odd` says whether it is an odd function of the mean of s_n, which is taken in units of its largest.
+    def _at(self, values: Array, power: float, *, odd: bool = False) -> Array:
+        """Return at all times and samples, shape (B, F, N), what has values at the Chebyshev points.
+
+        It is v to a power times a smooth function of v, even or odd in the mean of s_n.
         """
-        values = (u * (self._points * self._weights if slope else self._weights)).sum(axis=-1)
-        if slope:  # the deviation is a factor of E u ξ, and no polynomial of the variance
-            values = values / self._node_deviations
+        values = values / _AT_VARIANCES**power / (_PLACES if odd else 1)
+        coefficients = _cosines(_MEANS) @ values @ _cosines(_VARIANCES).T
+        coefficients = coefficients[:, self._lengths].transpose(2, 1, 0, 3)
+        double = (
+            4 * self._places**2 - 2
+        )  # twice the argument of polynomials that are summed by Clenshaw's rule
+        one, two, new = np.zeros((3, *double.shape))
+        for k in range(_MEANS - 1, -1, -1):
+            np.multiply(double if k else double / 2, one, out=new)
+            new -= two
+            new += coefficients[k] @ self._polynomials
+            one, two, new = new, one, two
         if odd:
-            values = values / self._nodes[:, None]
-        coefficients = self._from_means @ values @ self._from_variances.T  # (B, _MEANS, _VARIANCES)
-        x, shape = self._means.reshape(len(values), -1), self._means.shape
-        square, total = x**2, coefficients[:, -1] @ self._powers
-        for k in range(_MEANS - 2, -1, -1):
-            total *= square
-            total += coefficients[:, k] @ self._powers
-        if odd:
-            total *= x
-        total = np.asarray(total.reshape(shape))
-        return np.asarray(total * self._deviations) if slope else total
+            one *= self._places
+        return np.asarray((one * self._variances[:, None] ** power).transpose(1, 0, 2))
+
+
+def _cosines(count: int) -> Array:
+    """Return what takes values at Chebyshev points to coefficients."""
+    transform = np.cos(np.pi * np.outer(np.arange(count), np.arange(count) + 0.5) / count)
+    return transform * np.where(np.arange(count) > 0, 2, 1)[:, None] / count
 
 
 class AroundSamples:
     """Scenario (b), where u depends on ⟨e, z⟩ and on ⟨e, x_n⟩, which changes the norm of x_n + ε e."""
 
     def __init__(
-        self, Z: Array, directions: Array, variances: Array, epsilon: float, initial: InitialGradients
+        self, Z: Array, directions: Array, variances: Array, epsilon: Array, initial: InitialGradients
     ) -> None:
         X, dim = initial.X, Z.shape[1]
         self._Z, self._initial = Z, initial
@@ -167,9 +240,9 @@ class AroundSamples:
         fluctuation = fluctuation + np.sqrt(1 - cosines**2)[..., None, None] * points
         along_z = ((Z @ directions.T)[:, None] * grown)[..., None, None]
         along_z = along_z + (norms[..., None] * deviations)[..., None, None] * fluctuation[:, None]
-        limits = norms[..., None, None, None]
+        limits, epsilon = norms[..., None, None, None], epsilon[:, None, None, None]
         along_z = epsilon * np.clip(along_z, -limits, limits)
-        squares = (sizes**2 + epsilon**2)[:, None, None]
+        squares = sizes[:, None, None] ** 2 + epsilon**2
         up, down = (
             _tangent(
                 inner[:, None, :, None, None] + sign * along_z,
@@ -180,7 +253,13 @@ class AroundSamples:
             )
             for sign in (1, -1)
         )
-        self._odd, self._even, self._cosines = (up - down) / 2, (up + down) / 2, cosines
+        self._odd, self._even = _parts(up, down)
+        self._cosines = cosines
+
+    @property
+    def size(self) -> Array:
+        """The largest of |Θ|, shape (B, 1)."""
+        return np.asarray((np.abs(self._odd) + np.abs(self._even)).max(axis=(1, 2, 3, 4))[:, None])
 
     def odd(self) -> Means:
         """Return the means of ψ."""
@@ -204,7 +283,7 @@ class AroundSamples:
         along = np.einsum("bfnij,i,j->bfn", u, weighted, w)
         mean = np.einsum("bfnij,i,j->bfn", u, w, w)
         variance = np.einsum("bfnij,i,j->bfn", (u - mean[..., None, None]) ** 2, w, w)
-        return Means(mean, variance, np.stack([along, across]))
+        return Means(mean, variance - along**2 - across**2, np.stack([along, across]))
 
     def forms(self, means: Means) -> tuple[Array, Array]:
         """Return Σ_nk Cov(u_n, u_k) and Σ_n Cov(f(z; 0), u_n), to first order."""
@@ -219,6 +298,12 @@ class AroundSamples:
                 along, across = means.first[:, q, f][:, :, None]
                 form[q, f], shared[q, f] = self._initial.along(z, along * self._units + across * beside)
         return form, shared
+
+
+def _parts(up: Array, down: Array) -> tuple[Array, Array]:
+    """Return the odd and the even part; of very short perturbations the odd one is rounding, and 0."""
+    odd, even = (up - down) / 2, (up + down) / 2
+    return np.where(np.abs(odd).max(axis=-1, keepdims=True) <= _ROUNDING * np.abs(even), 0.0, odd), even
 
 
 def _tangent(inner: Array, squares_r: Array, squares_z: Array, dim: int, architecture: Architecture) -> Array:

@@ -31,6 +31,8 @@ _WITHOUT = {
     "N": "with one sample",
 }
 _PER_DECADE, _PER_DECADE_G = 4, 24  # values that are tried; those of T_g cost little
+_ROUNDS, _BETWEEN = 3, 4  # in which so many values are put on either side of a largest one
+_EQUAL = 1e-12  # difference of shares that may be rounding
 _DECADES = 5  # below and above the natural size of a quantity
 # A part of the law, and the law without it.
 _PARTS: dict[str, Callable[[AgreementLaw], AgreementLaw]] = {
@@ -45,6 +47,7 @@ _PARTS: dict[str, Callable[[AgreementLaw], AgreementLaw]] = {
     "the initial network of g": lambda law: replace(law, deviation_g=0 * law.deviation_g),
 }
 _MEANS = "the signs of F and of the mean of G"
+_STILL = "that F is 0, up to rounding, at {} of {} points"
 _UNTRAINED, _NO_TIME = "that f is not trained", "that g is not trained"
 _MUCH = 0.1  # share of what is missing that a part must make up to be blamed
 
@@ -60,6 +63,7 @@ class Requirement:
     limit: float  # the largest mean agreement of all values
     best: float  # the value at which it is reached, ∞ allowed
     cause: str | None  # where there is none: the part of the law without which the limit would be highest
+    smallest: bool = False  # the value is the smallest that was tried, and a smaller one may do
 
     def __str__(self) -> str:
         name, wanted = _NAMES.get(self.of, self.of), f"a mean agreement of {self.share:g}"
@@ -70,7 +74,8 @@ class Requirement:
         how = ", if label noise alone falls with it" if self.of == "N" else ""
         if self.cause is None:
             value = f"= {self.value:.3g}" if math.isfinite(self.value) else "→ ∞"
-            return f"{wanted.capitalize()} is reached at {name} {value}{how}."
+            last = ", the smallest that was tried" if self.smallest else ""
+            return f"{wanted.capitalize()} is reached at {name} {value}{last}{how}."
         best = f"{name} = {self.best:.3g}" if math.isfinite(self.best) else f"{name} → ∞"
         verb = "forbid" if self.cause == _MEANS else "forbids"
         most = f"it is at most {self.limit:.3f}, at {best}, and {self.cause} {verb} more"
@@ -120,8 +125,11 @@ def required(
 
     Notes
     -----
-    Source: Derivation 18.  Agreement is not monotone in any of them: the first crossing is returned, among
-    values that are tried over ten decades about the natural size, four in a decade (T_g: 24).
+    Source: Derivation 18.  Agreement is not monotone in any of them.  Values are tried over ten decades about
+    the natural size, four in a decade (T_g: 24), and more on both sides of every local maximum that may
+    matter: `value` is where the first of these that will do is first reached, to a relative 1e-9, and `limit`
+    is within 1e-6 of the local maximum that it belongs to.  A range of values that will do is missed only if
+    it lies between two neighbours that are tried and raises neither above its other neighbour.
 
     Examples
     --------
@@ -146,56 +154,71 @@ def required(
     fixed, end = check_times("T_f", 0.0 if T_f is None else T_f), float(check_times("T_g", T_g))
     base = None if of in ("T_f", "both", "epsilon") else pair.law(fixed, size)
 
-    def at(value: float) -> tuple[AgreementLaw, float]:
-        """Return the law at one value, and the time of g."""
-        if of == "T_g":
-            assert base is not None
-            return base, value
-        if of == "N":
-            assert base is not None
-            return replace(base, label_noise=base.label_noise * len(pair.X) / value), end
+    def at(values: Array) -> tuple[AgreementLaw, Array]:
+        """Return the law of several values, and for each its time of g."""
+        ends = np.full(values.shape, end)
         if of == "epsilon":
-            return pair.law(fixed, value), end
-        return pair.law(np.array(value), size), value if of == "both" else end
+            return pair.law(np.full(values.shape, fixed), values), ends
+        if of in ("T_f", "both"):
+            return pair.law(values, size), values if of == "both" else ends
+        assert base is not None
+        same = {name: np.broadcast_to(part, (len(values), *part.shape)) for name, part in vars(base).items()}
+        if of == "T_g":
+            return AgreementLaw(**same), values
+        fewer = len(pair.X) / values.reshape(-1, *np.ones(base.signal.ndim, int))
+        return AgreementLaw(**same | {"label_noise": same["label_noise"] * fewer}), ends
 
     def got(values: Array) -> Array:
         """Return mean agreement at values."""
-        if of == "T_g":
-            assert base is not None
-            return base.share(values)
-        if of in ("T_f", "both"):
-            law = pair.law(values, size)
-            return law.share(end) if of == "T_f" else np.diagonal(law.share(values))
-        return np.array([law.share(time) for law, time in map(at, values)])
+        law, times = at(values)
+        chances = law.paired(times)
+        return np.asarray(chances.mean(axis=tuple(range(1, chances.ndim))))
 
     values = _tried(of, pair, base, epsilon)
     shares = got(values)
     if np.isnan(shares).any():
         msg = "the law is not known: entries of X or Z are too large for its sums"
         raise FloatingPointError(msg)
-    floor, k, top = float(shares[0]), int(np.argmax(shares >= share)), int(np.argmax(shares))
-    value = float(values[k])
+    for _ in range(_ROUNDS):
+        more = _beside_maxima(values, shares, share)
+        if not more.size:
+            break
+        values = np.concatenate([values, more])
+        order = np.argsort(values)
+        values, shares = values[order], np.concatenate([shares, got(more)])[order]
+    k, top = int(np.argmax(shares >= share)), int(np.argmax(shares >= shares.max() - _EQUAL))
+    value = float(values[k]) if shares[top] >= share else math.inf
+    smallest = of == "epsilon" and k == 1  # no limit at 0: without noise of g any perturbation may do
+    if k > 0 and value < math.inf and not smallest:
 
-    def missing(value: float) -> float:
-        return float(got(np.array([value]))[0]) - share
+        def missing(value: float) -> float:
+            return float(got(np.array([value]))[0]) - share
 
-    if shares[top] < share:
-        value = math.inf
-    elif k > 0 and value < math.inf:
-        # A law of one time and one of many differ by rounding, which decides where shares are equal.
-        ends = [missing(end) for end in values[k - 1 : k + 1]]
-        value = float(values[k - 1]) if ends[0] >= 0 else value
-        if ends[0] < 0 < ends[1]:
-            value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
+        value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
+    law, times = at(values[top : top + 1])
     return Requirement(
         of=of,
         share=share,
         value=math.ceil(value) if of == "N" and value < math.inf else value,
-        floor=floor,
+        floor=float(shares[0]),
         limit=float(shares[top]),
         best=float(values[top]),
-        cause=_cause(*at(values[top]), share) if shares[top] < share else None,
+        cause=_cause(law, float(times[0]), share, pair.velocity) if shares[top] < share else None,
+        smallest=smallest,
     )
+
+
+def _beside_maxima(values: Array, shares: Array, share: float) -> Array:
+    """Return values on both sides of the largest share, and of local maxima below a share not yet reached."""
+    top, first = int(np.argmax(shares)), int(np.argmax(np.append(shares, share) >= share))
+    rises = np.diff(shares) > _EQUAL, np.diff(shares) < -_EQUAL
+    local = 1 + np.flatnonzero(rises[0][:-1] & rises[1][1:])
+    more = []
+    for k in {*local[local < first].tolist(), *([top] if shares[top] < share else [])}:
+        for low, high in ((k - 1, k), (k, k + 1)):
+            if low >= 0 and high < len(values) and values[low] > 0 and values[high] < math.inf:
+                more.append(np.geomspace(values[low], values[high], _BETWEEN + 2)[1:-1])
+    return np.concatenate([np.empty(0), *more])
 
 
 def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float | None) -> Array:
@@ -224,16 +247,18 @@ def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float |
     return np.array([*start, *np.geomspace(low * 10.0**-_DECADES, high * 10.0**_DECADES, steps), *ends])
 
 
-def _cause(law: AgreementLaw, T_g: float, share: float) -> str:
+def _cause(law: AgreementLaw, T_g: float, share: float, F: Array) -> str:
     """Return the part without which mean agreement would be highest, if it is much of what is missing.
 
-    Where there is none, an f that is not trained, or else the means.
+    Where there is none, points where F is 0, an f that is not trained, or else the means.
     """
-    reached = float(law.share(T_g))
+    reached = float(np.max(law.share(T_g)))
     without = {part: float(np.max(remove(law).share(T_g))) for part, remove in _PARTS.items()}
     part = max(without, key=lambda name: without[name])
     if without[part] > reached + _MUCH * (share - reached):
         return part
     if T_g == 0:
         return _NO_TIME
+    if (F == 0).sum() > (1 - share) * F.size:
+        return _STILL.format((F == 0).sum(), F.size)
     return _MEANS if law.T_f > 0 else _UNTRAINED

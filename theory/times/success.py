@@ -13,8 +13,17 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 from theory.deep.architecture import Architecture, one_of
-from theory.predictors import f_predict, initial_deviation, perturbation_direction
-from theory.validation import Array, as_nonnegative, check_real, data_by_keyword
+from theory.predictors import initial_deviation
+from theory.times.velocity import gradients, velocity
+from theory.validation import (
+    Array,
+    as_labels,
+    as_nonnegative,
+    as_points,
+    check_real,
+    data_by_keyword,
+    of_one,
+)
 
 
 @data_by_keyword
@@ -99,8 +108,8 @@ def success_time(
     Returns
     -------
     float, or without `mean` an array of shape (Q,)
-        ∞ where F(z) = 0 forbids it: on average where the share is above 1 − p/2, p the share of such
-        points.
+        ∞ where F(z) = 0, up to rounding, forbids it: on average where the share is above 1 − p/2, p the share
+        of such points.
 
     Raises
     ------
@@ -166,7 +175,7 @@ def gradient_time(
     Returns
     -------
     array, shape (Q,)
-        ∞ where ∇F(x) = 0.
+        ∞ where ∇F(x) = 0, up to rounding.
 
     Raises
     ------
@@ -184,9 +193,11 @@ def gradient_time(
     array([1.553, 1.294])
     """
     chosen = one_of(negative_slope, architecture) or Architecture(negative_slope=negative_slope)
-    gradients = perturbation_direction(Z, X=X, y=y, architecture=chosen)
+    points, X, y = _checked(X if Z is None else Z, X, y)
+    found = gradients(points, X, y, chosen)
     with np.errstate(divide="ignore"):
-        return np.asarray(chosen.initial_gradient_norm / np.linalg.norm(gradients, axis=-1))[()]
+        times = np.asarray(chosen.initial_gradient_norm / np.linalg.norm(found, axis=1))
+    return of_one(times, X if Z is None else Z)
 
 
 def check_share(share: float) -> float:
@@ -203,5 +214,11 @@ def _rates(
 ) -> Array:
     """Return |F|/σ."""
     chosen = one_of(slope, architecture) or Architecture(negative_slope=slope)
-    F = f_predict(Z, X=X, y=y, architecture=chosen)
-    return np.asarray(np.abs(F) / initial_deviation(Z, architecture=chosen))
+    points, X, y = _checked(Z, X, y)
+    F = velocity(points, X, y, chosen)
+    return np.asarray(of_one(np.abs(F) / initial_deviation(points, architecture=chosen), Z))
+
+
+def _checked(Z: ArrayLike, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array, Array]:
+    X = as_points("X", X)
+    return as_points("Z", Z, dim=X.shape[1], or_one=True), X, as_labels("y", y, length=len(X))

@@ -86,6 +86,32 @@ def test_times_that_no_g_needs_or_reaches():
     assert math.isfinite(isotropic_time(limit - 1e-9, T_f=1, **SIZES))
 
 
+@pytest.mark.parametrize(
+    ("tiny", "huge"), [({"T_f": 1e-200}, {"T_f": 1e200}), ({"T_g": 1e-200}, {"T_g": 1e200}),
+                       ({"epsilon": 1e-200}, {"epsilon": 1e200}), ({}, {"N": 10**200})],
+)  # fmt: skip
+def test_sizes_beyond_the_squares_of_floats_have_the_limits(tiny, huge):
+    """Those of 1e-12 and 1e12 to many digits, as does the time of g, in units of 1/ε where that is tiny."""
+    given = {"T_f": 1.5, "T_g": 0.7} | SIZES
+    for extreme in (tiny, huge):
+        near = {name: 10**12 if value > 1 else 1e-12 for name, value in extreme.items()}
+        limit = isotropic_agreement(**given | near)
+        assert isotropic_agreement(**given | extreme) == pytest.approx(limit, abs=1e-11)
+        if not {"T_g", "epsilon"} & {*extreme}:
+            found, limit = (
+                isotropic_time(0.6, **{name: value for name, value in (given | one).items() if name != "T_g"})
+                for one in (extreme, near)
+            )
+            assert found == pytest.approx(limit, rel=1e-6)
+
+
+def test_the_shortest_perturbations_and_times_teach_nothing():
+    given = {"T_f": 1.5, "T_g": 0.7} | SIZES
+    assert isotropic_agreement(**given | {"epsilon": 5e-324}) == 0.5
+    assert isotropic_agreement(**given | {"T_g": 5e-324}) == 0.5
+    assert isotropic_time(0.6, T_f=1.5, **SIZES | {"epsilon": 1e-200}) == INF
+
+
 def simulated(network, rng, *, dim, N, epsilon, T_f, T_g, classes, targets, points=60):
     """Return the agreement of one pair of lazy networks of width 1,000 on isotropic data, nothing trained.
 

@@ -138,7 +138,9 @@ def test_law_of_correlated_inputs_has_their_effective_dimension(power):
 def test_effective_dimension_of_special_inputs():
     assert effective_dimension([[1.0, 0.0], [-1.0, 0.0]]) == 1
     assert effective_dimension([[1.0, 0.0], [0.0, 1.0]]) == math.inf
-    assert math.isnan(effective_dimension([[1e200, 0.0], [1e200, 0.0]]))
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    for scale in (1e-200, 1e200):
+        assert effective_dimension(scale * X) == pytest.approx(effective_dimension(X), rel=1e-12)
     assert math.isnan(effective_dimension([[0.0, 0.0], [0.0, 0.0]]))
     with pytest.raises(ValueError, match="X must have at least two rows, got 1"):
         effective_dimension([[1.0, 2.0]])
@@ -196,6 +198,20 @@ def test_law_is_measured_on_a_grid():
     kept = [check(setting) for setting in RANDOM]
     kept += [check(setting, sets=150, points=300) for setting in MIXTURES]
     assert kept.count(False) < 9
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+def test_sizes_beyond_the_squares_of_floats_have_the_limits(size):
+    """‖μ‖ → 0 is no μ; ‖μ‖ → ∞ classes that are told apart; so is d → ∞, of which (c) has none to fail."""
+    network = Architecture(negative_slope=0.2)
+    free = condition_agreement(architecture=network, dim=30, N=40)
+    agreement = condition_agreement(architecture=network, dim=30, N=40, separation=size)
+    assert agreement == (free if size < 1 else 1)
+    assert mixture_accuracy(size, dim=30, N=40) == (0.5 if size < 1 else 1)
+    if size > 1:
+        assert condition_agreement(architecture=network, dim=size, N=40) == 1
+        mu = mixture_separation(0.8, dim=int(size), N=1)
+        assert mixture_accuracy(mu, dim=int(size), N=1) == pytest.approx(0.8, rel=1e-12)
 
 
 def test_bad_input():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy import optimize
 
 from theory.times import agreement_law, required
 
@@ -33,9 +34,8 @@ def test_the_share_is_that_at_the_value_and_below_it_before(of):
     found = required(**DATA, share=0.8, of=of, **given_times)
     assert 0 < found.value < math.inf
     assert found.cause is None
-    # Polynomials of means depend on the other times that they serve.
-    assert share_at(of, found.value) == pytest.approx(0.8, abs=1e-4)
-    assert found.floor == pytest.approx(share_at(of, 0.0), abs=1e-4)
+    assert share_at(of, found.value) == pytest.approx(0.8, abs=1e-8)
+    assert found.floor == pytest.approx(share_at(of, 0.0), abs=1e-12)
     for part in (0.1, 0.5, 0.9):
         assert share_at(of, part * found.value) < 0.8
     assert str(found).startswith("A mean agreement of 0.8 is reached at ")
@@ -46,6 +46,45 @@ def test_more_agreement_needs_more_time(one, other):
     first, second = (required(**DATA, share=share, T_f=3.0) for share in sorted((one, other)))
     assert first.value <= second.value
     assert first.limit == second.limit == pytest.approx(float(share_at("T_g", math.inf)))
+
+
+def test_the_largest_share_and_a_narrow_range_are_found_between_the_values_that_are_tried():
+    """Targets of one class, equal times: long training follows these, short training the initial network."""
+    given = {"targets": np.ones(40), "epsilon": 1.0}
+
+    def at(time):
+        return float(agreement_law(**DATA, **given, T_f=time).share(time))
+
+    found = required(**DATA, **given, of="both", share=0.99999)
+    best = optimize.minimize_scalar(
+        lambda log: -at(math.exp(log)), math.log(found.best) + np.array([-0.5, 0.5])
+    )
+    assert -best.fun - 1e-6 <= found.limit <= -best.fun + 1e-12
+    assert found.best == pytest.approx(math.exp(best.x), rel=0.03)
+    assert at(found.best) == pytest.approx(found.limit, abs=1e-12)
+    assert at(found.best * 10**0.125) < found.limit - 1e-4
+    share = found.limit - 1e-5  # a range of a tenth of the distance of the values that are tried
+    narrow = required(**DATA, **given, of="both", share=share)
+    assert 0.9 * found.best < narrow.value < found.best
+    assert at(narrow.value) == pytest.approx(share, abs=1e-9)
+
+
+def test_of_lengths_without_noise_the_smallest_that_is_tried_is_said():
+    """Balanced targets, T_g → ∞: as ε → 0 agreement tends to more than is asked for, and at 0 it is 1/2."""
+    found = required(**DATA, of="epsilon", T_f=math.inf, targets="balanced", share=0.8)
+    assert found.floor == 0.5
+    assert found.value == pytest.approx(math.sqrt(20) * 1e-5)
+    assert "is reached at ε = 4.47e-05, the smallest that was tried." in str(found)
+
+
+def test_the_same_points_with_both_labels_are_to_blame():
+    data = {"Z": Z, "X": np.vstack([X, X]), "y": np.repeat([1.0, -1.0], 40)}
+    floor = agreement_law(**data, T_f=0.0).share(math.inf)
+    for of, best in (("T_f", 0.0), ("T_g", math.inf), ("both", math.inf)):
+        found = required(**data, of=of, share=0.9, T_f=None if of in ("T_f", "both") else 3.0)
+        assert (found.value, found.best) == (math.inf, best)
+        assert found.limit == pytest.approx(floor, abs=1e-9)
+        assert str(found).endswith("and that F is 0, up to rounding, at 15 of 15 points forbids more.")
 
 
 def test_samples_that_are_needed_bring_label_noise_down_to_the_limit():
@@ -65,7 +104,7 @@ def test_samples_that_are_needed_bring_label_noise_down_to_the_limit():
 def test_below_the_floor_nothing_is_trained():
     found = required(**DATA, share=0.6, of="T_f")
     assert found.value == 0
-    assert found.floor == pytest.approx(share_at("T_f", 0.0), abs=1e-4)
+    assert found.floor == pytest.approx(share_at("T_f", 0.0), abs=1e-12)
     assert str(found) == (
         f"A mean agreement of 0.6 is reached without training f: it is {found.floor:.3f} at T_f = 0."
     )
