@@ -4,6 +4,7 @@ import inspect
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,7 +19,7 @@ from reports.document import Report, SweepReport
 from reports.making import RUNS, check_data, check_free
 from reports.options import Data, Report as Asked, Setting
 from reports.planning import Question, planned
-from reports.plans import Plan, check_output
+from reports.plans import Plan, Plans, check_output
 from reports.presets import DataOptions, Series, series, source
 from reports.provenance import provenance
 from reports.sweeps.report import check_quick, plan_of, report as carried_out
@@ -215,7 +216,7 @@ def plan(
     *,
     out: Path | str | None = None,
     **options: Any,  # noqa: ANN401
-) -> Plan:
+) -> Plan | Plans:
     """Return when g will agree with f on data, how long both must train, and the setting of a report.
 
     Nothing is trained: chances are those of the wide limit, identity loss, scenario (a).
@@ -234,7 +235,8 @@ def plan(
 
     Returns
     -------
-    Plan
+    Plan, or Plans
+        With ``classes="all"`` those of all pairs of classes, each in a folder of its own in `out`.
 
     Raises
     ------
@@ -261,14 +263,32 @@ def plan(
         msg = f"reports.plan has no option {min(unknown)!r}; it has {', '.join(known)}"
         raise TypeError(msg)
     question = Question(**asked)
-    chosen, place = _source(data, (y, X_test, y_test), options, "quick", None)
-    if out is not None:
-        check_output(Path(out))
-    (found,) = check_data([Series(base=ExperimentConfig(data=chosen, width=1), widths=(1,), seeds=(0,))])
-    terminal.notify(found)
-    given = {name: value for name, value in options.items() if value is not False}
-    with threadpool_limits(1):  # threads of a BLAS would wait longer than they work
-        made = planned(found, question, command=lambda said: _command(place, chosen, {**given, **said}, None))
-    if out is not None:
-        made.write(Path(out))
-    return made
+    every = options.get("classes") == "all"
+    chosen, place = _source(
+        data,
+        (y, X_test, y_test),
+        {name: value for name, value in options.items() if not (every and name == "classes")},
+        "quick",
+        None,
+    )
+    made = []
+    jobs = pairs.sources(chosen.name, chosen) if every else {"": chosen}
+    place_of = {folder: None if out is None else Path(out) / folder for folder in jobs}
+    for own in place_of.values():
+        if own is not None:
+            check_output(own)
+    for folder, one in jobs.items():
+        (found,) = check_data([Series(base=ExperimentConfig(data=one, width=1), widths=(1,), seeds=(0,))])
+        terminal.notify(found)
+        given = {name: value for name, value in options.items() if value is not False}
+        given |= {"classes": getattr(one, "classes", None)} if every else {}
+        with threadpool_limits(1):  # threads of a BLAS would wait longer than they work
+            made.append(planned(found, question, command=partial(_said, place, one, given)))
+        if (own := place_of[folder]) is not None:
+            made[-1].write(own)
+    return Plans(plans=tuple(made)) if every else made[0]
+
+
+def _said(place: str, data: DataSource, given: dict[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return the command of a report that does what a plan says."""
+    return _command(place, data, {**given, **asked}, None)

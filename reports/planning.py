@@ -31,6 +31,7 @@ _APART = 10.0  # of the grids of f and g, from which equal times are tried on bo
 _LENGTHS = 9  # of ε, from a tenth to ten times the usual one
 _SHORTEST, _LONGEST = 1e-2, 1e3  # in units of the natural time
 _BALLS = 200_000  # N² × points that are enclosed in ball arithmetic, which takes seconds
+_UNKNOWN = "the law is not known: entries of X or X_test are too large for its sums"
 _ALL = 1 - 1e-9  # a share that is out of reach where a smaller one is
 
 
@@ -176,20 +177,17 @@ class _Times:
 
     @classmethod
     def of(cls, pair: Pair, asked: Question, epsilon: float) -> "_Times":
-        unknown = FloatingPointError(
-            "the law is not known: entries of X or X_test are too large for its sums"
-        )
         with np.errstate(all="ignore"):  # what is not finite has no natural time
             times = _spread(pair.deviation / np.abs(pair.velocity), _TIMES, asked.T_f)
             try:
                 law = pair.law(times, epsilon)
             except np.linalg.LinAlgError as error:
-                raise unknown from error
+                raise FloatingPointError(_UNKNOWN) from error
             speed = np.sqrt(law.signal**2 + law.signal_noise + law.label_noise)[-1]
             ends = _spread(pair.deviation / speed, _TIMES, asked.T_g)
         surface = law.share(ends)
         if not np.isfinite(surface).all():
-            raise unknown
+            raise FloatingPointError(_UNKNOWN)
         return cls(law, ends, surface)
 
     def equal(self, pair: Pair, epsilon: float) -> tuple[Array, Array]:
@@ -224,7 +222,10 @@ def _inputs(data: Dataset, asked: Question, pair: Pair) -> tuple[Targets, float,
 
     def limits(kind: Targets) -> dict[float, float]:
         law = _pair_of(data, asked, pair, kind, pair.Z).law(np.full(lengths.shape, math.inf), lengths)
-        return dict(zip(lengths.tolist(), law.share(math.inf).tolist(), strict=True))
+        shares = law.share(math.inf).tolist()
+        if not np.isfinite(shares).all():
+            raise FloatingPointError(_UNKNOWN)
+        return dict(zip(lengths.tolist(), shares, strict=True))
 
     by_epsilon = limits(targets)
     if asked.targets is None and len(data.X) > 1 and max(by_epsilon.values()) < asked.share:
@@ -291,10 +292,10 @@ def _first(times: Array, shares: Array, wanted: float) -> float:
     k = int(np.argmax(values >= wanted))
     if k == 0:
         return 0.0 if values[0] >= wanted else math.inf
-    # Linear in T up to the first time, and in 1/T from the last one on.
+    # Linear in T up to the first time, and in 1/T² from the last one on, as noise of the initial networks is.
     part = (wanted - values[k - 1]) / (values[k] - values[k - 1])
     low, high = fine[k - 1 : k + 1]
-    return float(low / (1 - part) if high == math.inf else low + part * (high - low))
+    return float(low / math.sqrt(1 - part) if high == math.inf else low + part * (high - low))
 
 
 def _rounded_up(value: float) -> float:

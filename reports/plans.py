@@ -117,7 +117,7 @@ class Plan(Tabular):
             f"An f that was never trained gives at most {self.floor:.3f}{enough}: read agreement against it.",
             f"The limit of T_f, T_g → ∞ is {self.limit:.3f}.",
             f"{few}ε from {number(low)} to {number(high)} gives at most {self.by_epsilon[best]:.3f} in the "
-            f"limit, at {number(best)}: {number(self.epsilon)} loses {loss:.3f}.",
+            f"limit, at {number(best)}; {number(self.epsilon)} loses {loss:.3f}.",
         ]
         if self.by_targets:
             now, end = (b - a for a, b in zip(*map(self.by_targets.get, ("random", "balanced")), strict=True))
@@ -206,6 +206,22 @@ class Plan(Tabular):
         contents = {PAGE: formats.plain(self.page().html()).encode(), NUMBERS: numbers.encode()}
         formats.write(folder, contents)
         return [folder / name for name in contents]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Plans:
+    """The plans of all pairs of classes of a data set; `str` has a line for each."""
+
+    plans: tuple[Plan, ...]
+
+    def __repr__(self) -> str:
+        lines = []
+        for one in self.plans:
+            times = f"T_f = {number(one.T_f)}, T_g = {number(one.T_g)}, ε = {number(one.epsilon)}"
+            ends = f"floor {one.floor:.3f}, limit {one.limit:.3f}"
+            said = f"mean agreement {one.agreement:.3f} at {times}, {one.targets} targets; {ends}"
+            lines.append(f"{legible(one.name)}: {said}")
+        return "\n".join(lines)
 
 
 def check_output(folder: Path) -> None:

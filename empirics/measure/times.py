@@ -87,8 +87,8 @@ def signs(config: ExperimentConfig, dataset: Dataset, X_adv: Array) -> Signs | N
     """Return what is proved of sgn f̂ = sgn ĝ at some points, in a time of order N²; None for many samples."""
     if len(dataset.X) > _MOST_SAMPLES:
         return None
-    given = {"X": dataset.X, "y": dataset.y, "X_adv": X_adv, "negative_slope": config.negative_slope}
-    found = prove_agreement(dataset.X_test[:_MOST_POINTS], **given)
+    Z, slope = dataset.X_test[:_MOST_POINTS], config.negative_slope
+    found = prove_agreement(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope)
     equal, opposite = (int(where.sum()) for where in (found["c"].holds, found["c"].fails))
     by_weights = int(found["weights"].holds.sum())
     return Signs(points=len(found["c"].lhs), equal=equal, opposite=opposite, by_weights=by_weights)

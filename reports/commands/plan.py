@@ -68,11 +68,13 @@ def plan(*, data: str, options: Plan = Plan(), columns: Data = Data()) -> Run:
     from reports.presets import two_names
 
     def run(_show: Show) -> str:
-        classes = None if columns.classes is None else two_names(columns.classes)
+        every = columns.classes == "all"
+        classes = columns.classes if every or columns.classes is None else two_names(columns.classes)
         asked = {name: value for name, value in vars(options).items() if name != "loss"}
         made = ask.plan(data, **asked, **vars(columns) | {"classes": classes})
         if options.out is None:
             return repr(made)
-        return f"{made!r}\n\npage:    {options.out / plans.PAGE}\nnumbers: {options.out / plans.NUMBERS}"
+        folder = options.out / "*" if every else options.out
+        return f"{made!r}\n\npage:    {folder / plans.PAGE}\nnumbers: {folder / plans.NUMBERS}"
 
     return run

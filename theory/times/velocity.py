@@ -18,16 +18,18 @@ def velocity(Z: Array, X: Array, y: Array, architecture: Architecture) -> Array:
     """Return F(z) of checked points, shape (Q,), 0 where it is not larger than its error."""
     F = np.asarray(f_predict(Z, X=X, y=y, architecture=architecture))
     at_X, at_Z = (np.sqrt(diagonal(points, architecture).tangent[0]) for points in (X, Z))
-    return np.where(np.abs(F) <= relative_error(X, architecture) * at_X.mean() * at_Z, 0.0, F)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.abs(F) <= relative_error(X, architecture) * at_X.mean() * at_Z, 0.0, F)
 
 
 def gradients(Z: Array, X: Array, y: Array, architecture: Architecture) -> Array:
     """Return ∇F(z) of checked points, shape (Q, d), 0 where it is not longer than its error."""
     gradients = np.asarray(perturbation_direction(Z, X=X, y=y, architecture=architecture))
-    squares = (X**2).sum(axis=1)
-    grown = np.max(diagonal(X, architecture).tangent[0] / (squares + 1))
-    error = relative_error(X, architecture) * grown * np.sqrt(squares + X.shape[1]).mean()
-    return np.where(np.linalg.norm(gradients, axis=1, keepdims=True) <= error, 0.0, gradients)
+    with np.errstate(over="ignore", invalid="ignore"):  # an error that is not known makes no 0
+        squares = (X**2).sum(axis=1)
+        grown = np.max(diagonal(X, architecture).tangent[0] / (squares + 1))
+        error = relative_error(X, architecture) * grown * np.sqrt(squares + X.shape[1]).mean()
+        return np.where(np.linalg.norm(gradients, axis=1, keepdims=True) <= error, 0.0, gradients)
 
 
 def relative_error(X: Array, architecture: Architecture) -> float:
