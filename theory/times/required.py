@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cache, cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -133,8 +134,28 @@ def required(
     >>> print(required([[1.0, 1.0], [0.0, 3.0]], **data, share=0.9, T_f=9.0))
     No T_g gives a mean agreement of 0.9: it is at most 0.889, at T_g → ∞, and label noise forbids more.
     """
-    check_choice("of", of, _QUANTITIES)
     share = check_share(share)
+    options: dict[str, Any] = {"T_f": T_f, "T_g": T_g, "epsilon": epsilon, "targets": targets}
+    options |= {"negative_slope": negative_slope, "architecture": architecture, "scenario": scenario}
+    return search(Z, X, y, of=of, **options).required(share)
+
+
+def search(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    of: Quantity,
+    T_f: float | None = None,
+    T_g: float = math.inf,
+    epsilon: float | None = None,
+    targets: Targets | ArrayLike = "random",
+    negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
+    scenario: Scenario = "a",
+) -> Search:
+    """Return what `required` looks through, for one mean agreement after another."""
+    check_choice("of", of, _QUANTITIES)
     pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     size = pair.epsilon(epsilon)
     if T_f is None and of not in ("T_f", "both"):
@@ -145,60 +166,83 @@ def required(
         raise ValueError(msg)
     fixed, end = check_times("T_f", 0.0 if T_f is None else T_f), float(check_times("T_g", T_g))
     base = None if of in ("T_f", "both", "epsilon") else pair.law(fixed, size)
+    return Search(of=of, pair=pair, fixed=fixed, end=end, size=size, base=base)
 
-    def at(value: float) -> tuple[AgreementLaw, float]:
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Mean agreement over the values of a quantity."""
+
+    of: Quantity
+    pair: Pair
+    fixed: Array  # time of f, unless it is asked for
+    end: float  # time of g
+    size: float  # ε
+    base: AgreementLaw | None  # where it does not depend on the quantity
+
+    def at(self, value: float) -> tuple[AgreementLaw, float]:
         """Return the law at one value, and the time of g."""
-        if of == "T_g":
-            assert base is not None
-            return base, value
-        if of == "N":
-            assert base is not None
-            return replace(base, label_noise=base.label_noise * len(pair.X) / value), end
-        if of == "epsilon":
-            return pair.law(fixed, value), end
-        return pair.law(np.array(value), size), value if of == "both" else end
+        if self.of == "T_g":
+            assert self.base is not None
+            return self.base, value
+        if self.of == "N":
+            assert self.base is not None
+            noise = self.base.label_noise * len(self.pair.X) / value
+            return replace(self.base, label_noise=noise), self.end
+        if self.of == "epsilon":
+            return self.pair.law(self.fixed, value), self.end
+        return self.pair.law(np.array(value), self.size), value if self.of == "both" else self.end
 
-    def got(values: Array) -> Array:
+    def got(self, values: Array) -> Array:
         """Return mean agreement at values."""
-        if of == "T_g":
-            assert base is not None
-            return base.share(values)
-        if of in ("T_f", "both"):
-            law = pair.law(values, size)
-            return law.share(end) if of == "T_f" else np.diagonal(law.share(values))
-        return np.array([law.share(time) for law, time in map(at, values)])
+        if self.of == "T_g":
+            assert self.base is not None
+            return self.base.share(values)
+        if self.of in ("T_f", "both"):
+            law = self.pair.law(values, self.size)
+            return law.share(self.end) if self.of == "T_f" else np.diagonal(law.share(values))
+        return np.array([law.share(time) for law, time in map(self.at, values)])
 
-    values = _tried(of, pair, base, epsilon)
-    shares = got(values)
-    if np.isnan(shares).any():
-        msg = "the law is not known: entries of X or Z are too large for its sums"
-        raise FloatingPointError(msg)
-    floor, k, top = float(shares[0]), int(np.argmax(shares >= share)), int(np.argmax(shares))
-    value = float(values[k])
+    @cached_property
+    def tried(self) -> tuple[Array, Array]:
+        """Values, and mean agreement at them."""
+        values = _tried(self.of, self.pair, self.base, self.size)
+        shares = self.got(values)
+        if np.isnan(shares).any():
+            msg = "the law is not known: entries of X or Z are too large for its sums"
+            raise FloatingPointError(msg)
+        return values, shares
 
-    def missing(value: float) -> float:
-        return float(got(np.array([value]))[0]) - share
+    def required(self, share: float) -> Requirement:
+        """Return the first value at which mean agreement reaches a share."""
+        values, shares = self.tried
+        floor, k, top = float(shares[0]), int(np.argmax(shares >= share)), int(np.argmax(shares))
+        value = float(values[k])
 
-    if shares[top] < share:
-        value = math.inf
-    elif k > 0 and value < math.inf:
-        # A law of one time and one of many differ by rounding, which decides where shares are equal.
-        ends = [missing(end) for end in values[k - 1 : k + 1]]
-        value = float(values[k - 1]) if ends[0] >= 0 else value
-        if ends[0] < 0 < ends[1]:
-            value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
-    return Requirement(
-        of=of,
-        share=share,
-        value=math.ceil(value) if of == "N" and value < math.inf else value,
-        floor=floor,
-        limit=float(shares[top]),
-        best=float(values[top]),
-        cause=_cause(*at(values[top]), share) if shares[top] < share else None,
-    )
+        @cache
+        def missing(value: float) -> float:
+            return float(self.got(np.array([value]))[0]) - share
+
+        if shares[top] < share:
+            value = math.inf
+        elif k > 0 and value < math.inf:
+            # A law of one time and one of many differ by rounding, which decides where shares are equal.
+            ends = [missing(end) for end in values[k - 1 : k + 1]]
+            value = float(values[k - 1]) if ends[0] >= 0 else value
+            if ends[0] < 0 < ends[1]:
+                value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
+        return Requirement(
+            of=self.of,
+            share=share,
+            value=math.ceil(value) if self.of == "N" and value < math.inf else value,
+            floor=floor,
+            limit=float(shares[top]),
+            best=float(values[top]),
+            cause=_cause(*self.at(values[top]), share) if shares[top] < share else None,
+        )
 
 
-def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float | None) -> Array:
+def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float) -> Array:
     """Return 0 (of N: 1), values about the natural size of a quantity, and ∞ for times."""
     natural, count, start, ends = 10.0**_DECADES, _PER_DECADE, [0.0], [math.inf]
     other = math.nan
@@ -210,7 +254,7 @@ def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float |
         elif of in ("T_f", "both"):
             natural = float(np.median(pair.deviation / np.abs(pair.velocity)))
             if of == "both":  # which may be far apart
-                law = pair.law(np.array(math.inf), pair.epsilon(epsilon))
+                law = pair.law(np.array(math.inf), epsilon)
                 speed = np.sqrt(law.signal**2 + law.signal_noise + law.label_noise)
                 other = float(np.median(law.deviation_g / speed))
         elif of == "epsilon":
