@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.dev
 DOCS := $(VENV)/.docs
 OUT ?= reports/generated
 # Tests on all cores; empty for one after the other.
@@ -19,10 +20,10 @@ report: $(READY)
 	$(BIN)/perturblearn index $(OUT) $(OUT)/msg-a $(OUT)/orthogonal $(OUT)/orthogonality --out $(OUT)/index.html
 
 # Style and types are looked at while tests wait: for processes, clusters, clocks.
-test: $(READY)
+test: $(DEV)
 	$(MAKE) --no-print-directory -j2 lint pytest
 
-pytest: $(READY)
+pytest: $(DEV)
 	$(BIN)/pytest $(PARALLEL)
 
 test-all: lint
@@ -32,19 +33,19 @@ test-all: lint
 docs: $(DOCS)
 	$(BIN)/sphinx-build -E -W --keep-going -j auto docs docs/_build/html
 
-bench: $(READY)
+bench: $(DEV)
 	$(BIN)/pytest tests/benchmarks --benchmark-columns=median,min,max --benchmark-sort=mean
 
 costs: $(READY)
 	$(BIN)/perturblearn costs --out $(OUT)/costs
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 
-coverage: $(READY)
+coverage: $(DEV)
 	$(BIN)/pytest --cov
 
 clean:
@@ -54,9 +55,14 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "perturblearn needs Python >= 3.11, got " + sys.version.split()[0] + "; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv --clear $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[reports,dev]"
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[reports]"
 	@touch $(READY)
 
-$(DOCS): $(READY)
+# What only developers need.
+$(DEV): $(READY)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[reports,dev]"
+	@touch $(DEV)
+
+$(DOCS): $(DEV)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $(DOCS)

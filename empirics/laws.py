@@ -22,7 +22,7 @@ from empirics.perturb import TARGETS, Targets, draw_targets, normalised
 from empirics.seeds import seeds_of
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Cell, Outcome
-from empirics.wide import config_to_json, config_with, data_content
+from empirics.wide import config_to_json, config_with, data_content, sizes
 from theory import f_hat, f_predict, g_hat, g_predict, perturbation_direction
 from theory.agreement import condition_agreement, isotropic_agreement, random_label_agreement
 from theory.deep import Architecture
@@ -187,7 +187,7 @@ def _draw(config: LawConfig, seed: int) -> dict[str, float]:
 
 
 def _work(config: LawConfig) -> int:
-    rows, dim = (getattr(config.data, size, None) or 1 for size in ("num_train", "dim"))
+    rows, dim = sizes(config.data)
     return config.draws * rows * (rows + dim) * config.depth
 
 

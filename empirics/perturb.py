@@ -1,13 +1,20 @@
-"""Adversarial perturbations of a trained network, their target labels, and the data g is trained on."""
+"""Adversarial perturbations of a trained network, their target labels, and the data g is trained on.
+
+torch is imported by the one function that needs it: most that read a configuration need none.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from empirics.model import TwoLayerNet, as_array, input_tensor
 from theory.setting import SCENARIOS, Scenario
 from theory.validation import Array, as_labels, as_points, check_choice, check_integer, check_real
+
+if TYPE_CHECKING:
+    from empirics.model import TwoLayerNet
 
 Targets = Literal["random", "balanced"]
 TARGETS = ("random", "balanced")
@@ -105,6 +112,8 @@ def perturb(network: TwoLayerNet, X: Array, targets: Array, *, epsilon: float) -
     >>> np.linalg.norm(R, axis=1).round(9)
     array([0.5, 0.5])
     """
+    from empirics.model import as_array, input_tensor  # noqa: PLC0415
+
     epsilon = check_real("epsilon", epsilon, minimum=0, exclusive=True)
     points = input_tensor("X", X, network)
     targets = as_labels("targets", as_array("targets", targets), length=len(points))

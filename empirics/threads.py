@@ -1,14 +1,16 @@
-"""How many threads BLAS, torch and numba use: one in each task, so that sums are taken in one order."""
+"""How many threads BLAS, torch and numba use: one in each task, so that sums are taken in one order.
+
+Both are imported late: a process that starts may need neither.
+"""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numba
-import torch
 from threadpoolctl import threadpool_limits
 
-_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def cores() -> int:
@@ -16,8 +18,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def set_one_thread_of_child() -> None:
+    """Let what is loaded use one thread; the rest reads variables, see `one_thread_in_children`."""
+    if "numba" in sys.modules or "torch" in sys.modules:
+        set_threads(1)
+    else:
+        threadpool_limits(1)
+
+
 def set_threads(number: int) -> None:
     """Let BLAS, torch and numba use so many threads in this process, from now on."""
+    import numba  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
     # First, as numba sets the threads of OpenMP, which torch may share, to its own number when it starts.
     numba.set_num_threads(number)
     threadpool_limits(number)
@@ -27,6 +40,9 @@ def set_threads(number: int) -> None:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep this process on one thread for a while."""
+    import numba  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
     of_torch, of_numba = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(of_torch)  # numba may have changed it, see above
     with threadpool_limits(1):

@@ -243,8 +243,13 @@ def _key(config: ExperimentConfig) -> str:
     return key
 
 
+def sizes(data: DataSource) -> tuple[int, int]:
+    """Return N and d of data for an estimate of work; usual ones where they show when data are read."""
+    return getattr(data, "num_train", None) or 1000, getattr(data, "dim", None) or 100
+
+
 def _work(config: ExperimentConfig) -> int:
-    rows, dim = (getattr(config.data, size, None) or 1 for size in ("num_train", "dim"))
+    rows, dim = sizes(config.data)
     return config.width * config.num_steps * rows * dim
 
 

@@ -227,7 +227,8 @@ class Sweep(Files):
     device
         cpu, cuda or cuda:N; one for all results of a folder.
     executor
-        serial, processes or dask://host:port (default: processes; serial on a GPU).
+        serial, processes or dask://host:port (default: processes; for the first 4 s of little work, and on a
+        GPU, this one).
     jobs
         Number of processes (default: one a core).
     retry_failed
@@ -295,7 +296,8 @@ class Orthogonal(Files):
     out
         Folder of results.
     executor
-        serial, processes (default) or dask://host:port.
+        serial, processes or dask://host:port (default: processes; for the first 4 s of little work, this
+        one).
     jobs
         Number of processes (default: one a core).
     dry_run

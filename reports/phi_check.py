@@ -3,6 +3,8 @@
 sympy is imported when it is needed: it takes long, and most commands need none.
 """
 
+from functools import cache
+
 import numpy as np
 
 import theory
@@ -62,6 +64,7 @@ class PhiCheck(Record, frozen=True):
     monte_carlo: MonteCarlo
 
 
+@cache
 def check_phi(*, num_points: int = 8, num_draws: int = 200_000, seed: int = 0) -> PhiCheck:
     """Derive Φ by both routes and compare the closed form with quadrature and Monte Carlo."""
     from sympy import lambdify  # noqa: PLC0415

@@ -4,6 +4,7 @@ What a folder holds beside its plan, published blocks and studies, is written in
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +23,10 @@ from reports.text import many
 from reports.verdicts import Claim
 
 _Part = TypeVar("_Part", bound=AnyPart)
+_LITTLE = 1e9  # multiplications below which processes, seconds each to start, may not pay
+_HERE = (
+    4.0  # seconds of a core for which so little work is begun in this process: what two of them take to start
+)
 SEEDS = 10  # of published blocks and studies
 _OLD = "parts.json"  # said what older folders hold
 
@@ -46,11 +51,11 @@ def carry_out(
     Parameters
     ----------
     experiment, plan, pool, device, retry_failed, merge, replace
-        As in `run_sweep`.
+        As in `run_sweep`; little work is begun in this process, if no pool was asked for.
     parts : sequence of AnyPart, optional
         What the folder then holds; what it held, if absent.
     options : Sweep or Orthogonal
-        Of which `out` and `dry_run` are read.
+        Of which `out`, `executor`, `jobs` and `dry_run` are read.
     show : callable
         Takes the share that is done and what is being done.
     finish : callable
@@ -74,6 +79,13 @@ def carry_out(
         configs = plan.configs(experiment)
         tasks = count_tasks(experiment, configs)
         return f"{many(len(configs), 'configuration')} in {many(tasks, 'task')}; nothing was run"
+    asked = options.executor is not None or options.jobs is not None
+    if (
+        plan is not None
+        and not asked
+        and sum(map(experiment.work, plan.configs(experiment).values())) < _LITTLE
+    ):
+        pool = with_fields(pool, here=max(pool.here, _HERE))
     pages: list[Path] = []
     summary = run_sweep(
         experiment,

@@ -1,6 +1,7 @@
 """Real data that scikit-learn ships: handwritten digits (8×8), breast cancer, iris flowers and wines."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from empirics.data.dataset import (
     Dataset,
@@ -125,8 +126,10 @@ class WineData(_ThreeClasses):
     name = "wine"
 
 
+@cache
 def _read(loader: str) -> Rows:
     from sklearn import datasets  # noqa: PLC0415  (seconds to import)
 
     data = getattr(datasets, loader)()
+    data.data.flags.writeable = False  # it is everyone's
     return Rows(data.data, [str(name) for name in data.target_names[data.target]])

@@ -36,7 +36,7 @@ from empirics.seeds import seeds_of
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Cell, Outcome
 from empirics.sweep.plain import digest
-from empirics.wide import config_to_json, config_with, data_content, keep_arrays, restore_arrays
+from empirics.wide import config_to_json, config_with, data_content, keep_arrays, restore_arrays, sizes
 from theory import agreement_probability
 from theory.deep import Architecture, nngp, ntk
 from theory.deep.kernels import diagonal, product, weighted_gradient
@@ -490,7 +490,7 @@ def _content(config: DeepConfig, known: dict[Any, str]) -> str | None:
 
 
 def _work(config: DeepConfig) -> int:
-    rows, dim = (getattr(config.data, size, None) or 1 for size in ("num_train", "dim"))
+    rows, dim = sizes(config.data)
     layers = config.depth + (config.depth_g or config.depth)
     return config.num_steps * rows * config.width * (dim + layers * config.width)
 

@@ -10,7 +10,8 @@ from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.record import Number, Record
 from theory import prove_agreement
-from theory.times import agreement_law, required
+from theory.times import agreement_law
+from theory.times.required import search
 from theory.validation import Array
 
 _GRID = (1e-2, 1e2, 12)  # times of g, over its own, at which agreement is predicted
@@ -74,13 +75,15 @@ def over_times(
 def needed(config: ExperimentConfig, dataset: Dataset, targets: Array) -> Iterator[Needed]:
     """Yield what mean agreements need."""
     given, Z = _given(config, dataset, targets), dataset.X_test[:_MOST_POINTS]
-    for share in _SHARES if has_law(config, dataset) else ():
-        try:
-            T_g = required(Z, share=share, T_f=config.T_f, **given)
-            both = required(Z, share=share, of="both", **given)
-        except FloatingPointError:
-            return
-        yield Needed(share=share, T_g=float(T_g.value), both=float(both.value), said=str(T_g))
+    if not has_law(config, dataset):
+        return
+    try:
+        of_g, of_both = search(Z, of="T_g", T_f=config.T_f, **given), search(Z, of="both", **given)
+        for share in _SHARES:
+            T_g, both = of_g.required(share), of_both.required(share)
+            yield Needed(share=share, T_g=float(T_g.value), both=float(both.value), said=str(T_g))
+    except FloatingPointError:
+        return
 
 
 def signs(config: ExperimentConfig, dataset: Dataset, X_adv: Array) -> Signs | None:

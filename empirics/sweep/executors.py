@@ -8,11 +8,13 @@ What a task yields is passed on at once, from this process and from others on th
 that know only of results, when the task ends.
 """
 
+import math
 import os
 import re
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
@@ -30,7 +32,13 @@ from typing import Any, TypeVar
 from empirics.sweep import cluster
 from empirics.sweep.cluster import NoWorkersError
 from empirics.sweep.interrupts import held_back, undisturbed
-from empirics.threads import cores, one_thread, one_thread_in_children, set_threads
+from empirics.threads import (
+    cores,
+    one_thread,
+    one_thread_in_children,
+    set_one_thread_of_child,
+    set_threads,
+)
 from theory.validation import check_integer
 
 _Task = TypeVar("_Task")
@@ -47,6 +55,7 @@ class Pool:
     # With so many workers at most; None: tasks run here.
     open: Callable[[int | None], AbstractContextManager[Executor]] | None
     window: int | None  # tasks handed over at a time; None: all
+    here: float = 0.0  # seconds of a core for which tasks run in this process, before it is opened
     reopens: bool = True  # whether `open` gives a fresh executor after a worker died
 
 
@@ -64,16 +73,19 @@ class WorkerDiedError(RuntimeError):
 
 def serial() -> Pool:
     """Return a pool of this process: one task after the other, none survives what ends the process."""
-    return Pool(name="serial", open=None, window=1)
+    return Pool(name="serial", open=None, window=1, here=math.inf)
 
 
-def processes(number: int | None = None) -> Pool:
+def processes(number: int | None = None, *, here: float = 0.0) -> Pool:
     """Return a pool of fresh processes on this machine, one thread each.
 
     Parameters
     ----------
     number : int, optional
         One for each core that this process may use, if absent.
+    here : float, default 0
+        Seconds of a core for which tasks are begun in this process, one after the other as by `serial`: if
+        all are over by then, no process starts.
 
     Returns
     -------
@@ -95,7 +107,7 @@ def processes(number: int | None = None) -> Pool:
         return _started(min(workers, limit or workers))
 
     # No more than can run: those that wait would be lost with a worker that dies, and run alone.
-    return Pool(name="processes", open=open_, window=workers)
+    return Pool(name="processes", open=open_, window=workers, here=here)
 
 
 @contextmanager
@@ -249,10 +261,9 @@ def run_tasks(
         If tasks are cancelled from outside, the pool broke and cannot be opened afresh, fresh pools break
         before they take a task, or a cluster has had no workers for a minute.  What has finished comes first.
     """
-    if pool.open is None:
-        yield from _here(function, tasks)
-        return
     waiting = deque(range(len(tasks)))
+    if pool.here:
+        yield from _here(function, tasks, waiting, pool.here)
     while waiting:
         lost = yield from _in_pool(pool, None, function, tasks, waiting)
         again = deque(sorted(lost))
@@ -264,13 +275,18 @@ def run_tasks(
 
 
 def _here(
-    function: Callable[[_Task], Iterable[_Item]], tasks: Sequence[_Task]
+    function: Callable[[_Task], Iterable[_Item]],
+    tasks: Sequence[_Task],
+    waiting: deque[int],
+    seconds: float,
 ) -> Generator[tuple[int, _Item | BaseException]]:
     with one_thread():
-        for index, task in enumerate(tasks):
+        until = time.process_time() + seconds
+        while waiting and time.process_time() < until:
+            index = waiting.popleft()
             set_threads(1)
             try:
-                yield from ((index, item) for item in function(task))
+                yield from ((index, item) for item in function(tasks[index]))
             except Exception as error:
                 yield index, error
 
@@ -397,7 +413,7 @@ _outbox: tuple[Connection, Lock]  # of a process that `_Processes` started
 
 
 def _sent(index: int, function: Callable[[_Task], Iterable[_Item]], task: _Task) -> None:
-    set_threads(1)
+    set_one_thread_of_child()
     connection, lock = _outbox
     for item in chain(function(task), [_End()]):
         with lock:

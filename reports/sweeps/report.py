@@ -35,7 +35,6 @@ _MODULE_WIDTHS = (64, 128, 256, 512, 1024)
 # factor on the time.
 _TIMES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _SEEDS = 14  # two of them may be out of the linear regime where it is said to hold
-_WORK_OF_A_PROCESS = 1e9  # multiplications from which starting processes pays
 _ONLY_WIDE = {one.name for one in fields(ExperimentConfig)} - {one.name for one in fields(DeepConfig)}
 
 
@@ -115,17 +114,13 @@ def make(
     named = {name: value for name, value in vars(setting).items() if value is not None and name != "widths"}
     plan = plan_of(sources, named, widths=widths, seeds=options.seeds)
     _check(plan, options.out, overwrite=options.overwrite)
-    small = sum(map(DEEP.work, plan.configs(DEEP).values())) < _WORK_OF_A_PROCESS
-    if options.executor is None and (small if options.jobs is None else options.jobs == 1):
-        pool = executors.serial()
-    else:
-        pool = executors.parse(options.executor or "processes", jobs=options.jobs)
+    pool = executors.parse(options.executor or "processes", jobs=options.jobs)
     try:
         return carry_out(
             DEEP,
             plan,
             [],
-            Sweep(out=options.out),
+            Sweep(out=options.out, executor=options.executor, jobs=options.jobs),
             show,
             pool=pool,
             finish=partial(write_page, format=options.format),

@@ -1,14 +1,17 @@
-"""One tiny report, built once and shared: a synthetic section and one of real data."""
+"""One tiny report, built once and shared, by workers as well: a synthetic section and one of real data."""
 
 import copy
+import fcntl
 import json
+import os
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from empirics import DigitsData, ExperimentConfig, ShiftedGaussianData
-from reports import Series, provenance, render, svg
+from reports import Series, formats, provenance, render, svg
 from reports.build import build
 from reports.provenance import Origin
 from reports.results import Results
@@ -16,6 +19,23 @@ from tests.test_reports.made_up import plain
 from tests.test_reports.parsed import parse
 
 Json = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
+    """Return a function that makes what several workers need, in the one that asks first."""
+
+    def made(name: str, make: Callable[[], Any]) -> Any:
+        if "PYTEST_XDIST_WORKER" not in os.environ:
+            return make()
+        path = tmp_path_factory.getbasetemp().parent / name
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                path.write_bytes(pickle.dumps(make()))
+            return pickle.loads(path.read_bytes())
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -34,22 +54,32 @@ def tiny_provenance() -> Origin:
 
 
 @pytest.fixture(scope="session")
-def progress_calls() -> list[tuple[float, str]]:
-    """Filled while `tiny_results` is built."""
-    return []
+def tiny_and_progress(
+    tiny_series: tuple[Series, Series],
+    tiny_provenance: Origin,
+    made_once: Callable[[str, Callable[[], Any]], Any],
+) -> tuple[Results, list[tuple[float, str]]]:
+    def make() -> tuple[Results, list[tuple[float, str]]]:
+        calls: list[tuple[float, str]] = []
+        made = build(
+            tiny_series,
+            provenance=tiny_provenance,
+            progress=lambda share, text: calls.append((share, text)),
+        )
+        return made, calls
+
+    made: tuple[Results, list[tuple[float, str]]] = made_once("tiny", make)
+    return made
 
 
 @pytest.fixture(scope="session")
-def tiny(
-    tiny_series: tuple[Series, Series],
-    tiny_provenance: Origin,
-    progress_calls: list[tuple[float, str]],
-) -> Results:
-    return build(
-        tiny_series,
-        provenance=tiny_provenance,
-        progress=lambda share, text: progress_calls.append((share, text)),
-    )
+def progress_calls(tiny_and_progress: tuple[Results, list[tuple[float, str]]]) -> list[tuple[float, str]]:
+    return tiny_and_progress[1]
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_and_progress: tuple[Results, list[tuple[float, str]]]) -> Results:
+    return tiny_and_progress[0]
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +103,22 @@ def fresh_results(tiny_results: Json) -> Json:
 
 
 @pytest.fixture(scope="session")
-def tiny_drawings(tiny: Results) -> dict[str, str]:
+def tiny_drawings(tiny: Results, made_once: Callable[[str, Callable[[], Any]], Any]) -> dict[str, str]:
     """Return what is drawn on axes by its name, which is unique on the page."""
-    drawn: dict[str, str] = {}
-    drawing = svg.drawing
 
-    def draw(paint: Callable[..., None], name: str, *args: Any, **options: Any) -> str:
-        return drawn.setdefault(name, drawing(paint, name, *args, **options))
+    def make() -> dict[str, str]:
+        drawn: dict[str, str] = {}
+        drawing = svg.drawing
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(svg, "drawing", draw)
-        render(tiny)
+        def draw(paint: Callable[..., None], name: str, *args: Any, **options: Any) -> str:
+            return drawn.setdefault(name, drawing(paint, name, *args, **options))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(svg, "drawing", draw)
+            render(tiny)
+        return drawn
+
+    drawn: dict[str, str] = made_once("drawings", make)
     return drawn
 
 
@@ -106,6 +141,12 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, str]) -
     Drawing takes nearly all the time of a page.
     """
     _draw_once(monkeypatch, tiny_drawings)
+
+
+@pytest.fixture
+def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, for tests of what else is done."""
+    monkeypatch.setattr(formats, "render", lambda results: f"page of {len(results.sections)} parts")
 
 
 def _draw_once(patch: pytest.MonkeyPatch, drawings: dict[str, str]) -> None:

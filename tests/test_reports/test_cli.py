@@ -55,12 +55,6 @@ def quick_phi(tiny, monkeypatch):
 
 
 @pytest.fixture
-def no_page(monkeypatch):
-    """Draw nothing, for tests of what else the command does."""
-    monkeypatch.setattr(formats, "render", lambda results: f"page of {len(results.sections)} parts")
-
-
-@pytest.fixture
 def out(tmp_path):
     return tmp_path / "made" / "report"
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
@@ -325,3 +326,26 @@ def test_cluster_that_does_not_answer_is_one_line(families, out, tmp_path):
         "executor must be a scheduler that answers within 0.2 s, got 'dask://127.0.0.1:1'; 0 of 8"
         in (done.stderr.splitlines()[-1])
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "here"),
+    [
+        ([*FIELDS], 4),
+        ([*FIELDS, "--jobs", "2"], 0),
+        ([*FIELDS, "--executor", "processes"], 0),
+        ([*FIELDS, *SERIAL], math.inf),
+        ([*FIELDS, "--set", "num_steps=10000000"], 0),
+        (["sweep", "--data", "digits"], 0),  # large, as far as is known before they are read
+    ],
+)
+def test_little_work_begins_in_this_process(monkeypatch, out, options, here):
+    pools = []
+
+    def run_sweep(*_, pool, **__):
+        pools.append(pool)
+        raise ValueError
+
+    monkeypatch.setattr("reports.running.run_sweep", run_sweep)
+    assert main([*options, "--axis", "width=500,600", "--out", str(out)]) == 2
+    assert [pool.here for pool in pools] == [here]

@@ -228,6 +228,7 @@ def test_unknown_option_is_named(name):
         reports.report(POINTS, LARGE, **{name: 3})
 
 
+@pytest.mark.usefixtures("no_page")
 def test_report_of_other_arrays_is_not_replaced(tmp_path):
     out = tmp_path / "first"
     made = reports.report(POINTS, LARGE, out=out, **TINY)
@@ -251,6 +252,7 @@ def test_report_of_other_arrays_is_not_replaced(tmp_path):
         reports.report(POINTS, LARGE, out=tmp_path, **TINY)
 
 
+@pytest.mark.usefixtures("no_page")
 def test_pairs_of_classes_from_python(tmp_path):
     kinds = np.resize(["u", "v", "w"], 60)
     found = reports.report(POINTS, kinds, classes="all", out=tmp_path, name="mine", **TINY)
@@ -303,6 +305,7 @@ def test_arrays_of_one_class_are_examined():
     assert set(load_given(ArrayData(POINTS, np.ones(60), standardise="none")).y) == {1.0}
 
 
+@pytest.mark.usefixtures("no_page")
 def test_report_of_arrays_is_replayed_by_its_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     made = reports.report(POINTS, LARGE, name="mine", standardise="center", out="first", **TINY)

@@ -95,14 +95,14 @@ class NeuronEnvelope:
 
         Parameters
         ----------
-        exponent : array, shape (Q,)
+        exponent : array, shape (..., Q)
             κ ≥ 0.
         signs : array, shape (Q,)
             s; −1 or +1.
 
         Returns
         -------
-        array, shape (Q,)
+        array of the shape of `exponent`
             At least 0, ∞ where nothing is known.
         """
         direct, inner, outer = (rows_of(array, signs) for array in (self.direct, self.inner, self.outer))
@@ -142,7 +142,7 @@ class NeuronEnvelope:
 
         Parameters
         ----------
-        exponent : array, shape (Q,)
+        exponent : array, shape (..., Q)
             λ ≥ 0.
         signs : array, shape (Q,)
         power : int
@@ -150,7 +150,7 @@ class NeuronEnvelope:
 
         Returns
         -------
-        array, shape (Q,)
+        array of the shape of `exponent`
             At least 0, ∞ where nothing is known.
         """
         k, r = exponent / math.sqrt(self.width), int(power)

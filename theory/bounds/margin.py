@@ -25,7 +25,6 @@ from theory.bounds.moments import (
     start_tail,
 )
 from theory.bounds.speeds import EPS, Speeds
-from theory.predictors import f_predict
 from theory.setting import Setting
 from theory.validation import Array, as_labels, as_points, check_choice, check_probability, data_by_keyword
 
@@ -44,6 +43,11 @@ class Problem(NamedTuple):
     samples: Speeds  # at the training points
     width: int
     T: float
+
+    @classmethod
+    def of(cls, at: Speeds, setting: Setting, network: Literal["f", "g"]) -> Problem:
+        """Return the problem of a network of this width and time."""
+        return cls(at, at.samples, setting.width, setting.T_f if network == "f" else setting.T_g)
 
     @property
     def reach(self) -> float:
@@ -144,9 +148,9 @@ def kernel_bound(
     >>> kernel_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
     array([0.006])
     """
-    problem = _problem(Z, X, y, setting, network)
+    problem = problem_of(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
-    value = bernstein(3 * _second_moment(problem), 2 * problem.at.largest, problem.width, risk / 2)
+    value = bernstein(3 * problem.at.second_moment, 2 * problem.at.largest, problem.width, risk / 2)
     return Bound({"kernel fluctuation": value * (1 + _SLACK)}, risk, _GAUSSIAN)
 
 
@@ -196,7 +200,7 @@ def flip_bound(
     >>> flip_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
     array([0.109])
     """
-    problem = _problem(Z, X, y, setting, network)
+    problem = problem_of(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
     return Bound(_inflate(flip_terms(problem, risk)), risk, _assumptions(setting, "descent"))
 
@@ -246,7 +250,7 @@ def drift_bound(
     >>> drift_bound([[2.0, 1.0]], **data, setting=setting, delta=0.01).value.round(4)
     array([0.0034])
     """
-    problem = _problem(Z, X, y, setting, network)
+    problem = problem_of(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
     return Bound(_inflate(drift_terms(problem, risk / 2)), risk, _assumptions(setting, "flow"))
 
@@ -316,11 +320,15 @@ def margin_bound(
     if sides not in (1, 2):
         msg = f"sides must be 1 or 2, got {sides!r}"
         raise ValueError(msg)
-    problem = _problem(Z, X, y, setting, network)
-    risk = check_probability("delta", delta)
-    mean = f_predict(problem.at.Z, X=problem.at.X, y=problem.at.y, negative_slope=setting.negative_slope)
+    problem = problem_of(Z, X, y, setting, network)
+    return bound_of(problem, setting, check_probability("delta", delta), dynamics, sides)
+
+
+@QUIET
+def bound_of(problem: Problem, setting: Setting, risk: float, dynamics: Dynamics, sides: int) -> Bound:
+    """Return `margin_bound` of checked arguments."""
     terms: dict[str, Array] = {
-        "initial network and kernel": _start(problem, mean, (1 - FLIPS_RISK) * risk, sides)
+        "initial network and kernel": _start(problem, problem.at.mean, (1 - FLIPS_RISK) * risk, sides)
     }
     flips = flip_terms(problem, FLIPS_RISK * risk)
     if dynamics == "flow":
@@ -344,7 +352,7 @@ def _start(problem: Problem, mean: Array, risk: float, sides: int) -> Array:
     tails = [
         start_tail(
             mean=sign * np.abs(mean),
-            variance=_second_moment(problem),
+            variance=problem.at.second_moment,
             largest=problem.at.largest,
             scale=problem.at.scale,
             slope=problem.at.slope,
@@ -355,26 +363,6 @@ def _start(problem: Problem, mean: Array, risk: float, sides: int) -> Array:
         for sign in ((-1,) if sides == 1 else (-1, 1))
     ]
     return np.asarray(np.max(tails, axis=0) / problem.T)
-
-
-def _second_moment(problem: Problem) -> Array:
-    """V = E q², exactly, rounded up: φ'_z² φ'_i φ'_j has an orthant probability; Derivation 8, step 1."""
-    at, slope = problem.at, problem.at.slope
-    c = at.signed
-    total = c.sum(axis=1)
-    linear = np.einsum("qn,qn->q", c, at.theta)  # Σ c_n θ(z, x_n)
-    square = np.einsum("qn,qn->q", c @ problem.samples.theta, c)  # Σ c_i c_j θ(x_i, x_j)
-    steps = (1 - slope) ** 2
-    # E[φ'_i φ'_j] and E[1_z φ'_i φ'_j], summed with c_i c_j.
-    both = (1 + slope**2) / 2 * total**2 - steps / (2 * np.pi) * square
-    above = (
-        slope**2 / 2 * total**2
-        + slope * (1 - slope) * (total**2 - total * linear / np.pi)
-        + steps * (total**2 / 2 - (2 * total * linear + square) / (4 * np.pi))
-    )
-    value = slope**2 * both + (1 - slope**2) * above
-    error = 64 * EPS * (len(at.X) + 64) * at.kappa**2 + 8 * at.rounding * at.kappa
-    return np.asarray(np.clip(value + error, 0, at.largest**2))
 
 
 def flip_terms(problem: Problem, risk: float) -> dict[str, Array]:
@@ -445,9 +433,10 @@ def _assumptions(setting: Setting, dynamics: Dynamics) -> tuple[Assumption, ...]
     )
 
 
-def _problem(
+def problem_of(
     Z: ArrayLike, X: ArrayLike, y: ArrayLike, setting: Setting, network: Literal["f", "g"]
 ) -> Problem:
+    """Return checked arguments."""
     check_choice("network", network, ("f", "g"))
     X = as_points("X", X, dim=setting.dim)
     if len(X) != setting.N:
@@ -455,9 +444,7 @@ def _problem(
         raise ValueError(msg)
     y = as_labels("y", y, length=len(X))
     Z = as_points("Z", Z, dim=setting.dim, or_one=True)
-    slope = setting.negative_slope
-    T = setting.T_f if network == "f" else setting.T_g
-    return Problem(Speeds(Z, X, y, slope), Speeds(X, X, y, slope), setting.width, T)
+    return Problem.of(Speeds(Z, X, y, setting.negative_slope), setting, network)
 
 
 def _inflate(terms: dict[str, Array]) -> dict[str, Array]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from theory.geometry import preactivation_scale
 from theory.kernel.rows import angles
+from theory.predictors import f_predict
 from theory.validation import Array
 
 EPS = float(np.finfo(np.float64).eps)
@@ -98,3 +99,32 @@ class Speeds:
         """s(z), shape (Q,)."""
         s: Array = preactivation_scale(self.Z)
         return s
+
+    @cached_property
+    def samples(self) -> "Speeds":
+        """The same at the training points."""
+        return Speeds(self.X, self.X, self.y, self.slope)
+
+    @cached_property
+    def mean(self) -> Array:
+        """f_b(z), the mean velocity of the network's output."""
+        return np.asarray(f_predict(self.Z, X=self.X, y=self.y, negative_slope=self.slope))
+
+    @cached_property
+    def second_moment(self) -> Array:
+        """V = E q², exactly, rounded up: φ'_z² φ'_i φ'_j has an orthant probability; Derivation 8, step 1."""
+        c, slope = self.signed, self.slope
+        total = c.sum(axis=1)
+        linear = np.einsum("qn,qn->q", c, self.theta)  # Σ c_n θ(z, x_n)
+        square = np.einsum("qn,qn->q", c @ self.samples.theta, c)  # Σ c_i c_j θ(x_i, x_j)
+        steps = (1 - slope) ** 2
+        # E[φ'_i φ'_j] and E[1_z φ'_i φ'_j], summed with c_i c_j.
+        both = (1 + slope**2) / 2 * total**2 - steps / (2 * np.pi) * square
+        above = (
+            slope**2 / 2 * total**2
+            + slope * (1 - slope) * (total**2 - total * linear / np.pi)
+            + steps * (total**2 / 2 - (2 * total * linear + square) / (4 * np.pi))
+        )
+        value = slope**2 * both + (1 - slope**2) * above
+        error = 64 * EPS * (len(self.X) + 64) * self.kappa**2 + 8 * self.rounding * self.kappa
+        return np.asarray(np.clip(value + error, 0, self.largest**2))

@@ -302,26 +302,30 @@ def _choose(sample: _Sample, envelope: NeuronEnvelope, rest: int, log_risk: floa
     best, fields = np.full(Q, np.inf), np.ones((4, Q))
     split, points = np.zeros(Q, dtype=bool), np.arange(Q)
     ceilings = _CEILINGS[:, None]
-    for exponent in _EXPONENTS[:, None] * unit:
+    exponents = _EXPONENTS[:, None] * unit
+    references = {False: np.ones_like(exponents), True: envelope.reference(exponents, signs)}
+    tails_at_one = {  # each of shape (powers, exponents, Q)
+        kind: np.stack([_tail_at_one(envelope, exponents, signs, r, split=kind) for r in powers])
+        for kind, powers in _POWERS.items()
+    }
+    falls = {
+        kind: _fall_of_tail(powers[:, None, None], ceilings, split=kind) for kind, powers in _POWERS.items()
+    }
+    for at, exponent in enumerate(exponents):
         W = np.exp(-exponent * signs * X) * sample.inside[:, None]
         V = envelope.reference_values(exponent, signs, sample.readouts, sample.initial)
-        for kind, D, reference in (
-            (False, W - 1, np.ones(Q)),
-            (True, W - V, envelope.reference(exponent, signs)),
-        ):
+        for kind, D in ((False, W - 1), (True, W - V)):
             mean, spread = D.mean(axis=0), D.var(axis=0)
-            powers = _POWERS[kind]
-            tails = np.stack([_tail_at_one(envelope, exponent, signs, r, split=kind) for r in powers])
-            tails = tails[:, None] * _fall_of_tail(powers[:, None, None], ceilings, split=kind)
+            tails = tails_at_one[kind][:, at][:, None] * falls[kind]
             which = tails.argmin(axis=0)  # (ceilings, Q)
             bet = np.minimum(np.sqrt(2 * log_risk / (rest * spread)), 0.9 / (ceilings - mean))
             slack = log_risk / (rest * bet) + bet * spread / 2
-            value = reference + mean + slack + tails.min(axis=0)
+            value = references[kind][at] + mean + slack + tails.min(axis=0)
             value = np.where(np.isfinite(value) & (mean < ceilings) & (exponent > 0), value, np.inf)
             c = value.argmin(axis=0)
             better = value[c, points] < best
             best = np.where(better, value[c, points], best)
-            new = [exponent, _CEILINGS[c], bet[c, points], powers[which[c, points]]]
+            new = [exponent, _CEILINGS[c], bet[c, points], _POWERS[kind][which[c, points]]]
             fields = np.where(better, new, fields)
             split = np.where(better, kind, split)
     known = np.isfinite(best)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.bounds.margin import Dynamics
-from theory.certificates.lazy import certify, certify_agreement
+from theory.certificates.lazy import AgreementProof, Proof, agreement_prover, prover
 from theory.setting import Setting
 from theory.validation import Array, as_labels, as_points, as_real, check_real, data_by_keyword
 
@@ -67,12 +67,8 @@ def certified_share(
         if width != int(width):
             msg = f"widths must be whole numbers, got {width:g}"
             raise ValueError(msg)
-    return np.array(
-        [
-            _share(Z, X, y, replace(setting, width=int(width)), delta, X_adv, y_adv, dynamics)
-            for width in numbers
-        ]
-    )
+    share = _shares(Z, X, y, setting, delta, X_adv, y_adv, dynamics)
+    return np.array([share(replace(setting, width=int(width))) for width in numbers])
 
 
 @data_by_keyword
@@ -117,11 +113,10 @@ def required_width(
     >>> round(required_width([[2.0, 1.0]], **data, setting=setting, delta=0.01), -2)
     25400.0
     """
-    share = _check_share(share)
+    share, got = _check_share(share), _shares(Z, X, y, setting, delta, X_adv, y_adv, dynamics)
 
     def enough(width: int) -> bool:
-        got = _share(Z, X, y, replace(setting, width=width), delta, X_adv, y_adv, dynamics)
-        return got >= share
+        return got(replace(setting, width=width)) >= share
 
     if not enough(WIDEST):
         return float("inf")
@@ -178,11 +173,8 @@ def required_time(
     >>> required_time([[2.0, 1.0]], **data, setting=setting, delta=0.01, share=1.0, between=(0.1, 9.0))
     (1.8815076325173594, 9.0)
     """
-
-    def got(T: float) -> float:
-        return _share(Z, X, y, replace(setting, T_f=T, T_g=T), delta, X_adv, y_adv, dynamics)
-
-    return _interval(got, _check_share(share), between)
+    got = _shares(Z, X, y, setting, delta, X_adv, y_adv, dynamics)
+    return _interval(lambda T: got(replace(setting, T_f=T, T_g=T)), _check_share(share), between)
 
 
 @data_by_keyword
@@ -246,12 +238,12 @@ def required_epsilon(
     def got(epsilon: float) -> float:
         perturbed = epsilon * step + (X if setting.scenario == "b" else 0.0)
         changed = replace(setting, epsilon=epsilon)
-        return _share(Z, X, y, changed, delta, perturbed, labels, dynamics)
+        return _shares(Z, X, y, changed, delta, perturbed, labels, dynamics)(changed)
 
     return _interval(got, _check_share(share), between)
 
 
-def _share(
+def _shares(
     Z: ArrayLike,
     X: ArrayLike,
     y: ArrayLike,
@@ -260,15 +252,17 @@ def _share(
     X_adv: ArrayLike | None,
     y_adv: ArrayLike | None,
     dynamics: Dynamics,
-) -> float:
+) -> Callable[[Setting], float]:
+    """Return the share that is certified, as a function of settings that differ in width and times."""
     if (X_adv is None) != (y_adv is None):
         msg = "X_adv and y_adv must be given together, got only one of them"
         raise ValueError(msg)
-    if X_adv is None or y_adv is None:
-        return certify(Z, X=X, y=y, setting=setting, delta=delta, dynamics=dynamics).share
-    return certify_agreement(
-        Z, X=X, y=y, X_adv=X_adv, y_adv=y_adv, setting=setting, delta=delta, dynamics=dynamics
-    ).share
+    prove: Callable[[Setting, Dynamics], Proof | AgreementProof] = (
+        prover(Z, X, y, setting, delta=delta)
+        if X_adv is None or y_adv is None
+        else agreement_prover(Z, X, y, X_adv, y_adv, setting, delta=delta)
+    )
+    return lambda setting: prove(setting, dynamics).share
 
 
 def _interval(

@@ -7,7 +7,7 @@ The probability that it says something and is wrong is at most δ over the initi
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory.bounds.bound import Assumption, Bound
-from theory.bounds.margin import Dynamics, margin_bound
+from theory.bounds.margin import DYNAMICS, Dynamics, Problem, bound_of, problem_of
 from theory.bounds.speeds import EPS, Speeds
 from theory.kernel.enclosure import Sign
-from theory.predictors import f_predict
 from theory.setting import Setting
 from theory.tables import Tabular
 from theory.validation import (
@@ -27,6 +26,7 @@ from theory.validation import (
     as_labels,
     as_points,
     as_real,
+    check_choice,
     check_probability,
     check_real,
     check_slope,
@@ -211,13 +211,33 @@ def certify(
     >>> certify([[2.0, 1.0], [0.1, 5.0]], **data, setting=setting, delta=0.01).verdicts
     <2 verdicts: 1 positive, 1 unknown>
     """
-    Z, X = as_points("Z", Z, or_one=True), as_points("X", X)
-    y = as_labels("y", y, length=len(X))
-    risk = check_probability("delta", delta, parts=len(Z) if simultaneous else 1)
-    bound = margin_bound(
-        Z, X=X, y=y, setting=setting, delta=risk, network=network, dynamics=dynamics, sides=1
-    )
-    return Certificate(f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope), bound)
+    prove = prover(Z, X, y, setting, delta=delta, network=network, simultaneous=simultaneous)
+    return prove(setting, dynamics)
+
+
+def prover(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    setting: Setting,
+    *,
+    delta: float,
+    network: Literal["f", "g"] = "f",
+    simultaneous: bool = False,
+) -> Callable[[Setting, Dynamics], Certificate]:
+    """Return `certify` as a function of settings that differ in width and times, and of the dynamics.
+
+    What depends on the data alone is computed once.
+    """
+    at = problem_of(Z, X, y, setting, network).at
+    risk = check_probability("delta", delta, parts=len(at.Z) if simultaneous else 1)
+
+    def prove(setting: Setting, dynamics: Dynamics) -> Certificate:
+        check_choice("dynamics", dynamics, DYNAMICS)
+        bound = bound_of(Problem.of(at, setting, network), setting, risk, dynamics, sides=1)
+        return Certificate(at.mean, bound)
+
+    return prove
 
 
 @data_by_keyword
@@ -275,14 +295,28 @@ def certify_agreement(
     >>> certify_agreement([[9.0, 1.0]], **data, **adv, setting=setting, delta=0.01).verdicts
     <1 verdict: 1 agree>
     """
+    prove = agreement_prover(Z, X, y, X_adv, y_adv, setting, delta=delta, simultaneous=simultaneous)
+    return prove(setting, dynamics)
+
+
+def agreement_prover(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    X_adv: ArrayLike,
+    y_adv: ArrayLike,
+    setting: Setting,
+    *,
+    delta: float,
+    simultaneous: bool = False,
+) -> Callable[[Setting, Dynamics], AgreementCertificate]:
+    """Return `certify_agreement` as `prover` returns `certify`."""
     X_adv = as_points("X_adv", X_adv)
     y_adv = as_labels("y_adv", y_adv, length=len(X_adv))
     risk = check_probability("delta", delta, parts=2)
-    options = {"dynamics": dynamics, "simultaneous": simultaneous}
-    return AgreementCertificate(
-        certify(Z, X=X, y=y, setting=setting, delta=risk, network="f", **options),  # type: ignore[arg-type]
-        certify(Z, X=X_adv, y=y_adv, setting=setting, delta=risk, network="g", **options),  # type: ignore[arg-type]
-    )
+    f = prover(Z, X, y, setting, delta=risk, network="f", simultaneous=simultaneous)
+    g = prover(Z, X_adv, y_adv, setting, delta=risk, network="g", simultaneous=simultaneous)
+    return lambda setting, dynamics: AgreementCertificate(f(setting, dynamics), g(setting, dynamics))
 
 
 @data_by_keyword

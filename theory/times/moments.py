@@ -17,6 +17,7 @@ from scipy import special, stats
 
 from theory.deep.architecture import Architecture
 from theory.deep.layers import Covariance, kernels
+from theory.kernel.rows import phi_of_angle
 from theory.times.initial import InitialGradients
 from theory.validation import Array
 
@@ -312,5 +313,8 @@ def _tangent(inner: Array, squares_r: Array, squares_z: Array, dim: int, archite
     gap = np.maximum(squares_r + squares_z - 2 * inner, 0) / dim
     gap = gap + np.maximum(squares_r * squares_z - inner**2, 0) / dim**2  # v_r v_z − c²
     theta = np.arctan2(np.sqrt(gap), inner / dim + 1)
+    rates = architecture.rates_for(dim)
+    if architecture.depth == 1 and not rates.readout:  # Φ alone: the covariance is for later layers
+        return np.asarray(rates.first * (inner + 1) * phi_of_angle(theta, architecture.negative_slope))
     u = Covariance(v_z, v_r, v_r - v_z, 2 * np.sin(theta / 2) ** 2, theta)
-    return np.asarray(kernels(u, inner, architecture, architecture.rates_for(dim)).tangent)
+    return np.asarray(kernels(u, inner, architecture, rates).tangent)

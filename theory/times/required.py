@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -141,8 +142,28 @@ def required(
     >>> print(required([[1.0, 1.0], [0.0, 3.0]], **data, share=0.9, T_f=9.0))
     No T_g gives a mean agreement of 0.9: it is at most 0.889, at T_g → ∞, and label noise forbids more.
     """
-    check_choice("of", of, _QUANTITIES)
     share = check_share(share)
+    options: dict[str, Any] = {"T_f": T_f, "T_g": T_g, "epsilon": epsilon, "targets": targets}
+    options |= {"negative_slope": negative_slope, "architecture": architecture, "scenario": scenario}
+    return search(Z, X, y, of=of, **options).required(share)
+
+
+def search(
+    Z: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    of: Quantity,
+    T_f: float | None = None,
+    T_g: float = math.inf,
+    epsilon: float | None = None,
+    targets: Targets | ArrayLike = "random",
+    negative_slope: float = 0.0,
+    architecture: Architecture | None = None,
+    scenario: Scenario = "a",
+) -> Search:
+    """Return what `required` looks through, for one mean agreement after another."""
+    check_choice("of", of, _QUANTITIES)
     pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     size = pair.epsilon(epsilon)
     if T_f is None and of not in ("T_f", "both"):
@@ -153,59 +174,83 @@ def required(
         raise ValueError(msg)
     fixed, end = check_times("T_f", 0.0 if T_f is None else T_f), float(check_times("T_g", T_g))
     base = None if of in ("T_f", "both", "epsilon") else pair.law(fixed, size)
+    return Search(of=of, pair=pair, fixed=fixed, end=end, size=size, base=base)
 
-    def at(values: Array) -> tuple[AgreementLaw, Array]:
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Mean agreement over the values of a quantity."""
+
+    of: Quantity
+    pair: Pair
+    fixed: Array  # time of f, unless it is asked for
+    end: float  # time of g
+    size: float  # ε
+    base: AgreementLaw | None  # where it does not depend on the quantity
+
+    def at(self, values: Array) -> tuple[AgreementLaw, Array]:
         """Return the law of several values, and for each its time of g."""
-        ends = np.full(values.shape, end)
-        if of == "epsilon":
-            return pair.law(np.full(values.shape, fixed), values), ends
-        if of in ("T_f", "both"):
-            return pair.law(values, size), values if of == "both" else ends
-        assert base is not None
-        same = {name: np.broadcast_to(part, (len(values), *part.shape)) for name, part in vars(base).items()}
-        if of == "T_g":
+        ends = np.full(values.shape, self.end)
+        if self.of == "epsilon":
+            return self.pair.law(np.full(values.shape, self.fixed), values), ends
+        if self.of in ("T_f", "both"):
+            return self.pair.law(values, self.size), values if self.of == "both" else ends
+        assert self.base is not None
+        parts, count = vars(self.base).items(), len(values)
+        same = {name: np.broadcast_to(part, (count, *part.shape)) for name, part in parts}
+        if self.of == "T_g":
             return AgreementLaw(**same), values
-        fewer = len(pair.X) / values.reshape(-1, *np.ones(base.signal.ndim, int))
+        fewer = len(self.pair.X) / values.reshape(-1, *np.ones(self.base.signal.ndim, int))
         return AgreementLaw(**same | {"label_noise": same["label_noise"] * fewer}), ends
 
-    def got(values: Array) -> Array:
+    def got(self, values: Array) -> Array:
         """Return mean agreement at values."""
-        law, times = at(values)
+        law, times = self.at(values)
         chances = law.paired(times)
         return np.asarray(chances.mean(axis=tuple(range(1, chances.ndim))))
 
-    values = _tried(of, pair, base, epsilon)
-    shares = got(values)
-    if np.isnan(shares).any():
-        msg = "the law is not known: entries of X or Z are too large for its sums"
-        raise FloatingPointError(msg)
-    for _ in range(_ROUNDS):
-        more = _beside_maxima(values, shares, share)
-        if not more.size:
-            break
-        values = np.concatenate([values, more])
-        order = np.argsort(values)
-        values, shares = values[order], np.concatenate([shares, got(more)])[order]
-    k, top = int(np.argmax(shares >= share)), int(np.argmax(shares >= shares.max() - _EQUAL))
-    value = float(values[k]) if shares[top] >= share else math.inf
-    smallest = of == "epsilon" and k == 1  # no limit at 0: without noise of g any perturbation may do
-    if k > 0 and value < math.inf and not smallest:
+    @cached_property
+    def tried(self) -> tuple[Array, Array]:
+        """Values, and mean agreement at them, whatever share is asked for."""
+        values = _tried(self.of, self.pair, self.base, self.size)
+        shares = self.got(values)
+        if np.isnan(shares).any():
+            msg = "the law is not known: entries of X or Z are too large for its sums"
+            raise FloatingPointError(msg)
+        return values, shares
 
-        def missing(value: float) -> float:
-            return float(got(np.array([value]))[0]) - share
+    def required(self, share: float) -> Requirement:
+        """Return the first value at which mean agreement reaches a share."""
+        values, shares = self.tried
+        for _ in range(_ROUNDS):
+            more = _beside_maxima(values, shares, share)
+            if not more.size:
+                break
+            values = np.concatenate([values, more])
+            order = np.argsort(values)
+            values, shares = values[order], np.concatenate([shares, self.got(more)])[order]
+        k, top = int(np.argmax(shares >= share)), int(np.argmax(shares >= shares.max() - _EQUAL))
+        value = float(values[k]) if shares[top] >= share else math.inf
+        smallest = (
+            self.of == "epsilon" and k == 1
+        )  # no limit at 0: without noise of g any perturbation may do
+        if k > 0 and value < math.inf and not smallest:
 
-        value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
-    law, times = at(values[top : top + 1])
-    return Requirement(
-        of=of,
-        share=share,
-        value=math.ceil(value) if of == "N" and value < math.inf else value,
-        floor=float(shares[0]),
-        limit=float(shares[top]),
-        best=float(values[top]),
-        cause=_cause(law, float(times[0]), share, pair.velocity) if shares[top] < share else None,
-        smallest=smallest,
-    )
+            def missing(value: float) -> float:
+                return float(self.got(np.array([value]))[0]) - share
+
+            value = optimize.brentq(missing, values[k - 1], value, rtol=1e-9, xtol=1e-12 * value)
+        law, times = self.at(values[top : top + 1])
+        return Requirement(
+            of=self.of,
+            share=share,
+            value=math.ceil(value) if self.of == "N" and value < math.inf else value,
+            floor=float(shares[0]),
+            limit=float(shares[top]),
+            best=float(values[top]),
+            cause=_cause(law, float(times[0]), share, self.pair.velocity) if shares[top] < share else None,
+            smallest=smallest,
+        )
 
 
 def _beside_maxima(values: Array, shares: Array, share: float) -> Array:
@@ -221,7 +266,7 @@ def _beside_maxima(values: Array, shares: Array, share: float) -> Array:
     return np.concatenate([np.empty(0), *more])
 
 
-def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float | None) -> Array:
+def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float) -> Array:
     """Return 0 (of N: 1), values about the natural size of a quantity, and ∞ for times."""
     natural, count, start, ends = 10.0**_DECADES, _PER_DECADE, [0.0], [math.inf]
     other = math.nan
@@ -233,7 +278,7 @@ def _tried(of: Quantity, pair: Pair, base: AgreementLaw | None, epsilon: float |
         elif of in ("T_f", "both"):
             natural = float(np.median(pair.deviation / np.abs(pair.velocity)))
             if of == "both":  # which may be far apart
-                law = pair.law(np.array(math.inf), pair.epsilon(epsilon))
+                law = pair.law(np.array(math.inf), epsilon)
                 speed = np.sqrt(law.signal**2 + law.signal_noise + law.label_noise)
                 other = float(np.median(law.deviation_g / speed))
         elif of == "epsilon":

@@ -7,6 +7,8 @@ import threading
 import types
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import chain, count
 
 import numba
 import numpy as np
@@ -16,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool, WorkerDiedError, run_tasks
+from tests.test_empirics.test_sweep.late import late
 
 
 def square(number):
@@ -245,6 +248,17 @@ def test_nothing_to_do_opens_nothing():
     assert log == []
 
 
+@pytest.mark.parametrize(("seconds", "here"), [(0, 0), (2, 2), (99, 5)])
+def test_tasks_begin_here_for_so_long(monkeypatch, seconds, here):
+    clock = chain([0], count())  # a task takes a second
+    monkeypatch.setattr(executors.time, "process_time", lambda: next(clock))
+    log, process = [], threading.get_ident()
+    pool = replace(fragile({12}, window=2, log=log), here=seconds)
+    found = dict(run_tasks(pool, lambda task: [(task, threading.get_ident() == process)], range(5)))
+    assert found == {k: (k, k < here) for k in range(5)}
+    assert log == ([] if here == 5 else [None])
+
+
 # Real pools -----------------------------------------------------------------------------------------------
 
 
@@ -279,6 +293,10 @@ def test_processes_have_one_thread_each_and_the_environment_is_as_before(monkeyp
 
 def _report(_task):
     yield *threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
+
+
+def test_processes_start_without_torch_and_what_they_load_later_has_one_thread():
+    assert dict(run_tasks(executors.processes(1), late, range(1))) == {0: (set(), 1, 1)}
 
 
 def _in_pieces(task):

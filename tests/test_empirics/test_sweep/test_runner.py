@@ -546,6 +546,8 @@ import time
 from pathlib import Path
 
 import fake_family
+import numba
+import torch
 from empirics.sweep.plan import Plan
 from empirics.sweep.runner import run_sweep
 

@@ -116,8 +116,8 @@ def test_second_moment_of_the_kernel_is_exact(slope):
     neurons = draw(rng, 200_000, 5, 1)
     u, u_n = at @ neurons["W"].T + neurons["b"], X @ neurons["W"].T + neurons["b"]
     q = np.where(u > 0, 1.0, slope) * (((at @ X.T + 1) * y / 12) @ np.where(u_n > 0, 1.0, slope))
-    problem = margin._problem(at, X, y, setting(X, 10, 1.0, slope), "f")
-    exact = margin._second_moment(problem)
+    problem = margin.problem_of(at, X, y, setting(X, 10, 1.0, slope), "f")
+    exact = problem.at.second_moment
     error = (q**2).std(axis=1) / math.sqrt(q.shape[1])
     assert (np.abs((q**2).mean(axis=1) - exact) < 6 * error + 1e-12).all()
     # φ'_z² ≤ 1 gives the simpler bound (1/N²) cᵀ Φ(X, X) c.
@@ -142,7 +142,7 @@ def test_drift_bounds_the_mean_error_of_a_flow(kind, slope):
     u, u_n = at @ half["W"].T + half["b"], X @ half["W"].T + half["b"]
     velocity = ((at @ X.T + 1) * y / 6) @ np.where(u_n > 0, 1.0, slope) * np.where(u > 0, 1.0, slope)
     error = width * (total / T - half["a"] ** 2 * velocity)
-    bias = margin.drift_terms(margin._problem(at, X, y, setting(X, width, T, slope), "f"), 0.1)["drift"]
+    bias = margin.drift_terms(margin.problem_of(at, X, y, setting(X, width, T, slope), "f"), 0.1)["drift"]
     spread = error.std(axis=1) / math.sqrt(pairs)
     assert (np.abs(error.mean(axis=1)) <= bias + 5 * spread).all()
     if kind == "shifted":
@@ -204,7 +204,7 @@ def test_neurons_active_at_a_bad_point_cross_half_as_often(slope, turn):
             W, b = W + force.T @ X, b + force.sum(axis=0)
         moved.append(W @ X[0] + b > 0)
     change = np.abs(np.mean(moved, axis=0) - (start[0] > 0))
-    here = margin._problem(at, X, y, setting(X, 1, r, slope), "f").at
+    here = margin.problem_of(at, X, y, setting(X, 1, r, slope), "f").at
     s, v = here.scale, here.largest
     cosine = (at[0] @ at[1] / d + 1) / (s[0] * s[1])
     rest = start[1] - cosine * s[1] / s[0] * start[0]
@@ -236,7 +236,7 @@ def test_orders_in_the_width():
         values = []
         for width in (10**8, 10**10):
             terms = compute(
-                margin._problem(rng.normal(size=(3, 20)), X, y, setting(X, width, 1.0, 0.0), "f"), 0.1
+                margin.problem_of(rng.normal(size=(3, 20)), X, y, setting(X, width, 1.0, 0.0), "f"), 0.1
             )
             values.append(np.median(terms["drift" if "drift" in terms else "flips"]))
         rate.append(math.log10(values[1] / values[0]) / 2)

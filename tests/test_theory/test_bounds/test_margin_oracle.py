@@ -205,7 +205,7 @@ def test_bounds_are_those_of_the_derivations():
 MUTANTS = {
     "margin": [
         ('risk / 2)\n    return Bound({"initial network"', 'risk)\n    return Bound({"initial network"'),
-        ("bernstein(3 * _second_moment", "bernstein(2 * _second_moment"),
+        ("bernstein(3 * problem", "bernstein(2 * problem"),
         ("2 * problem.at.largest, problem.width, risk / 2", "2 * problem.at.largest, problem.width, risk"),
         ("2 * problem.at.largest, problem.width", "problem.at.largest, problem.width"),
         ("risk=risk / sides", "risk=risk"),
@@ -213,9 +213,6 @@ MUTANTS = {
         ("FLIPS_RISK * risk / sides", "FLIPS_RISK * risk"),
         ("(1 - FLIPS_RISK) * risk", "risk"),
         ("mean=sign * np.abs(mean)", "mean=np.abs(mean)"),
-        ("steps * (total**2 / 2", "steps * (total**2 / 4"),
-        ("(2 * total * linear + square) / (4", "(total * linear + square) / (4"),
-        ("slope**2 * both + (1 - slope**2) * above", "slope * both + (1 - slope) * above"),
         ("tau, tau_n = R * at.largest", "tau, tau_n = R * at.typical"),
         ("mean = at.largest * second_moment(tau) + at.shares", "mean = at.shares"),
         ("np.sqrt(fourth_moment(tau_n))\n    scale", "np.sqrt(second_moment(tau_n))\n    scale"),
@@ -256,6 +253,9 @@ MUTANTS = {
         ("(1 - self.slope) / 2 * self.kappa", "(1 - self.slope) / 4 * self.kappa"),
         ("self.positive + self.negative + self.rounding", "self.positive + self.rounding"),
         ("self.Z @ self.X.T + 1) * (self.y", "self.Z @ self.X.T) * (self.y"),
+        ("steps * (total**2 / 2", "steps * (total**2 / 4"),
+        ("(2 * total * linear + square) / (4", "(total * linear + square) / (4"),
+        ("slope**2 * both + (1 - slope**2) * above", "slope * both + (1 - slope) * above"),
     ],
 }
 

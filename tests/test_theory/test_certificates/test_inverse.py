@@ -17,6 +17,7 @@ from theory import (
     required_time,
     required_width,
 )
+from theory.certificates.lazy import agreement_prover
 
 RNG = np.random.default_rng(1)
 X, Y = data(RNG, 30, 4)
@@ -132,3 +133,17 @@ def test_widths_of_the_reference_case(slope, dynamics, for_f, for_both):
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dynamics", ["descent", "flow"])
+def test_what_is_computed_once_for_all_widths_and_times_is_the_certificate_of_each(dynamics):
+    prove = agreement_prover(Z, X, Y, X_ADV, T_ADV, HERE, delta=0.01)
+    for changed in ({"width": 10**7}, {"T_f": 3.0, "T_g": 5.0}, {"width": 100, "T_g": 0.0}):
+        setting = dataclasses.replace(HERE, **changed)
+        alone = certify_agreement(
+            Z, X=X, y=Y, X_adv=X_ADV, y_adv=T_ADV, setting=setting, delta=0.01, dynamics=dynamics
+        )
+        for one, other in ((prove(setting, dynamics).f, alone.f), (prove(setting, dynamics).g, alone.g)):
+            assert one.bound.delta == other.bound.delta
+            assert np.array_equal(one.predictor, other.predictor)
+            assert np.array_equal(one.bound.value, other.bound.value)

@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from scipy import optimize
 
 from theory.times import agreement_law, required
+from theory.times.required import search
 
 RNG = np.random.default_rng(2)
 y = np.where(np.arange(40) % 2, 1.0, -1.0)
@@ -166,3 +167,10 @@ def test_without_a_perturbation_there_is_no_time():
 def test_bad_input_is_refused(changes, error, message):
     with pytest.raises(error, match=message):
         required(**DATA | {"share": 0.7, "T_f": 1.0} | changes)
+
+
+def test_one_search_answers_for_several_shares_as_each_alone():
+    for of, times in (("T_g", {"T_f": 3.0}), ("both", {})):
+        several = search(Z, X, y, of=of, **times)
+        for share in (0.6, 0.8, 0.999):
+            assert several.required(share) == required(**DATA, share=share, of=of, **times)
