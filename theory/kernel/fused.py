@@ -49,6 +49,7 @@ TERMS = {
         0.1666666666666665,
     ),
 }
+SERIES = 0.2  # angle below which sin θ − θ cos θ is summed
 ARCSIN_ERROR = 3  # machine epsilons, on [−1, 1]
 _LANES, _TOGETHER = 8, 128  # partial sums, and terms of each eight: few roundings in a row
 
@@ -117,6 +118,133 @@ def arcsine(
         for j in range(len(row)):
             row[j] = line[j]
     return rows[:total], columns[:total], opposite[:total], factors[:total]
+
+
+@compiled
+def deep(
+    K: Floats,
+    T: Floats,
+    P: Floats,
+    b: Floats,
+    c: Floats,
+    of_z: Floats,
+    of_x: Floats,
+    architecture: tuple[float, ...],
+    limit: float,
+    dim: int,
+    series: tuple[float, ...],
+    values: tuple[Any, ...],
+    terms: tuple[Any, ...],
+) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
+    """Turn k into K^L, and fill T and P with Θ and Φ^(L): `theory.deep.layers.kernels` of far pairs.
+
+    `of_z`, `of_x`, shape (2L, number): lengths s, and from layer to layer the roots of variances, of inputs C
+    and of pre-activations u.  What is returned is as of `arcsine`, with ⟨x, z⟩.
+    """
+    half, quarter = values
+    gamma, g0, c0, weight, bias, beta, branch, first, by_weights, by_biases, readout = architecture
+    step, root, widen, narrow = c0 / g0, np.sqrt(bias), np.sqrt(weight), np.sqrt(g0)
+    num, layers = K.shape[1], len(of_z) // 2
+    deficit, tangent, product, D = np.empty(num), np.empty(num), np.empty(num), np.empty(num)
+    delta, after, moved, factor = np.empty(num), np.empty(num), np.empty(num), np.empty(num)
+    rows, columns = np.empty(len(K), np.intp), np.empty(len(K), np.intp)
+    opposite, inners = np.empty(len(K), np.bool_), np.empty(len(K))
+    total = 0
+    for i in range(len(K)):
+        row, s_z, s_x, b_i = K[i], of_z[0, i], of_x[0], b[i]
+        near = 0
+        for j in range(num):
+            rho = row[j] + b_i * c[j]
+            theta = quarter - arcsin(rho, half, quarter, terms)
+            phi = gamma + c0 * (2 * quarter - theta)
+            D[j] = (s_x[j] - s_z) * (s_x[j] + s_z)
+            tangent[j] = first * (dim * (row[j] * s_z * s_x[j]) + 1) * phi
+            product[j] = phi
+            deficit[j] = (1 - rho) - step * _bracket(theta, 1 - rho, series)
+            near += 1 if abs(rho) > limit else 0
+        if total + near > len(rows):
+            room = 2 * (total + near)
+            rows, columns = _longer(rows, room), _longer(columns, room)
+            opposite, inners = _longer(opposite, room), _longer(inners, room)
+        if near:
+            for j in range(num):
+                rho = row[j] + b_i * c[j]
+                if abs(rho) > limit:
+                    rows[total], columns[total], opposite[total] = i, j, rho < 0
+                    inners[total] = dim * (row[j] * s_z * s_x[j])
+                    total += 1
+        share = g0  # of D
+        for layer in range(1, layers):
+            C_z, C_x = of_z[2 * layer - 1, i], of_x[2 * layer - 1]
+            u_z, u_x = of_z[2 * layer, i], of_x[2 * layer]
+            next_z, next_x = of_z[2 * layer + 1, i], of_x[2 * layer + 1]
+            scale = weight * share
+            if bias > 0:
+                for j in range(num):
+                    a_z, a_x = widen * C_z, widen * C_x[j]
+                    size = u_z * u_x[j]
+                    delta[j] = _plus(deficit[j], 0.0, a_z, a_x, root, root, scale * D[j], 0.0, size)
+            else:
+                delta[:] = deficit
+            for j in range(num):
+                s = np.sqrt(half * delta[j])
+                theta = 2 * arcsin(1.0 if s > 1.0 else s, half, quarter, terms)
+                phi = gamma + c0 * (2 * quarter - theta)
+                value = C_z * C_x[j] * (1 - deficit[j])
+                moved[j] = phi * (weight * tangent[j] + by_weights * value + by_biases)
+                factor[j] = weight * phi
+                after[j] = delta[j] - step * _bracket(theta, delta[j], series)
+            if beta > 0:
+                for j in range(num):
+                    E_z, E_x = narrow * u_z, narrow * u_x[j]
+                    tangent[j] += beta * moved[j] + branch * (E_z * E_x * (1 - after[j]))
+                    product[j] *= 1 + beta * factor[j]
+                    b_z, b_x, size = np.sqrt(beta) * E_z, np.sqrt(beta) * E_x, next_z * next_x[j]
+                    d_a, d_b = share * D[j], beta * g0 * scale * D[j]
+                    deficit[j] = _plus(deficit[j], after[j], C_z, C_x[j], b_z, b_x, d_a, d_b, size)
+            else:
+                for j in range(num):
+                    tangent[j] = moved[j]
+                    product[j] *= factor[j]
+                    deficit[j] = after[j]
+            share = share * (1 + beta * g0 * weight) if beta > 0 else share * g0 * weight
+        last_z, last_x = of_z[2 * layers - 1, i], of_x[2 * layers - 1]
+        for j in range(num):
+            row[j] = last_z * last_x[j] * (1 - deficit[j])
+            T[i, j] = tangent[j] + readout * row[j]
+            P[i, j] = product[j]
+    return rows[:total], columns[:total], opposite[:total], inners[:total]
+
+
+@compiled
+def _plus(
+    of_a: float,
+    of_b: float,
+    a_z: float,
+    a_x: float,
+    b_z: float,
+    b_x: float,
+    D_a: float,
+    D_b: float,
+    size: float,
+) -> float:
+    """Return the deficit of a sum of covariances: `theory.deep.layers.Covariance.plus`, of roots."""
+    crossed = D_a * (b_x * b_x) - a_x * a_x * D_b if D_a < 0 else D_a * (b_z * b_z) - a_z * a_z * D_b
+    if crossed != 0:
+        crossed /= a_x * b_z + a_z * b_x
+    a, b = a_z * a_x, b_z * b_x
+    return (a * of_a + b * of_b + crossed * crossed / (size + a + b)) / size
+
+
+@compiled
+def _bracket(theta: float, deficit: float, series: tuple[float, ...]) -> float:
+    """Return sin θ − θ cos θ, θ = arccos(1 − δ); sin θ from δ, as θ is."""
+    square = theta * theta
+    total = series[0]
+    for k in range(1, len(series)):
+        total = total * square + series[k]
+    beyond = np.sqrt(deficit * (2 - deficit)) - theta * (1 - deficit)
+    return theta * square * total if theta < SERIES else beyond
 
 
 @compiled

@@ -234,7 +234,7 @@ class _Panel:
             ]
             i, j, opposite = map(np.concatenate, zip(*parts, strict=True))
         if len(i):
-            K[i, j] = self.near(_near_angles(U, V, i, j, opposite, self.compiled)) * factors
+            K[i, j] = self.near(near_angles(U, V, i, j, opposite, self.compiled)) * factors
 
     def _pass(
         self, K: Floats, U: Floats, V: Floats, first: int
@@ -268,7 +268,7 @@ def _chunk(
 # Near pairs ----------------------------------------------------------------------------------------
 
 
-def _near_angles(
+def near_angles(
     U: Floats,
     V: Floats,
     i: Indices,
