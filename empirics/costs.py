@@ -1,7 +1,8 @@
-"""Wall time and peak memory of training against N, d and m: exact flow and descent, each in its own process.
+"""Wall time and peak memory of training and of theory against N, d, m and Q, each run in its own process.
 
 "flow" is `flow` to T; "samples" and "products" are the same descent, by the Gram matrix of the samples and by
-products with the data (`train_path` chooses between them by itself).  Identity loss, shifted Gaussian data.
+products with the data (`train_path` chooses between them by itself).  Of the theory, at query points Z: Φ(Z, X),
+f̂, `certify`, and the law from which a plan is read, `agreement_law`.  Identity loss, shifted Gaussian data.
 """
 
 import json
@@ -13,25 +14,30 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from msgspec import structs
 
+import theory
 from empirics import descent
 from empirics.data import ShiftedGaussianData
 from empirics.descent import train
 from empirics.exact_flow import flow
 from empirics.model import TwoLayerNet
 from empirics.record import Count, Record
+from theory import Setting
 from theory.validation import check_choice, check_integer, check_real
 
-Solver = Literal["flow", "samples", "products"]
+Solver = Literal["flow", "samples", "products", "phi", "f_hat", "certify", "agreement_law"]
 Quantity = Literal["seconds", "bytes"]
 QUANTITIES: tuple[Quantity, ...] = ("seconds", "bytes")
-SOLVERS: tuple[Solver, ...] = ("flow", "samples", "products")
-AXES = ("N", "dim", "width")
+TRAINING: tuple[Solver, ...] = ("flow", "samples", "products")
+THEORY: tuple[Solver, ...] = ("phi", "f_hat", "certify", "agreement_law")
+SOLVERS = TRAINING + THEORY
+# And what their cost can depend on.
+AXES = {"N": SOLVERS, "dim": SOLVERS, "width": TRAINING, "queries": THEORY}
 # From here on descent at the samples is what `train` does: 15 dimensions and more, 10,000 samples and fewer.
 _LEAST_DIM, _MOST_SAMPLES = 15, 10_000
 
@@ -40,19 +46,20 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One training run.
+    """One training run, or one call of the theory.
 
     Raises
     ------
     ValueError, TypeError
-        On construction, if an argument is out of range: N in [2, 10000], dim ≥ 15, width and num_steps ≥ 1,
-        T > 0.
+        On construction, if an argument is out of range: N in [2, 10000], dim ≥ 15, width, queries and
+        num_steps ≥ 1, T > 0.
     """
 
     solver: Solver
     N: int = 500
     dim: int = 64
     width: int = 100
+    queries: int = 500  # points where the theory is asked
     T: float = 100.0  # flow time
     num_steps: int = 1000  # of descent
 
@@ -60,6 +67,7 @@ class Problem:
         check_choice("solver", self.solver, SOLVERS)
         check_integer("dim", self.dim, minimum=_LEAST_DIM)
         check_integer("width", self.width, minimum=1)
+        check_integer("queries", self.queries, minimum=1)
         check_integer("num_steps", self.num_steps, minimum=1)
         check_real("T", self.T, minimum=0, exclusive=True)
         if check_integer("N", self.N, minimum=2) > _MOST_SAMPLES:
@@ -110,6 +118,7 @@ VALUES: Mapping[str, tuple[int, ...]] = {
     "N": (125, 250, 500, 1000, 2000),
     "dim": (16, 32, 64, 128, 256),
     "width": (50, 100, 200, 400, 800),
+    "queries": (500, 1000, 2000, 4000, 8000),
 }
 
 
@@ -120,13 +129,13 @@ def measure(
     repeats: int = 3,
     progress: Callable[[int, int], None] = lambda finished, total: None,
 ) -> Costs:
-    """Measure all solvers along each axis, one thing varied at a time.
+    """Measure training and theory along each axis, one thing varied at a time.
 
     Parameters
     ----------
     base : Problem, optional
         Its solver does not count; `Problem`'s defaults if absent.
-    values : mapping from "N", "dim" or "width" to sizes
+    values : mapping from "N", "dim", "width" or "queries" to sizes
     repeats : int
         Timed repetitions of each run, at least 1.
     progress : callable
@@ -146,11 +155,11 @@ def measure(
     check_integer("repeats", repeats, minimum=1)
     start = Problem(solver="flow") if base is None else base
     for axis in values:
-        check_choice("axis", axis, AXES)
+        check_choice("axis", axis, tuple(AXES))
     wanted = [
         (axis, x, problem)
         for axis, sizes in values.items()
-        for solver in SOLVERS
+        for solver in AXES[axis]
         for x in sizes
         for problem in [replace(start, solver=solver, **{axis: x})]
     ]
@@ -209,7 +218,7 @@ def run_here(problem: Problem, repeats: int) -> Cost:
     """
     if problem.solver == "products":
         descent._FEW_SAMPLES = 0
-    _prepared(replace(problem, N=8, dim=_LEAST_DIM, width=4, num_steps=2))()
+    _prepared(replace(problem, N=8, dim=_LEAST_DIM, width=4, queries=4, num_steps=2))()
     work = _prepared(problem)
     known = _forget_peak()
     before = _memory("VmRSS")
@@ -225,7 +234,20 @@ def run_here(problem: Problem, repeats: int) -> Cost:
 
 
 def _prepared(problem: Problem) -> Callable[[], object]:
-    data = ShiftedGaussianData(dim=problem.dim, num_train=problem.N, num_test=1).load(seed=0)
+    data = ShiftedGaussianData(dim=problem.dim, num_train=problem.N, num_test=problem.queries).load(seed=0)
+    samples: dict[str, Any] = {"X": data.X, "y": data.y}
+    sizes = {"dim": problem.dim, "N": problem.N, "width": problem.width}
+    setting = Setting(**sizes, epsilon=problem.dim**0.5, T_f=problem.T, T_g=problem.T)
+    calls: dict[Solver, Callable[[], object]] = {
+        "phi": lambda: theory.phi(data.X_test, data.X),
+        "f_hat": lambda: theory.f_hat(data.X_test, **samples),
+        "certify": lambda: theory.certify(
+            data.X_test, **samples, setting=setting, delta=0.01, dynamics="flow"
+        ),
+        "agreement_law": lambda: theory.times.agreement_law(data.X_test, **samples, T_f=problem.T),
+    }
+    if problem.solver in calls:
+        return calls[problem.solver]
     network = TwoLayerNet.initialise(problem.dim, problem.width, seed=0)
     if problem.solver == "flow":
         return lambda: flow(network, data.X, data.y, T=problem.T)

@@ -14,8 +14,8 @@ neuron strays from the line that it was on by less than their distance: |p_k −
 
 import numpy as np
 
-from empirics.compiled import compiled
 from empirics.quadratic import Integers, least_norm
+from theory.compiled import compiled
 from theory.validation import Array
 
 # Rounding of a velocity, over the forces it was summed from event by event.

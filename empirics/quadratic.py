@@ -6,7 +6,7 @@ Stark and Parker, Bounded-variable least squares, Computational Statistics 10 (1
 import numpy as np
 from numpy.typing import NDArray
 
-from empirics.compiled import compiled
+from theory.compiled import compiled
 from theory.validation import Array
 
 Integers = NDArray[np.int64]

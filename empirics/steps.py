@@ -13,9 +13,9 @@ over those of the two that point to the kink, is less than the distance from it.
 
 import numpy as np
 
-from empirics.compiled import compiled
 from empirics.events import add
 from empirics.quadratic import Integers
+from theory.compiled import compiled
 from theory.validation import Array
 
 # Samples looked at together.

@@ -1,4 +1,4 @@
-"""The page of `perturblearn costs`: costs of training on log–log axes.
+"""The page of `perturblearn costs`: costs of training and of theory on log–log axes.
 
 Times are those of the machine and of what else it does; nothing here judges them.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import to_builtins
 
-from empirics.costs import Costs, Quantity, Solver
+from empirics.costs import THEORY, TRAINING, Costs, Quantity, Solver
 from empirics.record import Count
 from empirics.sweep.disk import write_together
 from empirics.sweep.plain import to_json
@@ -21,15 +21,25 @@ from reports.page import Block, Figure, Page, Section, fold, note, table
 from reports.provenance import Origin
 from reports.svg import INK, THIRD, F, G
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PAGE, NUMBERS = "costs.html", "costs.json"
 # Key in the results, name on the page, colour, marker.
 SOLVERS: tuple[tuple[Solver, str, str, str], ...] = (
     ("flow", "exact flow", F, "o"),
     ("samples", "descent at the samples", G, "s"),
     ("products", "descent by matrix products", THIRD, "^"),
+    ("phi", "Φ(Z, X)", F, "o"),
+    ("f_hat", "f̂", G, "s"),
+    ("certify", "certificate", THIRD, "^"),
+    ("agreement_law", "law of a plan", INK, "D"),
 )
-LABELS = {"N": "number of samples N", "dim": "dimension d", "width": "width m"}
+GROUPS = {"training": TRAINING, "theory": THEORY}
+LABELS = {
+    "N": "number of samples N",
+    "dim": "dimension d",
+    "width": "width m",
+    "queries": "number of queries Q",
+}
 QUANTITIES: dict[Quantity, str] = {"seconds": "seconds", "bytes": "MiB above the start"}
 _LABEL_DIGITS = 2
 ROOM = 1 << 18  # bytes, about those of the page
@@ -48,24 +58,26 @@ class Results(Costs, frozen=True, kw_only=True):
     provenance: Made
 
 
-def figure(results: Costs, axis: str, quantity: Quantity) -> Figure | None:
+def figure(results: Costs, axis: str, quantity: Quantity, group: str = "training") -> Figure | None:
     """Draw time or memory against one size, with fitted slopes; None where there is no positive value.
 
     Parameters
     ----------
     results : Costs
     axis : str
-        "N", "dim" or "width".
+        "N", "dim", "width" or "queries".
     quantity : str
         "seconds" or "bytes".
+    group : str
+        "training" or "theory".
     """
-    curves = {name: _curve(results, axis, name, quantity) for name, *_ in SOLVERS}
+    curves = {name: _curve(results, axis, name, quantity) for name in GROUPS[group]}
     if not any(len(xs) for xs, _ in curves.values()):
         return None
 
     def draw(axes: Axes) -> None:
         for name, label, color, marker in SOLVERS:
-            xs, values = curves[name]
+            xs, values = curves.get(name, (np.empty(0), np.empty(0)))
             if not len(xs):
                 continue
             slope = _slope(results, axis, name, quantity)
@@ -83,9 +95,9 @@ def figure(results: Costs, axis: str, quantity: Quantity) -> Figure | None:
         axes.legend(fontsize=8.5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 
     what = {"seconds": "Wall time", "bytes": "Peak memory"}[quantity]
-    alt = f"{what} of training by three solvers against {LABELS[axis]}"
-    numbers = records(row for row in results.rows if row.axis == axis)
-    return svg.figure(draw, axis, quantity, alt, "Medians with fitted power laws.", numbers)
+    alt = f"{what} of {group} against {LABELS[axis]}"
+    numbers = records(row for row in results.rows if row.axis == axis and row.solver in GROUPS[group])
+    return svg.figure(draw, f"{axis}-{group}", quantity, alt, "Medians with fitted power laws.", numbers)
 
 
 def _curve(results: Costs, axis: str, solver: Solver, quantity: Quantity) -> tuple[np.ndarray, np.ndarray]:
@@ -112,8 +124,9 @@ def render(results: Results) -> str:
     axes = dict.fromkeys(row.axis for row in results.rows)
     made, origin = results.base, results.provenance
     lead = rich(f"""Exact gradient flow to T = {text.number(made["T"])} and {made["num_steps"]} steps of
-        descent to the same flow time, identity loss, shifted Gaussian data. One size is varied at a time from
-        N = {made["N"]}, d = {made["dim"]}, m = {made["width"]}. Each run has a process of its own; times are
+        descent to the same flow time, and Φ, f̂, certificates and the law of a plan, identity loss, shifted
+        Gaussian data. One size is varied at a time from N = {made["N"]}, d = {made["dim"]},
+        m = {made["width"]}, Q = {made["queries"]} query points. Each run has a process of its own; times are
         medians of {results.repeats} repetitions after a small run that is not counted, memory is the peak
         of the first repetition above what the process held before it. Slopes are least squares over all sizes
         on log–log axes: fixed costs flatten them, so they are no asymptotic orders. Descent has one number of
@@ -131,25 +144,25 @@ def render(results: Results) -> str:
         Section(f"Against {LABELS[axis]}", tuple(_against(results, axis)), file=axis) for axis in axes
     ]
     provenance = Section("Provenance", (said,))
-    return Page("Costs of training: time and memory", lead, (*sections, provenance)).html()
+    return Page("Costs of training and theory: time and memory", lead, (*sections, provenance)).html()
 
 
 def _against(results: Costs, axis: str) -> Iterator[Block]:
     names = {name: label for name, label, *_ in SOLVERS}
     rows = [row for row in results.rows if row.axis == axis]
     slopes = [row for row in results.slopes if row.axis == axis]
-    drawn = (figure(results, axis, quantity) for quantity in QUANTITIES)
+    drawn = (figure(results, axis, quantity, group) for group in GROUPS for quantity in QUANTITIES)
     yield from (one for one in drawn if one is not None)
     columns = {
         LABELS[axis]: lambda row: str(row.x),
-        "solver": lambda row: names[row.solver],
+        "what": lambda row: names[row.solver],
         "median seconds": lambda row: text.number(row.median),
         "smallest, largest": lambda row: ", ".join(text.number(f(row.seconds)) for f in (min, max)),
         "peak MiB": lambda row: text.number(None if row.peak_bytes is None else row.peak_bytes / 2**20),
     }
     runs = table(rows, columns, name="runs")
     columns = {
-        "solver": lambda row: names[row.solver],
+        "what": lambda row: names[row.solver],
         "quantity": lambda row: {"seconds": "time", "bytes": "memory"}[row.quantity],
         "slope": lambda row: text.number(row.slope),
         "sizes": lambda row: str(row.n),

@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("theory", "empirics", "reports")
 # What `import theory` must not load, and works without; import contracts are in pyproject.toml.
 NOT_MATHEMATICS = {"torch", "sklearn", "matplotlib", "jinja2", "latex2mathml", "hypothesis", "numba"}
-# Files for users of other libraries, which import those; nothing else may import such a file.
+# Files for users of other libraries, which import those, and what is compiled where numba is there.
 BRIDGES = {
+    "theory/compiled.py": {"numba"},
     "theory/deep/interop.py": {"sklearn"},
     "theory/kernel/interop.py": {"gpytorch", "sklearn", "torch"},
     "theory/testing.py": {"hypothesis"},
@@ -111,7 +112,9 @@ def test_missing_dependency_is_named_with_the_command_that_installs_it(code, mis
 def test_command_without_its_extras_says_so_in_one_line(project, command):
     """After a plain `pip install .`: what an extra alone brings is hidden."""
     extras = project["project"]["optional-dependencies"]
-    asked = [re.split("[>=\\[]", name)[0] for extra in ("empirics", "reports") for name in extras[extra]]
+    asked = [
+        re.split("[>=\\[]", name)[0] for extra in ("fast", "empirics", "reports") for name in extras[extra]
+    ]
     modules = sorted({"scikit-learn": "sklearn"}.get(name, name) for name in asked if name != "perturblearn")
     code = f"import sys; sys.argv[1:] = ['{command}']\nfrom reports.__main__ import main; sys.exit(main())"
     done = _run(code, hidden=modules)
@@ -249,7 +252,10 @@ def test_every_imported_package_is_a_dependency(project):
     distributions = {"sklearn": "scikit-learn", "flint": "python-flint", "markupsafe": "jinja2"}
     declared = {
         "theory": _names(project["project"]["dependencies"]),
-        "empirics": _names(project["project"]["optional-dependencies"]["empirics"]),
+        "empirics": _names(
+            project["project"]["optional-dependencies"]["empirics"]
+            + project["project"]["optional-dependencies"]["fast"]
+        ),
         "reports": _names(project["project"]["optional-dependencies"]["reports"]),
     }
     declared["empirics"] |= declared["theory"]

@@ -259,9 +259,7 @@ def g_hat(
         msg = f"X_adv must have one row for each of the {data.X.shape[0]} rows of X, got {at_adv.Z.shape[0]}"
         raise ValueError(msg)
     u = replace(data, Z=data.X).mean(None, data.y[:, None] * data.X)
-    directions = replace(data, X=at_adv.Z).mean(None, u)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return data.result(finite(libraries.row_sums(directions * data.Z)))
+    return data.result(replace(data, X=at_adv.Z).mean(None, u, along=True))
 
 
 @data_by_keyword
@@ -348,23 +346,24 @@ class _Data:
     architecture: Architecture | None  # None for two layers
     result: Callable[[AnyArray], AnyArray]
 
-    def mean(self, added: float | None, v: AnyArray = None) -> AnyArray:
+    def mean(self, added: float | None, v: AnyArray = None, *, along: bool = False) -> AnyArray:
         """Return (1/N) Σ_n Φ(x_n, z) (⟨x_n, z⟩ + added) v_n, v = y if absent; no bracket without `added`.
 
-        Of deep networks Φ^(L), and Θ where 1 is added.
+        Of deep networks Φ^(L), and Θ where 1 is added.  With `along`, the inner product of it and z.
         """
         v = self.y if v is None else v
-        if self.architecture is not None:
-            kind: Kind = "tangent" if added else "phi"
-            added = None if added else added
-            sums = deep_product(self.Z, self.X, v, self.architecture, kind, added, self.memory_budget)
-            return finite(sums / self.X.shape[0])
-        on_numpy = isinstance(self.Z, np.ndarray)
-        multiply: Callable[..., AnyArray] = products.product if on_numpy else arrays.product
+        N = self.X.shape[0]
         with np.errstate(over="ignore", invalid="ignore"):
-            return finite(
-                multiply(self.Z, self.X, v, self.slope, added, self.memory_budget) / self.X.shape[0]
-            )
+            if self.architecture is None and isinstance(self.Z, np.ndarray):
+                sums = products.product(self.Z, self.X, v, self.slope, added, self.memory_budget, along=along)
+                return finite(sums / N)
+            if self.architecture is None:
+                sums = arrays.product(self.Z, self.X, v, self.slope, added, self.memory_budget)
+            else:
+                kind: Kind = "tangent" if added else "phi"
+                added = None if added else added
+                sums = deep_product(self.Z, self.X, v, self.architecture, kind, added, self.memory_budget)
+            return finite(libraries.row_sums(sums / N * self.Z) if along else sums / N)
 
     def kink_term(self) -> AnyArray:
         """Return (1/N) Σ_k y_k k(x_k, z) ∇_z Φ(x_k, z) for every row z; of deep networks ∇F less u."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from msgspec import json
 
+import theory
 from empirics import costs, descent
-from empirics.costs import AXES, SOLVERS, Cost, Costs, Problem, Row, measure, run_alone, slopes
+from empirics.costs import AXES, SOLVERS, THEORY, Cost, Costs, Problem, Row, measure, run_alone, slopes
 
 TINY = Problem(solver="flow", N=6, dim=16, width=3, T=1.0, num_steps=3)
 
@@ -24,7 +25,7 @@ def measured(monkeypatch):
         return Cost(seconds=(seconds, 3 * seconds, 2 * seconds)[:repeats], peak_bytes=problem.dim**2)
 
     monkeypatch.setattr(costs, "run_alone", law)
-    values = {"N": (4, 6, 16), "dim": (16, 32), "width": (3, 30)}
+    values = {"N": (4, 6, 16), "dim": (16, 32), "width": (3, 30), "queries": (500, 50)}
     return measure(base=TINY, values=values, repeats=3), ran
 
 
@@ -33,13 +34,13 @@ def test_rows_are_all_solvers_along_each_axis(measured):
     assert json.decode(json.encode(made), type=Costs) == made
     expected = [
         (axis, solver, x)
-        for axis, sizes in (("N", (4, 6, 16)), ("dim", (16, 32)), ("width", (3, 30)))
-        for solver in SOLVERS
+        for axis, sizes in (("N", (4, 6, 16)), ("dim", (16, 32)), ("width", (3, 30)), ("queries", (500, 50)))
+        for solver in AXES[axis]
         for x in sizes
     ]
     assert [(row.axis, row.solver, row.x) for row in made.rows] == expected
     assert len(ran) == len(set(ran)) == len(expected) - 2 * len(SOLVERS)  # the base is on every axis
-    assert made.base == {"N": 6, "dim": 16, "width": 3, "T": 1.0, "num_steps": 3}
+    assert made.base == {"N": 6, "dim": 16, "width": 3, "queries": 500, "T": 1.0, "num_steps": 3}
 
 
 def test_medians_and_slopes_are_those_of_the_runs(measured):
@@ -61,6 +62,19 @@ def test_slope_needs_two_positive_values(values, n):
     memory = slopes(rows)[1]
     assert (memory.quantity, memory.n) == ("bytes", n)
     assert (memory.slope is None) == (n < 2)
+
+
+@pytest.mark.parametrize("solver", THEORY)
+def test_theory_is_asked_at_its_queries(solver, monkeypatch):
+    asked = []
+    home = theory.times if solver == "agreement_law" else theory
+    whole = getattr(home, solver)
+    monkeypatch.setattr(
+        home, solver, lambda Z, *given, **named: asked.append(len(Z)) or whole(Z, *given, **named)
+    )
+    monkeypatch.setattr(costs, "_forget_peak", lambda: False)
+    costs.run_here(replace(TINY, solver=solver, queries=7), 2)
+    assert asked == [4, 7, 7]  # a small one first
 
 
 def test_both_ways_of_descent_are_taken(monkeypatch):
@@ -104,10 +118,11 @@ def test_a_failing_process_is_one_clear_error(monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"solver": "adam"}, "solver must be one of flow, samples, products, got 'adam'"),
+        ({"solver": "adam"}, "solver must be one of flow, .*, agreement_law, got 'adam'"),
         ({"dim": 14}, "dim must be >= 15, got 14"),
         ({"N": 1}, "N must be >= 2, got 1"),
         ({"N": 10_001}, "N must be <= 10000, got 10001"),
+        ({"queries": 0}, "queries must be >= 1, got 0"),
         ({"width": 0}, "width must be >= 1, got 0"),
         ({"num_steps": 0}, "num_steps must be >= 1, got 0"),
         ({"T": 0.0}, "T must be > 0, got 0"),
@@ -120,7 +135,7 @@ def test_problem_rejects(fields, message):
 
 
 def test_measure_rejects_before_it_runs():
-    with pytest.raises(ValueError, match="axis must be one of N, dim, width, got 'd'"):
+    with pytest.raises(ValueError, match="axis must be one of N, dim, width, queries, got 'd'"):
         measure(values={"d": (16,)})
     with pytest.raises(ValueError, match="dim must be >= 15, got 4"):
         measure(values={"N": (8,), "dim": (4,)})

@@ -7,7 +7,7 @@ import html5lib
 import pytest
 
 from empirics import costs
-from empirics.costs import SOLVERS, Costs, Row, slopes
+from empirics.costs import AXES, Costs, Row, slopes
 from reports.cli import main
 from reports.costs import NUMBERS, PAGE, Made, Results, figure, render, write
 from reports.provenance import Machine
@@ -24,11 +24,11 @@ def results(peak=lambda x: 2**20 * x):
             median=1e-3 * x**power,
             peak_bytes=peak(x),
         )
-        for axis, power in (("N", 2), ("dim", 1), ("width", 1))
-        for solver in SOLVERS
+        for axis, power in (("N", 2), ("dim", 1), ("width", 1), ("queries", 1))
+        for solver in AXES[axis]
         for x in (16, 32, 64)
     )
-    base = {"N": 16, "dim": 16, "width": 16, "T": 1.0, "num_steps": 3}
+    base = {"N": 16, "dim": 16, "width": 16, "queries": 16, "T": 1.0, "num_steps": 3}
     origin = Made(
         command="x",
         versions={"python": "3"},
@@ -43,6 +43,8 @@ def test_figures_say_the_slopes():
     made = figure(results(), "N", "seconds").svg
     assert made.count(": slope 2<") == 3
     assert "against number of samples N" in made
+    assert figure(results(), "queries", "seconds") is None
+    assert figure(results(), "queries", "seconds", "theory").svg.count(": slope 1<") == 4
     assert figure(results(), "dim", "bytes").svg.count(": slope 1<") == 3
 
 
@@ -52,7 +54,7 @@ def test_memory_that_is_not_known_is_not_drawn(size):
     assert figure(made, "N", "bytes") is None
     assert figure(made, "N", "seconds") is not None
     page = render(made)
-    assert page.count("<figure>") == 3
+    assert page.count("<figure>") == 6
     assert ("—" in page) or size == 0
 
 
@@ -60,7 +62,7 @@ def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
     page = render(results())
     document = html5lib.HTMLParser(strict=True).parse(page)
     assert document is not None
-    assert page.count("<figure>") == 6
+    assert page.count("<figure>") == 12
     assert not re.search(r"<(script|link|img|iframe)", page)
     identifiers = re.findall(r'\sid="([^"]*)"', page)
     assert len(identifiers) == len(set(identifiers))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import Literal
 
 import array_api_compat
 import numpy as np
 
 from theory import libraries
-from theory.deep.architecture import Architecture, check_architecture
-from theory.deep.layers import Covariance, Kernels, Slopes, is_one_direction, kernels
+from theory.deep.architecture import Architecture, Rates, check_architecture
+from theory.deep.layers import SERIES_TERMS, Covariance, Kernels, Slopes, is_one_direction, kernels
 from theory.geometry import finite
 from theory.kernel import gram, threads
 from theory.kernel.arrays import phi as shallow_phi
@@ -25,6 +26,8 @@ _COPIES, _COPIES_OF_SLOPES = 24, 40
 _COPIES_OF_POINTS = 3  # and of its points
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 _CACHED = 1 << 16  # pairs of a block on numpy, so that its temporary arrays stay in cache
+_TALL = 256  # rows of a block that compiled passes take, for the product
+_MANY = 1 / 8  # share of near pairs from which compiled passes are left
 _NEAR = 0.05  # angle of the first layer below which a pair is computed from the difference of its points
 
 
@@ -265,14 +268,22 @@ def over_blocks(
     copies = _COPIES_OF_SLOPES if gradient else _COPIES
     linear = _COPIES_OF_POINTS * (X.shape[1] + 1)
     step = max(1, (_room(memory_budget) - linear * len(X)) // (copies * len(X) + linear))
-    step = min(step, max(1, _CACHED // len(X))) if on_numpy else step
     rates = architecture.rates_for(X.shape[1])
+    fast = None
+    if on_numpy:
+        compiled = None if gradient else gram.passes(len(Z) * len(X))
+        step = min(step, max(1 if compiled is None else _TALL, _CACHED // len(X)))
+        fast = None if compiled is None else _Compiled(compiled, Z, X, architecture, rates)
 
     def block(start: int) -> AnyArray:
         rows = slice(start, min(start + step, len(Z)))
+        columns = slice(start if half else 0, None)
         with np.errstate(all="ignore"):
-            first, inner = first_layer(Z[rows, :], X[start:, :] if half else X, gradient=gradient)
-            return work(rows, kernels(first, inner, architecture, rates))
+            made = None if fast is None else fast.block(rows, columns)
+            if made is None:
+                first, inner = first_layer(Z[rows, :], X[columns, :], gradient=gradient)
+                made = kernels(first, inner, architecture, rates)
+            return work(rows, made)
 
     starts = range(0, len(Z), step)
     parts = (
@@ -294,7 +305,8 @@ def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance
         theta = xp.where(half < 0.5, math.pi - 2 * math.pi * half, 0 * half)
     D = (s_x - s_z) * (s_x + s_z)
     if isinstance(Z, np.ndarray):
-        _refine(theta, D, Z, X, s_z, s_x)
+        i, j = np.nonzero(theta < _NEAR)
+        theta[i, j], D[i, j] = _close(Z, X, i, j, s_z[:, 0], s_x[0])
     deficit = 2 * xp.sin(theta / 2) ** 2
     slopes = None
     if gradient:
@@ -314,20 +326,91 @@ def diagonal(X: AnyArray, architecture: Architecture) -> Kernels:
         return kernels(first, (v - 1) * X.shape[1], architecture, architecture.rates_for(X.shape[1]))
 
 
-def _refine(theta: Array, D: Array, Z: Array, X: Array, s_z: Array, s_x: Array) -> None:
-    """Compute θ and D of near pairs from the difference of the points, to relative accuracy, in place.
+def _close(
+    Z: Array, X: Array, i: gram.Indices, j: gram.Indices, s_z: Array, s_x: Array
+) -> tuple[Array, Array]:
+    """Return θ and D of near pairs from the difference of the points, to relative accuracy.
 
     With e = (x − z, 0)/√d and b = (z/√d, 1): s_x sin θ = ‖e − ⟨e, b⟩ b/s_z²‖.
     """
-    root, pairs = np.sqrt(X.shape[1]), np.argwhere(theta < _NEAR)
+    theta, D, root = np.empty(len(i)), np.empty(len(i)), np.sqrt(X.shape[1])
     step = max(1, _CACHED // X.shape[1])
-    for start in range(0, len(pairs), step):
-        i, j = pairs[start : start + step].T
-        e, b = (X[j] - Z[i]) / root, Z[i] / root
-        share = np.einsum("nd,nd->n", e, b) / s_z[i, 0] ** 2
+    for start in range(0, len(i), step):
+        part = slice(start, start + step)
+        x, z = X[j[part]], Z[i[part]]
+        e, b = (x - z) / root, z / root
+        share = np.einsum("nd,nd->n", e, b) / s_z[i[part]] ** 2
         across = np.hypot(np.linalg.norm(e - share[:, None] * b, axis=1), share)
-        theta[i, j] = np.arcsin(np.minimum(across / s_x[0, j], 1))
-        D[i, j] = np.einsum("nd,nd->n", e, (X[j] + Z[i]) / root)
+        theta[part] = np.arcsin(np.minimum(across / s_x[j[part]], 1))
+        D[part] = np.einsum("nd,nd->n", e, (x + z) / root)
+    return theta, D
+
+
+class _Compiled:
+    """The recursion by compiled passes for far pairs, and by `kernels` for near ones."""
+
+    def __init__(
+        self, compiled: ModuleType, Z: Array, X: Array, architecture: Architecture, rates: Rates
+    ) -> None:
+        self.compiled, self.Z, self.X, self.architecture, self.rates = compiled, Z, X, architecture, rates
+        self.U, self.V = (gram.unit_rows(points, compiled=compiled) for points in (Z, X))
+        with np.errstate(over="ignore"):
+            self.of_z, self.of_x = (self._roots(libraries.scales(points)) for points in (Z, X))
+        residual = 0.0 if architecture.residual is None else architecture.residual**2
+        self.numbers = tuple(
+            map(
+                float,
+                (
+                    architecture.negative_slope,
+                    architecture.half_square,
+                    architecture.kink_factor,
+                    architecture.resolved_weight_variance,
+                    architecture.bias_variance,
+                    architecture.branch_factor,
+                    residual * rates.branches,
+                    rates.first,
+                    rates.weights,
+                    rates.biases,
+                    rates.readout,
+                ),
+            )
+        )
+
+    def _roots(self, s: Array) -> Array:
+        """Return s, the root of the first output's variance and two of each later layer: `fused.deep`."""
+        g0, beta = self.architecture.half_square, self.architecture.branch_factor
+        weight, bias = self.architecture.resolved_weight_variance, self.architecture.bias_variance
+        roots = [s, math.sqrt(g0) * s]
+        for _ in range(self.architecture.depth - 1):
+            u = np.sqrt(weight * roots[-1] ** 2 + bias)
+            E = math.sqrt(g0) * u
+            roots += [u, np.sqrt(roots[-1] ** 2 + beta * E**2) if beta else E]
+        return np.array(roots)
+
+    def block(self, rows: slice, columns: slice) -> Kernels | None:
+        """Return the kernels of a block of pairs; None where many of them are near."""
+        U, V = self.U[rows], self.V[columns]
+        K = U[:, :-1] @ V[:, :-1].T
+        T, P = np.empty_like(K), np.empty_like(K)
+        of_z, of_x = self.of_z[:, rows], self.of_x[:, columns]
+        ends = U[:, -1].copy(), V[:, -1].copy(), np.ascontiguousarray(of_z), np.ascontiguousarray(of_x)
+        series = tuple(reversed(SERIES_TERMS))
+        limit, dim = 1 - gram.NEAR, self.X.shape[1]
+        i, j, opposite, inner = self.compiled.deep(
+            K, T, P, *ends, self.numbers, limit, dim, series, *self.compiled.numbers(K.dtype)
+        )
+        if len(i) > _MANY * K.size:
+            return None
+        if len(i):
+            s_z, s_x = of_z[0], of_x[0]
+            theta = gram.near_angles(U, V, i, j, opposite, self.compiled)
+            D = (s_x[j] - s_z[i]) * (s_x[j] + s_z[i])
+            close = theta < _NEAR
+            theta[close], D[close] = _close(self.Z[rows], self.X[columns], i[close], j[close], s_z, s_x)
+            first = Covariance(s_z[i] ** 2, s_x[j] ** 2, D, 2 * np.sin(theta / 2) ** 2, theta)
+            near = kernels(first, inner, self.architecture, self.rates)
+            K[i, j], T[i, j], P[i, j] = near.covariance, near.tangent, near.phi
+        return Kernels(K, T, P, None, None)
 
 
 def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:
@@ -339,23 +422,27 @@ def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) ->
     rows = X[None, ...] if vectors[0] else X
     columns = rows if Z is None else (Z[None, ...] if vectors[1] else Z)
     rows, columns, result = libraries.query(X=rows, Z=columns)
-    if Z is None and isinstance(rows, np.ndarray):
-        K = _symmetric(rows, architecture, kind)
+    if isinstance(rows, np.ndarray):
+        K = result(_filled(rows, columns, architecture, kind, half=Z is None))
     else:
-        K = over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture)
-    K = result(finite(K))
+        K = result(finite(over_blocks(lambda _, k: getattr(k, kind), rows, columns, architecture)))
     return libraries.of_points(K, (vectors[0], vectors[1] or (Z is None and vectors[0])))
 
 
-def _symmetric(X: Array, architecture: Architecture, kind: Kind) -> Array:
-    """Return the kernel matrix of points with themselves from one triangle of blocks."""
-    K = np.empty((len(X), len(X)))
+def _filled(Z: Array, X: Array, architecture: Architecture, kind: Kind, *, half: bool) -> Array:
+    """Return a kernel matrix; with `half`, of points with themselves, from one triangle of blocks."""
+    K = np.empty((len(Z), len(X)))
 
     def fill(rows: slice, k: Kernels) -> Array:
         part = getattr(k, kind)
-        K[rows, rows.start :] = part
-        K[rows.stop :, rows] = part[:, rows.stop - rows.start :].T
+        if not np.isfinite(part.sum()):
+            part = finite(part)
+        K[rows, rows.start if half else 0 :] = part
+        if half:
+            height = len(part)
+            K[rows, rows] = np.triu(part[:, :height]) + np.triu(part[:, :height], 1).T
+            K[rows.stop :, rows] = part[:, height:].T
         return K[:0]
 
-    over_blocks(fill, X, X, architecture, half=True)
+    over_blocks(fill, Z, X, architecture, half=half)
     return K

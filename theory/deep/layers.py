@@ -22,7 +22,7 @@ from theory.validation import AnyArray
 
 _SERIES = 0.2  # angle below which sin θ − θ cos θ is summed
 # Σ_k (−1)^{k+1} 2k θ^{2k+1}/(2k+1)!; at θ = .2 the first term left out is 4e-19 of the first one.
-_TERMS = [(-1) ** (k + 1) * 2 * k / math.factorial(2 * k + 1) for k in range(1, 8)]
+SERIES_TERMS = [(-1) ** (k + 1) * 2 * k / math.factorial(2 * k + 1) for k in range(1, 8)]
 
 
 class Slopes(NamedTuple):
@@ -205,6 +205,6 @@ def _bracket(theta: AnyArray, deficit: AnyArray) -> AnyArray:
 
 def _series(theta: AnyArray) -> AnyArray:
     square, total = theta * theta, 0 * theta
-    for term in reversed(_TERMS):
+    for term in reversed(SERIES_TERMS):
         total = total * square + term
     return theta * square * total

@@ -8,13 +8,17 @@ divided by cos(arcsin ρ).
 - many, because whole sets are nearly parallel: after subtracting a common centre c, which leaves
   ‖u − v‖² = ‖u − c‖² + ‖v − c‖² − 2⟨u − c, v − c⟩ and takes the cancellation away, by a product again.
 
-Work is done in place, on panels of rows, one a thread, in chunks that stay in cache.  Derivation 1.
+Work is done in place, on panels of rows, one a thread, in chunks that stay in cache.  Large matrices take the
+compiled passes of `fused`, where numba is there.  Derivation 1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -38,29 +42,59 @@ _BLOCK = 1 << 16  # entries of the temporary arrays for near pairs, one by one
 _GROUP = 1 << 20  # entries of a matrix whose near pairs are computed together
 _MANY = 1 << 13  # near pairs in a tile from which centres pay
 _CENTRES = 32
+# Entries from which compiled passes are taken.  The size alone decides, so that one call gives one result
+# whatever has been loaded; loading takes as long as some ten matrices of this size save.
+_COMPILED = 1 << 22
 
 
-def unit_rows(X: Floats, *, weight_variance: float = 1.0, bias_variance: float = 1.0) -> Floats:
+def passes(entries: int) -> ModuleType | None:
+    """Return the compiled passes if so many entries are to be computed and numba is there."""
+    return _fused() if entries >= _COMPILED else None
+
+
+@lru_cache(maxsize=1)
+def _fused() -> ModuleType | None:
+    try:
+        from theory.kernel import fused  # noqa: PLC0415
+    except ImportError:
+        return None
+    return fused
+
+
+def unit_rows(
+    X: Floats,
+    *,
+    weight_variance: float = 1.0,
+    bias_variance: float = 1.0,
+    compiled: ModuleType | None = None,
+) -> Floats:
     """Return unit vectors along (σ_w x/√d, σ_b), shape (N, d + 1).
 
-    Rows are scaled before squaring where a square could over- or underflow.
+    Rows are scaled before squaring where a square could over- or underflow.  `compiled` as in `gram`.
     """
     U = np.empty((len(X), X.shape[1] + 1), dtype=X.dtype)
 
     def work(start: int) -> None:
         part = slice(start, start + _ROWS)
-        _unit_rows(X[part], U[part], weight_variance, bias_variance)
+        _unit_rows(X[part], U[part], weight_variance, bias_variance, compiled)
 
     threads.run(work, range(0, len(X), _ROWS))
     return U
 
 
-def _unit_rows(X: Floats, U: Floats, weight_variance: float, bias_variance: float) -> None:
+def _unit_rows(
+    X: Floats, U: Floats, weight_variance: float, bias_variance: float, compiled: ModuleType | None
+) -> None:
     dim = X.shape[1]
-    with np.errstate(over="ignore", under="ignore"):
-        np.multiply(X, X.dtype.type(math.sqrt(weight_variance / dim)), out=U[:, :dim])
-        U[:, dim] = math.sqrt(bias_variance)
-        squares = np.sum(U * U, axis=1)  # in pairs: einsum's plain sum loses digits of rows of one sign
+    factor, bias = map(X.dtype.type, (math.sqrt(weight_variance / dim), math.sqrt(bias_variance)))
+    if compiled is not None:
+        squares = np.empty(len(X))
+        compiled.unit_rows(X, U, factor, bias, squares)
+    else:
+        with np.errstate(over="ignore", under="ignore"):
+            np.multiply(X, factor, out=U[:, :dim])
+            U[:, dim] = bias
+            squares = np.sum(U * U, axis=1)  # in pairs: einsum's plain sum loses digits of rows of one sign
     limits = np.finfo(X.dtype)
     extreme = ~((squares > limits.tiny / limits.eps**2) & (squares < limits.max))
     if extreme.any():
@@ -76,20 +110,24 @@ def _unit_rows(X: Floats, U: Floats, weight_variance: float, bias_variance: floa
                 axis=1,
             )
             rows /= np.abs(rows).max(axis=1, keepdims=True)
-            U[extreme] = rows
             squares[extreme] = np.sum(rows * rows, axis=1)
-    U /= np.sqrt(squares)[:, None]
+            U[extreme] = rows if compiled is None else rows / np.sqrt(squares[extreme])[:, None]
+    if compiled is None:
+        U /= np.sqrt(squares)[:, None]
 
 
-def arcsine(scale: float, offset: float) -> Callable[[Floats], None]:
-    """Return the function ρ ↦ offset + scale · arcsin ρ = offset + scale · (π/2 − θ), in place."""
+@dataclass(frozen=True)
+class Arcsine:
+    """The function ρ ↦ offset + scale · arcsin ρ = offset + scale · (π/2 − θ), in place."""
 
-    def far(k: Floats) -> None:
+    scale: float
+    offset: float
+
+    def __call__(self, k: Floats) -> None:
+        """Turn ρ into the result, in place."""
         np.arcsin(k, out=k)
-        np.multiply(k, k.dtype.type(scale), out=k)
-        np.add(k, k.dtype.type(offset), out=k)
-
-    return far
+        np.multiply(k, k.dtype.type(self.scale), out=k)
+        np.add(k, k.dtype.type(self.offset), out=k)
 
 
 def gram(
@@ -98,6 +136,8 @@ def gram(
     *,
     far: Callable[[Floats], None],
     near: Callable[[Floats], Floats],
+    compiled: ModuleType | None = None,
+    added: float | None = None,
 ) -> Floats:
     """Return a function of the angle θ between all pairs of rows, from ρ = ⟨u, v⟩ or, near pairs, from θ.
 
@@ -108,42 +148,50 @@ def gram(
     V : array, shape (Q, D), or None
         Other unit rows; None: `U` itself, the result symmetric and its diagonal exactly near(0).
     far : callable
-        Turns ρ, |ρ| ≤ 1 − `NEAR`, into the result, in place; see `arcsine`.
+        Turns ρ, |ρ| ≤ 1 − `NEAR`, into the result, in place; see `Arcsine`.
     near : callable
         The same function of the angle, in a form that is accurate there.
+    compiled : module, optional
+        The passes to take, of `passes`; by the size of the result if absent.
+    added : float, optional
+        Multiply by ⟨x, z⟩ + added, x and z the points of `unit_rows` at variances 1; takes `compiled` and V.
 
     Returns
     -------
     array, shape (N, Q), dtype of `U`
     """
+    compiled = compiled or passes(len(U) * len(U if V is None else V))
+    panel = _Panel(far, near, compiled if isinstance(far, Arcsine) else None, added)
     if V is None:
-        return _symmetric(U, far, near)
+        return _symmetric(U, panel)
     K = np.empty((len(U), len(V)), dtype=U.dtype)
     height = max(_FEWEST, math.ceil(len(U) / threads.count()))
 
     def work(start: int) -> None:
         rows = slice(start, start + height)
-        np.matmul(U[rows], V.T, out=K[rows])
-        _finish(K[rows], U[rows], V, far, near)
+        panel.multiply(U[rows], V, K[rows])
+        panel.finish(K[rows], U[rows], V)
 
     threads.run(work, range(0, len(U), height))
     return K
 
 
-def _symmetric(U: Floats, far: Callable[[Floats], None], near: Callable[[Floats], Floats]) -> Floats:
+def _symmetric(U: Floats, panel: _Panel) -> Floats:
     N = len(U)
     K = np.empty((N, N), dtype=U.dtype)
-    diagonal = near(np.zeros(1, dtype=U.dtype))[0]
+    diagonal = panel.near(np.zeros(1, dtype=U.dtype))[0]
     below = np.tri(_PANEL, k=-1, dtype=np.bool_)
 
     def work(top: int) -> None:
         """Compute rows of the upper triangle and copy them to the columns of the lower one."""
         bottom = min(top + _PANEL, N)
-        rows, right = slice(top, bottom), slice(top, N)
-        np.matmul(U[rows], U[right].T, out=K[rows, right])
+        rows, right = slice(top, bottom), slice(bottom, N)
         square = K[rows, rows]
-        np.fill_diagonal(square, 0)  # known: keeps it from being found near, row by row
-        _finish(K[rows, right], U[rows], U[right], far, near)
+        panel.multiply(U[rows], U[rows], square)  # by the rank-k routine, as numpy sees
+        panel.multiply(U[rows], U[right], K[rows, right])
+        # Known: ρ = 0 keeps it from being found near, row by row.
+        np.fill_diagonal(square, 0 if panel.compiled is None else -(U[rows, -1] ** 2))
+        panel.finish(K[rows], U[rows], U, first=top)
         np.fill_diagonal(square, diagonal)
         np.copyto(square, square.T.copy(), where=below[: len(square), : len(square)])
         for left in range(bottom, N, _PANEL):
@@ -154,46 +202,80 @@ def _symmetric(U: Floats, far: Callable[[Floats], None], near: Callable[[Floats]
     return K
 
 
-def _finish(
-    K: Floats, U: Floats, V: Floats, far: Callable[[Floats], None], near: Callable[[Floats], Floats]
-) -> None:
-    """Turn a panel of correlations into the result, in place, a group of rows after the other."""
-    rows = max(1, _GROUP // K.shape[1])
-    for start in range(0, len(K), rows):
-        group = slice(start, start + rows)
-        _finish_group(K[group], U[group], V, far, near)
+@dataclass(frozen=True)
+class _Panel:
+    """What is done to a panel of the matrix; with compiled passes products leave the last column out."""
+
+    far: Callable[[Floats], None]
+    near: Callable[[Floats], Floats]
+    compiled: ModuleType | None
+    added: float | None
+
+    def multiply(self, U: Floats, V: Floats, K: Floats) -> None:
+        last = None if self.compiled is None else -1
+        np.matmul(U[:, :last], V[:, :last].T, out=K)
+
+    def finish(self, K: Floats, U: Floats, V: Floats, *, first: int = 0) -> None:
+        """Turn products into the result, in place, from a column on, a group of rows after the other."""
+        rows = max(1, _GROUP // K.shape[1])
+        for start in range(0, len(K), rows):
+            group = slice(start, start + rows)
+            self._finish_group(K[group], U[group], V, first)
+
+    def _finish_group(self, K: Floats, U: Floats, V: Floats, first: int) -> None:
+        factors: Floats | float = 1.0
+        if self.compiled is not None:
+            i, j, opposite, factors = self._pass(K, U, V, first)
+        else:
+            height = max(1, _CHUNK // K.shape[1])
+            parts = [
+                _chunk(K[start : start + height, first:], start, first, self.far)
+                for start in range(0, len(K), height)
+            ]
+            i, j, opposite = map(np.concatenate, zip(*parts, strict=True))
+        if len(i):
+            K[i, j] = self.near(near_angles(U, V, i, j, opposite, self.compiled)) * factors
+
+    def _pass(
+        self, K: Floats, U: Floats, V: Floats, first: int
+    ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
+        assert self.compiled is not None
+        assert isinstance(self.far, Arcsine)
+        p = q = np.zeros(max(K.shape), K.dtype)
+        if self.added is not None:
+            p, q = (math.sqrt(U.shape[1] - 1) / one[:, -1] for one in (U, V))
+        added = 1.0 if self.added is None else self.added
+        numbers = self.compiled.numbers(K.dtype, 1 - NEAR, self.far.scale, self.far.offset, added)
+        found: tuple[Indices, Indices, NDArray[np.bool_], Floats]
+        found = self.compiled.arcsine(K, first, U[:, -1].copy(), V[:, -1].copy(), p, q, *numbers)
+        return found
 
 
-def _finish_group(
-    K: Floats, U: Floats, V: Floats, far: Callable[[Floats], None], near: Callable[[Floats], Floats]
-) -> None:
-    height = max(1, _CHUNK // K.shape[1])
-    parts = [_chunk(K[start : start + height], start, far) for start in range(0, len(K), height)]
-    found = [part for part in parts if part is not None]
-    if not found:
-        return
-    i = np.concatenate([part[0] for part in found])
-    j = np.concatenate([part[1] for part in found])
-    opposite = np.concatenate([part[2] for part in found]) < 0
-    K[i, j] = near(_near_angles(U, V, i, j, opposite))
-
-
-def _chunk(k: Floats, start: int, far: Callable[[Floats], None]) -> tuple[Indices, Indices, Floats] | None:
+def _chunk(
+    k: Floats, top: int, left: int, far: Callable[[Floats], None]
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """Turn correlations into the result, in place, but for the near pairs, which are returned."""
     limit = 1 - NEAR
-    found = None
+    i, j, opposite = np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.bool_)
     if k.max() > limit or k.min() < -limit:
         i, j = np.nonzero(np.abs(k) > limit)
-        found = (i + start, j, k[i, j])
+        opposite = k[i, j] < 0
         np.clip(k, -limit, limit, out=k)
     far(k)
-    return found
+    return i + top, j + left, opposite
 
 
 # Near pairs ----------------------------------------------------------------------------------------
 
 
-def _near_angles(U: Floats, V: Floats, i: Indices, j: Indices, opposite: NDArray[np.bool_]) -> Floats:
+def near_angles(
+    U: Floats,
+    V: Floats,
+    i: Indices,
+    j: Indices,
+    opposite: NDArray[np.bool_],
+    compiled: ModuleType | None,
+) -> Floats:
     """Return the angle of each pair (i, j); `opposite` where ρ < 0."""
     theta = np.empty(len(i), dtype=U.dtype)
     left = np.arange(len(i))
@@ -201,6 +283,11 @@ def _near_angles(U: Floats, V: Floats, i: Indices, j: Indices, opposite: NDArray
         if len(left) < _MANY:
             break
         left = _around_a_centre(U, V, i, j, opposite, theta, left)
+    if compiled is not None:
+        alone = np.empty(len(left), dtype=U.dtype)
+        compiled.chords(U, V, i[left], j[left], alone)
+        theta[left] = alone
+        return theta
     step = max(1, _BLOCK // U.shape[1])
     for start in range(0, len(left), step):
         part = left[start : start + step]

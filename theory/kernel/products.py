@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +36,9 @@ MEMORY_BUDGET = 1 << 28  # bytes: 256 MiB
 _ARRAYS = 20
 _WIDER = 2  # times the side of a square block
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
+# Entries of a block that compiled passes find in cache, but so many rows at least; shares of the bias in a
+# unit row from which its inverse is a length.
+_CACHED, _LEAST, _SHORT = 1 << 18, 64, 1e-150
 
 
 @data_by_keyword
@@ -186,40 +188,42 @@ def product(
     added: float | None,
     memory_budget: int = MEMORY_BUDGET,
     variances: dict[str, Any] | None = None,
+    *,
+    along: bool = False,
 ) -> Array:
-    """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None."""
+    """Return [Φ(Z, X) ∘ (⟨x, z⟩ + added)] v for checked points; Φ(Z, X) v if `added` is None.
+
+    With `along`, the inner product of each row of it with that of Z.
+    """
     slope = check_slope("negative_slope", negative_slope)
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
     most = max(1, min(threads.count(), memory_budget // _THREAD))
     height, width = _block_shape(memory_budget / most, X.shape)
+    compiled = gram.passes(len(Z) * len(X))
+    if compiled is not None:
+        height = min(height, max(_LEAST, _CACHED // width))
     height = math.ceil(len(Z) / max(most, math.ceil(len(Z) / height)))  # as much for every thread
-    result = np.zeros((len(Z), *v.shape[1:]))
+    result = np.zeros(len(Z) if along else (len(Z), *v.shape[1:]))
     for columns in _slices(len(X), width):
-        V = gram.unit_rows(X[columns], **(variances or {}))
-        add = partial(_add_block, result, Z, X[columns], V, v[columns], slope, added, variances or {})
+        V = gram.unit_rows(X[columns], **(variances or {}), compiled=compiled)
+
+        def add(rows: slice, columns: slice = columns, V: Array = V) -> None:
+            """Add the part of some samples to some rows of the result."""
+            z, x = Z[rows], X[columns]
+            U = gram.unit_rows(z, **(variances or {}), compiled=compiled)
+            # Of both factors in one pass, but for lengths whose inverses lose digits.
+            once = compiled is not None and added is not None and min(U[:, -1].min(), V[:, -1].min()) > _SHORT
+            K = phi_of_units(U, V, slope, compiled=compiled, added=added if once else None)
+            with np.errstate(over="ignore", invalid="ignore"):  # here, as threads have their own
+                if added is not None and not once:
+                    inner = z @ x.T
+                    inner += added
+                    K *= inner
+                sums = K @ v[columns]
+                result[rows] += np.einsum("qd,qd->q", sums, z) if along else sums
+
         threads.run(add, _slices(len(Z), height), most=most)
     return result
-
-
-def _add_block(
-    result: Array,
-    Z: Array,
-    X: Array,
-    V: Array,
-    v: Array,
-    slope: float,
-    added: float | None,
-    variances: dict[str, Any],
-    rows: slice,
-) -> None:
-    """Add the part of the samples X, with unit rows V, to the given rows of the result."""
-    K = phi_of_units(gram.unit_rows(Z[rows], **variances), V, slope)
-    with np.errstate(over="ignore", invalid="ignore"):  # here, as threads have their own
-        if added is not None:
-            inner = Z[rows] @ X.T
-            inner += added
-            K *= inner
-        result[rows] += K @ v
 
 
 def _checked(Z: ArrayLike, X: ArrayLike, v: ArrayLike) -> tuple[Array, Array, Array]:

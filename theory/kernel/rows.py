@@ -32,8 +32,9 @@ def phi_of_angle(theta: Any, negative_slope: float) -> Any:  # noqa: ANN401
 
 def phi_of_points(X: Array, Z: Array | None, slope: float, variances: dict[str, float]) -> Array:
     """Return Φ between checked points for all pairs."""
-    U = gram.unit_rows(X, **variances)
-    return phi_of_units(U, None if Z is None else gram.unit_rows(Z, **variances), slope)
+    compiled = gram.passes(len(X) * len(X if Z is None else Z))
+    U = gram.unit_rows(X, **variances, compiled=compiled)
+    return phi_of_units(U, None if Z is None else gram.unit_rows(Z, **variances, compiled=compiled), slope)
 
 
 def angles(X: Array, Z: Array | None = None) -> Array:
@@ -46,16 +47,17 @@ def angles(X: Array, Z: Array | None = None) -> Array:
 
 def angles_of_units(U: Array, V: Array | None) -> Array:
     """Return the angle between unit rows for all pairs."""
-    return gram.gram(U, V, far=gram.arcsine(-1.0, math.pi / 2), near=lambda theta: theta)
+    return gram.gram(U, V, far=gram.Arcsine(-1.0, math.pi / 2), near=lambda theta: theta)
 
 
-def phi_of_units(U: Array, V: Array | None, negative_slope: float) -> Array:
-    """Return Φ between unit rows for all pairs."""
+def phi_of_units(U: Array, V: Array | None, negative_slope: float, **how: Any) -> Array:  # noqa: ANN401
+    """Return Φ between unit rows for all pairs; `how` as of `gram.gram`."""
     return gram.gram(
         U,
         V,
-        far=gram.arcsine((1 - negative_slope) ** 2 / (2 * math.pi), (1 + negative_slope) ** 2 / 4),
+        far=gram.Arcsine((1 - negative_slope) ** 2 / (2 * math.pi), (1 + negative_slope) ** 2 / 4),
         near=lambda theta: phi_of_angle(theta, negative_slope),
+        **how,
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import math
 from collections import defaultdict
 
 import mpmath as mp
@@ -50,10 +51,18 @@ def test_the_table_is_what_its_script_makes():
             assert abs(table.exact(*table.pair(*case), slope) - value) < mp.mpf(10) ** -43
 
 
+@pytest.fixture(params=["numpy", "compiled"])
+def passes(request, monkeypatch):
+    """Take numpy or what is compiled, whatever the size."""
+    monkeypatch.setattr("theory.kernel.gram._COMPILED", 1 if request.param == "compiled" else math.inf)
+
+
+@pytest.mark.usefixtures("passes")
 def test_numpy_matches_the_table():
     assert worst(lambda X, Z, slope: phi(X, Z, negative_slope=slope)) < 1
 
 
+@pytest.mark.usefixtures("passes")
 def test_numpy_around_centres_matches_the_table(monkeypatch):
     monkeypatch.setattr("theory.kernel.gram._MANY", 1)
     assert worst(lambda X, Z, slope: phi(X, Z, negative_slope=slope)) < 1
@@ -93,6 +102,7 @@ def test_jax_matches_the_table():
         assert worst(compute) < 1
 
 
+@pytest.mark.usefixtures("passes")
 @pytest.mark.parametrize("spread", [1e-1, 1e-4, 1e-8, 1e-12])
 @pytest.mark.parametrize("base", [0.0, 1.0, 300.0])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -109,6 +119,7 @@ def test_sets_of_nearly_parallel_rows(spread, base, dtype, monkeypatch):
         assert abs(table.exact(X[i], X[j], 0) - mp.mpf(float(own[i, j]))) < TOLERANCE[dtype]
 
 
+@pytest.mark.usefixtures("passes")
 @pytest.mark.parametrize(("dtype", "dim"), [("float64", 961), ("float32", 900)])
 def test_long_rows_of_one_sign(dtype, dim):
     """Just beyond near, |ρ| < 0.98: a plain sum of d squares of one sign would lose digits here."""

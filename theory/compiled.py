@@ -1,8 +1,14 @@
-"""The one way functions are compiled: kept on disk, without the interpreter lock, division as in numpy."""
+"""The one way functions are compiled: kept on disk, without the interpreter lock, division as in numpy.
+
+Takes numba, so that nothing imports this file at the start; no fast arithmetic, so that results are those of
+the formulas as they stand, NaN and ∞ included.
+"""
 
 import contextlib
 import hashlib
+import inspect
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,17 +18,15 @@ from numba.core.caching import FunctionCache
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-# Files with compiled functions, which call each other.
-SOURCES = ("events.py", "quadratic.py", "steps.py")
 
-
+@lru_cache
 def stamp(folder: Path) -> str:
-    """Return a digest of all sources: what compiled code on disk must have been made from."""
-    contents = [(folder / name).read_bytes() for name in SOURCES]
-    return hashlib.sha256(b"\0".join(contents)).hexdigest()
+    """Return a digest of the files with compiled functions, which may call each other.
 
-
-_STAMP = stamp(Path(__file__).parent)
+    It is what compiled code on disk must have been made from.
+    """
+    contents = (path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return hashlib.sha256(b"\0".join(one for one in contents if b"@compiled\n" in one)).hexdigest()
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
@@ -33,7 +37,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         # numba compares the function's own file only, so that code on disk could be of an older version of a
         # function that it calls.
         self._cache_file._source_stamp  # noqa: B018  (AttributeError where it cannot be replaced)
-        self._cache_file._source_stamp = _STAMP
+        self._cache_file._source_stamp = stamp(Path(inspect.getfile(function)).parent)
 
     def load_overload(self, sig: object, target_context: object) -> object:
         try:
