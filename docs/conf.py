@@ -76,6 +76,18 @@ html_math_renderer = "mathml"
 html_copy_source = False
 
 
+def glossary() -> str:
+    """Return the glossary page; the entries are those of the pages that `reports` writes."""
+    entries = tomllib.loads((ROOT / "reports/glossary.toml").read_text(encoding="utf-8"))
+    lines = ["# Glossary"]
+    for section, terms in entries.items():
+        lines.append(f"\n## {section}")
+        for term in terms.values():
+            named = [f"${term['tex']}$"] if "tex" in term else []
+            lines.append(f"\n{', '.join([*named, *filter(None, [term.get('name')])])}\n: {term['words']}")
+    return "\n".join(lines) + "\n"
+
+
 def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
     """Write a formula as MathML, which browsers draw by themselves."""
     if isinstance(node, nodes.math_block):
@@ -115,6 +127,7 @@ def _link_page(app: Sphinx, name: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     """Add what Sphinx does not do by itself."""
+    (ROOT / "docs/glossary.md").write_text(glossary(), encoding="utf-8")
     app.connect("autodoc-process-docstring", _link_docstring)
     app.connect("source-read", _link_page)
     app.add_html_math_renderer("mathml", inline_renderers=(_mathml, None), block_renderers=(_mathml, None))

@@ -7,11 +7,14 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 from sphinx.util.inventory import InventoryFile
+
+from reports import inline
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
@@ -172,6 +175,23 @@ def test_cited_derivations_and_steps_exist():
             assert found, f"{place}: Derivation {number}, step {step}"
 
 
+# The glossary ----------------------------------------------------------------------------------------------
+
+CONF = runpy.run_path(str(ROOT / "docs/conf.py"))
+
+
+def test_glossary_is_that_of_the_pages():
+    """`make docs` writes it; on a code host it is read as it stands here."""
+    assert text_of(ROOT / "docs/glossary.md") == CONF["glossary"]()
+    for terms in tomllib.loads(text_of(ROOT / "reports/glossary.toml")).values():
+        for name, term in terms.items():
+            assert term.keys() <= {"symbol", "tex", "name", "words"}, name
+            assert ("symbol" in term) == ("tex" in term), name
+            assert "name" in term or "tex" in term, name
+            for tex in re.findall(r"\$(.+?)\$", f"${term.get('tex', 'x')}$ {term['words']}"):
+                assert inline.mathml(tex)
+
+
 # The reference --------------------------------------------------------------------------------------------
 
 
@@ -188,10 +208,9 @@ def public_names():
 
 
 def test_every_public_name_is_in_the_reference():
-    conf = runpy.run_path(str(ROOT / "docs/conf.py"))
-    groups = conf["autosummary_context"]["groups"]
-    shown = set(conf["PACKAGES"])
-    for package in conf["PACKAGES"]:
+    groups = CONF["autosummary_context"]["groups"]
+    shown = set(CONF["PACKAGES"])
+    for package in CONF["PACKAGES"]:
         shown |= {f"{package}.{name}" for names in groups[package].values() for name in names}
     # What a package above has, too, is shown there alone.
     known = {(name.rpartition(".")[2], id(pkgutil.resolve_name(name))) for name in shown}
