@@ -89,9 +89,10 @@ def glossary() -> str:
 
 
 def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
-    """Write a formula as MathML, which browsers draw by themselves."""
+    """Write a formula as MathML, which browsers draw by themselves, with its number."""
     if isinstance(node, nodes.math_block):
-        formula = f'<div class="math">{convert(node.astext(), display="block")}</div>'
+        number = f'<span class="eqno">({node["label"]})</span>' if node.get("label") else ""
+        formula = f'<div class="math">{convert(node.astext(), display="block")}{number}</div>'
     else:
         formula = convert(node.astext())
     translator.body.append(formula)
@@ -101,10 +102,24 @@ def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) 
 _STEMS = {int(path.name[:2]): path.stem for path in (ROOT / "theory/derivations").glob("*.md")}
 
 
-def _link_derivations(text: str, role: str) -> str:
-    """Link "Derivation 3", which is no link or heading yet."""
-    cited = r"(?<!\[)(?<!# )\bDerivation (\d+)"
-    return re.sub(cited, lambda found: f"{role}`{found[0]} </derivations/{_STEMS[int(found[1])]}>`", text)
+_FORMULA = re.compile(r"(?<!\$ )\((\d+\.\d+)\)")
+FORMULAS = {
+    number: path.stem
+    for path in (ROOT / "theory/derivations").glob("*.md")
+    for number in re.findall(r"\$\$ \((\d+\.\d+)\)", path.read_text(encoding="utf-8"))
+}
+
+
+def _link_derivations(text: str, left: str, right: str) -> str:
+    """Link "Derivation 3", which is no link or heading yet, and the number of a formula, (3.2)."""
+
+    def link(found: re.Match[str]) -> str:
+        return f"{left}doc{right}`{found[0]} </derivations/{_STEMS[int(found[1])]}>`"
+
+    def formula(found: re.Match[str]) -> str:
+        return f"{left}ref{right}`{found[0]} <formula-{found[1]}>`" if found[1] in FORMULAS else found[0]
+
+    return _FORMULA.sub(formula, re.sub(r"(?<!\[)(?<!# )\bDerivation (\d+)", link, text))
 
 
 def _link_docstring(
@@ -115,13 +130,15 @@ def _link_docstring(
     for place, line in enumerate(lines):
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
         if not example:
-            lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":doc:")
+            lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":", ":")
 
 
 def _link_page(app: Sphinx, name: str, source: list[str]) -> None:
     """Link derivations, and names of the three packages in backticks to their reference."""
     if name != "changelog" and not name.startswith("api/"):
-        text = _link_derivations(source[0], "{doc}")
+        text = _link_derivations(source[0], "{", "}")
+        # A place to link to before each numbered formula.
+        text = re.sub(r"^( *)(\$\$\n[^$]+\$\$ \((.+)\))$", r"\1(formula-\3)=\n\1\2", text, flags=re.MULTILINE)
         source[0] = re.sub(r"(?<!`)`((?:theory|empirics|reports)\.[\w.]+)`", r"{py:obj}`\1`", text)
 
 

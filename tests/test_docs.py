@@ -90,13 +90,13 @@ ROWS = [line.split(" | ") for line in text_of(ROOT / "docs/formulas.md").splitli
 
 def test_there_are_rows():
     assert len(ROWS) > 50
-    assert all(len(row) in {3, 4} for row in ROWS)  # a column may be empty
+    assert all(len(row) in {4, 5} for row in ROWS)  # a column may be empty
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0][2:42] for row in ROWS])
+@pytest.mark.parametrize("row", ROWS, ids=[row[1][:40] for row in ROWS])
 def test_functions_and_tests_of_a_row_are_there(row):
     package = ""
-    for name in re.findall(r"`([a-z][\w.]+)`", row[1]):  # `theory.f_predict`, then `g_predict` of the same
+    for name in re.findall(r"`([a-z][\w.]+)`", row[2]):  # `theory.f_predict`, then `g_predict` of the same
         package = name.rpartition(".")[0] or package
         assert pkgutil.resolve_name(f"{package}.{name.rpartition('.')[2]}") is not None
     folder = TESTS
@@ -157,6 +157,54 @@ def test_each_derivation_has_a_number_and_says_it():
     assert len(DERIVATIONS) == len(list((ROOT / "theory/derivations").iterdir()))
     for number, path in list(DERIVATIONS.items())[1:]:
         assert text_of(path).startswith(f"# Derivation {number}. ")
+
+
+_NUMBER = r"\((\d+)\.(\d+)\)"
+
+
+def formulas_cited(text):
+    """Yield the numbers of formulas in a text, (3.1) to (3.4) spelt out."""
+    for match in re.finditer(rf"(?<!\$ ){_NUMBER}(?: to {_NUMBER})?", text):
+        part, first, other, last = match.groups()
+        assert other in {None, part}, match[0]
+        yield from (f"{part}.{place}" for place in range(int(first), int(last or first) + 1))
+
+
+def test_formulas_are_numbered_in_their_order():
+    """Without gaps, by the number of the derivation; every display has one."""
+    for number, path in DERIVATIONS.items():
+        displays = re.findall(r"^ *\$\$\n[^$]+^ *\$\$(?: \((.+)\))?$", text_of(path), re.MULTILINE)
+        assert displays == [f"{number}.{place + 1}" for place in range(len(displays))]
+        assert text_of(path).count("$$") == 2 * len(displays)
+        assert re.findall(r"^    \S", text_of(path), re.MULTILINE) == [] or number == 9  # code that is none
+
+
+def test_each_formula_is_listed_and_each_number_is_one():
+    """The table of formulas has each by its number; texts and docstrings cite those that there are."""
+    listed = set(formulas_cited(text_of(ROOT / "docs/formulas.md")))
+    assert listed == CONF["FORMULAS"].keys()
+    assert len(listed) > 80
+    for path in PAGES:
+        assert set(formulas_cited(text_of(path))) <= listed, named(path)
+    sources = [path for name in ("theory", "empirics", "reports") for path in (ROOT / name).rglob("*.py")]
+    cited = {number for path in sources for number in _of_docstrings(text_of(path))}
+    assert cited <= listed
+    assert len(cited) > 20
+
+
+def _of_docstrings(text):
+    """Yield the numbers of formulas that stand after that of their derivation: Derivation 3, (3.2)."""
+    for match in re.finditer(rf"Derivation (\d+), (?:{_NUMBER}(?:, |\s+and\s+|\s+to\s+)?)+", text):
+        found = list(formulas_cited(" ".join(match[0].split())))
+        assert {one.partition(".")[0] for one in found} == {match[1]}, match[0]
+        yield from found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_formulas_can_be_drawn(path):
+    text = re.sub("```.*?```|`[^`]+`", "", text_of(path), flags=re.DOTALL)
+    for tex in re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", text, re.DOTALL):
+        assert inline.mathml("".join(tex), display=bool(tex[0]))
 
 
 def test_ranges_and_steps_are_read():

@@ -58,8 +58,8 @@ def random_label_agreement(
 
     Notes
     -----
-    Source: `expressions.LABEL_CORRELATION`; Derivation 19.  The correlation is exact at every N, d and depth;
-    its probability is that of two Gaussians, by the central limit theorem in N.
+    Source: `expressions.LABEL_CORRELATION`; Derivation 19, (19.1).  The correlation is exact at every N, d
+    and depth; its probability is that of two Gaussians, by the central limit theorem in N.
 
     Examples
     --------

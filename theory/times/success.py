@@ -56,7 +56,7 @@ def success_probability(
 
     Notes
     -----
-    Source: `expressions.SUCCESS`; Derivation 18.  Identity loss.
+    Source: `expressions.SUCCESS`; Derivation 18, (18.1).  Identity loss.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def success_time(
 
     Notes
     -----
-    Source: Derivation 18.  At a point σ Φ_N⁻¹(q)/|F|.  On average the root of an increasing function.
+    Source: Derivation 18, (18.1).  At a point σ Φ_N⁻¹(q)/|F|.  On average the root of an increasing function.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def gradient_time(
 
     Notes
     -----
-    Source: Derivation 18; ∇F is `theory.perturbation_direction`.
+    Source: Derivation 18, (18.2); ∇F is `theory.perturbation_direction`.
 
     Examples
     --------
