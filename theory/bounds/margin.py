@@ -34,7 +34,7 @@ DYNAMICS = ("descent", "flow")
 # The part of δ for the flips; the start is the larger error and gets the rest.
 FLIPS_RISK = 0.2
 # Elementary functions of positive numbers: a few dozen roundings, far below this.
-_SLACK = 1e-9
+SLACK = 1e-9
 
 
 class Problem(NamedTuple):
@@ -92,7 +92,7 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
     risk = check_probability("delta", delta)
     scale = Speeds(Z, Z[:1], np.ones(1), setting.negative_slope).scale
     tail = initial_tail(scale, setting.negative_slope, setting.width, risk / 2)
-    return Bound({"initial network": tail * (1 + _SLACK)}, risk, _GAUSSIAN)
+    return Bound({"initial network": tail * (1 + SLACK)}, risk, _GAUSSIAN)
 
 
 @QUIET
@@ -147,7 +147,7 @@ def kernel_bound(
     problem = _problem(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
     value = bernstein(3 * _second_moment(problem), 2 * problem.at.largest, problem.width, risk / 2)
-    return Bound({"kernel fluctuation": value * (1 + _SLACK)}, risk, _GAUSSIAN)
+    return Bound({"kernel fluctuation": value * (1 + SLACK)}, risk, _GAUSSIAN)
 
 
 @QUIET
@@ -461,4 +461,4 @@ def _problem(
 
 
 def _inflate(terms: dict[str, Array]) -> dict[str, Array]:
-    return {name: value * (1 + _SLACK) for name, value in terms.items()}
+    return {name: value * (1 + SLACK) for name, value in terms.items()}
