@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent))  # of gallery.py
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PACKAGES = re.findall(
     r"^   ([a-z.]+)$", (Path(__file__).parent / "api/index.md").read_text("utf-8"), re.MULTILINE
@@ -133,12 +135,21 @@ def _link_docstring(
             lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":", ":")
 
 
+def _gallery(app: Sphinx) -> None:
+    """Make the pages of the gallery, which stand beside those of the documentation."""
+    if app.builder.format == "html":
+        importlib.import_module("gallery").write(Path(app.outdir) / "gallery")
+
+
 def _link_page(app: Sphinx, name: str, source: list[str]) -> None:
     """Link derivations, and names of the three packages in backticks to their reference."""
     if name != "changelog" and not name.startswith("api/"):
         text = _link_derivations(source[0], "{", "}")
         # A place to link to before each numbered formula.
         text = re.sub(r"^( *)(\$\$\n[^$]+\$\$ \((.+)\))$", r"\1(formula-\3)=\n\1\2", text, flags=re.MULTILINE)
+        if name == "pages":
+            cards = importlib.import_module("gallery").cards()
+            text = text.replace("\n\n", f"\n\n{cards}\n\n", 1)
         source[0] = re.sub(r"(?<!`)`((?:theory|empirics|reports)\.[\w.]+)`", r"{py:obj}`\1`", text)
 
 
@@ -147,4 +158,5 @@ def setup(app: Sphinx) -> None:
     (ROOT / "docs/glossary.md").write_text(glossary(), encoding="utf-8")
     app.connect("autodoc-process-docstring", _link_docstring)
     app.connect("source-read", _link_page)
+    app.connect("builder-inited", _gallery)
     app.add_html_math_renderer("mathml", inline_renderers=(_mathml, None), block_renderers=(_mathml, None))

@@ -5,6 +5,7 @@ import itertools
 import pkgutil
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,8 @@ from markdown_it import MarkdownIt
 from sphinx.util.inventory import InventoryFile
 
 from reports import inline
+from reports.cli import APP
+from reports.presets import source, two_names
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
@@ -83,6 +86,12 @@ def test_tutorial_runs_up_to_where_it_needs_networks(path, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_one_version_everywhere():
+    version = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["version"]
+    assert f"\nversion: {version}\n" in text_of(ROOT / "CITATION.cff")
+    assert text_of(ROOT / "CHANGELOG.md").startswith(f"# Changes\n\n## {version}\n")
+
+
 # What they name -------------------------------------------------------------------------------------------
 
 ROWS = [line.split(" | ") for line in text_of(ROOT / "docs/formulas.md").splitlines() if "`test_" in line]
@@ -125,6 +134,27 @@ def test_an_underscore_is_a_subscript_and_no_emphasis(path):
     assert [
         token for token in inner if token.type in {"em_open", "strong_open"} and "_" in token.markup
     ] == []
+
+
+def commands():
+    """Yield each command on pages, in blocks or in backticks; those with words like DIR are left out."""
+    for path in [*PAGES, ROOT / "docs/gallery.py"]:
+        text = text_of(path).replace("\\\n", " ")
+        blocks = re.findall(r"^ {4}(?:\.venv/bin/)?(perturblearn [^#\n]+)", text, re.MULTILINE)
+        quoted = re.findall(r"[`\"](perturblearn [\w-]+ [^`\"]*(?<!--data))[`\"]", text)
+        for command in [*blocks, *quoted]:
+            if not re.search(r"(?<![\w./=])[A-Z]{3,}\b|\.\.\.", command):
+                yield pytest.param(command.strip(), id=f"{path.name}: {command.strip()}"[:90])
+
+
+@pytest.mark.parametrize("command", [*commands()])
+def test_commands_can_be_typed(command):
+    """They parse, and classes of bundled data are there."""
+    words = shlex.split(command)[1:]
+    APP.parse_args(words, exit_on_error=False, print_error=False)
+    given = dict(itertools.pairwise(words))
+    if given.get("--data") in {"digits", "wine", "iris"} and "--classes" in given:
+        assert source(given["--data"], classes=two_names(given["--classes"])).load(0).X.size
 
 
 # Derivations ----------------------------------------------------------------------------------------------
@@ -276,3 +306,9 @@ def test_documentation_is_built_without_a_warning():
     assert {name.rpartition(".")[2] for name in public_names()} - shown == set()
     assert {f"tutorials/{path.stem}" for path in TUTORIALS} <= set(inventory["std:doc"])
     assert {f"derivations/{path.stem}" for path in DERIVATIONS.values()} <= set(inventory["std:doc"])
+    assert {f"formula-{number}" for number in CONF["FORMULAS"]} <= set(inventory["std:label"])
+    built = ROOT / "docs/_build/html"
+    gallery = re.findall(r'(?:href|src)="(gallery/[^"]+)"', text_of(built / "pages.html"))
+    assert len(gallery) >= 15
+    for place in gallery:
+        assert "<svg" in text_of(built / place) or place == "gallery/comparison/report.html", place
