@@ -206,7 +206,13 @@ def test_formulas_are_numbered_in_their_order():
         displays = re.findall(r"^ *\$\$\n[^$]+^ *\$\$(?: \((.+)\))?$", text_of(path), re.MULTILINE)
         assert displays == [f"{number}.{place + 1}" for place in range(len(displays))]
         assert text_of(path).count("$$") == 2 * len(displays)
-        assert re.findall(r"^    \S", text_of(path), re.MULTILINE) == [] or number == 9  # code that is none
+        for display in re.findall(
+            r"\$\$\n[^$]+\$\$", text_of(path)
+        ):  # a code host would see lists and headings
+            assert not re.search(r"^ *[-+*>#=] ", display, re.MULTILINE), display
+        assert all(len(line) <= 112 or line.startswith("|") for line in text_of(path).splitlines()), path
+        plain = re.sub(r"\$\$\n[^$]+\$\$", "", text_of(path))
+        assert number == 9 or re.findall(r"^ {4}\S.*", plain, re.MULTILINE) == []  # formulas typed as code
 
 
 def test_each_formula_is_listed_and_each_number_is_one():
