@@ -23,7 +23,8 @@ PACKAGES = re.findall(
 def _home(value: object, module: ModuleType, depth: int) -> ModuleType:
     """Return the module or package, `depth` names deep, that defines a value."""
     home = inspect.getmodule(value) if callable(value) else None
-    return importlib.import_module(".".join(home.__name__.split(".")[:depth])) if home else module
+    own = home is not None and home.__name__.partition(".")[0] in {"theory", "empirics", "reports"}
+    return importlib.import_module(".".join(home.__name__.split(".")[:depth])) if own else module
 
 
 def groups(package: str) -> dict[str, dict[str, str]]:

@@ -161,7 +161,7 @@ def flip_bound(
     delta: float,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
-    """Return A₂(z): what neurons that change their activation add to f(z; T)/T, at most.
+    """Return A₂(z): the most that neurons which change their activation can add to f(z; T)/T.
 
     **Statement.**  With probability ≥ 1 − δ, |f(z; T) − f(z; 0) − T Σ_i a_i² q_i| ≤ T A₂,
     A₂ = (1−γ)(v S(τ) + (1/N) Σ_n |k_n| S(τ_n) + √(2νt/m) + 2Wt/m), t = log(1/δ), W = v + κ,

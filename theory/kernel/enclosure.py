@@ -52,7 +52,7 @@ _BITS_A_TERM = 16
 
 
 class Sign(StrEnum):
-    """Three values; a ball that contains 0, and so a value that is exactly 0, is *unknown*."""
+    """The sign of an enclosed number; *unknown* if the ball contains 0, so also of 0 itself."""
 
     POSITIVE = "positive"
     NEGATIVE = "negative"

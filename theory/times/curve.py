@@ -225,7 +225,7 @@ def agreement_given_f(
     architecture: Architecture | None = None,
     scenario: Scenario = "a",
 ) -> AgreementLaw:
-    """Return the law of agreement given f: chance is left only in the targets and in g(·; 0).
+    """Return the law of agreement given f, over the targets and the initial network of g alone.
 
     Parameters
     ----------

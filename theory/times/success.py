@@ -147,7 +147,7 @@ def gradient_time(
     negative_slope: float = 0.0,
     architecture: Architecture | None = None,
 ) -> Array:
-    """Return T_∇(x) = G₀/‖∇F(x)‖, from which training is more than half of a perturbation's square.
+    """Return T_∇(x) = G₀/‖∇F(x)‖, the time at which half of a perturbation's square is trained.
 
     ∇f(x; T) is ∇f(x; 0) + T ∇F(x), the first of mean square G₀²: the squared cosine of ∇f(x; T) and ∇F(x) is
     about T²/(T² + T_∇²), 1/2 at T_∇.
