@@ -95,7 +95,8 @@ def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) 
     """Write a formula as MathML, which browsers draw by themselves, with its number."""
     if isinstance(node, nodes.math_block):
         number = f'<span class="eqno">({node["label"]})</span>' if node.get("label") else ""
-        formula = f'<div class="math">{convert(node.astext(), display="block")}{number}</div>'
+        formula = convert(node.astext(), display="block")
+        formula = f'<div class="math"><div class="formula">{formula}</div>{number}</div>'
     else:
         formula = convert(node.astext())
     translator.body.append(formula)
