@@ -92,9 +92,10 @@ def glossary() -> str:
 
 
 def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
-    """Write a formula as MathML, which browsers draw by themselves, with its number."""
+    """Write a formula as MathML, which browsers draw by themselves, and its number, linked to the table."""
     if isinstance(node, nodes.math_block):
-        number = f'<span class="eqno">({node["label"]})</span>' if node.get("label") else ""
+        label = node.get("label")
+        number = f'<a class="eqno" href="../formulas.html#row-{label}">({label})</a>' if label else ""
         formula = convert(node.astext(), display="block")
         formula = f'<div class="math"><div class="formula">{formula}</div>{number}</div>'
     else:
@@ -137,6 +138,26 @@ def _link_docstring(
             lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":", ":")
 
 
+def numbers(text: str) -> list[str]:
+    """Return the numbers of formulas in a text, those of a range like (3.1) to (3.4) spelt out."""
+    found = []
+    for match in re.finditer(r"(?<!\$ )\((\d+)\.(\d+)\)(?: to \(\1\.(\d+)\))?", text):
+        part, first, last = match.groups()
+        found += [f"{part}.{place}" for place in range(int(first), int(last or first) + 1)]
+    return found
+
+
+def _rows(text: str) -> str:
+    """Return the table of formulas with a place to link to for each number, where it stands first."""
+    places = dict.fromkeys(FORMULAS, True)
+
+    def placed(cell: re.Match[str]) -> str:
+        first = [number for number in numbers(cell[0]) if places.pop(number, False)]
+        return "| " + "".join(f'<a id="row-{number}"></a>' for number in first) + cell[0][2:]
+
+    return re.sub(r"^\| \([^|]+", placed, text, flags=re.MULTILINE)
+
+
 def _gallery(app: Sphinx) -> None:
     """Make the pages of the gallery, which stand beside those of the documentation."""
     if app.builder.format == "html":
@@ -146,7 +167,7 @@ def _gallery(app: Sphinx) -> None:
 def _link_page(app: Sphinx, name: str, source: list[str]) -> None:
     """Link derivations, and names of the three packages in backticks to their reference."""
     if name != "changelog" and not name.startswith("api/"):
-        text = _link_derivations(source[0], "{", "}")
+        text = _link_derivations(_rows(source[0]) if name == "formulas" else source[0], "{", "}")
         # A place to link to before each numbered formula.
         text = re.sub(r"^( *)(\$\$\n[^$]+\$\$ \((.+)\))$", r"\1(formula-\3)=\n\1\2", text, flags=re.MULTILINE)
         if name == "pages":

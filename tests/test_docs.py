@@ -1,5 +1,6 @@
 """README.md, docs and derivations agree with the code: what they name is there, and what they show runs."""
 
+import functools
 import importlib
 import itertools
 import pkgutil
@@ -25,6 +26,12 @@ README = ROOT / "README.md"
 DERIVATIONS = {int(path.name[:2]): path for path in sorted((ROOT / "theory/derivations").glob("*.md"))}
 TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS, *DERIVATIONS.values()]
+
+
+@functools.cache
+def conf():
+    """Return what the configuration of Sphinx defines; it imports all packages."""
+    return runpy.run_path(str(ROOT / "docs/conf.py"))
 
 
 def named(path):
@@ -189,15 +196,15 @@ def test_each_derivation_has_a_number_and_says_it():
         assert text_of(path).startswith(f"# Derivation {number}. ")
 
 
-_NUMBER = r"\((\d+)\.(\d+)\)"
+_NUMBER = r"\(\d+\.\d+\)"
 
 
 def formulas_cited(text):
-    """Yield the numbers of formulas in a text, (3.1) to (3.4) spelt out."""
-    for match in re.finditer(rf"(?<!\$ ){_NUMBER}(?: to {_NUMBER})?", text):
-        part, first, other, last = match.groups()
-        assert other in {None, part}, match[0]
-        yield from (f"{part}.{place}" for place in range(int(first), int(last or first) + 1))
+    return conf()["numbers"](text)
+
+
+def test_ranges_of_formulas_are_spelt_out():
+    assert formulas_cited("(3.1), (4.9) to (4.11)\n$$ (5.1)") == ["3.1", "4.9", "4.10", "4.11"]
 
 
 def test_formulas_are_numbered_in_their_order():
@@ -218,7 +225,7 @@ def test_formulas_are_numbered_in_their_order():
 def test_each_formula_is_listed_and_each_number_is_one():
     """The table of formulas has each by its number; texts and docstrings cite those that there are."""
     listed = set(formulas_cited(text_of(ROOT / "docs/formulas.md")))
-    assert listed == CONF["FORMULAS"].keys()
+    assert listed == conf()["FORMULAS"].keys()
     assert len(listed) > 80
     for path in PAGES:
         assert set(formulas_cited(text_of(path))) <= listed, named(path)
@@ -231,7 +238,7 @@ def test_each_formula_is_listed_and_each_number_is_one():
 def _of_docstrings(text):
     """Yield the numbers of formulas that stand after that of their derivation: Derivation 3, (3.2)."""
     for match in re.finditer(rf"Derivation (\d+), (?:{_NUMBER}(?:, |\s+and\s+|\s+to\s+)?)+", text):
-        found = list(formulas_cited(" ".join(match[0].split())))
+        found = formulas_cited(" ".join(match[0].split()))
         assert {one.partition(".")[0] for one in found} == {match[1]}, match[0]
         yield from found
 
@@ -261,12 +268,10 @@ def test_cited_derivations_and_steps_exist():
 
 # The glossary ----------------------------------------------------------------------------------------------
 
-CONF = runpy.run_path(str(ROOT / "docs/conf.py"))
-
 
 def test_glossary_is_that_of_the_pages():
     """`make docs` writes it; on a code host it is read as it stands here."""
-    assert text_of(ROOT / "docs/glossary.md") == CONF["glossary"]()
+    assert text_of(ROOT / "docs/glossary.md") == conf()["glossary"]()
     for terms in tomllib.loads(text_of(ROOT / "reports/glossary.toml")).values():
         for name, term in terms.items():
             assert term.keys() <= {"symbol", "tex", "name", "words"}, name
@@ -292,9 +297,9 @@ def public_names():
 
 
 def test_every_public_name_is_in_the_reference():
-    groups = CONF["autosummary_context"]["groups"]
-    shown = set(CONF["PACKAGES"])
-    for package in CONF["PACKAGES"]:
+    groups = conf()["autosummary_context"]["groups"]
+    shown = set(conf()["PACKAGES"])
+    for package in conf()["PACKAGES"]:
         shown |= {f"{package}.{name}" for names in groups[package].values() for name in names}
     # What a package above has, too, is shown there alone.
     known = {(name.rpartition(".")[2], id(pkgutil.resolve_name(name))) for name in shown}
@@ -312,7 +317,7 @@ def test_documentation_is_built_without_a_warning():
     assert {name.rpartition(".")[2] for name in public_names()} - shown == set()
     assert {f"tutorials/{path.stem}" for path in TUTORIALS} <= set(inventory["std:doc"])
     assert {f"derivations/{path.stem}" for path in DERIVATIONS.values()} <= set(inventory["std:doc"])
-    assert {f"formula-{number}" for number in CONF["FORMULAS"]} <= set(inventory["std:label"])
+    assert {f"formula-{number}" for number in conf()["FORMULAS"]} <= set(inventory["std:label"])
     built = ROOT / "docs/_build/html"
     gallery = re.findall(r'(?:href|src)="(gallery/[^"]+)"', text_of(built / "pages.html"))
     assert len(gallery) >= 15
