@@ -1,6 +1,7 @@
 """README.md, docs and derivations agree with the code: what they name is there, and what they show runs."""
 
 import functools
+import html
 import importlib
 import itertools
 import pkgutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from markdown_it import MarkdownIt
@@ -307,6 +309,17 @@ def test_every_public_name_is_in_the_reference():
         assert (name.rpartition(".")[2], id(pkgutil.resolve_name(name))) in known, name
 
 
+def broken_links(built):
+    """Yield (page, link) of links within built pages that lead to no file, or to no place in it."""
+    places = {page: set(re.findall(r'\bid="([^"]+)"', text_of(page))) for page in built.rglob("*.html")}
+    for page in places:
+        for link in re.findall(r'(?:href|src)="([^":?]*)(?:\?[^"#]*)?"', text_of(page)):
+            place, _, anchor = unquote(html.unescape(link)).partition("#")
+            target = (page.parent / place).resolve() if place else page
+            if not target.exists() or (anchor and anchor not in places.get(target, {anchor})):
+                yield page.relative_to(built).as_posix(), link
+
+
 @pytest.mark.slow
 def test_documentation_is_built_without_a_warning():
     subprocess.run(["make", "docs"], cwd=ROOT, check=True, timeout=1800)
@@ -318,7 +331,8 @@ def test_documentation_is_built_without_a_warning():
     assert {f"tutorials/{path.stem}" for path in TUTORIALS} <= set(inventory["std:doc"])
     assert {f"derivations/{path.stem}" for path in DERIVATIONS.values()} <= set(inventory["std:doc"])
     assert {f"formula-{number}" for number in conf()["FORMULAS"]} <= set(inventory["std:label"])
-    built = ROOT / "docs/_build/html"
+    built = (ROOT / "docs/_build/html").resolve()
+    assert list(broken_links(built)) == []
     gallery = re.findall(r'(?:href|src)="(gallery/[^"]+)"', text_of(built / "pages.html"))
     assert len(gallery) >= 15
     for place in gallery:
