@@ -276,8 +276,8 @@ def test_glossary_is_that_of_the_pages():
     assert text_of(ROOT / "docs/glossary.md") == conf()["glossary"]()
     for terms in tomllib.loads(text_of(ROOT / "reports/glossary.toml")).values():
         for name, term in terms.items():
-            assert term.keys() <= {"symbol", "tex", "name", "words"}, name
-            assert ("symbol" in term) == ("tex" in term), name
+            assert term.keys() <= {"pattern", "tex", "name", "words"}, name
+            assert "pattern" not in term or ("tex" in term and re.compile(term["pattern"])), name
             assert "name" in term or "tex" in term, name
             for tex in re.findall(r"\$(.+?)\$", f"${term.get('tex', 'x')}$ {term['words']}"):
                 assert inline.mathml(tex)
