@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent))  # of gallery.py
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PACKAGES = re.findall(
     r"^   ([a-z.]+)$", (Path(__file__).parent / "api/index.md").read_text("utf-8"), re.MULTILINE
@@ -21,7 +23,8 @@ PACKAGES = re.findall(
 def _home(value: object, module: ModuleType, depth: int) -> ModuleType:
     """Return the module or package, `depth` names deep, that defines a value."""
     home = inspect.getmodule(value) if callable(value) else None
-    return importlib.import_module(".".join(home.__name__.split(".")[:depth])) if home else module
+    own = home is not None and home.__name__.partition(".")[0] in {"theory", "empirics", "reports"}
+    return importlib.import_module(".".join(home.__name__.split(".")[:depth])) if own else module
 
 
 def groups(package: str) -> dict[str, dict[str, str]]:
@@ -76,10 +79,25 @@ html_math_renderer = "mathml"
 html_copy_source = False
 
 
+def glossary() -> str:
+    """Return the glossary page; the entries are those of the pages that `reports` writes."""
+    entries = tomllib.loads((ROOT / "reports/glossary.toml").read_text(encoding="utf-8"))
+    lines = ["# Glossary"]
+    for section, terms in entries.items():
+        lines.append(f"\n## {section}")
+        for term in terms.values():
+            named = [f"${term['tex']}$"] if "tex" in term else []
+            lines.append(f"\n{', '.join([*named, *filter(None, [term.get('name')])])}\n: {term['words']}")
+    return "\n".join(lines) + "\n"
+
+
 def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) -> None:
-    """Write a formula as MathML, which browsers draw by themselves."""
+    """Write a formula as MathML, which browsers draw by themselves, and its number, linked to the table."""
     if isinstance(node, nodes.math_block):
-        formula = f'<div class="math">{convert(node.astext(), display="block")}</div>'
+        label = node.get("label")
+        number = f'<a class="eqno" href="../formulas.html#row-{label}">({label})</a>' if label else ""
+        formula = convert(node.astext(), display="block")
+        formula = f'<div class="math"><div class="formula">{formula}</div>{number}</div>'
     else:
         formula = convert(node.astext())
     translator.body.append(formula)
@@ -89,10 +107,24 @@ def _mathml(translator: nodes.NodeVisitor, node: nodes.math | nodes.math_block) 
 _STEMS = {int(path.name[:2]): path.stem for path in (ROOT / "theory/derivations").glob("*.md")}
 
 
-def _link_derivations(text: str, role: str) -> str:
-    """Link "Derivation 3", which is no link or heading yet."""
-    cited = r"(?<!\[)(?<!# )\bDerivation (\d+)"
-    return re.sub(cited, lambda found: f"{role}`{found[0]} </derivations/{_STEMS[int(found[1])]}>`", text)
+_FORMULA = re.compile(r"(?<!\$ )\((\d+\.\d+)\)")
+FORMULAS = {
+    number: path.stem
+    for path in (ROOT / "theory/derivations").glob("*.md")
+    for number in re.findall(r"\$\$ \((\d+\.\d+)\)", path.read_text(encoding="utf-8"))
+}
+
+
+def _link_derivations(text: str, left: str, right: str) -> str:
+    """Link "Derivation 3", which is no link or heading yet, and the number of a formula, (3.2)."""
+
+    def link(found: re.Match[str]) -> str:
+        return f"{left}doc{right}`{found[0]} </derivations/{_STEMS[int(found[1])]}>`"
+
+    def formula(found: re.Match[str]) -> str:
+        return f"{left}ref{right}`{found[0]} <formula-{found[1]}>`" if found[1] in FORMULAS else found[0]
+
+    return _FORMULA.sub(formula, re.sub(r"(?<!\[)(?<!# )\bDerivation (\d+)", link, text))
 
 
 def _link_docstring(
@@ -103,18 +135,51 @@ def _link_docstring(
     for place, line in enumerate(lines):
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
         if not example:
-            lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":doc:")
+            lines[place] = _link_derivations(re.sub(r"(?<!\\)\|", r"\|", line), ":", ":")
+
+
+def numbers(text: str) -> list[str]:
+    """Return the numbers of formulas in a text, those of a range like (3.1) to (3.4) spelt out."""
+    found = []
+    for match in re.finditer(r"(?<!\$ )\((\d+)\.(\d+)\)(?: to \(\1\.(\d+)\))?", text):
+        part, first, last = match.groups()
+        found += [f"{part}.{place}" for place in range(int(first), int(last or first) + 1)]
+    return found
+
+
+def _rows(text: str) -> str:
+    """Return the table of formulas with a place to link to for each number, where it stands first."""
+    places = dict.fromkeys(FORMULAS, True)
+
+    def placed(cell: re.Match[str]) -> str:
+        first = [number for number in numbers(cell[0]) if places.pop(number, False)]
+        return "| " + "".join(f'<a id="row-{number}"></a>' for number in first) + cell[0][2:]
+
+    return re.sub(r"^\| \([^|]+", placed, text, flags=re.MULTILINE)
+
+
+def _gallery(app: Sphinx) -> None:
+    """Make the pages of the gallery, which stand beside those of the documentation."""
+    if app.builder.format == "html":
+        importlib.import_module("gallery").write(Path(app.outdir) / "gallery")
 
 
 def _link_page(app: Sphinx, name: str, source: list[str]) -> None:
     """Link derivations, and names of the three packages in backticks to their reference."""
     if name != "changelog" and not name.startswith("api/"):
-        text = _link_derivations(source[0], "{doc}")
+        text = _link_derivations(_rows(source[0]) if name == "formulas" else source[0], "{", "}")
+        # A place to link to before each numbered formula.
+        text = re.sub(r"^( *)(\$\$\n[^$]+\$\$ \((.+)\))$", r"\1(formula-\3)=\n\1\2", text, flags=re.MULTILINE)
+        if name == "pages":
+            cards = importlib.import_module("gallery").cards()
+            text = text.replace("\n\n", f"\n\n{cards}\n\n", 1)
         source[0] = re.sub(r"(?<!`)`((?:theory|empirics|reports)\.[\w.]+)`", r"{py:obj}`\1`", text)
 
 
 def setup(app: Sphinx) -> None:
     """Add what Sphinx does not do by itself."""
+    (ROOT / "docs/glossary.md").write_text(glossary(), encoding="utf-8")
     app.connect("autodoc-process-docstring", _link_docstring)
     app.connect("source-read", _link_page)
+    app.connect("builder-inited", _gallery)
     app.add_html_math_renderer("mathml", inline_renderers=(_mathml, None), block_renderers=(_mathml, None))

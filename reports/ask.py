@@ -20,9 +20,10 @@ from reports.making import RUNS, check_data, check_free
 from reports.options import Data, Report as Asked, Setting
 from reports.planning import Question, planned
 from reports.plans import Plan, Plans, check_output
-from reports.presets import DataOptions, Series, series, source
-from reports.provenance import provenance
+from reports.presets import DataOptions, Series, check_widths, series, source
+from reports.provenance import check_device, provenance
 from reports.sweeps.report import check_quick, plan_of, report as carried_out
+from theory.validation import check_kind
 
 
 def report(
@@ -88,8 +89,12 @@ def report(
     ('Φ has a closed form', 'holds')
     """
     deep = _check_options(options)
+    widths = None if widths is None else check_widths(widths)
+    folder = None if out is None else formats.as_path("out", out)
+    check_kind("overwrite", overwrite, bool, "True or False")
+    check_device(device)
     of_data = {name: options.pop(name) for name in _DATA_OPTIONS if name in options}
-    every = of_data.get("classes") == "all"
+    every = isinstance(classes := of_data.get("classes"), str) and classes == "all"
     if every:
         del of_data["classes"]
     chosen, place = _source(data, (y, X_test, y_test), of_data, preset, out)
@@ -97,12 +102,12 @@ def report(
         check_quick(preset=preset, device=device)
         of_pairs = pairs.sources(chosen.name, chosen).values() if every else [chosen]
         plan = plan_of([*of_pairs], options, widths=widths, seeds=seeds)
-        return SweepReport(results=carried_out(plan, None if out is None else Path(out), overwrite=overwrite))
+        return SweepReport(results=carried_out(plan, folder, overwrite=overwrite))
     jobs = []
-    for folder, one in pairs.sources(chosen.name, chosen).items() if every else [("", chosen)]:
+    for name, one in pairs.sources(chosen.name, chosen).items() if every else [("", chosen)]:
         made = series(one, preset=preset, num_seeds=3 if seeds is None else seeds, fields=options)
-        made = made if widths is None else replace(made, widths=tuple(widths))
-        own = None if out is None else Path(out) / folder
+        made = made if widths is None else replace(made, widths=widths)
+        own = None if folder is None else folder / name
         if own is not None:
             formats.check_output(own, "html")
             if not overwrite:
@@ -127,8 +132,8 @@ def report(
             reports[-1].write(own, overwrite=True)
     if not every:
         return reports[0]
-    if out is not None:
-        pairs.write_index(Path(out), [own.name for _, own in jobs if own is not None])
+    if folder is not None:
+        pairs.write_index(folder, [own.name for _, own in jobs if own is not None])
     return pairs.Pairs(reports=tuple(reports))
 
 
@@ -159,6 +164,9 @@ def _source(
     out: Path | str | None,
 ) -> tuple[DataSource, str]:
     """Return a source of data, and how the command line names it; "" where it cannot."""
+    if data is None:
+        msg = "data must be given: arrays, a name, a file or a source of data, got None"
+        raise TypeError(msg)
     if isinstance(data, (str, Path)):
         _refuse_labels(*arrays)
         return source(str(data), preset=preset, **of_data), str(data)
@@ -263,6 +271,7 @@ def plan(
         msg = f"reports.plan has no option {min(unknown)!r}; it has {', '.join(known)}"
         raise TypeError(msg)
     question = Question(**asked)
+    folder = None if out is None else formats.as_path("out", out)
     every = options.get("classes") == "all"
     chosen, place = _source(
         data,
@@ -271,21 +280,20 @@ def plan(
         "quick",
         None,
     )
-    made = []
     jobs = pairs.sources(chosen.name, chosen) if every else {"": chosen}
-    place_of = {folder: None if out is None else Path(out) / folder for folder in jobs}
-    for own in place_of.values():
-        if own is not None:
-            check_output(own)
-    for folder, one in jobs.items():
+    if folder is not None:
+        for name in jobs:
+            check_output(folder / name)
+    made = []
+    for name, one in jobs.items():
         (found,) = check_data([Series(base=ExperimentConfig(data=one, width=1), widths=(1,), seeds=(0,))])
         terminal.notify(found)
-        given = {name: value for name, value in options.items() if value is not False}
+        given = {option: value for option, value in options.items() if value is not False}
         given |= {"classes": getattr(one, "classes", None)} if every else {}
         with threadpool_limits(1):  # threads of a BLAS would wait longer than they work
             made.append(planned(found, question, command=partial(_said, place, one, given)))
-        if (own := place_of[folder]) is not None:
-            made[-1].write(own)
+        if folder is not None:
+            made[-1].write(folder / name)
     return Plans(plans=tuple(made)) if every else made[0]
 
 

@@ -24,13 +24,14 @@ from empirics.perturb import adversarial_inputs, draw_targets, normalised
 from empirics.record import NAMES, Count, Name, Number, Record
 from reports import text
 from theory.setting import Scenario
-from theory.validation import Array
+from theory.validation import Array, check_integer, check_kind
 
 INITIAL_SHARE, LARGEST_INITIAL_SHARE = 0.1, 0.5
 WIDEST_FREE_SHARE, CAPPED_FREE_SHARE = 0.05, 0.15
 # A step of training reads every input of every neuron for every sample: m N d is held at this.
 MOST_WORK = 5e9
 _NUM_WIDTHS = 5
+_LEAST_CAP = 100  # of widths
 _TARGET_DRAWS = 4
 _NORM_ROUNDING = 1e-6
 # What is too much of an expected free share; share of signs that must agree.
@@ -104,12 +105,17 @@ def choose(
     negative_slope : float in [0, 1)
     scenario : {"a", "b"}
     largest_width : int
-        Cap of the widths; a smaller one follows from `MOST_WORK`.
+        Cap of the widths, at least 100; a smaller one may follow from `MOST_WORK`.
 
     Returns
     -------
     Choice or None
         None where the predictions vanish at half of the test points, so that no time follows from them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument breaks its rule.
 
     Notes
     -----
@@ -123,6 +129,8 @@ def choose(
     >>> choice.T_f > 0, choice.widths[-1] >= 3000
     (True, True)
     """
+    check_kind("dataset", dataset, Dataset, "a Dataset, as a source of data loads")
+    check_integer("largest_width", largest_width, minimum=_LEAST_CAP)
     epsilon = usual_epsilon(dataset)
     f, g = _networks(dataset, epsilon=epsilon, negative_slope=negative_slope, scenario=scenario)
     if not all(math.isfinite(one.size) and one.size > 0 and (one.rate > 0).all() for one in (f, g)):
@@ -192,8 +200,8 @@ def _grid_above(value: float) -> int:
 
 
 def _grid_below(value: float) -> int:
-    """Return the last of 1, 3, 10, 30, … that is at most `value`, at least 100."""
-    power = int(10 ** max(2, math.floor(math.log10(max(value, 1)))))
+    """Return the last of 1, 3, 10, 30, … that is at most `value`, at least `_LEAST_CAP`."""
+    power = int(10 ** math.floor(math.log10(max(value, _LEAST_CAP))))
     return power * 3 if power * 3 <= value else power
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Generic, TypeVar
 
 from empirics.sweep import disk, executors
@@ -20,6 +21,7 @@ from reports.results import Results
 from reports.runs import NUMBERS, shown
 from reports.sweeps.page import page_of, write_results
 from reports.text import legible
+from theory.validation import check_choice, check_kind
 
 _R = TypeVar("_R", Results, SweepResults)
 
@@ -86,7 +88,7 @@ class Report(_Shown[Results]):
     @classmethod
     def read(cls, path: Path | str) -> "Report":
         """Return the report of a results.json, or of the folder it lies in; raises as `schema.read`."""
-        return cls(results=schema.read(Path(path)))
+        return cls(results=schema.read(formats.as_path("path", path)))
 
     def write(
         self, folder: Path | str, format: formats.Format = "html", *, overwrite: bool = False
@@ -96,13 +98,15 @@ class Report(_Shown[Results]):
         Raises as `reports.formats.files`, and OSError if nothing can be written, or the folder holds a report
         of other experiments and `overwrite` is not said; all are written, or none.
         """
-        formats.check_output(Path(folder), format)
+        place = formats.as_path("folder", folder)
+        formats.check_output(place, format)
+        check_kind("overwrite", overwrite, bool, "True or False")
         if not overwrite:
             sections = self.results.sections
-            formats.check_replaced(Path(folder), ((s.config, s.widths, s.seeds) for s in sections))
+            formats.check_replaced(place, ((s.config, s.widths, s.seeds) for s in sections))
         contents = formats.files(self.results, format)
-        formats.write(Path(folder), contents)
-        return [Path(folder) / name for name in contents]
+        formats.write(place, contents)
+        return [place / name for name in contents]
 
     def _page(self) -> Page:
         return page(self.results)
@@ -125,14 +129,18 @@ class SweepReport(_Shown[SweepResults]):
     ) -> list[Path]:
         """Write report.json, report.html and, for "md" and "pdf", the report in this format.
 
-        Raises OSError if nothing can be written, or the folder holds another one and `overwrite` is not said.
+        Raises ValueError or TypeError if an argument breaks its rule, and OSError if nothing can be written,
+        or the folder holds another one and `overwrite` is not said.
         """
-        numbers = Path(folder) / NUMBERS
+        place = formats.as_path("folder", folder)
+        check_choice("format", format, formats.FORMATS)
+        check_kind("overwrite", overwrite, bool, "True or False")
+        numbers = place / NUMBERS
         disk.check_output(numbers)
         if numbers.exists() and not overwrite:
-            msg = formats.another(Path(folder))
+            msg = formats.another(place)
             raise FileExistsError(msg)
-        return list(dict.fromkeys([numbers, write_results(Path(folder), self.results, format)]))
+        return list(dict.fromkeys([numbers, write_results(place, self.results, format)]))
 
     def _page(self) -> Page:
         return shown(self.results, page_of)
@@ -167,8 +175,8 @@ def build(
 
     Raises
     ------
-    ValueError, FileNotFoundError
-        If there is no series, or data cannot be loaded.
+    ValueError, TypeError, FileNotFoundError
+        If an argument breaks its rule, there is no series, or data cannot be loaded.
     RuntimeError
         If an experiment failed.
 
@@ -181,7 +189,11 @@ def build(
     >>> build(made).results.sections[0].name
     'shifted-gaussian'
     """
+    check_kind("all_series", all_series, (Series, Sequence), "a Series or a sequence of them")
     chosen = [all_series] if isinstance(all_series, Series) else list(all_series)
+    for one in chosen:
+        check_kind("all_series", one, Series, "a Series or a sequence of them")
+    check_kind("executor", executor, (Executor, NoneType), "a concurrent.futures.Executor or None")
     if not chosen:
         msg = "all_series must be at least one, got none"
         raise ValueError(msg)

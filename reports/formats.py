@@ -16,7 +16,7 @@ from reports.render import page, render
 from reports.results import Config, Results
 from reports.svg import standalone
 from reports.text import of_texts
-from theory.validation import check_choice
+from theory.validation import check_choice, check_kind
 
 _T = TypeVar("_T")
 Format = Literal["html", "json", "md", "pdf"]
@@ -131,6 +131,12 @@ def pdf(html: str) -> bytes:
     return _PDF_DATE.sub(lambda match: b"(D:20000101000000Z)".ljust(len(match[0])), printed)
 
 
+def as_path(name: str, value: Path | str) -> Path:
+    """Return a path, checked at public functions."""
+    check_kind(name, value, (str, Path), "a path")
+    return Path(value)
+
+
 # Folders ------------------------------------------------------------------------------------------
 
 # What a section is about: its configuration, widths and seeds.
@@ -174,9 +180,12 @@ def check_output(folder: Path, format: Format, *, sections: int = 1) -> None:
 
     Raises
     ------
+    ValueError
+        If the format is unknown.
     OSError
         As `disk.check_output`, or if the folder is one of a sweep, whose page it would replace.
     """
+    check_choice("format", format, FORMATS)
     names = {schema.RESULTS, f"report.{format}" if format != "json" else schema.RESULTS}
     disk.check_output(*(folder / name for name in sorted(names)), room=sections * _ROOM)
     if (folder / "plan.json").exists() and not (folder / schema.PLAN_PAGE).exists():

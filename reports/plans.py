@@ -199,13 +199,14 @@ class Plan(Tabular):
         caption = "Chances of agreement point by point, at the dot."
         return svg.figure(draw, "plan", "chances", "Histogram of chances of agreement", caption, numbers)
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path | str) -> list[Path]:
         """Write plan.html and plan.json, both or neither; raise as `check_output`; return their paths."""
-        check_output(folder)
+        place = formats.as_path("folder", folder)
+        check_output(place)
         numbers = plain.to_json(plain.finite(formats.plain(msgspec.to_builtins(self, str_keys=True))))
         contents = {PAGE: formats.plain(self.page().html()).encode(), NUMBERS: numbers.encode()}
-        formats.write(folder, contents)
-        return [folder / name for name in contents]
+        formats.write(place, contents)
+        return [place / name for name in contents]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

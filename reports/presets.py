@@ -7,7 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from types import NoneType
+from typing import Any, TypedDict, Unpack, get_args
+
+import numpy as np
 
 from empirics.config import ExperimentConfig
 from empirics.data import (
@@ -28,7 +31,7 @@ from empirics.data.idx import FILES, find_file
 from empirics.experiment import load_data
 from reports.choice import Choice, choose
 from theory.setting import flow_time
-from theory.validation import check_choice, check_integer
+from theory.validation import check_choice, check_integer, check_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +50,10 @@ class Series:
     choice: Choice | None = None  # how times, ε and widths follow from the data, where they do
 
     def __post_init__(self) -> None:
-        if not self.widths or not self.seeds:
-            msg = f"widths and seeds must not be empty, got {self.widths} and {self.seeds}"
-            raise ValueError(msg)
-        check_widths(self.widths)
+        check_kind("base", self.base, ExperimentConfig, "an ExperimentConfig")
+        check_kind("choice", self.choice, (Choice, NoneType), "a Choice or None")
+        object.__setattr__(self, "widths", check_widths(self.widths))
+        object.__setattr__(self, "seeds", _integers("seeds", self.seeds, minimum=0))
         if len(set(self.seeds)) < len(self.seeds):
             msg = f"seeds must differ from each other, got {', '.join(map(str, self.seeds))}"
             raise ValueError(msg)
@@ -76,12 +79,23 @@ class Series:
 
 def check_widths(widths: Sequence[int]) -> tuple[int, ...]:
     """Return widths, which must be positive and increase."""
-    for width in widths:
-        check_integer("widths", width, minimum=1)
-    if list(widths) != sorted(set(widths)):
-        msg = f"widths must increase, got {', '.join(map(str, widths))}"
+    checked = _integers("widths", widths, minimum=1)
+    if list(checked) != sorted(set(checked)):
+        msg = f"widths must increase, got {', '.join(map(str, checked))}"
         raise ValueError(msg)
-    return tuple(widths)
+    return checked
+
+
+def _integers(name: str, values: Sequence[int], *, minimum: int) -> tuple[int, ...]:
+    """Return a sequence of at least one integer as a tuple; text, sets and mappings are none."""
+    listed: Any = values.tolist() if isinstance(values, np.ndarray) else values
+    if not isinstance(listed, Sequence) or isinstance(listed, (str, bytes)):
+        msg = f"{name} must be a sequence of integers, such as [100, 1000], got {values!r}"
+        raise TypeError(msg)
+    if not listed:
+        msg = f"{name} must not be empty, got {values!r}"
+        raise ValueError(msg)
+    return tuple(check_integer(name, value, minimum=minimum) for value in listed)
 
 
 PRESETS = ("quick", "lazy", "published")
@@ -157,6 +171,7 @@ def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) 
     ShiftedGaussianData(dim=5, num_train=50, num_test=300, shift=0.5)
     """
     check_choice("preset", preset, PRESETS)
+    check_kind("data", name, str, "the name of a data set, a file or a folder")
     given = {key: value for key, value in options.items() if value is not None and value is not False}
     where: dict[str, str] = {}
     if name in _NAMED:
@@ -242,11 +257,16 @@ def series(
     >>> series(DigitsData(classes=("3", "8")), num_seeds=5).seeds
     (0, 1, 2, 3, 4)
     """
+    check_kind("data", data, get_args(DataSource), "a source of data, as `reports.source` returns")
     check_choice("preset", preset, PRESETS)
     if num_seeds is None:
         num_seeds = 10 if preset == "published" else 16
     seeds = tuple(range(check_integer("seeds", num_seeds, minimum=2)))
+    check_kind("fields", fields, (Mapping, NoneType), "a mapping from names of fields to values")
     changes = dict(fields or {})
+    for name in changes.keys() - ExperimentConfig.__dataclass_fields__:
+        msg = f"fields must be those of ExperimentConfig, got {name!r}"
+        raise TypeError(msg)
     if preset == "published":
         return Series(base=replace(_published(data), **changes), widths=_PUBLISHED_WIDTHS, seeds=seeds)
     T_f, T_g = _QUICK_TIMES.get(data.name, (1.0, 1.0))

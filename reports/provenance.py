@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from empirics.record import Count, Record
+from theory.validation import check_kind
 
 _PACKAGES = ("perturblearn", "numpy", "scipy", "sympy", "mpmath", "torch", "scikit-learn", "matplotlib")
 
@@ -45,12 +46,19 @@ def provenance(*, command: str, device: str) -> Origin:
     Origin
         ``revision`` is None outside a git checkout of the project.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If `device` is none that torch sees, or an argument is not text.
+
     Examples
     --------
     >>> from reports import provenance
     >>> provenance(command="mine", device="cpu").machine.device
     'cpu'
     """
+    check_kind("command", command, str, "text")
+    check_device(device)
     name = device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
     system = f"{platform.system()} {platform.machine()}"
     machine = Machine(system=system, threads=torch.get_num_threads(), device=name)
@@ -64,6 +72,7 @@ def versions() -> dict[str, str | None]:
 
 def check_device(device: str) -> None:
     """Refuse a device that torch does not see."""
+    check_kind("device", device, str, "cpu, cuda or cuda:N")
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", device)
     if match is None:
         msg = f"device must be cpu, cuda or cuda:N, got {device!r}"

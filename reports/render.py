@@ -7,6 +7,7 @@ from reports.claims import phi, shown, theorem, with_details
 from reports.inline import rich
 from reports.page import Group, Page, Section, fold
 from reports.pages import hypotheses, opening, setting
+from theory.validation import check_kind
 
 _TITLE = "Learning from adversarial perturbations: theory against experiment"
 _LEAD = rich("""A network *f* is trained on clean data. Adversarial perturbations of *f*, with labels of
@@ -39,6 +40,7 @@ def render(found: results.Results) -> str:
     >>> "</html>" in render(build(made).results)
     True
     """
+    check_kind("found", found, results.Results, "the results of a report, such as Report.read(path).results")
     return page(found).html()
 
 

@@ -22,7 +22,7 @@ VERDICTS = get_args(Outcome)
 
 
 class SchemaError(ValueError):
-    """Something that is not the results of a report."""
+    """What was read is not the results of a report."""
 
 
 def read(path: Path) -> Results:

@@ -1,17 +1,26 @@
 """README.md, docs and derivations agree with the code: what they name is there, and what they show runs."""
 
+import functools
+import html
 import importlib
 import itertools
 import pkgutil
 import re
 import runpy
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from markdown_it import MarkdownIt
 from sphinx.util.inventory import InventoryFile
+
+from reports import inline
+from reports.cli import APP
+from reports.presets import source, two_names
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
@@ -19,6 +28,12 @@ README = ROOT / "README.md"
 DERIVATIONS = {int(path.name[:2]): path for path in sorted((ROOT / "theory/derivations").glob("*.md"))}
 TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS, *DERIVATIONS.values()]
+
+
+@functools.cache
+def conf():
+    """Return what the configuration of Sphinx defines; it imports all packages."""
+    return runpy.run_path(str(ROOT / "docs/conf.py"))
 
 
 def named(path):
@@ -80,6 +95,12 @@ def test_tutorial_runs_up_to_where_it_needs_networks(path, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_one_version_everywhere():
+    version = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["version"]
+    assert f"\nversion: {version}\n" in text_of(ROOT / "CITATION.cff")
+    assert text_of(ROOT / "CHANGELOG.md").startswith(f"# Changes\n\n## {version}\n")
+
+
 # What they name -------------------------------------------------------------------------------------------
 
 ROWS = [line.split(" | ") for line in text_of(ROOT / "docs/formulas.md").splitlines() if "`test_" in line]
@@ -87,13 +108,13 @@ ROWS = [line.split(" | ") for line in text_of(ROOT / "docs/formulas.md").splitli
 
 def test_there_are_rows():
     assert len(ROWS) > 50
-    assert all(len(row) in {3, 4} for row in ROWS)  # a column may be empty
+    assert all(len(row) in {4, 5} for row in ROWS)  # a column may be empty
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0][2:42] for row in ROWS])
+@pytest.mark.parametrize("row", ROWS, ids=[row[1][:40] for row in ROWS])
 def test_functions_and_tests_of_a_row_are_there(row):
     package = ""
-    for name in re.findall(r"`([a-z][\w.]+)`", row[1]):  # `theory.f_predict`, then `g_predict` of the same
+    for name in re.findall(r"`([a-z][\w.]+)`", row[2]):  # `theory.f_predict`, then `g_predict` of the same
         package = name.rpartition(".")[0] or package
         assert pkgutil.resolve_name(f"{package}.{name.rpartition('.')[2]}") is not None
     folder = TESTS
@@ -122,6 +143,27 @@ def test_an_underscore_is_a_subscript_and_no_emphasis(path):
     assert [
         token for token in inner if token.type in {"em_open", "strong_open"} and "_" in token.markup
     ] == []
+
+
+def commands():
+    """Yield each command on pages, in blocks or in backticks; those with words like DIR are left out."""
+    for path in [*PAGES, ROOT / "docs/gallery.py"]:
+        text = text_of(path).replace("\\\n", " ")
+        blocks = re.findall(r"^ {4}(?:\.venv/bin/)?(perturblearn [^#\n]+)", text, re.MULTILINE)
+        quoted = re.findall(r"[`\"](perturblearn [\w-]+ [^`\"]*(?<!--data))[`\"]", text)
+        for command in [*blocks, *quoted]:
+            if not re.search(r"(?<![\w./=])[A-Z]{3,}\b|\.\.\.", command):
+                yield pytest.param(command.strip(), id=f"{path.name}: {command.strip()}"[:90])
+
+
+@pytest.mark.parametrize("command", [*commands()])
+def test_commands_can_be_typed(command):
+    """They parse, and classes of bundled data are there."""
+    words = shlex.split(command)[1:]
+    APP.parse_args(words, exit_on_error=False, print_error=False)
+    given = dict(itertools.pairwise(words))
+    if given.get("--data") in {"digits", "wine", "iris"} and "--classes" in given:
+        assert source(given["--data"], classes=two_names(given["--classes"])).load(0).X.size
 
 
 # Derivations ----------------------------------------------------------------------------------------------
@@ -156,6 +198,60 @@ def test_each_derivation_has_a_number_and_says_it():
         assert text_of(path).startswith(f"# Derivation {number}. ")
 
 
+_NUMBER = r"\(\d+\.\d+\)"
+
+
+def formulas_cited(text):
+    return conf()["numbers"](text)
+
+
+def test_ranges_of_formulas_are_spelt_out():
+    assert formulas_cited("(3.1), (4.9) to (4.11)\n$$ (5.1)") == ["3.1", "4.9", "4.10", "4.11"]
+
+
+def test_formulas_are_numbered_in_their_order():
+    """Without gaps, by the number of the derivation; every display has one."""
+    for number, path in DERIVATIONS.items():
+        displays = re.findall(r"^ *\$\$\n[^$]+^ *\$\$(?: \((.+)\))?$", text_of(path), re.MULTILINE)
+        assert displays == [f"{number}.{place + 1}" for place in range(len(displays))]
+        assert text_of(path).count("$$") == 2 * len(displays)
+        for display in re.findall(
+            r"\$\$\n[^$]+\$\$", text_of(path)
+        ):  # a code host would see lists and headings
+            assert not re.search(r"^ *[-+*>#=] ", display, re.MULTILINE), display
+        assert all(len(line) <= 112 or line.startswith("|") for line in text_of(path).splitlines()), path
+        plain = re.sub(r"\$\$\n[^$]+\$\$", "", text_of(path))
+        assert number == 9 or re.findall(r"^ {4}\S.*", plain, re.MULTILINE) == []  # formulas typed as code
+
+
+def test_each_formula_is_listed_and_each_number_is_one():
+    """The table of formulas has each by its number; texts and docstrings cite those that there are."""
+    listed = set(formulas_cited(text_of(ROOT / "docs/formulas.md")))
+    assert listed == conf()["FORMULAS"].keys()
+    assert len(listed) > 80
+    for path in PAGES:
+        assert set(formulas_cited(text_of(path))) <= listed, named(path)
+    sources = [path for name in ("theory", "empirics", "reports") for path in (ROOT / name).rglob("*.py")]
+    cited = {number for path in sources for number in _of_docstrings(text_of(path))}
+    assert cited <= listed
+    assert len(cited) > 20
+
+
+def _of_docstrings(text):
+    """Yield the numbers of formulas that stand after that of their derivation: Derivation 3, (3.2)."""
+    for match in re.finditer(rf"Derivation (\d+), (?:{_NUMBER}(?:, |\s+and\s+|\s+to\s+)?)+", text):
+        found = formulas_cited(" ".join(match[0].split()))
+        assert {one.partition(".")[0] for one in found} == {match[1]}, match[0]
+        yield from found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_formulas_can_be_drawn(path):
+    text = re.sub("```.*?```|`[^`]+`", "", text_of(path), flags=re.DOTALL)
+    for tex in re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", text, re.DOTALL):
+        assert inline.mathml("".join(tex), display=bool(tex[0]))
+
+
 def test_ranges_and_steps_are_read():
     (match,) = _CITED.finditer("(Derivations 8 to 10, 12 and 15, steps 1 and 7)")
     assert list(_numbers(match[1])) == [8, 9, 10, 12, 15]
@@ -170,6 +266,21 @@ def test_cited_derivations_and_steps_exist():
         for step in steps:
             found = re.search(rf"\*\*(?:Step )?{step}[.,]", text_of(DERIVATIONS[number]))
             assert found, f"{place}: Derivation {number}, step {step}"
+
+
+# The glossary ----------------------------------------------------------------------------------------------
+
+
+def test_glossary_is_that_of_the_pages():
+    """`make docs` writes it; on a code host it is read as it stands here."""
+    assert text_of(ROOT / "docs/glossary.md") == conf()["glossary"]()
+    for terms in tomllib.loads(text_of(ROOT / "reports/glossary.toml")).values():
+        for name, term in terms.items():
+            assert term.keys() <= {"pattern", "tex", "name", "words"}, name
+            assert "pattern" not in term or ("tex" in term and re.compile(term["pattern"])), name
+            assert "name" in term or "tex" in term, name
+            for tex in re.findall(r"\$(.+?)\$", f"${term.get('tex', 'x')}$ {term['words']}"):
+                assert inline.mathml(tex)
 
 
 # The reference --------------------------------------------------------------------------------------------
@@ -188,15 +299,25 @@ def public_names():
 
 
 def test_every_public_name_is_in_the_reference():
-    conf = runpy.run_path(str(ROOT / "docs/conf.py"))
-    groups = conf["autosummary_context"]["groups"]
-    shown = set(conf["PACKAGES"])
-    for package in conf["PACKAGES"]:
+    groups = conf()["autosummary_context"]["groups"]
+    shown = set(conf()["PACKAGES"])
+    for package in conf()["PACKAGES"]:
         shown |= {f"{package}.{name}" for names in groups[package].values() for name in names}
     # What a package above has, too, is shown there alone.
     known = {(name.rpartition(".")[2], id(pkgutil.resolve_name(name))) for name in shown}
     for name in public_names():
         assert (name.rpartition(".")[2], id(pkgutil.resolve_name(name))) in known, name
+
+
+def broken_links(built):
+    """Yield (page, link) of links within built pages that lead to no file, or to no place in it."""
+    places = {page: set(re.findall(r'\bid="([^"]+)"', text_of(page))) for page in built.rglob("*.html")}
+    for page in places:
+        for link in re.findall(r'(?:href|src)="([^":?]*)(?:\?[^"#]*)?"', text_of(page)):
+            place, _, anchor = unquote(html.unescape(link)).partition("#")
+            target = (page.parent / place).resolve() if place else page
+            if not target.exists() or (anchor and anchor not in places.get(target, {anchor})):
+                yield page.relative_to(built).as_posix(), link
 
 
 @pytest.mark.slow
@@ -209,3 +330,10 @@ def test_documentation_is_built_without_a_warning():
     assert {name.rpartition(".")[2] for name in public_names()} - shown == set()
     assert {f"tutorials/{path.stem}" for path in TUTORIALS} <= set(inventory["std:doc"])
     assert {f"derivations/{path.stem}" for path in DERIVATIONS.values()} <= set(inventory["std:doc"])
+    assert {f"formula-{number}" for number in conf()["FORMULAS"]} <= set(inventory["std:label"])
+    built = (ROOT / "docs/_build/html").resolve()
+    assert list(broken_links(built)) == []
+    gallery = re.findall(r'(?:href|src)="(gallery/[^"]+)"', text_of(built / "pages.html"))
+    assert len(gallery) >= 15
+    for place in gallery:
+        assert "<svg" in text_of(built / place) or place == "gallery/comparison/report.html", place

@@ -83,7 +83,7 @@ def f_hat(
 
     Notes
     -----
-    Source: `expressions.F_HAT`; published (paper A); Derivation 3.
+    Source: `expressions.F_HAT`; published (paper A); Derivation 3, (3.1).
 
     Examples
     --------
@@ -139,7 +139,7 @@ def f_predict(
 
     Notes
     -----
-    Source: `expressions.F_B`; Derivation 3.
+    Source: `expressions.F_B`; Derivation 3, (3.4) and (3.5).
 
     Examples
     --------
@@ -191,7 +191,7 @@ def g_predict(
 
     Notes
     -----
-    Source: `expressions.G_B`; Derivation 3.
+    Source: `expressions.G_B`; Derivation 3, (3.4).
 
     Examples
     --------
@@ -243,8 +243,8 @@ def g_hat(
 
     Notes
     -----
-    Source: `expressions.G_HAT`; published (paper A); Derivation 3.  The factor 1/‖u_n‖ of the normalised
-    perturbation is dropped, as published.
+    Source: `expressions.G_HAT`; published (paper A); Derivation 3, (3.3).  The factor 1/‖u_n‖ of the
+    normalised perturbation is dropped, as published.
 
     Examples
     --------
@@ -467,7 +467,7 @@ def agreement_probability(
 
     Notes
     -----
-    Source: `expressions.AGREEMENT`; Derivation 3.  Not a product of two independent chances: the
+    Source: `expressions.AGREEMENT`; Derivation 3, (3.7).  Not a product of two independent chances: the
     perturbations carry the initial gradient of f, so g_b(z) and f(z; 0) are correlated.
 
     Examples

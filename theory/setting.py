@@ -83,7 +83,7 @@ def flow_time(learning_rate: float, num_steps: int, *, momentum: float = 0.0) ->
 
     Notes
     -----
-    Source: `expressions.FLOW_TIME`; Derivation 6.  For the identity loss the gradient's dependence on
+    Source: `expressions.FLOW_TIME`; Derivation 6, (6.1).  For the identity loss the gradient's dependence on
     the outputs is nil, so this T is the one in every bound; with |ℓ'| ≤ 1 it is an upper one.  With an
     unbounded slope it bounds nothing by itself.
 

@@ -217,9 +217,16 @@ def check_increasing(name: str, values: float | Sequence[float]) -> list[float]:
     return numbers
 
 
+def check_kind(name: str, value: object, kinds: type | tuple[type, ...], said: str) -> None:
+    """Refuse a value of another type than what is said, such as "a path"."""
+    if not isinstance(value, kinds):
+        msg = f"{name} must be {said}, got {value!r}"
+        raise TypeError(msg)
+
+
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         msg = f"{name} must be one of {', '.join(choices)}, got {value!r}"
         raise ValueError(msg)
     return value

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from empirics.sweep.plain import digest
-from theory.validation import check_choice
 
 
 class _Residual(nn.Module):
@@ -97,6 +96,7 @@ def make_module(name: str, *, dim: int, width: int, seed: int) -> nn.Module:
     >>> sum(p.numel() for p in make_module("mlp", dim=2, width=8, seed=0).parameters())
     105
     """
+    check_module("module", name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if is_file(name):
@@ -106,8 +106,18 @@ def make_module(name: str, *, dim: int, width: int, seed: int) -> nn.Module:
                 msg = f"{name} must return a torch.nn.Module, got {type(made).__name__}"
                 raise ValueError(msg)
             return made
-        check_choice("module", name, tuple(BUILT_IN))
         return BUILT_IN[name](dim, width)
+
+
+def check_module(field: str, name: object, *others: str) -> str:
+    """Return what must be the name of a built-in module or of a function in a file, or one of `others`."""
+    known = (*others, *BUILT_IN)
+    said = f"{field} must be one of {', '.join(known)}, or FILE.py:FUNCTION, got {name!r}"
+    if not isinstance(name, str):
+        raise TypeError(said)
+    if not is_file(name) and name not in known:
+        raise ValueError(said)
+    return name
 
 
 def is_file(name: str) -> bool:

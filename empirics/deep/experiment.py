@@ -19,7 +19,7 @@ import numpy as np
 from torch import nn
 
 from empirics.data import DataSource
-from empirics.deep.builtin import BUILT_IN, is_file, make_module, module_digest, placed
+from empirics.deep.builtin import check_module, make_module, module_digest, placed
 from empirics.deep.expected import HOWS, expected_error
 from empirics.deep.modules import (
     Linearised,
@@ -88,13 +88,8 @@ class DeepConfig:
             check_integer(name, getattr(self, name), minimum=1)
         for name in ("module", "module_g"):
             module = getattr(self, name)
-            if module is not None and not isinstance(module, str):
-                msg = f"{name} must be the name of a built-in module or FILE.py:FUNCTION, got {module!r}"
-                raise TypeError(msg)
-            if module is not None and is_file(module):
-                object.__setattr__(self, name, placed(module))
-            elif module is not None:
-                check_choice(name, module, (FULLY_CONNECTED, *BUILT_IN))
+            if module is not None:
+                object.__setattr__(self, name, placed(check_module(name, module, FULLY_CONNECTED)))
         _ = self.f, self.g  # architectures check their own fields
         own = {"": self.module, "_g": self.module_g}
         plain = {"depth": 1, "negative_slope": 0.0, "rates": "first"}

@@ -42,7 +42,7 @@ def data_digest(data: Dataset) -> str:
 
 
 def orthogonal(data: Dataset | None = None, *, content: str | None = None) -> Experiment[OrthogonalConfig]:
-    """Return the experiment for a sweep.
+    """Return experiments with nearly orthogonal samples, as `empirics.sweep` runs them.
 
     Parameters
     ----------

@@ -48,6 +48,7 @@ from reports.page import Block, Figure, Group, fold
 from reports.results import Results, Section
 from reports.text import many
 from reports.verdicts import Claim
+from theory.validation import check_kind
 
 __all__ = [
     "FAMILIES",
@@ -152,6 +153,7 @@ def claims(results: Results) -> list[Claim]:
     >>> claims(build(made).results)[0].verdict
     'holds'
     """
+    check_kind("results", results, Results, "the results of a report, such as Report.read(path).results")
     judged = [replace(claim, evidence=phi.EVIDENCE) for claim in phi.claims(results.phi)]
     judged += [
         replace(_seen(claim, section), section=section.name, evidence=family.EVIDENCE)

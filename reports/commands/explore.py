@@ -34,8 +34,9 @@ class Explore(Files):
 def explore(*, options: Explore = Explore()) -> Run:
     """Write an interactive page: samples to drag on a plane, and where g agrees with f.
 
-    The page works offline. It computes the predictions for infinitely wide networks as samples, training
-    times, the size of perturbations, depth and slope are changed; nothing is trained.
+    The page works offline. It computes the predictions for infinitely wide networks, and where agreement is
+    certified at a width, as samples, training times, the size of perturbations, depth and slope are changed;
+    nothing is trained.
     """
     from empirics.sweep import disk
     from reports import explore as made_by, formats, presets, terminal, text

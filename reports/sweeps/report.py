@@ -13,7 +13,8 @@ from empirics.campaigns.wide import Part
 from empirics.config import ExperimentConfig
 from empirics.data import DataSource
 from empirics.deep import DEEP, DeepConfig
-from empirics.deep.builtin import has_width
+from empirics.deep.builtin import check_module, has_width
+from empirics.deep.experiment import FULLY_CONNECTED
 from empirics.sweep import executors
 from empirics.sweep.plan import Block, Plan, axis_of, seeds_axis
 from empirics.sweep.runner import run_sweep, stored
@@ -74,6 +75,8 @@ def plan_of(
             )
             raise ValueError(msg)
     given = {name: value for name, value in named.items() if name not in _ONLY_WIDE}
+    if module is not None:
+        check_module("module", module, FULLY_CONNECTED)
     wide = module is None or has_width(module)
     if not wide and widths is not None:
         msg = f"widths must be left out with {module}, whose function has no argument width, got {widths}"
@@ -84,7 +87,8 @@ def plan_of(
             raise ValueError(msg)
     axis = axis_of("times", _TIMES)
     if wide:
-        axis = axis_of("width", check_widths(widths or _WIDTHS.get(module, _MODULE_WIDTHS)))
+        usual = _WIDTHS.get(module, _MODULE_WIDTHS)
+        axis = axis_of("width", check_widths(usual if widths is None else widths))
     over = seeds_axis(check_integer("seeds", _SEEDS if seeds is None else seeds, minimum=2))
     blocks = []
     for data in sources:

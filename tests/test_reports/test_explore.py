@@ -75,7 +75,7 @@ def test_every_control_has_a_label(document):
     labels = {id(control): content(label) for label in document.iter(f"{HTML}label") for control in label}
     controls = list(document.iter(f"{HTML}input"))
     assert [control.get("id") for control in controls if control.get("type") == "range"] == [
-        "T_f", "T_g", "epsilon", "depth", "gamma",
+        "T_f", "T_g", "epsilon", "depth", "gamma", "width",
     ]  # fmt: skip
     assert all(labels[id(control)] for control in controls)
     assert all(content(button) for button in document.iter(f"{HTML}button"))
@@ -149,6 +149,77 @@ def test_predictions_match_theory(computed, depth, scenario):
         assert found.keys() == expected.keys()
         for name, values in expected.items():
             np.testing.assert_allclose(found[name], values, rtol=0, atol=TOLERANCE, err_msg=name)
+
+
+def clusters(seed=0, count=24):
+    """Return samples that are learned, unlike those of `scene`, with targets, perturbations and points."""
+    rng = np.random.default_rng(seed)
+    y, t = np.where(np.arange(count) % 2, 1.0, -1.0), rng.choice([-1.0, 1.0], size=count)
+    X = np.outer(y, [1, 0.6]) + 0.4 * rng.normal(size=(count, 2))
+    X[2] = X[0]
+    R = normalised(theory.perturbation_direction(X=X, y=y), t, epsilon=1.4)
+    return X, y, t, R, rng.uniform(-2.5, 2.5, size=(60, 2))
+
+
+@pytest.mark.parametrize("scenario", ["a", "b"])
+def test_certificates_are_those_of_theory(computed, scenario):
+    """Bounds to rounding, verdicts exactly; some are proved and some are not."""
+    X, y, t, R, Z = clusters()  # times of f and g differ
+    inputs = adversarial_inputs(X, R, scenario=scenario)
+    cases = [(slope, T, 10**power) for slope in SLOPES for T in (3.0, 30.0) for power in (4, 6, 9)]
+    every = computed(
+        """cases.map(([gamma, T, width]) => {
+          const at = (points, labels, T) => {
+            const bound = margins(points, labels, {gamma, T, width, risk: .005});
+            return Z.map(([a, b]) => bound(a, b));
+          };
+          const of = {gamma, depth: 1, T_f: T, T_g: T / 3, width, added};
+          return [at(X, y, T), at(inputs, t, T / 3), certify(of, {X, y, t}, R, Z.flat(), .01)];
+        })""",
+        cases=cases,
+        added=scenario == "b",
+        X=X.ravel().tolist(),
+        y=y.tolist(),
+        t=t.tolist(),
+        R=R.ravel().tolist(),
+        inputs=inputs.ravel().tolist(),
+        Z=Z.tolist(),
+    )
+    names = {"unknown": 0, "agree": 1, "disagree": -1}
+    shares = []
+    for (slope, T, width), (of_f, of_g, verdicts) in zip(cases, every, strict=True):
+        times = {"T_f": T, "T_g": T / 3}
+        setting = theory.Setting(
+            dim=2, N=len(X), width=width, epsilon=1.4, scenario=scenario, negative_slope=slope, **times
+        )
+        sets = {"X": X, "y": y, "X_adv": inputs, "y_adv": t}
+        expected = theory.certify_agreement(Z, **sets, setting=setting, delta=0.01)
+        for found, one in ((of_f, expected.f), (of_g, expected.g)):
+            predicted, bound = np.transpose(found)
+            np.testing.assert_allclose(predicted, one.predictor, rtol=0, atol=TOLERANCE)
+            np.testing.assert_allclose(bound, one.bound.value, rtol=TOLERANCE)
+        assert verdicts == [names[one] for one in expected.verdicts]
+        shares.append(np.mean(np.abs(verdicts)))
+    assert min(shares) == 0
+    assert max(shares) > 0.7
+
+
+@pytest.mark.parametrize("option", [{"depth": 2}, {"T_f": None}, {"T_g": None}, {"y": []}])
+def test_nothing_is_certified_beyond_the_theorem(computed, option):
+    X, y, t, R, Z = clusters()
+    given = {"gamma": 0.3, "depth": 1, "T_f": 30, "T_g": 30, "width": 1e9, "added": False, "y": y.tolist()}
+    found = computed(
+        """[known, asked].map((of) => certify({...of, T_f: of.T_f ?? Infinity, T_g: of.T_g ?? Infinity},
+          {X, y: of.y, t}, R, Z, .01))""",
+        known=given,
+        asked=given | option,
+        X=X.ravel().tolist(),
+        t=t.tolist(),
+        R=R.ravel().tolist(),
+        Z=Z.ravel().tolist(),
+    )
+    assert any(found[0])
+    assert not any(found[1])
 
 
 def test_normal_distribution_matches_theory(computed):
@@ -301,6 +372,7 @@ function act() {
   const tens = Array.from({length: 11}, (_, i) => 10 * (i + 1));
   const look = () => ({
     headline: $("headline").textContent, story: $("story").textContent, law: $("law").textContent,
+    proof: $("proof").textContent,
     samples: [...document.querySelectorAll(".sample")].map((one) => one.getAttribute("aria-label")),
     arrows: [...document.querySelectorAll("#arrows line")].map((one) =>
       ["x1", "y1", "x2", "y2"].map((name) => Number(one.getAttribute(name)))),
@@ -348,6 +420,7 @@ function act() {
     mouse("pointermove", svg, [0, 0]);
     see(type);
   }
+  slide("width", 8); see("width"); slide("width", 3); see("narrow"); slide("width", 6);
   click("input[name=mode][value='-1']");
   mouse("click", svg, [1, -1]);
   see("added");
@@ -427,7 +500,8 @@ def test_browser_says_and_shades_what_changes(seen):
         if other != "none":
             assert states[one]["shade"] != states[other]["shade"], other
             changed = states[one]["arrows"] != states[other]["arrows"]
-            assert changed == (other not in {"T_g", "b"}), other  # perturbations do not depend on g
+            # Perturbations depend neither on g nor on the width of certificates.
+            assert changed == (other not in {"T_g", "b", "width", "narrow"}), other
     assert _share(states["start"]) > 90
     assert "classifies 24 of 24 correctly. g, trained on perturbations" in states["start"]["story"]
     # f learns XOR, and perturbations alone say next to nothing of it: they are odd, XOR is even.
@@ -471,6 +545,33 @@ def test_browser_interpolates_the_initial_outputs(seen):
     assert 0 < between < 0.03  # of a function of deviation .7 and more, with kinks
     own, exact = seen["seen"]["start"]["own"]
     assert own == exact
+
+
+@pytest.mark.slow
+def test_browser_marks_what_is_certified(seen):
+    states = seen["seen"]
+
+    def share(name):
+        assert "each verdict is wrong with a probability of at most 0.01" in states[name]["proof"]
+        return int(re.search(r"agreement is certified at (\d+) % of 441 points", states[name]["proof"])[1])
+
+    assert share("narrow") == 0 < share("start") < share("width")
+    assert "For networks of width m = 1e8 " in states["width"]["proof"]
+    assert states["xor"]["proof"] == "There are certificates for finite training times only."
+    assert states["b"]["proof"] == "There are certificates for one hidden layer only."
+    setting, data = states["width"]["known"]
+    X = np.reshape([data["X"][str(i)] for i in range(len(data["X"]))], (-1, 2))
+    ticks = np.linspace(-2.5, 2.5, 21)
+    Z = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    # Arrows are a third of the perturbations, downwards as in SVG.
+    x1, y1, x2, y2 = np.transpose(states["width"]["arrows"]) / 120
+    R = 3 * np.column_stack([x2 - x1, y1 - y2])
+    of = {"dim": 2, "N": len(X), "width": 10**8, "epsilon": setting["epsilon"]}
+    proof = theory.certify_agreement(
+        Z, X=X, y=data["y"], X_adv=R, y_adv=data["t"], delta=0.01,
+        setting=theory.Setting(T_f=setting["T_f"], T_g=setting["T_g"], **of),
+    )  # fmt: skip
+    assert share("width") == round(100 * np.mean([one == "agree" for one in proof.verdicts]))
 
 
 @pytest.mark.slow

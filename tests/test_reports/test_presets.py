@@ -142,7 +142,7 @@ def test_seeds_are_counted_from_zero():
     [
         ((100, 10), ValueError, "widths must increase, got 100, 10"),
         ((10, 10), ValueError, "widths must increase, got 10, 10"),
-        ((), ValueError, "widths and seeds must not be empty"),
+        ((), ValueError, "widths must not be empty"),
         ((0, 10), ValueError, "widths must be >= 1, got 0"),
         ((1.5,), TypeError, "widths must be an integer, got 1.5"),
     ],
@@ -155,7 +155,7 @@ def test_widths_must_increase(widths, error, message):
 
 def test_series_needs_a_seed():
     base = ExperimentConfig(data=GaussianData(dim=2, num_train=4), width=1)
-    with pytest.raises(ValueError, match="widths and seeds must not be empty"):
+    with pytest.raises(ValueError, match="seeds must not be empty"):
         Series(base=base, widths=(1,), seeds=())
 
 

@@ -288,7 +288,7 @@ def test_start_keeps_its_digits(speed, T, width, scale):
         best, t = mpmath.inf, -mpmath.log(risk)
         mean, variance, v, s, time, m = map(mpmath.mpf, (mean, variance, speed, scale, T, width))
         deviation = mpmath.sqrt(s**2 * (1 + slope**2) / 2 + 3 * time**2 * variance / m)
-        for factor in moments._GRID.tolist():
+        for factor in moments.RATES.tolist():
             rate = factor * mpmath.sqrt(2 * t) / deviation
             x = 2 * rate * time / m
             c = rate**2 * s**2 / (m * (1 - x * v))

@@ -61,8 +61,8 @@ def isotropic_agreement(
 
     Notes
     -----
-    Source: `expressions.ISOTROPIC_CORRELATION`; Derivation 19.  Scenario (a), identity loss, leading order in
-    1/d and 1/N, wide networks.
+    Source: `expressions.ISOTROPIC_CORRELATION`; Derivation 19, (19.9) to (19.11).  Scenario (a), identity
+    loss, leading order in 1/d and 1/N, wide networks.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def isotropic_time(
 
     Notes
     -----
-    Source: `expressions.ISOTROPIC_TIME`; Derivation 19.
+    Source: `expressions.ISOTROPIC_TIME`; Derivation 19, (19.9) to (19.11).
 
     Examples
     --------

@@ -26,7 +26,7 @@ def random_label_agreement(
     architecture: Architecture | None = None,
     memory_budget: int = MEMORY_BUDGET,
 ) -> Array:
-    """Return 1 − arccos(c(z))/π, the chance of sgn f̂(z) = sgn ĝ(z) over labels ±1 by fair coins.
+    """Return 1 − arccos(c(z))/π, the probability of sgn f̂(z) = sgn ĝ(z) over labels ±1 drawn by fair coins.
 
     c(z) = Σ p_k² Φ_k Ψ_k/√(Σ p_k² Φ_k² · Σ p_k² Ψ_k²) with p_k = ⟨x_k, z⟩, Φ_k = Φ(x_k, z) and
     Ψ_k = (1/N) Σ_n Φ(x_n^adv, z) Φ(x_n, x_k) is exactly the correlation of the two predictors over labels.
@@ -58,8 +58,8 @@ def random_label_agreement(
 
     Notes
     -----
-    Source: `expressions.LABEL_CORRELATION`; Derivation 19.  The correlation is exact at every N, d and depth;
-    its probability is that of two Gaussians, by the central limit theorem in N.
+    Source: `expressions.LABEL_CORRELATION`; Derivation 19, (19.1).  The correlation is exact at every N, d
+    and depth; its probability is that of two Gaussians, by the central limit theorem in N.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def kernel_slope(architecture: Architecture) -> float:
 
     Notes
     -----
-    Source: `expressions.KERNEL_SLOPE`; Derivation 19.  By the derivative of Θ = Φ^(L)(⟨x, z⟩ + 1).
+    Source: `expressions.KERNEL_SLOPE`; Derivation 19, (19.3).  By the derivative of Θ = Φ^(L)(⟨x, z⟩ + 1).
 
     Examples
     --------
@@ -78,7 +78,7 @@ def limiting_kernel_slope(negative_slope: float) -> float:
 
     Notes
     -----
-    Source: `expressions.KERNEL_SLOPE_REST`; Derivation 19.  Relative error below 1e-5.
+    Source: `expressions.KERNEL_SLOPE_REST`; Derivation 19, (19.5).  Relative error below 1e-5.
 
     Examples
     --------
@@ -126,9 +126,10 @@ def condition_agreement(
 
     Notes
     -----
-    Source: `expressions.CONDITION_ANGLE`; Derivation 19.  Leading order in 1/d; scenario (a), whatever ε.
-    Within 10 % of measured disagreement for d ≥ 30: tests/test_theory/test_agreement/test_laws.py.  With ‖μ‖²
-    of order d all ⟨x_n, z⟩ have one sign, and (c) holds outright.
+    Source: `expressions.CONDITION_ANGLE`; Derivation 19, (19.7).  Leading order in 1/d; scenario (a),
+    whatever ε. Within 10 % of measured disagreement for d ≥ 30:
+    tests/test_theory/test_agreement/test_laws.py.  With ‖μ‖² of order d all ⟨x_n, z⟩ have one sign, and (c)
+    holds outright.
 
     Examples
     --------
@@ -212,7 +213,7 @@ def mixture_accuracy(separation: float, *, dim: int, N: int) -> float:
 
     Notes
     -----
-    Source: Derivation 19; F is the normal distribution function.
+    Source: Derivation 19, (19.8); F is the normal distribution function.
 
     Examples
     --------

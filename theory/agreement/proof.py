@@ -144,8 +144,8 @@ def enclose_signs(
 
     Notes
     -----
-    Source: Derivation 19.  In balls work grows as N² L, in Python, with the trust in FLINT alone.  An exact 0
-    is never decided, nor is a value below the smallest positive float.
+    Source: Derivation 19, (19.13).  In balls work grows as N² L, in Python, with the trust in FLINT alone.
+    An exact 0 is never decided, nor is a value below the smallest positive float.
 
     Examples
     --------

@@ -35,7 +35,7 @@ def free_fraction(
     **Assumptions.**  Full-batch training with non-negative step weights of total T (flow, descent,
     heavy-ball momentum), no weight decay; z fixed independently of the initialisation; ℓ' in [0, L].
 
-    **Derivation.**  Derivation 5.
+    **Derivation.**  Derivation 5, (5.2).
 
     **Checked by.**  tests/test_theory/test_bounds/test_free.py (law, against simulation) and
     tests/test_empirics/test_measure/test_counts.py (trained networks: no neuron flips that was not free).
@@ -102,8 +102,8 @@ def width_bound(
     **Assumptions.**  Those of `free_fraction`.  Without `kappa` and `s`: ‖z‖ ≤ √d, and training inputs
     of norm at most √d for f, ε for g in scenario (a), √d + ε in scenario (b).
 
-    **Derivation.**  Derivation 5.  The norm bound replaces κ(z)/s(z) by its largest value; for inputs of
-    norm √d this is (d + 1)/√2, which is where the published d² comes from.
+    **Derivation.**  Derivation 5, (5.5) and (5.6).  The norm bound replaces κ(z)/s(z) by its largest value;
+    for inputs of norm √d this is (d + 1)/√2, which is where the published d² comes from.
 
     **Checked by.**  tests/test_theory/test_bounds/test_free.py; tight (an equality) given κ and s.
 

@@ -121,7 +121,7 @@ class Gradients(NamedTuple):
 @QUIET
 @data_by_keyword
 def gradient_bound(*, X: ArrayLike, y: ArrayLike, setting: Setting, delta: float) -> Bound:
-    """Return e_n ≥ ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ for all training points together, but with chance δ.
+    """Return e_n ≥ ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ for all n together, with probability at least 1 − δ.
 
     **Statement.**  P(some n has ‖∇f(x_n; T_f) − T_f ∇f_b(x_n)‖ > e_n) ≤ δ over the initialisation of f, with
     ∇f_b of `theory.perturbation_direction`.  e_n = fluctuation + kinks + own kink + drift, each in full in

@@ -33,7 +33,7 @@ DYNAMICS = ("descent", "flow")
 # The part of δ for the flips; the start is the larger error and gets the rest.
 FLIPS_RISK = 0.2
 # Elementary functions of positive numbers: a few dozen roundings, far below this.
-_SLACK = 1e-9
+SLACK = 1e-9
 
 
 class Problem(NamedTuple):
@@ -96,7 +96,7 @@ def initial_bound(Z: ArrayLike, setting: Setting, delta: float) -> Bound:
     risk = check_probability("delta", delta)
     scale = Speeds(Z, Z[:1], np.ones(1), setting.negative_slope).scale
     tail = initial_tail(scale, setting.negative_slope, setting.width, risk / 2)
-    return Bound({"initial network": tail * (1 + _SLACK)}, risk, _GAUSSIAN)
+    return Bound({"initial network": tail * (1 + SLACK)}, risk, _GAUSSIAN)
 
 
 @QUIET
@@ -151,7 +151,7 @@ def kernel_bound(
     problem = problem_of(Z, X, y, setting, network)
     risk = check_probability("delta", delta)
     value = bernstein(3 * problem.at.second_moment, 2 * problem.at.largest, problem.width, risk / 2)
-    return Bound({"kernel fluctuation": value * (1 + _SLACK)}, risk, _GAUSSIAN)
+    return Bound({"kernel fluctuation": value * (1 + SLACK)}, risk, _GAUSSIAN)
 
 
 @QUIET
@@ -165,7 +165,7 @@ def flip_bound(
     delta: float,
     network: Literal["f", "g"] = "f",
 ) -> Bound:
-    """Return A₂(z): what neurons that change their activation add to f(z; T)/T, at most.
+    """Return A₂(z): the most that neurons which change their activation can add to f(z; T)/T.
 
     **Statement.**  With probability ≥ 1 − δ, |f(z; T) − f(z; 0) − T Σ_i a_i² q_i| ≤ T A₂,
     A₂ = (1−γ)(v S(τ) + (1/N) Σ_n |k_n| S(τ_n) + √(2νt/m) + 2Wt/m), t = log(1/δ), W = v + κ,
@@ -448,4 +448,4 @@ def problem_of(
 
 
 def _inflate(terms: dict[str, Array]) -> dict[str, Array]:
-    return {name: value * (1 + _SLACK) for name, value in terms.items()}
+    return {name: value * (1 + SLACK) for name, value in terms.items()}

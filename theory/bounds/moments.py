@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from theory.validation import Array, as_nonnegative
 
 # Chernoff bounds hold for every λ: the best of a grid is one of them.
-_GRID = np.exp(np.linspace(-3.0, 3.0, 121))
+RATES = np.exp(np.linspace(-3.0, 3.0, 121))
 _BLOCK = 1 << 14  # numbers looked at together: 128 KiB
 # What overflows becomes infinite or NaN, and then nothing is claimed.
 QUIET = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -169,7 +169,7 @@ def start_tail(
 def _grid(count: int) -> Iterator[Array]:
     """Yield the grid in columns, so many at once that they are few numbers at `count` points."""
     size = max(1, _BLOCK // count)
-    return (_GRID[start : start + size, None] for start in range(0, len(_GRID), size))
+    return (RATES[start : start + size, None] for start in range(0, len(RATES), size))
 
 
 def _curvature(a: Array) -> Array:

@@ -207,8 +207,8 @@ def certify_agreement_a_priori(
     **Assumptions.**  Those of `theory.certify` for both networks; target labels fixed or drawn independently
     of both initialisations, z too; g initialised independently of f.  Exact arithmetic of both trainings.
 
-    **Derivation.**  Derivation 13: δ/3 for the sign of f, δ/3 for the perturbations, δ/3 for g on any of the
-    perturbed sets that are left; a union bound.
+    **Derivation.**  Derivation 13, (13.6): δ/3 for the sign of f, δ/3 for the perturbations, δ/3 for g on any
+    of the perturbed sets that are left; a union bound.
 
     **Checked by.**  tests/test_theory/test_certificates/test_apriori.py, against pairs of trained networks.
     Half of the points of the reference case of Derivation 13 take 6 to 15 times the width that

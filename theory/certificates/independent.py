@@ -168,7 +168,7 @@ def certify_independent(
     steps (not: a flow, with descent as a stand-in).  Exact arithmetic of the training; pseudo-random numbers
     taken for random ones.
 
-    **Derivation.**  Derivation 10.
+    **Derivation.**  Derivation 10, (10.2).
 
     **Checked by.**  tests/test_theory/test_certificates/test_independent.py (laws with hidden tails,
     untrained networks, where a sign proved is wrong half of the time) and

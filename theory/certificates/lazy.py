@@ -331,7 +331,7 @@ def certify_network(
     T: float,
     negative_slope: float = 0.0,
 ) -> Certificate:
-    """Prove the sign of the network that has these initial weights, after training; no probability.
+    """Prove the sign, after training, of the network that has these initial weights; no chance is left.
 
     **Statement.**  f(z; T)/T differs from f(z; 0)/T + Σ_i a_i² q_i, which is computed, by at most
     (1−γ) Σ_i a_i² (v(z) 1{i free at z} + (1/N) Σ_n |k(x_n, z)| 1{i free at x_n}), with "free" decided for

@@ -108,8 +108,9 @@ def compare_published(
 
     The published side is asymptotic.  What its Õ hides is not known, the argument of the logarithm here is a
     convention, and what follows from it are orders.  With an O(1) error of f(z; T)/T around f_b at that
-    width, which a direct proof would need, it is false for every C: Derivation 12.  This is about the error,
-    not about signs.  Nor is the implication from (a), (b), (c) to equal signs derived here: Derivation 7.
+    width, which a direct proof would need, it is false for every C: Derivation 12, (12.1).  This is about the
+    error, not about signs.  Nor is the implication from (a), (b), (c) to equal signs derived here: Derivation
+    7.
 
     Parameters
     ----------

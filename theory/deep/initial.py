@@ -38,7 +38,7 @@ def initial_covariances(Z: ArrayLike, *, X: ArrayLike, architecture: Architectur
 
     Notes
     -----
-    Source: Derivation 17.  Time is of order Q N² L.
+    Source: Derivation 17, (17.15) to (17.17).  Time is of order Q N² L.
 
     Examples
     --------

@@ -93,9 +93,9 @@ def ntk(X: AnyArray, Z: AnyArray = None, *, architecture: Architecture) -> AnyAr
 
     Notes
     -----
-    Source: Derivation 17.  In the limit of infinite width W^l and a learn with rates of order 1/m; see
-    `Rates`.  Error below 1e-14 √(Θ(x, x) Θ(z, z)) for L ≤ 50, and relative to Θ(x, z) for L ≤ 30 and points
-    of like norm that are not opposite, those at 1e-10 of each other included.
+    Source: Derivation 17, (17.7).  In the limit of infinite width W^l and a learn with rates of order 1/m;
+    see `Rates`.  Error below 1e-14 √(Θ(x, x) Θ(z, z)) for L ≤ 50, and relative to Θ(x, z) for L ≤ 30 and
+    points of like norm that are not opposite, those at 1e-10 of each other included.
 
     Examples
     --------
@@ -165,8 +165,8 @@ def ntk_gradient(Z: AnyArray, *, X: AnyArray, architecture: Architecture) -> tup
 
     Notes
     -----
-    Source: Derivation 17.  A_n(z) ≥ 0 wherever k(x_n, z) = ⟨x_n, z⟩ + 1 ≥ 0, at every depth and all rates.
-    At a training point the derivative of that point's own Φ is 0 by symmetry.
+    Source: Derivation 17, (17.10).  A_n(z) ≥ 0 wherever k(x_n, z) = ⟨x_n, z⟩ + 1 ≥ 0, at every depth and all
+    rates. At a training point the derivative of that point's own Φ is 0 by symmetry.
 
     Examples
     --------

@@ -71,8 +71,8 @@ def phi(
 
     Notes
     -----
-    Source: `expressions.PHI`; Derivation 1.  Absolute error below 1e-15 (float64) and 3e-7 (float32) for
-    d ≤ 1000, near-parallel pairs and sets included: tests/test_theory/test_kernel/test_reference.py.
+    Source: `expressions.PHI`; Derivation 1, (1.3).  Absolute error below 1e-15 (float64) and 3e-7 (float32)
+    for d ≤ 1000, near-parallel pairs and sets included: tests/test_theory/test_kernel/test_reference.py.
 
     Derivatives (torch, jax): at θ = 0 and θ = π, where Φ has a cone point, they are 0, the symmetric choice,
     and so they are up to a sine of 8 machine epsilons, where the direction between the points is rounding.

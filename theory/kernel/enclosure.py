@@ -52,7 +52,7 @@ _BITS_A_TERM = 16
 
 
 class Sign(StrEnum):
-    """Three values; a ball that contains 0, and so a value that is exactly 0, is *unknown*."""
+    """The sign of an enclosed number; *unknown* if the ball contains 0, so also of 0 itself."""
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
@@ -231,10 +231,10 @@ def phi_enclosure(
 
     Notes
     -----
-    Source: `expressions.PHI`; Derivation 1.  Rigorous for every input, by θ = 2·atan2(‖û − v̂‖, ‖û + v̂‖) in
-    balls.  For exact numbers the radius is below 2^(−precision), parallel and opposite points included
-    (tests/test_theory/test_kernel/test_enclosure.py::test_ball_is_narrow).  Balls of radius r,
-    small against the points, widen the result by less than 2 √d r/(smaller of ‖x‖ and ‖z‖), σ_w = 1.
+    Source: `expressions.PHI`; Derivation 1, (1.3).  Rigorous for every input, by θ = 2·atan2(‖û − v̂‖, ‖û +
+    v̂‖) in balls.  For exact numbers the radius is below 2^(−precision), parallel and opposite points
+    included (tests/test_theory/test_kernel/test_enclosure.py::test_ball_is_narrow).  Balls of radius r, small
+    against the points, widen the result by less than 2 √d r/(smaller of ‖x‖ and ‖z‖), σ_w = 1.
 
     Examples
     --------

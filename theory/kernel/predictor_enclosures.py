@@ -70,7 +70,8 @@ def f_hat_enclosure(
 
     Notes
     -----
-    Source: `expressions.F_HAT`; published (paper A); Derivation 3.  With balls: for all points in them.
+    Source: `expressions.F_HAT`; published (paper A); Derivation 3, (3.1).  With balls: for all points in
+    them.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def f_predict_enclosure(
 
     Notes
     -----
-    Source: `expressions.F_B`; Derivation 3.  With balls: for all points in them.
+    Source: `expressions.F_B`; Derivation 3, (3.4).  With balls: for all points in them.
 
     Examples
     --------
@@ -155,7 +156,7 @@ def g_predict_enclosure(
 
     Notes
     -----
-    Source: `expressions.G_B`; Derivation 3.  With balls: for all points in them.
+    Source: `expressions.G_B`; Derivation 3, (3.4).  With balls: for all points in them.
 
     Examples
     --------
@@ -197,8 +198,8 @@ def g_hat_enclosure(
 
     Notes
     -----
-    Source: `expressions.G_HAT`; published (paper A); Derivation 3.  With balls: for all points in them.
-    Work grows as N² d.
+    Source: `expressions.G_HAT`; published (paper A); Derivation 3, (3.3).  With balls: for all points in
+    them. Work grows as N² d.
 
     Examples
     --------

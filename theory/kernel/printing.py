@@ -36,7 +36,7 @@ def phi_code(language: Language) -> str:
 
     Notes
     -----
-    Source: `expressions.PHI`, `expressions.PHI_ANGLE`; Derivation 1.
+    Source: `expressions.PHI`, `expressions.PHI_ANGLE`; Derivation 1, (1.3).
 
     Examples
     --------

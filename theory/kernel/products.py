@@ -77,7 +77,7 @@ def phi_product(
 
     Notes
     -----
-    Source: `expressions.PHI`; Derivation 1.
+    Source: `expressions.PHI`; Derivation 1, (1.3).
 
     Examples
     --------

@@ -86,7 +86,7 @@ def weighted_gradient(Z: Array, X: Array, V: Array, weights: Array, *, negative_
     one by one, from differences of coordinates (`_toward`).  Relative to |weight| (1 − γ)²/(2π √d s(z)), the
     largest size of a term, the error of a term was below 16 ε/sin θ, ε = 2.2e-16, and below 4e-9, up to norms
     of 1e6 (tests/test_theory/test_kernel/test_arrays.py).
-    Source: `expressions.GRADIENT_X`, `expressions.GRADIENT_Z`; Derivation 2.
+    Source: `expressions.GRADIENT_X`, `expressions.GRADIENT_Z`; Derivation 2, (2.1).
     """
     U = gram.unit_rows(Z)
     shares = gram.gram(U, V, far=_far_inverse_sine, near=_near_inverse_sine)

@@ -49,7 +49,7 @@ def initial_covariance(
 
     Notes
     -----
-    Source: Derivation 11; for γ = 0 it is half the arc-cosine kernel of order 1 (Cho and Saul, 2009).
+    Source: Derivation 11, (11.3); for γ = 0 it is half the arc-cosine kernel of order 1 (Cho and Saul, 2009).
 
     Examples
     --------

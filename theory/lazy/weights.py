@@ -91,9 +91,9 @@ def lazy_weights(
 
     Notes
     -----
-    Source: Derivation 11.  Squared loss in closed form, by an eigendecomposition.  Errors of single steps do
-    not grow: for convex ℓ the distance of two solutions in the norm of M never increases.
-    Two exact solutions with N = 1, one with N = 2, and mpmath are met in tests/test_theory/test_lazy.py.
+    Source: Derivation 11, (11.1).  Squared loss in closed form, by an eigendecomposition.  Errors of single
+    steps do not grow: for convex ℓ the distance of two solutions in the norm of M never increases. Two exact
+    solutions with N = 1, one with N = 2, and mpmath are met in tests/test_theory/test_lazy.py.
 
     Examples
     --------
@@ -171,7 +171,7 @@ def lazy_predict(
 
     Notes
     -----
-    Source: Derivation 11.  At finite width the error is of order m^(−1/2) at fixed T:
+    Source: Derivation 11, (11.1).  At finite width the error is of order m^(−1/2) at fixed T:
     tests/test_empirics/test_lazy_training.py.
 
     Examples

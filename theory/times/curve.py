@@ -203,12 +203,12 @@ def agreement_law(
 
     Notes
     -----
-    Source: Derivation 18.  Approximations: ‖∇f(x_n; T_f)‖² is its mean, with a relative error of about
-    √(2/d); s_n is Gaussian, cut off at ±‖z‖; ψ(s_n) and ψ(s_k) are correlated as to first order in Hermite
-    polynomials.  Means over s_n are polynomials, with an error of the probability below 1e-4 for d ≥ 10 and
-    norms of about √d; far above that label noise is off, most with balanced targets.
-    Time is of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks
-    and F Q N² L in scenario (b).
+    Source: Derivation 18, (18.3) to (18.6).  Approximations: ‖∇f(x_n; T_f)‖² is its mean, with a relative
+    error of about √(2/d); s_n is Gaussian, cut off at ±‖z‖; ψ(s_n) and ψ(s_k) are correlated as to first
+    order in Hermite polynomials.  Means over s_n are polynomials, with an error of the probability below 1e-4
+    for d ≥ 10 and norms of about √d; far above that label noise is off, most with balanced targets. Time is
+    of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks and F Q N²
+    L in scenario (b).
 
     Examples
     --------
@@ -238,7 +238,7 @@ def agreement_given_f(
     architecture: Architecture | None = None,
     scenario: Scenario = "a",
 ) -> AgreementLaw:
-    """Return the law of agreement given f: chance is left only in the targets and in g(·; 0).
+    """Return the law of agreement given f, over the targets and the initial network of g alone.
 
     Parameters
     ----------

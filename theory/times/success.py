@@ -65,7 +65,7 @@ def success_probability(
 
     Notes
     -----
-    Source: `expressions.SUCCESS`; Derivation 18.  Identity loss.
+    Source: `expressions.SUCCESS`; Derivation 18, (18.1).  Identity loss.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def success_time(
 
     Notes
     -----
-    Source: Derivation 18.  At a point σ Φ_N⁻¹(q)/|F|.  On average the root of an increasing function.
+    Source: Derivation 18, (18.1).  At a point σ Φ_N⁻¹(q)/|F|.  On average the root of an increasing function.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def gradient_time(
     negative_slope: float = 0.0,
     architecture: Architecture | None = None,
 ) -> Array:
-    """Return T_∇(x) = G₀/‖∇F(x)‖, from which training is more than half of a perturbation's square.
+    """Return T_∇(x) = G₀/‖∇F(x)‖, the time at which half of a perturbation's square is trained.
 
     ∇f(x; T) is ∇f(x; 0) + T ∇F(x), the first of mean square G₀²: the squared cosine of ∇f(x; T) and ∇F(x) is
     about T²/(T² + T_∇²), 1/2 at T_∇.
@@ -184,7 +184,7 @@ def gradient_time(
 
     Notes
     -----
-    Source: Derivation 18; ∇F is `theory.perturbation_direction`.
+    Source: Derivation 18, (18.2); ∇F is `theory.perturbation_direction`.
 
     Examples
     --------

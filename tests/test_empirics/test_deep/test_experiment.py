@@ -144,7 +144,9 @@ def test_pairs_are_checked_before_any_training(options, message):
 
 
 def test_a_module_is_named_not_given():
-    with pytest.raises(TypeError, match="must be the name of a built-in module or FILE"):
+    with pytest.raises(
+        TypeError, match=r"^module must be one of fully-connected, mlp, .* or FILE\.py:FUNCTION, got "
+    ):
         DeepConfig(data=DATA, width=8, module=print)
 
 
