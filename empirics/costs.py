@@ -1,8 +1,8 @@
 """Wall time and peak memory of training and of theory against N, d, m and Q, each run in its own process.
 
 "flow" is `flow` to T; "samples" and "products" are the same descent, by the Gram matrix of the samples and by
-products with the data (`train_path` chooses between them by itself).  Of the theory, at query points Z: Φ(Z, X),
-f̂, `certify`, and the law from which a plan is read, `agreement_law`.  Identity loss, shifted Gaussian data.
+products with the data (`train_path` chooses between them by itself).  Of the theory, at query points Z:
+Φ(Z, X), f̂, `certify`, and the law from which a plan is read.  Identity loss, shifted Gaussian data.
 """
 
 import json
@@ -236,8 +236,14 @@ def run_here(problem: Problem, repeats: int) -> Cost:
 def _prepared(problem: Problem) -> Callable[[], object]:
     data = ShiftedGaussianData(dim=problem.dim, num_train=problem.N, num_test=problem.queries).load(seed=0)
     samples: dict[str, Any] = {"X": data.X, "y": data.y}
-    sizes = {"dim": problem.dim, "N": problem.N, "width": problem.width}
-    setting = Setting(**sizes, epsilon=problem.dim**0.5, T_f=problem.T, T_g=problem.T)
+    setting = Setting(
+        dim=problem.dim,
+        N=problem.N,
+        width=problem.width,
+        epsilon=problem.dim**0.5,
+        T_f=problem.T,
+        T_g=problem.T,
+    )
     calls: dict[Solver, Callable[[], object]] = {
         "phi": lambda: theory.phi(data.X_test, data.X),
         "f_hat": lambda: theory.f_hat(data.X_test, **samples),

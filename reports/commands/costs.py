@@ -1,4 +1,4 @@
-"""`perturblearn costs`: time and memory of training on this machine."""
+"""`perturblearn costs`: time and memory of training and theory on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class Costs:
 
 
 def costs(*, options: Costs = Costs()) -> Run:
-    """Measure time and memory of training by three solvers, and draw them on log–log axes.
+    """Measure time and memory of training and theory, and draw them on log–log axes.
 
     Times are those of the machine and of what else it does; nothing here judges them.
     """

@@ -14,7 +14,10 @@ import pytest
 
 from tests.test_theory.test_kernel.make_reference import exact
 from theory import f_hat, g_hat, phi
+from theory.deep import Architecture, ntk
+from theory.kernel import gram
 
+DEEP = Architecture(depth=3, rates="all")
 SIZES = {"5000x784": (5000, 784), "2000x100": (2000, 100)}
 
 
@@ -38,10 +41,21 @@ def monte_carlo(X, Z, draws=1000):
     return ((X @ v + a > 0).astype(X.dtype) @ (Z @ v + a > 0).astype(X.dtype).T) / draws
 
 
+def by_numpy_alone(compute):
+    def computed(*arguments):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gram, "_COMPILED", np.inf)
+            return compute(*arguments)
+
+    return computed
+
+
 COMPUTE = {
     "product X Zᵀ": product,
     "phi(X, Z)": phi,
     "phi(X)": lambda X, _: phi(X),
+    "phi(X, Z) by numpy alone": by_numpy_alone(phi),
+    "phi(X) by numpy alone": by_numpy_alone(lambda X, _: phi(X)),
     "naive formula": naive,
     "Monte Carlo, 1000 draws": monte_carlo,
 }
@@ -69,7 +83,7 @@ def test_gram(benchmark, size, dtype, near, name):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(rows, dim)).astype(dtype)
     Z = (X * (1 + 1e-6) if near else rng.normal(size=(rows, dim))).astype(dtype)
-    if name == "phi(X)":
+    if name.startswith("phi(X)"):
         Z = X
     benchmark.group = f"{size} {dtype} {'near' if near else 'generic'}"
     K = benchmark.pedantic(COMPUTE[name], (X, Z), rounds=5, warmup_rounds=1)
@@ -80,7 +94,23 @@ def test_gram(benchmark, size, dtype, near, name):
         assert np.isfinite(K).all()
 
 
-@pytest.mark.parametrize("how", ["closed form", "Monte Carlo, 1000 draws"])
+@pytest.mark.parametrize("name", ["product X Zᵀ", "Θ(X, Z)", "Θ(X)", "Θ(X, Z) by numpy alone"])
+def test_deep(benchmark, name):
+    """Θ at L = 3, all layers learning, in float64."""
+    rng = np.random.default_rng(0)
+    X, Z = (rng.normal(size=(5000, 784)) for _ in range(2))
+    benchmark.group = "Θ of three layers, 5000x784"
+    if name.startswith("product"):
+        function = product
+    else:
+        function = lambda X, Z: ntk(X, Z if "Z" in name else None, architecture=DEEP)  # noqa: E731
+    function = by_numpy_alone(function) if "numpy" in name else function
+    K = benchmark.pedantic(function, (X, Z), rounds=3, warmup_rounds=1)
+    benchmark.extra_info["peak_mib"] = peak(function, X, Z)
+    assert np.isfinite(K).all()
+
+
+@pytest.mark.parametrize("how", ["closed form", "numpy alone", "Monte Carlo, 1000 draws"])
 def test_decision_map(benchmark, how):
     """f̂ and ĝ on 160,000 points, N = 1000, d = 100."""
     rng = np.random.default_rng(1)
@@ -98,7 +128,7 @@ def test_decision_map(benchmark, how):
         return np.concatenate(f), np.concatenate(g)
 
     benchmark.group = "f̂ and ĝ on 160,000 points"
-    function = closed if how == "closed form" else sampled
+    function = {"closed form": closed, "numpy alone": by_numpy_alone(closed)}.get(how, sampled)
     f, _ = benchmark.pedantic(function, rounds=3, warmup_rounds=1)
     benchmark.extra_info["peak_mib"] = peak(function)
     assert np.isfinite(f).all()

@@ -353,9 +353,9 @@ class _Compiled:
         self, compiled: ModuleType, Z: Array, X: Array, architecture: Architecture, rates: Rates
     ) -> None:
         self.compiled, self.Z, self.X, self.architecture, self.rates = compiled, Z, X, architecture, rates
-        self.U, self.V = (gram.unit_rows(points, compiled=compiled) for points in (Z, X))
+        self.V = gram.unit_rows(X, compiled=compiled)
         with np.errstate(over="ignore"):
-            self.of_z, self.of_x = (self._roots(libraries.scales(points)) for points in (Z, X))
+            self.of_x = self._roots(libraries.scales(X))
         residual = 0.0 if architecture.residual is None else architecture.residual**2
         self.numbers = tuple(
             map(
@@ -389,13 +389,14 @@ class _Compiled:
 
     def block(self, rows: slice, columns: slice) -> Kernels | None:
         """Return the kernels of a block of pairs; None where many of them are near."""
-        U, V = self.U[rows], self.V[columns]
+        Z, X = self.Z[rows], self.X[columns]
+        U, V = gram.unit_rows(Z, compiled=self.compiled), self.V[columns]
         K = U[:, :-1] @ V[:, :-1].T
         T, P = np.empty_like(K), np.empty_like(K)
-        of_z, of_x = self.of_z[:, rows], self.of_x[:, columns]
-        ends = U[:, -1].copy(), V[:, -1].copy(), np.ascontiguousarray(of_z), np.ascontiguousarray(of_x)
+        of_z, of_x = self._roots(libraries.scales(Z)), self.of_x[:, columns].copy()
+        ends = U[:, -1].copy(), V[:, -1].copy(), of_z, of_x
         series = tuple(reversed(SERIES_TERMS))
-        limit, dim = 1 - gram.NEAR, self.X.shape[1]
+        limit, dim = 1 - gram.NEAR, X.shape[1]
         i, j, opposite, inner = self.compiled.deep(
             K, T, P, *ends, self.numbers, limit, dim, series, *self.compiled.numbers(K.dtype)
         )
@@ -406,7 +407,7 @@ class _Compiled:
             theta = gram.near_angles(U, V, i, j, opposite, self.compiled)
             D = (s_x[j] - s_z[i]) * (s_x[j] + s_z[i])
             close = theta < _NEAR
-            theta[close], D[close] = _close(self.Z[rows], self.X[columns], i[close], j[close], s_z, s_x)
+            theta[close], D[close] = _close(Z, X, i[close], j[close], s_z, s_x)
             first = Covariance(s_z[i] ** 2, s_x[j] ** 2, D, 2 * np.sin(theta / 2) ** 2, theta)
             near = kernels(first, inner, self.architecture, self.rates)
             K[i, j], T[i, j], P[i, j] = near.covariance, near.tangent, near.phi

@@ -38,7 +38,7 @@ _WIDER = 2  # times the side of a square block
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 # Entries of a block that compiled passes find in cache, but so many rows at least; shares of the bias in a
 # unit row from which its inverse is a length.
-_CACHED, _LEAST, _SHORT = 1 << 18, 64, 1e-150
+_CACHED, _LEAST, _SHORT = 1 << 19, 64, 1e-150
 
 
 @data_by_keyword

@@ -106,7 +106,9 @@ def test_predictors_and_angles_do_not_depend_on_the_passes(spread, shapes, monke
         monkeypatch.setattr(gram, "_COMPILED", least)
         with np.errstate(over="ignore"):
             sums = f_predict(Z, X=X, y=y), g_hat(Z, X=X, y=y, X_adv=X[::-1])
-        both.append((phi(X), angles(Z, X), phi_product(Z, X=X, v=X), *sums))
+        own = phi(X)
+        np.testing.assert_array_equal(own, own.T)
+        both.append((own, angles(Z, X), phi_product(Z, X=X, v=X), *sums))
     lengths = [np.hypot.reduce(points, axis=1) for points in (Z, X)]
     sizes = lengths[0] * lengths[1].mean() + 1
     for values, expected, size in zip(*both, (1, 1, np.abs(X).sum(), sizes, sizes), strict=True):
