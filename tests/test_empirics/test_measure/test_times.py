@@ -49,7 +49,7 @@ def test_too_many_samples_and_too_large_features_have_no_law(monkeypatch):
     result = run(ExperimentConfig(**CONFIG))
     asked = (result.config, result.dataset, result.y_adv)
     monkeypatch.setattr(times, "agreement_law", _overflowing)
-    monkeypatch.setattr(times, "required", _overflowing)
+    monkeypatch.setattr(times, "search", _overflowing)
     assert list(times.over_times(*asked, {1.0: 0.5})) == list(times.needed(*asked)) == []
     monkeypatch.undo()
     monkeypatch.setattr(times, "_MOST_SAMPLES", 9)

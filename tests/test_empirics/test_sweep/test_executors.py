@@ -98,7 +98,8 @@ def test_task_that_dies_once_is_repeated_with_all_that_were_lost():
 def test_pool_is_fresh_after_each_death():
     log = []
     dict(run_tasks(fragile({0, 1}, window=2, log=log), square, range(2)))
-    assert log == [None, 1, 1]
+    assert log[0] is None
+    assert log.count(1) == 2  # a death may come before the second task is handed over
 
 
 def test_exception_of_a_task_is_its_result():
