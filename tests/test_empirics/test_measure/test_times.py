@@ -7,6 +7,7 @@ import pytest
 
 from empirics import ExperimentConfig, ShiftedGaussianData, run
 from empirics.measure import times
+from theory import prove_agreement
 from theory.times import agreement_law, required
 
 DATA = ShiftedGaussianData(dim=4, num_train=10, num_test=40)
@@ -36,6 +37,21 @@ def test_predicted_is_the_law_of_the_data_and_targets():
     for row in times.needed(result.config, result.dataset, result.y_adv):
         found = required(Z, share=row.share, T_f=2.0, **given)
         assert (row.T_g, row.said) == (found.value, str(found))
+
+
+def test_signs_are_those_that_are_proved(monkeypatch):
+    """At the points of minimal times; of many samples, whose proof takes long, there are none."""
+    result = run(ExperimentConfig(**CONFIG, negative_slope=0.2))
+    asked = result.config, result.dataset, result.X_adv
+    given = {"X": result.dataset.X, "y": result.dataset.y, "X_adv": result.X_adv, "negative_slope": 0.2}
+    monkeypatch.setattr(times, "_MOST_POINTS", 30)
+    found, proved = times.signs(*asked), prove_agreement(result.dataset.X_test[:30], **given)
+    verdicts = {name: one.verdicts.tolist() for name, one in proved.items()}
+    assert (found.points, found.equal) == (30, verdicts["c"].count("holds"))
+    assert found.opposite == verdicts["c"].count("fails")
+    assert 0 < found.by_weights == verdicts["weights"].count("holds") < found.equal
+    monkeypatch.setattr(times, "_MOST_SAMPLES", 9)
+    assert times.signs(*asked) is None
 
 
 @pytest.mark.parametrize("fields", [{"loss": "logistic"}, {"scenario": "b"}, {"momentum": 0.9}])
