@@ -36,7 +36,8 @@ _MODULE_WIDTHS = (64, 128, 256, 512, 1024)
 _TIMES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _SEEDS = 14  # two of them may be out of the linear regime where it is said to hold
 _WORK_OF_A_PROCESS = 1e9  # multiplications from which starting processes pays
-_ONLY_WIDE = {one.name for one in fields(ExperimentConfig)} - {one.name for one in fields(DeepConfig)}
+_ONLY_WIDE = {"T_f", "T_g", *(one.name for one in fields(ExperimentConfig))}
+_ONLY_WIDE -= {one.name for one in fields(DeepConfig)} - {"T_f", "T_g"}
 
 
 def plan_of(
