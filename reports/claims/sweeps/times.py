@@ -17,7 +17,7 @@ import numpy as np
 from empirics.measure.times import LAW_COLUMNS
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, flipped
 from reports.judging import (
     CONFIDENCE,
     SEEDS,
@@ -72,15 +72,12 @@ def _panels(section: Section, how: How = "law") -> list[WidePanel]:
 def _points(panel: WidePanel, how: How = "law") -> list[WidePoint]:
     """Return the points of trained networks with a prediction."""
     column = LAW_COLUMNS[0] if how == "law" else GIVEN
-    return [p for p in panel.points if column in p.law and p.regime.get("flipped_g") is not None]
+    return [point for point in panel.points if column in point.law and flipped(point) < math.inf]
 
 
 def _lazy(panel: WidePanel, how: How = "law") -> list[WidePoint]:
     """Return those of them that meet the hypothesis."""
-    shares = {point: [point.regime.get(f"flipped_{one}") for one in "fg"] for point in _points(panel, how)}
-    return [
-        point for point, both in shares.items() if all(one is not None and one <= FLIPPED for one in both)
-    ]
+    return [point for point in _points(panel, how) if flipped(point) <= FLIPPED]
 
 
 def _seen(point: WidePoint, how: How) -> list[tuple[float, float] | None]:

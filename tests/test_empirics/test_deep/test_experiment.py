@@ -190,7 +190,7 @@ def test_results_keep_their_names_where_no_times_are_asked_for():
     ids=str,
 )
 def test_agreement_at_times_is_that_of_the_wide_limit_of_the_same_and_of_other_pairs(options):
-    """Given: f(z; 0) + Θ(z, X)β/N and g of the gradients ∇f(x; 0) + ∇Θβ/N; others: the mean over new pairs."""
+    """Given: f(z; 0) + Θ(z, X)β/N, and g of gradients ∇f(x; 0) + ∇Θβ/N; others: the mean over new pairs."""
     config = DeepConfig(**TIMED | options)
     record = measure_times(config)
     data_seed, *own, word = seeds_of(config.seed)
