@@ -534,7 +534,9 @@ def measure_times(config: DeepConfig) -> dict[str, Cell]:
     g = g_on(f.gradients(f.trained))
     others = np.random.SeedSequence(untrained_seed).generate_state(3 * config.untrained).reshape(-1, 3)
     found: dict[str, Cell] = {
+        "accuracy_f_train": accuracy(f.at(f.trained, data.X), data.y),
         "accuracy_f_test": accuracy(f.end, data.y_test),
+        "accuracy_g_train": accuracy(g.at(g.trained, data.X), data.y),
         "accuracy_g_test": accuracy(g.end, data.y_test),
         "agreement_test": agreement(f.end, g.end),
         "given_agreement_test": given,
