@@ -22,11 +22,9 @@ from reports.judging import (
     CONFIDENCE,
     SEEDS,
     SQUARE_RULE,
-    Judgement,
-    at_all_points,
     judge_mean,
     judge_root_mean_square,
-    unmeasured,
+    together,
 )
 from reports.page import Block, Table, fold
 from reports.runs import whole_seeds
@@ -47,6 +45,7 @@ _PREDICTED: dict[How, str] = {
 _FROM: dict[How, str] = {"law": "data", "given": "initial weights"}
 CLOSE: dict[How, float] = {"law": 0.02, "given": 0.01}  # root mean square difference of agreement
 NEAR: dict[How, float] = {"law": 0.1, "given": 0.05}  # relative difference of a time
+FLAT = 0.25  # relative width of its interval, each way, up to which a time is determined
 SHARES = (0.6, 0.7, 0.8, 0.9, 0.95)  # mean agreements whose times are compared
 FLIPPED = 0.1  # share of neurons that may flip where training still counts as lazy
 BELOW, BEYOND = 0.0, math.inf  # times of what is reached before the first point, and of what never is
@@ -147,60 +146,51 @@ class Time(NamedTuple):
     share: float
     predicted: float  # `BELOW` the first point, or `BEYOND` the last
     measured: float
-    logs: list[float]  # of measured over predicted, whose mean is their logarithm, one a seed; or none
-    judged: Judgement
+    logs: list[float]  # one a seed, whose mean is the logarithm of measured over predicted; or none
 
     @property
-    def ratio(self) -> str:
-        """The ratio with its interval."""
-        if not self.logs:
-            return text.DASH
-        found = summarise(self.logs)
-        mean, low, high = (text.number(math.exp(v)) for v in (found.mean, found.low, found.high))
-        return f"{mean} [{low}, {high}]"
+    def ratio(self) -> tuple[float, float, float]:
+        """Measured over predicted, and its t interval; NaN where there is none."""
+        found = summarise(self.logs or [math.nan])
+        return math.exp(found.mean), math.exp(found.low), math.exp(found.high)
+
+    @property
+    def determined(self) -> bool:
+        """Whether the curve is steep enough for its noise."""
+        _, low, high = self.ratio
+        return high / low < (1 + FLAT) ** 2
 
 
-def times_of(panel: WidePanel, how: How, tests: int = 1) -> list[Time]:
+def times_of(panel: WidePanel, how: How) -> list[Time]:
     """Return the times of the shares that are reached between the first and the last point of a curve."""
     points = _lazy(panel, how)
     seen = [_seen(point, how) for point in points]
-    if len(points) < 2 or any(len(row) != len(seen[0]) or None in row for row in seen) or not seen[0]:
+    if len(points) < 2 or any(len(row) != len(seen[0]) or None in row for row in seen) or len(seen[0]) < 2:
         return []
     xs, curves = [point.x for point in points], np.array(seen, dtype=float)  # (points, seeds, 2)
     found = []
     for share in SHARES:
         ends = _crossings(xs, curves.mean(axis=1), share)
-        logs: list[float] = []
-        if min(ends) > 0 and max(ends) < math.inf:
-            logs = jackknife(curves, partial(_log_ratio, xs, share))
-        found.append(Time(panel.sweep, share, *ends, logs, _judged(logs, how, tests)))
+        between = min(ends) > BELOW and max(ends) < BEYOND
+        logs = jackknife(curves, partial(_log_ratio, xs, share)) if between else []
+        found.append(Time(panel.sweep, share, *ends, logs))
     return [one for one in found if {one.predicted, one.measured} not in ({BELOW}, {BEYOND})]
-
-
-def _judged(logs: Sequence[float], how: How, tests: int) -> Judgement:
-    """Judge one time, which can only fail where the curve is so flat that its interval is too wide."""
-    reach = math.log1p(NEAR[how])
-    judged = judge_mean(logs, low=-reach, high=reach, tests=tests, what="log of measured over predicted")
-    if judged.holds is not False and not (logs and _width(logs) < 2 * reach):
-        return unmeasured(_FLAT)
-    return judged
-
-
-def _width(logs: Sequence[float]) -> float:
-    found = summarise(logs)
-    return found.high - found.low
-
-
-_FLAT = "the curve is too flat, or its noise too large, to determine a time"
 
 
 def _of_times(panels: Sequence[WidePanel], how: How) -> Claim:
     """Judge the times of all shares on all curves."""
-    tests = max(1, len(SHARES) * len(panels))
-    found = [time for panel in panels for time in times_of(panel, how, tests)]
-    known = [time for time in found if time.judged.decision != f"not decided: {_FLAT}"]
-    judged = at_all_points([time.judged for time in known]) if known else unmeasured("no time is determined")
-    ratios = [math.exp(mean(time.logs) or 0.0) for time in known]
+    found, near = [time for panel in panels for time in times_of(panel, how)], math.log1p(NEAR[how])
+    known = [time for time in found if time.determined]
+    judged, size = judge_root_mean_square(
+        [time.logs for time in known], limit=near, what="mean square log of measured over predicted"
+    )
+    missed = [
+        (time, one)
+        for time in known
+        if (one := judge_mean(time.logs, low=-near, high=near, tests=len(found), what=_name(time))).holds
+        is False
+    ]
+    ratios = [time.ratio[0] for time in known]
     return Claim(
         source="derived here",
         statement=(
@@ -210,27 +200,36 @@ def _of_times(panels: Sequence[WidePanel], how: How) -> Claim:
         rule=(
             f"{_HYPOTHESIS}. A time is where the mean over seeds crosses a share, linear in the logarithm of "
             "time between points, as for the prediction. It is determined where the t interval at "
-            f"{CONFIDENCE} of the ratio of both times, of its jackknife over seeds, is narrower than "
-            f"±{NEAR[how]:.0%}. Holds if all of these lie within ±{NEAR[how]:.0%}, fails if one at "
-            f"{FALSE_ALARM:g}, shared by the times, lies outside; {SEEDS}"
-        ).replace("%", " %"),
-        predicted=f"equal but for ±{text.percent(NEAR[how])}",
+            f"{CONFIDENCE} of measured over predicted, of its jackknife over seeds, is narrower than "
+            f"±{text.percent(FLAT)}. Of its logarithm: {SQUARE_RULE.format('such times', near)}; {SEEDS}. "
+            f"Fails, too, if the interval of one at {FALSE_ALARM:g}, shared by the times, lies outside "
+            f"±{text.percent(NEAR[how])}"
+        ),
+        predicted=f"equal but for a root mean square of {text.percent(NEAR[how])}",
         measured=(
             f"{len(known)} of {many(len(found), 'time')} determined"
             + (
-                f", measured over predicted {text.number(min(ratios))} to {text.number(max(ratios))}"
-                if ratios
+                f"; measured over predicted {text.number(min(ratios))} to {text.number(max(ratios))}, root "
+                f"mean square of its logarithm {text.number(size)}; times missed: "
+                f"{', '.join(_name(time) for time, _ in missed) or 'none'}"
+                if known
                 else ""
             )
         ),
-        **judged.given(True if found else None),
+        **together(judged, *(one for _, one in missed)).given(True if found else None),
         numbers={
             "times": len(found),
             "determined": len(known),
             "least": min(ratios, default=None),
             "largest": max(ratios, default=None),
+            "rms": size,
+            "missed": len(missed),
         },
     )
+
+
+def _name(time: Time) -> str:
+    return f"{time.sweep} at {time.share:g}"
 
 
 def _log_ratio(xs: Sequence[float], share: float, means: Array) -> float:
@@ -272,7 +271,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     for panel in panels:
         xs = [point.x for point in _lazy(panel)]
         rows += [
-            (panel.sweep, text.number(one.share), said, *(_said(time, xs) for time in one[2:4]), one.ratio)
+            (panel.sweep, text.number(one.share), said, *(_said(time, xs) for time in one[2:4]), _ratio(one))
             for how, said in _FROM.items()
             for one in times_of(panel, how)
         ]
@@ -281,6 +280,14 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         "Times of given shares, predicted and measured",
         Table((*head, f"measured over predicted, at {CONFIDENCE}"), tuple(rows), wide=True),
     )
+
+
+def _ratio(time: Time) -> str:
+    """Return measured over predicted with its interval, or that the time is not determined."""
+    if not time.determined:
+        return "not determined"
+    middle, low, high = map(text.number, time.ratio)
+    return f"{middle} [{low}, {high}]"
 
 
 def _said(time: float, xs: Sequence[float]) -> str:
