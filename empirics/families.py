@@ -6,16 +6,15 @@ perturbations are trained.  `empirics.experiment.run` measures one experiment in
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from empirics.config import ExperimentConfig
 from empirics.measure import accuracy, agreement, cosines, evaluate
+from empirics.measure.times import law_of_times
 from empirics.pairs import EXPECTED, Family, Network, Pair, family_key, pairs
 from empirics.solvers import stop_g
 from empirics.sweep.outcome import Cell, Outcome
-from theory.times import agreement_law, sampled_agreement
 from theory.validation import Array
 
 __all__ = ["family_key", "run_family"]
@@ -116,41 +115,23 @@ def _from_initial(pair: Pair) -> Record:
 
 
 def _law(pair: Pair) -> Record:
-    """Return the mean agreement that the law over times predicts from the data alone, Derivation 18.
-
-    Identity loss: also its limit at T_g = ∞, and the floor, that with T_f = 0.  Other losses: averaged over
-    untrained networks f that are not the one in hand.
-    """
+    """Return the law over times for the data at hand, where that is cheap enough."""
     family, config = pair.perturbed.family, pair.config
     data = family.dataset
     if len(data.X) > _LAW_SAMPLES or len(data.X_test) > _LAW_SAMPLES or config.scenario == "b":
         return {}
-    arguments: dict[str, Any] = {
-        "X": data.X,
-        "y": data.y,
-        "epsilon": pair.perturbed.epsilon,
-        "targets": config.targets,
-        "negative_slope": config.negative_slope,
-    }
-    if config.loss == "identity":
-        law = agreement_law(data.X_test, **arguments, T_f=[config.T_f, 0.0])
-        share, (limit, floor) = law.share(config.T_g)[0], law.share(np.inf)
-        columns = {"law_agreement": share, "law_limit": limit, "law_floor": floor}
-        return {f"{name}_test": float(value) for name, value in columns.items()}
-    if max(config.T_f, config.T_g) > _LAW_TIME:
+    if config.loss != "identity" and max(config.T_f, config.T_g) > _LAW_TIME:
         return {}
-    try:
-        found = sampled_agreement(
-            data.X_test,
-            **arguments,
-            T_f=config.T_f,
-            T_g=config.T_g,
-            loss=config.loss,
-            rng=np.random.default_rng(family.untrained_seed),
-        )
-    except FloatingPointError:  # weights that could not be found to their tolerance
-        return {}
-    return {"law_agreement_test": float(found.share[0, 0])}
+    return law_of_times(
+        data,
+        T_f=config.T_f,
+        T_g=config.T_g,
+        loss=config.loss,
+        seed=family.untrained_seed,
+        epsilon=pair.perturbed.epsilon,
+        targets=config.targets,
+        negative_slope=config.negative_slope,
+    )
 
 
 def _foreseen(name: str, family: Family, signs_f: Array, g: tuple[Array, Array]) -> Record:

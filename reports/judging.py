@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special
 
 from reports import text
-from reports.statistics import mean_tail, spread_of
+from reports.statistics import jackknife_square, mean_tail, spread_of
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, MISSED, all_finite, verdict, within
 
@@ -212,6 +212,40 @@ def judge_mean(
     )
     more = "" if enough is None else f"; about {enough:,} would be enough if this mean stays"
     return unmeasured(f"the interval of {many(n, 'seed')} touches {allowed}{more}")
+
+
+def judge_root_mean_square(
+    rows: Sequence[Sequence[float | None]], *, limit: float, what: str
+) -> tuple[Judgement, float | None]:
+    """Judge that expectations have a root mean square of at most a limit, beyond sampling noise.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of float
+        One row an expectation, one value a seed; rows may share what a seed draws, as only seeds are taken
+        for independent.
+    limit : float
+    what : str
+        The mean square in words.
+
+    Returns
+    -------
+    judgement : Judgement
+        Of the values of `reports.statistics.jackknife_square`, by `judge_mean`.
+    size : float or None
+        The root mean square, 0 where sampling noise explains more than all of it.
+    """
+    whole = bool(rows) and all(len(row) == len(rows[0]) and None not in row for row in rows)
+    squares = jackknife_square(np.array(rows, dtype=float)) if whole else []
+    size = math.sqrt(max(math.fsum(squares) / len(squares), 0.0)) if squares else None
+    return (judge_mean(squares, high=limit**2, what=what) if whole else unmeasured()), size
+
+
+SQUARE_RULE = (
+    "mean over {} of the product of the differences of two seeds, which has no sampling noise: holds if the "
+    f"t interval at {CONFIDENCE} of its jackknife over seeds is below {{:g}}², fails if that at "
+    f"{FALSE_ALARM:g} is above"
+)
 
 
 def judge_rising(correlations: Sequence[float], *, incomplete: int = 0, tests: int = 1) -> Judgement:

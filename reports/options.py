@@ -221,7 +221,7 @@ class Sweep(Files):
         FIELD=V,V,...: values of a field, such as width or data.dim; several axes: their product;
         T_f,T_g=1:1,2:4 for fields that go together; pairs of classes: data.classes=1:2,3:8.
     seeds
-        Seeds 0 to N-1 (blocks and studies: 10).
+        Number of seeds, the first being 0 where points share them (blocks: 10; studies: 10 to 40).
     out
         Folder of results.
     device

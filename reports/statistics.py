@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Generic
 
 import msgspec
@@ -147,6 +147,26 @@ def jackknife_square(differences: NDArray[np.float64]) -> list[float]:
     left, rest = total - differences, squares - differences**2
     without = np.mean(left**2 - rest, axis=0) / ((n - 1) * (n - 2))
     return [float(value) for value in n * whole - (n - 1) * without]
+
+
+def jackknife(values: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], float]) -> list[float]:
+    """Return the values n φ − (n − 1) φ₋ₛ of the jackknife, φ a function of means over seeds.
+
+    Parameters
+    ----------
+    values : array, shape (k, n, ...)
+        Of n ≥ 2 seeds.
+    statistic : callable
+        Takes means over seeds, shape (k, ...).
+
+    Examples
+    --------
+    >>> jackknife(np.array([[1.0, 2.0, 6.0]]), lambda means: float(means[0]))
+    [1.0, 2.0, 6.0]
+    """
+    n, total = values.shape[1], values.sum(axis=1)
+    whole = statistic(total / n)
+    return [n * whole - (n - 1) * statistic((total - values[:, s]) / (n - 1)) for s in range(n)]
 
 
 def mean_tail(mean: float, expected: float, count: int) -> float:

@@ -157,19 +157,20 @@ kink_share = sp.Symbol("c", positive=True)  # c₀/g₀
 KERNEL_SLOPE_REST = theta / (sp.sin(theta) - theta * sp.cos(theta)) + kink_share / (2 * sp.sin(theta))
 
 
-def _sphere(dimension: sp.Expr, power: int) -> sp.Expr:
-    """Return E u^p of a coordinate of a uniform unit vector, p even: that of a Gaussian over E r^p."""
-    return sp.factorial2(power - 1) / sp.prod([dimension + 2 * j for j in range(power // 2)])
+# √S = √(π/(2N)) E|X|, X = Σ y_k w_k², w Gaussian of covariance δ_jk − 1/N.  Exactly balanced labels: X is
+# the difference of two independent χ² of N/2 − 1 degrees.  Random ones: E X² and E X⁴ are exact, and X is
+# taken for a Gaussian whose variance is a Gamma variable of shape ν, as it is with balanced ones.
+def _gamma_mean(shape: sp.Expr) -> sp.Expr:
+    """Return (E √G)² of a Gamma variable of unit scale."""
+    return (sp.gamma(shape + sp.Rational(1, 2)) / sp.gamma(shape)) ** 2
 
 
-# E of the variance of p_k with weights p_k² over Gaussian p_1, …, p_N: Σp⁴/Σp² − (Σp³/Σp²)².
-LABEL_SPREAD = sp.factor(N * N * _sphere(N, 4) - N * N * _sphere(N, 6))
-# Balanced: E of (m₄ − m₂² − m₃²/m₂)/m₂, m_j = (1/N) Σ e^j of e = p less its mean, covariance δ_ij − 1/N.
+BALANCED_SPREAD = 8 / N * _gamma_mean((N - 2) / 4)
 _own, _other = 1 - 1 / N, -1 / N
-_cubes = N * 15 * _own**3 + N * (N - 1) * (9 * _own**2 * _other + 6 * _other**3)  # Σ_ij E e_i³ e_j³
-BALANCED_SPREAD = sp.factor(
-    (N - 1) * (N * _own**2 * _sphere(N - 1, 4) - 1 / N - _cubes * _sphere(N - 1, 6) / 15)
-)
+LABEL_SQUARE = 3 * N * _own**2  # E X²
+LABEL_FOURTH = 105 * N * _own**4 + 3 * N * (N - 1) * (9 * _own**4 + 72 * _own**2 * _other**2 + 24 * _other**4)
+LABEL_SHAPE = 3 / (LABEL_FOURTH / LABEL_SQUARE**2 - 3)  # ν
+LABEL_SPREAD = LABEL_SQUARE / N / LABEL_SHAPE * _gamma_mean(LABEL_SHAPE)
 spread, separation = sp.symbols("S mu_2", positive=True)  # one of the two, and ‖μ‖²
 CONDITION_ANGLE = sp.atan(kernel_slope * sp.sqrt(spread / (d + N * separation)))
 MIXTURE_SCORE = separation / sp.sqrt(separation + d / N)

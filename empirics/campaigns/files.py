@@ -9,6 +9,7 @@
     name = "d"
     "data.dim" = [10, 20]             # the axis; else as in plan files, `empirics.plan_text`
 
+``seeds = 40`` is the number where none is asked for; with ``independent = true`` no two points share a seed.
 ``like`` names a campaign whose base and sweeps these values and sweeps replace.
 """
 
@@ -22,11 +23,12 @@ from typing import Any, Literal
 from msgspec import Struct, convert, to_builtins
 
 from empirics.plan_text import block_of
-from empirics.sweep.plan import Block
+from empirics.sweep.plan import Axis, Block
 from theory.validation import check_choice, check_integer
 
 Size = Literal["full", "small"]
 SIZES = ("full", "small")
+SEEDS_APART = 1_000_000  # between the seeds of two points of an independent study, more than anyone asks for
 _FILES = resources.files("empirics.campaigns")
 
 
@@ -46,6 +48,7 @@ class Sweep(Struct, frozen=True, kw_only=True):
     name: str
     x_label: str
     block: Block  # its first axis is x
+    first: int | None = None  # place in the study of its first point, where no two points share a seed
     ticks: tuple[str, ...] = ()  # names of the points, where x only counts them
 
     def blocks(self) -> Iterator[tuple[float, Block]]:
@@ -53,9 +56,10 @@ class Sweep(Struct, frozen=True, kw_only=True):
         axis, *others = self.block.axes
         for place, values in enumerate(axis.values):
             fixed = dict(zip(axis.fields, values, strict=True))
+            apart = 0 if self.first is None else SEEDS_APART * (self.first + place)
             yield (
                 place if self.ticks else values[0],
-                Block(base={**self.block.base, **fixed}, axes=tuple(others)),
+                Block(base={**self.block.base, **fixed}, axes=tuple(_from(apart, one) for one in others)),
             )
 
     def points(self, name: str, make: Callable[[Mapping[str, Any]], Any]) -> tuple[Point, ...]:
@@ -77,6 +81,10 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ticks: tuple[str, ...] = ()  # names of the points of every sweep, where x only counts them
     stand_in: str = ""  # which data take the place of the published ones at the small size, in words
     fixed: tuple[str, ...] = ()  # fields that options cannot set
+    seeds: int = 10  # unless others are asked for
+    # Whether no two points share a seed, hence data, initial networks or targets.  Points that share them
+    # are compared without their noise; a mean over points that do not has less of it.
+    independent: bool = False
 
     @property
     def has_small(self) -> bool:
@@ -90,14 +98,23 @@ class Campaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         base, made = _sized(self.base, size) | more, {}
         shared = [name for name in base if "," in name or name in {"rate_f", "rate_g"}]
-        rates = {name: base.pop(name) for name in shared}
+        rates, first = {name: base.pop(name) for name in shared}, 0
         for table in self.sweep:
             own = _sized(table, size)
             name, label = own.pop("name"), own.pop("x_label", self.x_label)
             own |= {key: own.pop(key, value) for key, value in rates.items()}  # at the end
             block = block_of(base, own, seeds)
-            made[name] = Sweep(name=name, x_label=label, block=block, ticks=self.ticks)
+            place = first if self.independent else None
+            made[name] = Sweep(name=name, x_label=label, block=block, ticks=self.ticks, first=place)
+            first += len(block.axes[0].values)
         return made
+
+
+def _from(first: int, axis: Axis) -> Axis:
+    """Return an axis with its seeds counted from another number."""
+    if axis.fields != ("seed",):
+        return axis
+    return Axis(fields=axis.fields, values=tuple((first + seed,) for (seed,) in axis.values))
 
 
 def _sized(table: Mapping[str, Any], size: Size) -> dict[str, Any]:
@@ -146,6 +163,9 @@ class AnyPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         check_integer("seeds", self.seeds, minimum=1)
+        if self.seeds > SEEDS_APART:
+            msg = f"seeds must be <= {SEEDS_APART}, got {self.seeds}"
+            raise ValueError(msg)
 
     def _chosen(self, sweeps: Mapping[str, Sweep]) -> list[Sweep]:
         if self.sweeps is None:

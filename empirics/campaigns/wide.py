@@ -47,10 +47,11 @@ DEEP_STUDIES = (
     "transfer",
     "modules",
     "pairs",
+    "training-time",
 )  # of pairs of networks of any architecture
 LAW_STUDIES = ("agreement", "floor")  # in which nothing is trained
 STUDIES = (
-    *("dimension", "perturbation-size", "width", "lazy", "training-time"),
+    *("dimension", "perturbation-size", "width", "lazy"),
     *DEEP_STUDIES,
     *LAW_STUDIES,
 )

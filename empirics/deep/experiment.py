@@ -9,13 +9,15 @@ descent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from empirics.data import DataSource
@@ -31,6 +33,8 @@ from empirics.deep.modules import (
 )
 from empirics.deep.network import DeepNetwork
 from empirics.measure import accuracy, agreement, cosines
+from empirics.measure.times import law_of_times
+from empirics.model import as_tensor
 from empirics.perturb import TARGETS, Targets, adversarial_inputs, draw_targets, normalised
 from empirics.seeds import seeds_of
 from empirics.sweep.experiment import Experiment
@@ -77,6 +81,8 @@ class DeepConfig:
     times: float = 2.0
     T_f: float | None = None  # flow times in place of those
     T_g: float | None = None
+    # Other pairs, drawn and not trained, beside which this one is put at these times; see `measure_times`.
+    untrained: int = 0
     num_steps: int = 10
     momentum: float = 0.0  # of heavy-ball descent
     loss: Loss = "identity"
@@ -103,9 +109,18 @@ class DeepConfig:
         check_choice("loss", self.loss, LOSSES)
         check_slope("momentum", self.momentum)
         check_real("times", self.times, minimum=0, exclusive=True)
-        for name in ("epsilon", "T_f", "T_g"):
+        for name in ("T_f", "T_g"):
             if getattr(self, name) is not None:
-                check_real(name, getattr(self, name), minimum=0, exclusive=True)
+                check_real(name, getattr(self, name), minimum=0)
+        check_integer("untrained", self.untrained, minimum=0)
+        if self.untrained and (None in (self.T_f, self.T_g) or self.f != self.g or isinstance(self.f, str)):
+            msg = (
+                "untrained needs T_f, T_g and fully connected f and g of one architecture, got "
+                f"T_f={self.T_f}, T_g={self.T_g} and {self.f}, {self.g}"
+            )
+            raise ValueError(msg)
+        if self.epsilon is not None:
+            check_real("epsilon", self.epsilon, minimum=0, exclusive=True)
         check_integer("seed", self.seed, minimum=0)
 
     @property
@@ -128,11 +143,13 @@ class DeepConfig:
         return Architecture(depth=depth, negative_slope=slope, rates=rates, residual=self.residual)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values; the data source under its name, times only if given."""
-        named = asdict(self) | {"data": {"source": self.data.name, **asdict(self.data)}}
-        return {
-            name: value for name, value in named.items() if name not in {"T_f", "T_g"} or value is not None
-        }
+        """Return the fields as plain JSON values; the data source under its name.
+
+        Without times and untrained pairs that are not asked for: results are filed under what this returns.
+        """
+        later = {"T_f": None, "T_g": None, "untrained": 0}
+        found = asdict(self) | {"data": {"source": self.data.name, **asdict(self.data)}}
+        return {name: value for name, value in found.items() if value != later.get(name, ...)}
 
 
 def architecture_text(one: Architecture | str) -> str:
@@ -199,7 +216,8 @@ class Network:
         """How it is trained, as `train_module` and `linearise` take it."""
         config = self.config
         schedule = {"T": self.T, "num_steps": config.num_steps, "momentum": config.momentum}
-        return {**schedule, "loss": config.loss, "rates": self.rates}
+        # What is not trained is the same with any loss.
+        return {**schedule, "loss": config.loss if self.T else "identity", "rates": self.rates}
 
     @cached_property
     def trained(self) -> nn.Module:
@@ -223,6 +241,11 @@ class Network:
             msg = "training diverged: outputs are not finite"
             raise FloatingPointError(msg)
         return values
+
+    def active(self, module: nn.Module) -> NDArray[np.bool_]:
+        """Return which neurons of fully connected networks are active at the test points."""
+        assert isinstance(module, DeepNetwork)
+        return np.asarray(module.active(as_tensor(self.Z, dtype=torch.float32)).numpy())
 
     def gradients(self, module: nn.Module) -> Array:
         """Return ∇f at the samples."""
@@ -266,7 +289,7 @@ class Network:
     def wide_weights(self, initial: Array) -> Array:
         """Return β_n y_n/N of networks of infinite width with the given f(X; 0), one a row."""
         config, margins = self.config, self.y * initial
-        if config.loss == "identity":
+        if config.loss == "identity" or self.T == 0:
             beta = np.full_like(margins, self.T)
         else:
             step = learning_rate_for(self.T, config.num_steps, momentum=config.momentum)
@@ -330,7 +353,7 @@ def run_deep(configs: Sequence[DeepConfig], *, device: str = "cpu") -> Iterator[
     check_choice("device", device, ("cpu",))
     for index, config in enumerate(configs):
         try:
-            yield index, Outcome(record=measure_pair(config))
+            yield index, Outcome(record=(measure_times if config.untrained else measure_pair)(config))
         except Exception as error:  # modules are code of anyone
             yield index, Outcome.failed(error)
 
@@ -453,8 +476,92 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     return found
 
 
+def measure_times(config: DeepConfig) -> dict[str, Cell]:
+    """Train f and g for given times, and return their agreement beside what is known before.
+
+    Parameters
+    ----------
+    config : DeepConfig
+        With times, and a number of untrained pairs.
+
+    Returns
+    -------
+    dict
+        ``agreement_test``: the share of test points with equal signs.  ``law_…_test``: as
+        `empirics.measure.times.law_of_times`.  ``given_agreement_test``: the share in the wide limit, from
+        the initial weights of f and g, by the same steps; ``others_agreement_test``: the mean of that over
+        the untrained pairs, which share nothing but the data with this one.  Its expectation over
+        networks and targets is that of ``given_…``, so that ``agreement_test − given_… + others_…`` has
+        that of ``agreement_test``, with less of the noise of initial networks.  ``flipped_…``: the share of
+        neurons of all layers that change their sign at the test points.
+
+    Raises
+    ------
+    FloatingPointError, ValueError
+        As `measure_pair`.
+
+    Examples
+    --------
+    >>> from empirics import DeepConfig, ShiftedGaussianData
+    >>> from empirics.deep.experiment import measure_times
+    >>> data = ShiftedGaussianData(dim=5, num_train=20, num_test=20, shift=0.5)
+    >>> record = measure_times(DeepConfig(data=data, width=500, T_f=1.0, T_g=1.0, untrained=2))
+    >>> abs(record["agreement_test"] - record["given_agreement_test"]) < 0.2
+    True
+    """
+    data_seed, *own, untrained_seed = seeds_of(config.seed)
+    data = config.data.load(data_seed)
+    Z = data.X_test
+    epsilon = math.sqrt(Z.shape[1]) if config.epsilon is None else config.epsilon
+
+    def pair(seeds: Sequence[int]) -> tuple[Network, Callable[[Array], Network], float]:
+        """Return f, what makes g of its gradients, and their agreement in the wide limit."""
+        f_seed, g_seed, target_seed = seeds
+        targets = draw_targets(len(data.X), kind=config.targets, rng=np.random.default_rng(target_seed))
+        f = Network(config.f, data.X, data.y, Z, config, f_seed, config.T_f)
+
+        def g_on(directions: Array) -> Network:
+            R = normalised(directions, targets, epsilon=epsilon)
+            inputs = adversarial_inputs(data.X, R, scenario=config.scenario)
+            return Network(config.g, inputs, targets, Z, config, g_seed, config.T_g)
+
+        wide = g_on(f.gradients(f.module) + f.wide_pull)
+        return f, g_on, agreement(f.start + f.wide_change, wide.start + wide.wide_change)
+
+    f, g_on, given = pair(own)
+    g = g_on(f.gradients(f.trained))
+    others = np.random.SeedSequence(untrained_seed).generate_state(3 * config.untrained).reshape(-1, 3)
+    found: dict[str, Cell] = {
+        "accuracy_f_train": accuracy(f.at(f.trained, data.X), data.y),
+        "accuracy_f_test": accuracy(f.end, data.y_test),
+        "accuracy_g_train": accuracy(g.at(g.trained, data.X), data.y),
+        "accuracy_g_test": accuracy(g.end, data.y_test),
+        "agreement_test": agreement(f.end, g.end),
+        "given_agreement_test": given,
+        "others_agreement_test": float(np.mean([pair([int(word) for word in one])[2] for one in others])),
+        "num_test": len(Z),
+    }
+    for name, network in (("f", f), ("g", g)):
+        before, after = (network.active(module) for module in (network.module, network.trained))
+        found[f"flipped_{name}"] = float(np.mean(before != after))
+    return found | law_of_times(
+        data,
+        T_f=f.T,
+        T_g=g.T,
+        loss=config.loss,
+        seed=untrained_seed,
+        num_networks=config.untrained,
+        epsilon=epsilon,
+        targets=config.targets,
+        architecture=f.wide,
+        scenario=config.scenario,
+    )
+
+
 def _relative(found: Array, expected: Array) -> float:
-    """Return the root mean square of the difference over that of what was expected."""
+    """Return the root mean square of the difference over that of what was expected, 0 where both are 0."""
+    if not (found.any() or expected.any()):
+        return 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
 

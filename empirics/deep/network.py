@@ -84,9 +84,20 @@ class DeepNetwork(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Return f(X), shape (N,), differentiably."""
+        return self._layers(X)[1]
+
+    def active(self, X: Tensor) -> Tensor:
+        """Return which neurons of all layers are active, booleans of shape (N, L m)."""
+        with torch.no_grad():
+            return torch.cat(self._layers(X)[0], dim=1) > 0
+
+    def _layers(self, X: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the pre-activations of every layer, and the output."""
         slope, alpha = self.architecture.negative_slope, self.architecture.residual
-        h = nn.functional.leaky_relu(torch.addmm(self.first_bias, X, self.first.T), slope)
+        found = [torch.addmm(self.first_bias, X, self.first.T)]
+        h = nn.functional.leaky_relu(found[0], slope)
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            new = nn.functional.leaky_relu(torch.addmm(bias, h, weight.T), slope)
+            found.append(torch.addmm(bias, h, weight.T))
+            new = nn.functional.leaky_relu(found[-1], slope)
             h = new if alpha is None else h + alpha * new @ self.branches[layer].T
-        return h @ self.readout
+        return found, h @ self.readout

@@ -9,8 +9,10 @@ import numpy as np
 from empirics.config import ExperimentConfig
 from empirics.data import Dataset
 from empirics.record import Number, Record
+from empirics.sweep.outcome import Cell
 from theory import prove_agreement
-from theory.times import agreement_law
+from theory.setting import Loss
+from theory.times import agreement_law, sampled_agreement
 from theory.times.required import search
 from theory.validation import Array
 
@@ -21,6 +23,8 @@ NO_LAW = (
     "Agreement over times has a law for the identity loss, perturbations alone (a) and descent without "
     f"momentum; it is computed for at most {_MOST_SAMPLES:,} samples."
 )
+# At the times, in the limit T_g → ∞, and there for an f that was never trained.
+LAW_COLUMNS = ("law_agreement_test", "law_limit_test", "law_floor_test")
 _SHARES = (0.7, 0.8, 0.9, 0.95, 0.99)  # of points, whose minimal times are asked for
 
 
@@ -70,6 +74,44 @@ def over_times(
         return
     for T_g, untrained, predicted in np.column_stack([grid, *law.share(grid)]).tolist():
         yield AtTime(T_g=T_g, measured=measured.get(T_g, math.nan), predicted=predicted, untrained=untrained)
+
+
+def law_of_times(
+    data: Dataset,
+    *,
+    T_f: float,
+    T_g: float,
+    loss: Loss,
+    seed: int,
+    num_networks: int = 12,
+    **given: Any,  # noqa: ANN401
+) -> dict[str, Cell]:
+    """Return the mean agreement over test points that the law over times predicts, Derivation 18.
+
+    Identity loss: from the data alone; also its limit at T_g = ∞, and the floor, that with T_f = 0.  Other
+    losses: averaged over untrained networks f, drawn from a seed; nothing where that overflows.
+
+    Parameters
+    ----------
+    data : Dataset
+    T_f, T_g : float
+    loss : str
+    seed, num_networks : int
+        Of the untrained networks.
+    given
+        As `theory.times.agreement_law` takes it.
+    """
+    given |= {"X": data.X, "y": data.y}
+    try:
+        if loss == "identity":
+            law = agreement_law(data.X_test, **given, T_f=[T_f, 0.0])
+            shares = (law.share(T_g)[0], *law.share(np.inf))
+            return dict(zip(LAW_COLUMNS, map(float, shares), strict=True))
+        given |= {"num_networks": num_networks, "rng": np.random.default_rng(seed)}
+        found = sampled_agreement(data.X_test, **given, T_f=T_f, T_g=T_g, loss=loss)
+    except FloatingPointError:  # weights that could not be found to their tolerance
+        return {}
+    return {LAW_COLUMNS[0]: float(found.share[0, 0])}
 
 
 def needed(config: ExperimentConfig, dataset: Dataset, targets: Array) -> Iterator[Needed]:

@@ -7,7 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from empirics.campaigns.wide import Part
+from empirics.campaigns import campaign
+from empirics.campaigns.wide import STUDIES, Part
 from empirics.config import ExperimentConfig
 from empirics.data import ArrayData, FileData, IdxData
 from empirics.data.file import OPTIONS
@@ -168,13 +169,18 @@ def _asked(plan_file: Path | None, options: Sweep) -> tuple[Plan | None, Part | 
     part = Part(
         kind="published" if options.study is None else "study",
         name=options.published or options.study or "",
-        seeds=SEEDS if options.seeds is None else options.seeds,
+        seeds=_default_seeds(options.study) if options.seeds is None else options.seeds,
         solver="flow" if options.solver == "flow" else "gd",
         size=options.size or "full",
         balanced=options.balanced,
         sweeps=None if options.sweeps is None else tuple(map(str.strip, options.sweeps.split(","))),
     )
     return plan_of_configs(part.experiment, part.configs()), part
+
+
+def _default_seeds(study: str | None) -> int:
+    """Return how many seeds a study asks for; a name that is none is refused with the others."""
+    return campaign(study).seeds if study in STUDIES else SEEDS
 
 
 def _plan(options: Sweep) -> Plan:

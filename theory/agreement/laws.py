@@ -98,9 +98,9 @@ def condition_agreement(
 ) -> float:
     """Return the share of points with sgn f̂(z) = sgn ĝ(z), condition (c), of data x = yμ + ξ, ξ ~ N(0, I).
 
-    1 − (1/π) arctan(κ_Φ √(S/(d + N‖μ‖²))) exp(−q²/2), q = ‖μ‖²/√(‖μ‖² + d/N), S = 3N(N − 1)/((N + 2)(N + 4)),
-    and with exactly balanced classes S = 2 (N − 1)(N − 2)/((N + 1)(N + 3)).  Without μ labels are random,
-    and q = 0.
+    1 − (1/π) arctan(κ_Φ √(S/(d + N‖μ‖²))) exp(−q²/2), q = ‖μ‖²/√(‖μ‖² + d/N), S → 3 as N → ∞, and S → 2 for
+    exactly balanced classes: √S = √(π/(2N)) E|Σ y_k w_k²|, w Gaussian of covariance δ_jk − 1/N.  Without μ
+    labels are random, and q = 0.
 
     Parameters
     ----------
@@ -126,10 +126,10 @@ def condition_agreement(
 
     Notes
     -----
-    Source: `expressions.CONDITION_ANGLE`; Derivation 19, (19.7).  Leading order in 1/d; scenario (a),
-    whatever ε. Within 10 % of measured disagreement for d ≥ 30:
-    tests/test_theory/test_agreement/test_laws.py.  With ‖μ‖² of order d all ⟨x_n, z⟩ have one sign, and (c)
-    holds outright.
+    Source: `expressions.CONDITION_ANGLE`; Derivation 19, (19.7).  Leading order in 1/d, every N ≥ 3; scenario (a),
+    whatever ε.  Within 10 % of measured disagreement for d ≥ 30:
+    tests/test_theory/test_agreement/test_laws.py.  With ‖μ‖²
+    of order d all ⟨x_n, z⟩ have one sign, and (c) holds outright.
 
     Examples
     --------
@@ -140,13 +140,23 @@ def condition_agreement(
     """
     d, n = check_real("dim", dim, minimum=1), check_integer("N", N, minimum=1)
     mu = check_real("separation", separation, minimum=0)
-    # E of the variance of ⟨x_k, z⟩ with weights ⟨x_k, z⟩², in units of d.
-    spread = 3 * n * (n - 1) / ((n + 2) * (n + 4))
-    if balanced_classes:
-        spread = 2 * (n - 1) * (n - 2) / ((n + 1) * (n + 3))
+    spread = _label_spread(n, balanced=balanced_classes)
     size, score = math.hypot(math.sqrt(d), math.sqrt(n) * mu), _score(mu, d / n)
     angle = math.atan(kernel_slope(architecture) * math.sqrt(spread) / size)
     return 1 - angle / math.pi * math.exp(-score * score / 2)
+
+
+def _label_spread(N: int, *, balanced: bool) -> float:
+    """Return S, by `expressions.LABEL_SPREAD` or `BALANCED_SPREAD`; 0 where f̂ and ĝ always agree."""
+    if 2 + balanced > N:
+        return 0.0
+    square, shape = 2 * (N - 2) / N, (N - 2) / 4
+    if not balanced:
+        own, other = 1 - 1 / N, 1 / N
+        square = 3 * own**2
+        fourth = 105 * own**4 + 3 * (N - 1) * (9 * own**4 + 72 * own**2 * other**2 + 24 * other**4)
+        shape = 3 / (fourth / (N * square**2) - 3)
+    return float(square * special.poch(shape, 0.5) ** 2 / shape)
 
 
 @data_by_keyword
@@ -254,7 +264,7 @@ def mixture_separation(accuracy: float, *, dim: int, N: int) -> float:
     >>> from theory.deep import Architecture
     >>> mu = mixture_separation(0.785, dim=30, N=50)
     >>> round(1 - condition_agreement(architecture=Architecture(), dim=30, N=50, separation=mu), 4)
-    0.0116
+    0.0121
     """
     d, n = check_integer("dim", dim, minimum=1), check_integer("N", N, minimum=1)
     share = check_real("accuracy", accuracy)

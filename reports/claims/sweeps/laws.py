@@ -1,10 +1,11 @@
 """Laws of agreement beside what is measured, nothing trained: condition (c), long training, the floor."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, in_pairs, sampling_noise
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, flipped, in_pairs, sampling_noise
 from reports.judging import CONFIDENCE, SEEDS, at_all_points, judge_mean
 from reports.page import Block, Table, fold
 from reports.shown import finish, line, spread
@@ -22,7 +23,12 @@ def claims(section: Section) -> list[Claim]:
 
 
 def _panels(section: Section) -> list[WidePanel]:
-    return [panel for panel in section.panels if panel.points and all(LAW in p.deep for p in panel.points)]
+    """Return the panels of which all points have a law, and no networks that are trained."""
+    return [
+        panel
+        for panel in section.panels
+        if panel.points and all(LAW in point.deep and flipped(point) == math.inf for point in panel.points)
+    ]
 
 
 def _claim(panel: WidePanel) -> Claim:

@@ -7,10 +7,10 @@ import numpy as np
 from reports import svg, text
 from reports._matplotlib import Axes
 from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, in_pairs, sampling_noise
-from reports.judging import CONFIDENCE, SEEDS, judge_mean, unmeasured
+from reports.judging import SEEDS, SQUARE_RULE, judge_mean, judge_root_mean_square
 from reports.page import Block, Table, fold
 from reports.shown import spread
-from reports.statistics import jackknife_square, mean
+from reports.statistics import mean
 from reports.text import many
 from reports.verdicts import FALSE_ALARM, Claim
 
@@ -34,23 +34,17 @@ def _panels(section: Section) -> list[WidePanel]:
 
 
 def _claim(panel: WidePanel, column: str) -> Claim:
-    differences = [_differences(point, column) for point in panel.points]
-    whole = all(len(row) == len(differences[0]) and None not in row for row in differences)
-    squares = jackknife_square(np.array(differences, dtype=float)) if whole else []
-    judged = (
-        judge_mean(squares, high=CLOSE**2, what="mean square error beyond sampling noise")
-        if whole
-        else unmeasured()
+    judged, error = judge_root_mean_square(
+        [_differences(point, column) for point in panel.points],
+        limit=CLOSE,
+        what="mean square error beyond sampling noise",
     )
-    error = max(mean(squares) or 0.0, 0.0) ** 0.5 if squares else None
     missed = ", ".join(missed_by(panel, column)) or "none"
     return Claim(
         source="derived here",
         statement=f"Over all pairs of classes mean agreement over seeds is predicted by {_HOW[column]}",
         rule=(
-            "mean over pairs of the product of the differences of two seeds, which has no sampling noise: "
-            f"holds if the t interval at {CONFIDENCE} of its jackknife over seeds is below {CLOSE:g}², fails "
-            f"if that at {FALSE_ALARM:g} is above; {SEEDS}. A pair is missed if its t interval at "
+            f"{SQUARE_RULE.format('pairs', CLOSE)}; {SEEDS}. A pair is missed if its t interval at "
             f"{FALSE_ALARM:g}, shared by the pairs, lies outside ±{CLOSE:g}"
         ),
         predicted=f"root mean square error ≤ {CLOSE:g}",

@@ -169,6 +169,12 @@ def in_pairs(point: WidePoint, column: str) -> list[tuple[float, float] | None]:
     return [(cells[0].values[seed], cells[1].values[seed]) for seed in whole] + lost
 
 
+def flipped(point: WidePoint) -> float:
+    """Return the larger share of flipped neurons, of f and g; ∞ where it is not known, or none is trained."""
+    shares = [point.regime.get(f"flipped_{one}") for one in "fg"]
+    return max(math.inf if share is None else share for share in shares)
+
+
 def sampling_noise(point: WidePoint) -> float:
     """Return the deviation of the share of independent test points that agree: seeds can agree exactly."""
     share, count = (point.deep[name].mean or 0.0 for name in ("agreement_test", "num_test"))

@@ -24,7 +24,7 @@ DIGESTS = {
     "perturbation-size": "9354f480c2b2",
     "width": "aeae7bb167d1",
     "lazy": "1aa0353d5c98",
-    "training-time": "66c1eb00c2c2",
+    "training-time": "ab313c479765",
     "L2": "3190360e1096",
     "Linf": "e601b6b1c5e4",
     "L0": "d2f33c4254c2",

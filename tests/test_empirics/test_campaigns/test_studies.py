@@ -7,7 +7,6 @@ from scipy import stats
 
 from empirics.campaigns import campaign
 from empirics.campaigns.wide import STUDIES, Part
-from empirics.families import family_key, run_family
 
 
 def points(name, **options):
@@ -18,10 +17,9 @@ def points(name, **options):
 def test_study_is_a_plan_of_one_configuration_a_point_and_seed(name):
     made = points(name, seeds=2)
     for point in made:
-        assert [config.seed for config in point.configs] == [0, 1]
-        # Networks of the lazy regime are many neurons: their flow costs more than the difference to descent.
-        solver = "gd" if name == "training-time" else "flow"
-        assert {getattr(config, "solver", solver) for config in point.configs} == {solver}
+        first = point.configs[0].seed
+        assert [config.seed - first for config in point.configs] == [0, 1]
+        assert {getattr(config, "solver", "flow") for config in point.configs} == {"flow"}
     experiment = Part(kind="study", name=name).experiment
     hashes = {experiment.hash(config) for point in made for config in point.configs}
     assert len(hashes) == 2 * len({point.configs for point in made})
@@ -41,25 +39,35 @@ def test_perturbation_size_is_measured_in_roots_of_the_dimension():
     assert len(seen) >= 3
 
 
-def test_training_time_varies_the_time_of_g_for_three_data_sets_and_three_losses():
+def test_training_time_varies_the_time_of_g_for_data_losses_and_depths():
     made = points("training-time", seeds=1)
-    assert {c.data.name for point in made for c in point.configs} == {
-        "shifted-gaussian",
-        "gaussian",
-        "digits",
+    configs = [config for point in made for config in point.configs]
+    assert [config.T_g for config in configs] == [point.x for point in made]
+    assert {c.data.name for c in configs} == {"shifted-gaussian", "gaussian", "digits", "breast-cancer"}
+    assert {c.loss for c in configs} == {"identity", "logistic", "squared"}
+    assert {c.depth for c in configs} == {1, 2, 3}
+    assert len({point.sweep for point in made}) >= 12
+    assert {point.sweep for point in made if point.configs[0].loss != "identity"} == {
+        point.sweep for point in made if "loss" in point.sweep
     }
-    assert {c.loss for point in made for c in point.configs} == {"identity", "logistic", "squared"}
-    for point in made:
-        (config,) = point.configs
-        assert config.T_g == point.x
-        assert config.width == 2000
-        assert point.sweep.endswith(f"({config.loss} loss)")
 
 
-def test_sweeps_that_g_alone_depends_on_share_f():
-    """Of eight sweeps three have the same data and initial f."""
-    keys = {family_key(c) for point in points("training-time", seeds=1) for c in point.configs}
-    assert len(keys) == 6
+@pytest.mark.parametrize("name", STUDIES)
+def test_points_share_seeds_unless_the_study_is_independent(name):
+    """With more seeds the first ones stay, and those of a sweep are the same without the others."""
+    made, alone = points(name, seeds=3), []
+    if campaign(name).independent:
+        assert len({config.seed for point in made for config in point.configs}) == 3 * len(made)
+        alone = [p for sweep in campaign(name).sweeps() for p in points(name, seeds=2, sweeps=(sweep,))]
+        assert [p.configs for p in alone] == [p.configs[:2] for p in made]
+    else:
+        assert {config.seed for point in made for config in point.configs} == {0, 1, 2}
+    assert campaign(name).independent == (name == "training-time")
+
+
+def test_more_seeds_than_points_are_apart_are_refused():
+    with pytest.raises(ValueError, match="seeds must be <= 1000000, got 1000001"):
+        Part(kind="study", name="training-time", seeds=1_000_001)
 
 
 @pytest.mark.parametrize(("dim", "rate"), [(10, 0.83), (30, 0.95), (100, 0.999)])
@@ -70,9 +78,9 @@ def test_bayes_accuracy_of_the_shifted_gaussian_is_as_stated(dim, rate):
 
 
 def test_smallest_width_and_shortest_times_run():
-    made = [p for p in points("training-time", seeds=1, sweeps=("digits (identity loss)",)) if p.x <= 0.1]
+    made = [p for p in points("training-time", seeds=1, sweeps=("digits",)) if p.x <= 0.1]
     made += [p for p in points("width", seeds=1) if p.x == 1]
     for point in made:
-        ((_, outcome),) = run_family(point.configs)
+        ((_, outcome),) = Part(kind="study", name=point.block).experiment.run(point.configs, device="cpu")
         assert outcome.error is None, point
         assert 0 <= outcome.record["agreement_test"] <= 1

@@ -1,5 +1,7 @@
 """Pairs of networks of any architecture, predicted and trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,15 +9,19 @@ from scipy import stats
 
 from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
 from empirics.deep import DeepNetwork, experiment, linearise, train_module
-from empirics.deep.expected import law
-from empirics.deep.experiment import DEEP, check_pair, run_deep
+from empirics.deep.expected import law as law_of_errors
+from empirics.deep.experiment import DEEP, check_pair, measure_times, run_deep
+from empirics.deep.modules import input_gradients, outputs
+from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.sweep import Plan, executors
 from empirics.sweep.plan import Block, axis_of, seeds_axis
 from theory import deep, f_predict
 from theory.deep import Architecture
+from theory.deep.kernels import weighted_gradient
 from theory.lazy.losses import SLOPE
 from theory.setting import learning_rate_for
+from theory.times import agreement_law
 
 DATA = ShiftedGaussianData(dim=8, num_train=40, num_test=60, shift=0.5)
 
@@ -122,8 +128,8 @@ def test_the_error_of_the_wide_limit_is_split():
     initial = np.sum((linear - f_predict(data.X_test, X=data.X, y=data.y, architecture=f)) ** 2)
     assert long["departure_f"] == pytest.approx(own / (own + initial), rel=1e-4)
     assert 0.1 < long["departure_f"] < 0.9
-    assert short["expected_wide_error"] == law("wide", "first").error(2, 32)
-    assert short["expected_linear_error"] == law("linear", "first").error(2, 32)
+    assert short["expected_wide_error"] == law_of_errors("wide", "first").error(2, 32)
+    assert short["expected_linear_error"] == law_of_errors("linear", "first").error(2, 32)
     assert not any("expected" in name for name in long)  # longer than what was recorded
     # Short training is that of linearised networks.
     assert short["linear_accuracy_f_train"] == short["accuracy_f_train"]
@@ -156,6 +162,98 @@ def test_the_record_is_a_function_of_the_config_and_of_balance():
     assert measure_pair(config)["mean_target"] == 0
 
 
+TIMED = {"data": DATA, "width": 400, "T_f": 1.5, "T_g": 0.7, "untrained": 3, "seed": 5}
+
+
+def test_given_times_take_the_place_of_those_that_follow_from_the_initial_deviation():
+    record = measure_pair(DeepConfig(data=DATA, width=64, T_f=0.0, T_g=0.7))
+    assert (record["T_f"], record["T_g"], record["linear_error_f"], record["wide_error_f"]) == (0, 0.7, 0, 0)
+    assert not any(name.startswith("expected") for name in record)  # laws of errors are about other times
+
+
+def test_results_keep_their_names_where_no_times_are_asked_for():
+    plain = DeepConfig(data=DATA, width=64)
+    assert not {"T_f", "T_g", "untrained"} & plain.to_json().keys()
+    assert DEEP.make(DEEP.fields(plain)) == plain
+    timed = DeepConfig(**TIMED)
+    assert DEEP.make(DEEP.fields(timed)) == timed
+    assert len({DEEP.hash(one) for one in (plain, timed, replace(timed, untrained=4))}) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"T_f": 0.0, "scenario": "b"},
+        {"depth": 3, "negative_slope": 0.2},
+        {"loss": "logistic", "momentum": 0.5},
+        {"loss": "squared", "num_steps": 40, "targets": "balanced"},
+    ],
+    ids=str,
+)
+def test_agreement_at_times_is_that_of_the_wide_limit_of_the_same_and_of_other_pairs(options):
+    """Given: f(z; 0) + Θ(z, X)β/N, and g of gradients ∇f(x; 0) + ∇Θβ/N; others: the mean over new pairs."""
+    config = DeepConfig(**TIMED | options)
+    record = measure_times(config)
+    data_seed, *own, word = seeds_of(config.seed)
+    data, architecture = config.data.load(data_seed), config.f
+    others = np.random.SeedSequence(word).generate_state(9).reshape(3, 3)
+
+    def weights(X, y, start, T):
+        K = deep.ntk(X, architecture=architecture) * np.outer(y, y) / len(y)
+        beta, speed = np.zeros(len(y)), np.zeros(len(y))
+        slope = SLOPE[config.loss] if config.loss != "identity" else np.ones_like
+        step = learning_rate_for(T, config.num_steps, momentum=config.momentum)
+        for _ in range(config.num_steps):
+            speed = config.momentum * speed + slope(-(y * start + K @ beta))
+            beta = beta + step * speed
+        return beta * y / len(y)
+
+    def limit(f_seed, g_seed, target_seed):
+        nets = [DeepNetwork(architecture, dim=8, width=400, seed=int(seed)) for seed in (f_seed, g_seed)]
+        t = draw_targets(40, kind=config.targets, rng=np.random.default_rng(target_seed))
+        at = [lambda Z, net=net: outputs(net, Z).numpy() for net in nets]
+        v = weights(data.X, data.y, at[0](data.X), config.T_f)
+        D = input_gradients(nets[0], data.X).numpy() + weighted_gradient(data.X, data.X, v, architecture)
+        R = np.sqrt(8) * t[:, None] * D / np.linalg.norm(D, axis=1, keepdims=True)
+        R = R + data.X if config.scenario == "b" else R
+        w, Z = weights(R, t, at[1](R), config.T_g), data.X_test
+        f = at[0](Z) + deep.ntk(Z, data.X, architecture=architecture) @ v
+        return np.mean(f * (at[1](Z) + deep.ntk(Z, R, architecture=architecture) @ w) > 0)
+
+    assert record["given_agreement_test"] == limit(*own)
+    assert record["others_agreement_test"] == pytest.approx(np.mean([limit(*one) for one in others]))
+    assert abs(record["agreement_test"] - record["given_agreement_test"]) < 0.15  # of networks of width 400
+    assert (record["flipped_f"] == 0) == (config.T_f == 0)
+    assert 0 < record["flipped_g"] < 0.2
+    law = {"X": data.X, "y": data.y, "architecture": architecture, "scenario": config.scenario}
+    if config.loss == "identity":
+        shares = agreement_law(data.X_test, T_f=[config.T_f, 0.0], **law).share([config.T_g, np.inf])
+        names = ("law_agreement_test", "law_limit_test", "law_floor_test")
+        assert [record[name] for name in names] == pytest.approx([shares[0, 0], *shares[:, 1]], abs=1e-3)
+    else:
+        assert "law_floor_test" not in record
+        assert 0.5 <= record["law_agreement_test"] <= 1
+
+
+def test_other_pairs_have_the_expectation_of_the_pair_itself():
+    """Of 150 seeds, within four standard errors (chance of a miss by the t distribution: 1e-4)."""
+    configs = [DeepConfig(**TIMED | {"width": 30, "seed": seed, "num_steps": 1}) for seed in range(150)]
+    records = [measure_times(config) for config in configs]
+    gaps = [one["given_agreement_test"] - one["others_agreement_test"] for one in records]
+    assert abs(np.mean(gaps)) < 4 * np.std(gaps, ddof=1) / np.sqrt(len(gaps))
+    less = [one["agreement_test"] - gap for one, gap in zip(records, gaps, strict=True)]
+    assert np.std(less) < 0.8 * np.std([one["agreement_test"] for one in records])
+
+
+def test_active_neurons_are_those_with_positive_pre_activations():
+    network = DeepNetwork(Architecture(depth=2), dim=3, width=5, seed=1)
+    X = torch.randn(4, 3, generator=torch.Generator().manual_seed(2))
+    first = X @ network.first.T + network.first_bias
+    second = torch.relu(first) @ network.weights[0].T + network.biases[0]
+    assert torch.equal(network.active(X), torch.cat([first, second], dim=1) > 0)
+
+
 def test_g_is_as_f_where_nothing_is_said():
     config = DeepConfig(data=DATA, width=8, depth=3, negative_slope=0.1, rates="all")
     assert config.g == config.f == Architecture(depth=3, negative_slope=0.1, rates="all")
@@ -175,6 +273,12 @@ def test_g_is_as_f_where_nothing_is_said():
         ({"loss": "hinge"}, "loss must be one of identity, logistic, squared, exponential, got 'hinge'"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1.0"),
         ({"rates": "some"}, "rates must be one of first, all"),
+        ({"T_f": -1.0}, "T_f must be >= 0, got -1"),
+        ({"T_g": float("nan")}, "T_g must be finite"),
+        ({"untrained": -1}, "untrained must be >= 0, got -1"),
+        ({"untrained": 2, "T_f": 1.0}, "untrained needs T_f, T_g and .* got T_f=1.0, T_g=None"),
+        ({"untrained": 2, "T_f": 1.0, "T_g": 1.0, "depth_g": 2}, "fully connected f and g of one architect"),
+        ({"untrained": 2, "T_f": 1.0, "T_g": 1.0, "module": "mlp"}, "fully connected f and g of one archit"),
     ],
 )
 def test_configs_that_make_no_sense(options, message):

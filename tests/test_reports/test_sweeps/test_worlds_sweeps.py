@@ -132,19 +132,28 @@ def _pairs(kind, rng, seeds):
 
 
 def _times(kind, rng, seeds):
-    """Return the verdict on agreement over two training times, of which one is predicted too high."""
-    wrong = {"true": 0.0, "violated": times.CLOSE, "far": 3 * times.CLOSE}[kind]
-    (like,) = panel([[0.5]]).points
-    points = []
-    for x, offset in ((1, 0.0), (2, wrong)):
-        measured = np.clip(rng.normal(0.85, 0.02, seeds), 0, 1)
-        predicted = measured + offset + rng.normal(0, 0.01, seeds)
-        spreads = [Spread.of(dict(enumerate(values.tolist()))) for values in (measured, predicted)]
+    """Return the verdicts on agreement over three training times, and on the time of one share.
+
+    For agreement predictions are off by a root mean square, for the time the curve is later.
+    """
+    size = {"true": 0.0, "violated": 1.0, "far": 3.0}[kind]
+    found = [claim.verdict for claim in times.claims(_timed(rng, seeds, size * times.CLOSE["law"], 1.0))]
+    late = times.claims(_timed(rng, seeds, 0.0, (1 + times.NEAR["law"]) ** size))
+    return [found[0], late[1].verdict]
+
+
+def _timed(rng, seeds, off, late):
+    """Return a curve that rises by .1 a unit of log time, and its law, off by ±`off`, with .8 at time 1."""
+    points, (like,) = [], panel([[0.5]]).points
+    for x in (0.2, 1.1, 6.0):
+        measured = 0.8 + 0.1 * np.log(x / late) + rng.normal(0, 0.004, seeds)
+        law = np.full(seeds, 0.8 + 0.1 * np.log(x) + off * rng.choice([-1.0, 1.0]))
+        spreads = [Spread.of(dict(enumerate(values.tolist()))) for values in (measured, law)]
         regime = {"flipped_f": 0.05, "flipped_g": 0.05}
         changed = {"metrics": {"agreement": spreads[0]}, "law": {times.COLUMNS[0]: spreads[1]}}
         points.append(structs.replace(like, x=x, regime=regime, **changed))
-    shown = structs.replace(panel([[0.5]]), points=tuple(points))
-    return [claim.verdict for claim in times.claims(Section(title="Study", panels=(shown,)))]
+    shown = structs.replace(panel([[0.5]]), x_label="flow time of g", points=tuple(points))
+    return Section(title="Study", panels=(shown,))
 
 
 # Each line of the page: the worlds of its verdicts, or None where it states numbers alone.

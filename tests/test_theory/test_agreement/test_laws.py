@@ -91,22 +91,42 @@ def test_limit_of_linear_networks():
 
 
 @pytest.mark.parametrize("balanced", [False, True])
-@pytest.mark.parametrize("N", [3, 8])
-def test_spreads_are_means_over_gaussian_inputs(N, balanced):
-    """Of (1 − c²) d/κ², 40,000 draws, within 5 standard errors (failure probability 6e-7)."""
-    p = np.random.default_rng(N).normal(size=(40_000, N))
-    if balanced:  # covariances over balanced labels are those of the sample
-        e = p - p.mean(axis=1, keepdims=True)
-        squares = p**2 - np.mean(p**2, axis=1, keepdims=True)
-        values = (
-            np.mean(squares**2, axis=1) - np.mean(squares * e, axis=1) ** 2 / np.mean(e**2, axis=1)
-        ) / np.mean(e**2, axis=1)
-        expected = ex.BALANCED_SPREAD
-    else:
-        two, three, four = (np.sum(p**j, axis=1) for j in (2, 3, 4))
-        values, expected = four / two - (three / two) ** 2, ex.LABEL_SPREAD
-    error = values.std(ddof=1) / math.sqrt(len(values))
-    assert values.mean() == pytest.approx(float(expected.subs(ex.N, N)), abs=5 * error)
+@pytest.mark.parametrize("N", [4, 10, 60])
+def test_spread_is_the_mean_of_what_moves_the_sign(N, balanced):
+    """Of 100,000 draws, within 5 standard errors (failure probability 6e-7) and, random labels, 1.2 %."""
+    rng = np.random.default_rng(N)
+    w = rng.normal(size=(100_000, N))
+    w -= w.mean(axis=1, keepdims=True)
+    y = np.where(np.arange(N) % 2, 1.0, -1.0) if balanced else rng.choice([-1.0, 1.0], w.shape)
+    X = np.sum(y * w**2, axis=1)
+    found = np.abs(X) * math.sqrt(math.pi / (2 * N))
+    expected = math.sqrt((ex.BALANCED_SPREAD if balanced else ex.LABEL_SPREAD).subs(ex.N, N).evalf())
+    error = found.std(ddof=1) / math.sqrt(len(found))
+    assert found.mean() == pytest.approx(expected, abs=5 * error + (0 if balanced else 0.012 * expected))
+    if not balanced:
+        for power, moment in ((2, ex.LABEL_SQUARE), (4, ex.LABEL_FOURTH)):
+            error = np.std(X**power) / math.sqrt(len(X))
+            assert np.mean(X**power) == pytest.approx(float(moment.subs(ex.N, N)), abs=5 * error)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_spread_of_many_and_of_one_or_two_samples(balanced):
+    """Φ is linear in ⟨x, z⟩ to leading order: without slope there is nothing to disagree about."""
+    sizes = {"architecture": ReLU, "dim": 100, "balanced_classes": balanced}
+    limit = math.atan(kernel_slope(ReLU) * math.sqrt((3, 2)[balanced] / 100)) / math.pi
+    assert 1 - condition_agreement(**sizes, N=10**7) == pytest.approx(limit, rel=1e-6)
+    assert condition_agreement(**sizes, N=1 + balanced) == 1
+
+
+@pytest.mark.parametrize(("N", "balanced"), [(3, False), (10, False), (4, True), (10, True)])
+def test_few_samples_disagree_as_often_as_the_law_says(N, balanced):
+    """Signs of Σ y_k p_k (1 + κ p_k/d) and Σ y_k p_k, of 400,000 draws: within 5 standard errors and 3 %."""
+    rng, d, kappa = np.random.default_rng(N), 400, kernel_slope(ReLU)
+    p = math.sqrt(d) * rng.normal(size=(400_000, N))
+    y = np.where(np.arange(N) % 2, 1.0, -1.0) if balanced else rng.choice([-1.0, 1.0], p.shape)
+    found = np.mean(np.sum(y * p, axis=1) * np.sum(y * p * (1 + kappa * p / d), axis=1) < 0)
+    law = 1 - condition_agreement(architecture=ReLU, dim=d, N=N, balanced_classes=balanced)
+    assert found == pytest.approx(law, abs=5 * math.sqrt(law / len(p)) + 0.03 * law)
 
 
 @pytest.mark.parametrize("separation", [0.0, 1.3])
