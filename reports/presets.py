@@ -126,6 +126,9 @@ class DataOptions(TypedDict, total=False):
     decimal: str | None
 
 
+SEEDS = 16  # of a report, unless asked for or of the published sizes
+
+
 def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) -> DataSource:
     """Return a data source by its name on the command line.
 
@@ -244,7 +247,7 @@ def series(
     """
     check_choice("preset", preset, PRESETS)
     if num_seeds is None:
-        num_seeds = 10 if preset == "published" else 16
+        num_seeds = 10 if preset == "published" else SEEDS
     seeds = tuple(range(check_integer("seeds", num_seeds, minimum=2)))
     changes = dict(fields or {})
     if preset == "published":

@@ -83,7 +83,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         for point in panel.points
     ]
     names = ("sweep", "x", "agreement", "law", "random labels", "disagreement over law")
-    yield fold("Agreement beside its law, point by point", Table(names, tuple(rows), wide=True))
+    yield fold("Agreement beside its law, point by point", Table(names, tuple(rows), wide=True).filled)
 
 
 def _figure(panels: Sequence[WidePanel], key: str) -> Block:
