@@ -17,11 +17,10 @@ from reports.claim_text import spread
 from reports.claims.orthogonal.rows import Results as OrthogonalResults
 from reports.folders import first_screen
 from reports.inline import Content, Part, lines, link
-from reports.numbers import Numbers
 from reports.page import Page, Prose, Section, Table, tally
 from reports.pages.opening import happened
 from reports.results import OverSeeds, Results, Section as ReportSection
-from reports.runs import NUMBERS
+from reports.runs import NUMBERS, readable
 from reports.svg import standalone
 from reports.text import count, legible, many, number
 from reports.verdicts import PUBLISHED, Claim
@@ -58,7 +57,7 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
     rows = [_row(place, out) for place in places]
     lead = f"""{many(len(places), "page")}: what was found, and claims by verdict. Published statements and
         those that this project derives are counted apart."""
-    table = Table(_COLUMNS, tuple(rows), name="index", numbers=Numbers(columns=(), rows=()))
+    table = Table(_COLUMNS, tuple(rows), name="index")
     return Page("Reports, sweeps and studies", " ".join(lead.split()), (Section("", (table,)),)).html()
 
 
@@ -76,17 +75,17 @@ _Told = tuple[Sequence[Claim], list[Content], list[Content], str]
 
 
 def _of_report(place: Path) -> _Told:
-    results = schema.read(place)
+    results = legible(schema.read(place))
     preset = _preset(results.provenance.command)
     said = [happened(one, spread(one.by_width[-1].agreement.predicted)) for one in results.sections]
     setting = [_setting(section) for section in results.sections]
     if preset is not None:
-        setting.append(f"preset {legible(preset)}")
+        setting.append(f"preset {preset}")
     return results.claims, said, setting, " (partial)" if results.partial else ""
 
 
 def _of_runs(place: Path) -> _Told:
-    numbers = folders.read(place)
+    numbers = readable(folders.read(place))
     said = [b.text for b in first_screen(numbers) if isinstance(b, Prose) and b.style == "short"][:_FOUND]
     if isinstance(numbers, OrthogonalResults):
         titles = [numbers.title]
@@ -96,7 +95,7 @@ def _of_runs(place: Path) -> _Told:
     runs = f"{count(totals.done)} of {many(totals.configurations, 'run')}"
     for n, what in ((totals.failed, "failed"), (totals.missing, "missing")):
         runs += f", {count(n)} {what}" if n else ""
-    return numbers.claims, said, [*(Part("bdi", legible(title)) for title in titles), runs], ""
+    return numbers.claims, said, [*(Part("bdi", title) for title in titles), runs], ""
 
 
 def _thumbnail(place: Path) -> Markup:
@@ -176,7 +175,7 @@ def _setting(section: ReportSection) -> Content:
     s = section.setting
     slope, T_f, T_g = map(number, (s.negative_slope, s.T_f, s.T_g))
     grid = f"m to {count(section.widths[-1])}, {many(len(section.seeds), 'seed')}"
-    return legible(f"{s.loss}, γ {slope}, ({s.scenario}), T {T_f}, {T_g}, {grid}")
+    return f"{s.loss}, γ {slope}, ({s.scenario}), T {T_f}, {T_g}, {grid}"
 
 
 def _preset(command: str) -> str | None:

@@ -301,7 +301,7 @@ def numbers_table(numbers: Numbers) -> Table:
     few = numbers.columns if len(numbers.columns) <= _MOST_COLUMNS else ()
     rows = numbers.shown if few else ()
     return Table(
-        few,
+        tuple(Part("bdi", name) for name in few),  # as in the CSV
         tuple(tuple(v if isinstance(v, str) else text.number(v, 6) for v in row) for row in rows),
         name="numbers",
     )

@@ -47,7 +47,7 @@ def verdicts(results: Results) -> Iterator[Block]:
         for name, place in places.items()
     )
     steps = next_steps(_steps(sections[0], own[sections[0].name].values()))
-    yield Table((), (("What to do next", (steps, lines((*open_,)))),), name="opening")
+    yield Table((), (("What to do next", (steps, lines((*open_,)))),), name="next")
     yield fold(
         "Every claim, and what the verdicts mean", Prose(rich(_MEANINGS), ""), _glance(results, places)
     )

@@ -9,6 +9,7 @@ from reports.claims import OPENINGS
 from reports.claims.sweeps.rows import Section, SweepResults
 from reports.inline import Content, rich
 from reports.page import Block, Figure, Table
+from reports.running import SEEDS
 from reports.shown import opening, steps_of
 from reports.text import many
 
@@ -70,11 +71,12 @@ def steps(results: SweepResults) -> list[tuple[str, str]]:
     seeds = max((len(s) for s in _seeds(results.sections)), default=0)
     for section in results.sections:
         part = section.part
-        if part is not None and unknown and seeds:
-            command = f"perturblearn sweep --{part.kind} {part.name} --seeds {2 * seeds} --out my-{part.name}"
-            found.append(
-                (f"{many(unknown, 'claim')} cannot be decided yet. More seeds decide them:", command)
-            )
+        if unknown and seeds:
+            more = f"--seeds {max(SEEDS, 2 * seeds)}"
+            command = f"the same command with {more}"
+            if part is not None:
+                command = f"perturblearn sweep --{part.kind} {part.name} {more} --out my-{part.name}"
+            found.append((f"{many(unknown, 'claim')} cannot be decided yet; more seeds may do it:", command))
         name = kind_of([section]) if part is None else part.name if part.kind == "study" else "published"
         found += steps_of(name)
     return found

@@ -59,11 +59,11 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     """Yield the agreement of all sweeps along the first axis of a study, predicted and measured."""
     trained = [
         panel
-        for panel in section.panels
+        for panel in (section.panels if section.study else ())
         if not panel.ticks and any(point.metrics["acc_f"].mean is not None for point in panel.points)
     ]
     panels = [panel for panel in trained if panel.x_label == trained[0].x_label]
-    if not section.study or not panels:
+    if not panels:
         return
     drawn = panels[: len(_COLORS)]
     long = max(len(panel.sweep) for panel in drawn) > _LONG

@@ -320,7 +320,7 @@ def test_page_is_whole_on_its_own(families, out, capsys):
     for element in document.iter():
         for name, value in element.attrib.items():  # links to papers are links
             linked = element.tag == f"{HTML}a" and re.match(r"https://arxiv\.org/abs/[\d.]+$", value)
-            assert linked or name == "xmlns" or not re.match(r"(https?:)?//", value)
+            assert linked or name.endswith("xmlns") or not re.match(r"(https?:)?//", value)
     identifiers = [element.get("id") for element in document.iter() if element.get("id")]
     assert len(identifiers) == len(set(identifiers))
     figures = list(document.iter(f"{HTML}figure"))
@@ -366,7 +366,7 @@ def test_text_from_the_plan_is_escaped(families, out, capsys):
     long = f"{'folder/' * 30}mine.csv"
     panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", long]
     page = page_of(convert(results, SweepResults, str_keys=True)).html()
-    assert page.count(long) == 2  # the table and its CSV; figures have its end
+    assert page.count(long) == 3  # the first screen, the table and its CSV; figures have its end
     assert page.count(f">…{long[-31:]}<") == 2
     assert "<b>wide" not in page
     assert "<i>x<" not in page
