@@ -219,6 +219,11 @@ def fit(axes: Axes) -> None:
     figure.subplots_adjust(left=left, bottom=bottom, right=1 - right, top=1 - top)
 
 
+def lowered(label: str) -> str:
+    """Return the text of a drawing with indices of symbols below the line."""
+    return SYMBOL.sub(_INDEX, label)
+
+
 def _inline(svg: str, name: str, alt: str) -> str:
     """Strip the XML header, size and metadata; make identifiers unique on the page; colours to variables."""
     svg = svg[svg.index("<svg") :]
@@ -236,6 +241,6 @@ def _inline(svg: str, name: str, alt: str) -> str:
     # The page sets the font and the line joins; a style element here would apply to all of it.
     rest = re.sub(r"font-family: [^;\"]*; ", "", rest)
     rest = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", rest, flags=re.DOTALL)
-    rest = re.sub(r"(?<=>)[^<>]*_[^<>]*(?=</text>)", lambda found: SYMBOL.sub(_INDEX, found[0]), rest)
+    rest = re.sub(r"(?<=>)[^<>]*_[^<>]*(?=</text>)", lambda found: lowered(found[0]), rest)
     rest = re.sub(r"\s*\n\s*", "\n", rest)
     return f'<svg viewBox="{view.group(1)}" role="img" aria-label="{html.escape(alt)}">{rest.strip()}'

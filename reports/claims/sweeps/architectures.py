@@ -338,12 +338,17 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return mean([value for value in values if value is not None])
 
 
+def along(section: Section) -> list[WidePanel]:
+    """Return the panels along which training becomes linear, none of blocks and studies."""
+    return [panel for panel in section.panels if section.part is None and _axis(panel)]
+
+
 def opening(section: Section, key: str) -> Iterator[Block]:
     """Yield one sentence for each panel along which training becomes linear, and a drawing of all of them.
 
     Nothing of blocks and studies, whose question is another one.
     """
-    panels = [panel for panel in section.panels if section.part is None and _axis(panel)]
+    panels = along(section)
     yield from (Prose(_short(panel), "short") for panel in panels)
     if panels:
         yield _overview(panels, key)

@@ -18,6 +18,7 @@ from empirics.deep import DEEP
 from empirics.laws import LAWS
 from reports import svg, text
 from reports._matplotlib import Axes
+from reports.claims.sweeps.architectures import along
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
 from reports.inline import rich
 from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
@@ -251,7 +252,7 @@ def _verdicts(rows: Iterable[Prediction]) -> str:
 
 def opening(section: Section, _key: str) -> Iterator[Block]:
     """Say how well agreement is predicted without training; of each data set `architectures` says it."""
-    if section.part is None and any(point.deep for panel in section.panels for point in panel.points):
+    if along(section):
         return
     found = [row for row in section.shown.predictions if not row.trained and row.mean_error is not None]
     of_agreement = [row for row in found if row.n and row.name.startswith("agreement")]

@@ -1,8 +1,9 @@
-"""What was found, in a sentence or two for the first screen of a study."""
+"""What was found, in a sentence or two for the first screen of a study or a sweep."""
 
 from collections.abc import Iterator, Sequence
 
 from reports import text
+from reports.claims.sweeps.architectures import along
 from reports.claims.sweeps.laws import LAW
 from reports.claims.sweeps.rows import Section, WidePanel, WidePoint
 from reports.inline import Content, rich
@@ -13,8 +14,12 @@ _MOST = 2  # sweeps that have a sentence of their own
 
 
 def opening(section: Section, _key: str) -> Iterator[Block]:
-    """Say how far f and g agree along the first sweeps of a study, or between which values over all pairs."""
-    panels = [panel for panel in section.panels if _known(panel)] if section.study else []
+    """Say how far f and g agree along the first sweeps, or between which values over all pairs.
+
+    Nothing of published blocks, and of what `architectures` speaks about.
+    """
+    told = section.published is not None or along(section)
+    panels = [panel for panel in section.panels if not told and _known(panel)]
     if any(panel.ticks for panel in panels):
         yield Prose(_between(panels), "short")
     else:

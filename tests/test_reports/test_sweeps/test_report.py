@@ -39,7 +39,7 @@ def test_depth_becomes_a_page_that_is_kept_and_extended(tmp_path, capsys):
     out = tmp_path / "out"
     assert main([*DEPTH, "--rates", "all", "--out", str(out)]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("shifted-gaussian: f and g agree at ")
+    assert captured.out.startswith("On shifted-gaussian, f and g agree at ")
     assert "m = 8, 16 is too narrow for 2 hidden layers, training all layers: expected errors" in captured.err
     page = (out / "report.html").read_text("utf-8")
     assert "<h1>2 hidden layers, training all layers: measured beside predicted before training</h1>" in page
@@ -179,7 +179,7 @@ def test_other_formats(tmp_path):
     assert text.startswith(
         "# 2 hidden layers, training the first layer: measured beside predicted before training"
     )
-    assert "shifted-gaussian: f and g agree at" in text.split("## ")[0]
+    assert "On shifted-gaussian, f and g agree at" in text.split("## ")[0]
 
 
 def test_all_pairs_of_classes_are_one_page(tmp_path):

@@ -325,7 +325,8 @@ def test_page_is_whole_on_its_own(families, out, capsys):
     assert len(identifiers) == len(set(identifiers))
     figures = list(document.iter(f"{HTML}figure"))
     panels = sum(len(section["panels"]) for section in numbers(out)["sections"])
-    assert len(figures) == 2 * panels + 2 * 2  # panels and regimes, scatters of both parts
+    # Panels and regimes, scatters of both parts, and all sweeps of the study in one.
+    assert len(figures) == 2 * panels + 2 * 2 + 1
     for figure in figures:
         (drawing,) = figure.iter(f"{SVG}svg")
         assert drawing.get("role") == "img"
