@@ -51,13 +51,15 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.axis import Axis  # noqa: E402
 from matplotlib.backends.backend_svg import RendererSVG  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
-from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter  # noqa: E402
 
 __all__ = [
     "Axes",
     "Axis",
     "Figure",
+    "FixedLocator",
     "FuncFormatter",
+    "MaxNLocator",
     "NullFormatter",
     "RendererSVG",
     "rcParamsDefault",

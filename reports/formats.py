@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from empirics.sweep import disk
 from empirics.sweep.interrupts import undisturbed
 from reports import schema
+from reports.page import Page
 from reports.render import page, render
 from reports.results import Config, Results
 from reports.svg import standalone
@@ -55,13 +56,21 @@ def files(results: Results, format: Format = "html") -> dict[str, bytes]:
     contents = {schema.RESULTS: schema.written(ready).encode()}
     if format == "html":
         contents["report.html"] = render(ready).encode()
-    elif format == "md":
-        made = page(ready)
-        contents["report.md"] = made.markdown().encode()
-        contents |= {name: standalone(drawn).encode() for name, drawn in made.drawings.items()}
     elif format == "pdf":
         contents["report.pdf"] = pdf(render(ready))
+    elif format == "md":
+        contents |= of_page(page(ready), format)
     return contents
+
+
+def of_page(made: Page, format: Format) -> dict[str, bytes]:
+    """Return the files of a page in a format by name, none for "json"; raises as `pdf`."""
+    if format == "html":
+        return {"report.html": made.html().encode()}
+    if format == "pdf":
+        return {"report.pdf": pdf(made.html())}
+    drawings = {name: standalone(drawn).encode() for name, drawn in made.drawings.items()}
+    return {} if format == "json" else {"report.md": made.markdown().encode(), **drawings}
 
 
 def plain(value: _T) -> _T:

@@ -3,6 +3,7 @@
 Text of results is always a part of its own, never of what is read as markup, and is escaped in both.
 """
 
+import functools
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -84,16 +85,24 @@ def rich(template: str, *values: Content) -> Content:
     return tuple(part for part in parts(" ".join(template.split())) if part != "")
 
 
-_SYMBOL = re.compile(r"(?<!\w)([fgTx])_([bfgn]|adv)(?!\w)")
+# A symbol of the theory with its index: f_b, T_g, σ_w, h_2, N_adv; no part of a longer name.
+SYMBOL = re.compile(
+    r"(?<![A-Za-z0-9_.])([fghmprtxyzNRTλσ]|He)_([bfghjknwxz]|(?<=h_)\d|adv|min|max)(?![A-Za-z0-9_]|\.\w)"
+)
 
 
 def symbols(said: str) -> Content:
-    """Return plain text with its symbols set as such: f_b, g_b, T_f, T_g, x_n."""
-    pieces = _SYMBOL.split(said)
+    """Return plain text with its symbols as formulas: f_b, g_b, T_f, T_g, x_n, N_adv."""
+    pieces = SYMBOL.split(said)
     return tuple(
-        (Part("i", piece) if place % 3 == 1 else Part("sub", piece) if place % 3 == 2 else piece)
-        for place, piece in enumerate(pieces)
+        Part("tex", f"{_upright(piece)}_{{{_upright(index)}}}") if place % 3 == 1 else piece
+        for place, (piece, index) in enumerate(zip(pieces, [*pieces[1:], ""], strict=True))
+        if place % 3 != 2
     )
+
+
+def _upright(name: str) -> str:
+    return rf"\text{{{name}}}" if len(name) > 1 else name
 
 
 def link(label: Content, target: str) -> Part:
@@ -120,13 +129,17 @@ _ELEMENTS_OF = {
 
 
 def html(content: Content) -> Markup:
-    """Return content as HTML; text is escaped."""
+    """Return content as HTML: text is escaped, and its symbols are formulas; code and names are left."""
     if isinstance(content, tuple):
         return Markup("").join(map(html, content))
     if not isinstance(content, Part):
-        return escape(content)
+        written = isinstance(content, Markup) or not SYMBOL.search(content)
+        return escape(content) if written else html(symbols(content))
     kind, text = content.kind, content.text
-    inner = mathml(str(text), display=kind == "display") if kind in {"tex", "display"} else html(text)
+    if kind in {"tex", "display"}:
+        inner = mathml(str(text), display=kind == "display")
+    else:
+        inner = escape(plain(text)) if kind in {"code", "bdi"} else html(text)
     class_: str = kind
     if kind in {"badge", "tallied"}:
         class_ = f"{kind} {(content.target or str(text)).replace(' ', '-')}"
@@ -134,6 +147,7 @@ def html(content: Content) -> Markup:
     return Markup(pattern).format(inner=inner, kind=kind, class_=class_, target=content.target)
 
 
+@functools.cache
 def mathml(tex: str, *, display: bool = False) -> Markup:
     """Return TeX as MathML.
 

@@ -1,30 +1,37 @@
 """A page that lists reports, sweeps and studies of orthogonal samples, by the numbers in their folders."""
 
-import json
+import base64
 import os
+import re
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
+from markupsafe import Markup
 
 from empirics.sweep.disk import check_apart
-from reports import schema, text
+from reports import folders, schema
 from reports.claim_text import spread
+from reports.claims.orthogonal.rows import Results as OrthogonalResults
+from reports.folders import first_screen
 from reports.inline import Content, Part, lines, link
-from reports.page import Page, Section, Table
-from reports.results import OverSeeds, Results
-from reports.runs import NUMBERS, Totals
+from reports.page import Page, Prose, Section, Table, tally
+from reports.pages.opening import happened
+from reports.results import OverSeeds, Results, Section as ReportSection
+from reports.runs import NUMBERS, readable
+from reports.svg import standalone
 from reports.text import count, legible, many, number
+from reports.verdicts import PUBLISHED, Claim
 
 _PAGES = ("report.html", "report.pdf", "report.md")
-
-_BADGES: tuple[Content, ...] = tuple(Part("badge", verdict) for verdict in schema.VERDICTS)
-_REPORTS = ("Report", *_BADGES, "Data", "Preset", "Setting", "f and g agree", "Predicted")
-_SWEEPS = ("Folder", "Kind", "Contents", "Runs done", "failed", "missing", "Statements")
+_COLUMNS = ("", "Page", "What was found", "Published", "Derived here", "Setting, runs")
+# What a page draws first, in its file.
+_DRAWING = re.compile(r'<div class="drawing">(<svg .*?</svg>)', re.DOTALL)
+_ALT = re.compile(r'aria-label="([^"]*)"')
+_FOUND = 3  # sentences of a page
+_FONT = 'font-family="sans-serif" '
 
 
 def index_page(folders: Sequence[Path], out: Path) -> str:
@@ -47,19 +54,64 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
         If `out` is one of the pages listed.
     """
     places = list(dict.fromkeys(place for folder in folders for place in _places_in(folder)))
-    read = {place: schema.read(place) for place in places if (place / schema.RESULTS).is_file()}
-    reports = [_report(place, results, out) for place, results in read.items()]
-    sweeps = [_sweep(place, out) for place in places if place not in read]
-    of_sweeps = f", and {many(len(sweeps), 'sweep or study', 'sweeps and studies')}" if sweeps else ""
-    sections = []
-    if reports:
-        sections.append(Section("", (Table(_REPORTS, tuple(reports), name="reports"),)))
-    if sweeps:
-        sections.append(Section("Sweeps and studies", (Table(_SWEEPS, tuple(sweeps), name="sweeps"),)))
-    lead = (
-        f"{many(len(reports), 'report')} of theory against experiment, with the number of claims by verdict"
-    )
-    return Page("Reports", f"{lead}{of_sweeps}.", tuple(sections)).html()
+    rows = [_row(place, out) for place in places]
+    lead = f"""{many(len(places), "page")}: what was found, and claims by verdict. Published statements and
+        those that this project derives are counted apart."""
+    table = Table(_COLUMNS, tuple(rows), name="index")
+    return Page("Reports, sweeps and studies", " ".join(lead.split()), (Section("", (table,)),)).html()
+
+
+def _row(place: Path, out: Path) -> tuple[Content, ...]:
+    of_report = (place / schema.RESULTS).is_file()
+    claims, said, setting, partial = _of_report(place) if of_report else _of_runs(place)
+    linked = _linked(place, out, schema.RESULTS if of_report else NUMBERS), partial
+    published = [claim for claim in claims if claim.source in PUBLISHED]
+    derived = [claim for claim in claims if claim.source not in PUBLISHED]
+    return _thumbnail(place), linked, lines(*said), tally(published), tally(derived), lines(*setting)
+
+
+# Claims, what was found, the setting, and what is said beside the name.
+_Told = tuple[Sequence[Claim], list[Content], list[Content], str]
+
+
+def _of_report(place: Path) -> _Told:
+    results = legible(schema.read(place))
+    preset = _preset(results.provenance.command)
+    said = [happened(one, spread(one.by_width[-1].agreement.predicted)) for one in results.sections]
+    setting = [_setting(section) for section in results.sections]
+    if preset is not None:
+        setting.append(f"preset {preset}")
+    return results.claims, said, setting, " (partial)" if results.partial else ""
+
+
+def _of_runs(place: Path) -> _Told:
+    numbers = readable(folders.read(place))
+    said = [b.text for b in first_screen(numbers) if isinstance(b, Prose) and b.style == "short"][:_FOUND]
+    if isinstance(numbers, OrthogonalResults):
+        titles = [numbers.title]
+    else:
+        titles = [section.title for section in numbers.sections]
+    totals = numbers.totals
+    runs = f"{count(totals.done)} of {many(totals.configurations, 'run')}"
+    for n, what in ((totals.failed, "failed"), (totals.missing, "missing")):
+        runs += f", {count(n)} {what}" if n else ""
+    return numbers.claims, said, [*(Part("bdi", title) for title in titles), runs], ""
+
+
+def _thumbnail(place: Path) -> Markup:
+    """Return the first drawing of a page as an image, in which nothing can act; empty where there is none."""
+    page = place / _PAGES[0]
+    found = _DRAWING.search(page.read_text("utf-8", errors="replace")) if page.is_file() else None
+    if found is None:
+        return Markup("")
+    drawn = standalone(found[1].replace("<svg ", f"<svg {_FONT}", 1))
+    source = f"data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}"
+    alt = _ALT.search(found[1])
+    return Markup('<img alt="{}" src="{}">').format(Markup(alt[1]) if alt else "", source)
+
+
+def _predicted(section: ReportSection) -> str:
+    return spread(section.by_width[-1].agreement.predicted)
 
 
 @dataclass(frozen=True)
@@ -119,25 +171,11 @@ def _linked(folder: Path, out: Path, numbers: str) -> Content:
     return link(Part("bdi", legible(folder.absolute().name or str(folder))), target)
 
 
-def _report(folder: Path, results: Results, out: Path) -> tuple[Content, ...]:
-    verdicts = [claim.verdict for claim in results.claims]
-    preset = _preset(results.provenance.command)
-    data: list[Content] = []
-    settings: list[Content] = []
-    for section in results.sections:
-        s = section.setting
-        slope, T_f, T_g = map(number, (s.negative_slope, s.T_f, s.T_g))
-        grid = f"m to {count(section.widths[-1])}, {len(section.seeds)} seeds"
-        data.append((Part("bdi", legible(section.name)), f": {', '.join(legible(section.classes))}"))
-        settings.append(legible(f"{s.loss}, γ {slope}, ({s.scenario}), T {T_f}, {T_g}, {grid}"))
-    return (
-        (_linked(folder, out, schema.RESULTS), " (partial)" if results.partial else ""),
-        *(str(verdicts.count(verdict)) for verdict in schema.VERDICTS),
-        lines(*data),
-        text.DASH if preset is None else legible(preset),
-        lines(*settings),
-        *(lines(*(row.said[place] for row in agreements(results))) for place in (2, 3)),
-    )
+def _setting(section: ReportSection) -> Content:
+    s = section.setting
+    slope, T_f, T_g = map(number, (s.negative_slope, s.T_f, s.T_g))
+    grid = f"m to {count(section.widths[-1])}, {many(len(section.seeds), 'seed')}"
+    return f"{s.loss}, γ {slope}, ({s.scenario}), T {T_f}, {T_g}, {grid}"
 
 
 def _preset(command: str) -> str | None:
@@ -154,50 +192,3 @@ def _preset(command: str) -> str | None:
         if word.startswith("--preset="):
             return word.partition("=")[2]
     return "quick"
-
-
-# Sweeps -----------------------------------------------------------------------------------------------
-
-
-class _Judged(msgspec.Struct):
-    verdict: str | None = None
-
-
-class _Titled(msgspec.Struct):
-    title: str
-
-
-class _Listed(msgspec.Struct, kw_only=True):
-    """What the list says of a sweep, which has sections, or of orthogonal samples, which have panels."""
-
-    schema_version: int
-    totals: Totals
-    claims: list[_Judged]
-    sections: list[_Titled] | None = None
-    title: str = ""
-    panels: list[object] | None = None
-
-    def __post_init__(self) -> None:
-        if self.sections is None and self.panels is None:
-            msg = "must have sections or panels, got neither"
-            raise ValueError(msg)
-
-
-def _sweep(folder: Path, out: Path) -> tuple[Content, ...]:
-    """Return the row of a folder whose numbers are those of a sweep or of orthogonal samples."""
-    file = folder / NUMBERS
-    try:
-        found = msgspec.convert(json.loads(file.read_bytes()), _Listed)
-    except (ValueError, RecursionError) as error:
-        msg = f"{file} must hold the numbers of a sweep or of perturblearn orthogonal, whole: {error}"
-        raise schema.SchemaError(msg) from error
-    totals, claims = found.totals, found.claims
-    titles = [found.title] if found.sections is None else [section.title for section in found.sections]
-    verdicts = Counter(claim.verdict for claim in claims if claim.verdict is not None)
-    counted = lines(*(f"{count(n)} {legible(verdict)}" for verdict, n in sorted(verdicts.items())))
-    return (
-        *(_linked(folder, out, NUMBERS), "orthogonal samples" if found.sections is None else "sweep"),
-        lines(*(Part("bdi", legible(title)) for title in titles)),
-        f"{count(totals.done)} of {count(totals.configurations)}",
-        *(count(totals.failed), count(totals.missing), (count(len(claims)), counted)),
-    )

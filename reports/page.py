@@ -4,16 +4,16 @@ Each figure and each table has the numbers behind it, which the HTML links as CS
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any, Literal, get_args
 
 import jinja2
 from markupsafe import Markup
 
 from reports import inline, text
-from reports.inline import Content, Part, link, rich
+from reports.inline import Content, Part, link, plain, rich
 from reports.numbers import Numbers, records
 from reports.verdicts import Claim, Outcome
 
@@ -78,11 +78,21 @@ class Table:
     keys: tuple[str, ...] = ()  # of the rows, that links lead to
 
     @property
+    def filled(self) -> "Table":
+        """The same without columns of which every cell is empty or a dash."""
+        known = [
+            place == 0 or any(plain(row[place]).strip(f" []{text.DASH},") for row in self.rows)
+            for place in range(len(self.columns))
+        ]
+        columns, *rows = (tuple(compress(row, known)) for row in (self.columns, *self.rows))
+        return replace(self, columns=columns, rows=tuple(rows))
+
+    @property
     def linked(self) -> Numbers | None:
         """The numbers that are linked; none for a list of facts without headings."""
         if self.numbers is not None or not self.columns:
             return self.numbers
-        said = [tuple(inline.plain(cell).strip("; ") for cell in row) for row in (self.columns, *self.rows)]
+        said = [tuple(plain(cell).strip("; ") for cell in row) for row in (self.columns, *self.rows)]
         return Numbers(columns=said[0], rows=tuple(said[1:]))
 
 
@@ -291,7 +301,7 @@ def numbers_table(numbers: Numbers) -> Table:
     few = numbers.columns if len(numbers.columns) <= _MOST_COLUMNS else ()
     rows = numbers.shown if few else ()
     return Table(
-        few,
+        tuple(Part("bdi", name) for name in few),  # as in the CSV
         tuple(tuple(v if isinstance(v, str) else text.number(v, 6) for v in row) for row in rows),
         name="numbers",
     )
@@ -313,7 +323,6 @@ def template(name: str) -> jinja2.Template:
         "tex": inline.mathml,
         "runs": runs,
         "how": how,
-        "symbols": lambda said: inline.html(inline.symbols(said)),
         "claims_table": claims_table,
     }
     return made.get_template(name)

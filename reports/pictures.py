@@ -6,6 +6,7 @@ Squares of equal level are one path, so that 28 × 28 pixels take few bytes.
 import html
 
 from reports.results import Section
+from reports.svg import lowered
 
 _PICTURES = (
     ("sample", "sample"),
@@ -50,7 +51,7 @@ def _label(x: float, y: float, content: str) -> str:
     if not content:
         return ""
     style = "font-size: 11px; text-anchor: middle; fill: var(--ink)"
-    return f'<text x="{x:g}" y="{y:g}" style="{style}">{html.escape(content)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" style="{style}">{lowered(html.escape(content))}</text>'
 
 
 def _picture(values: list[float], side: int, left: float, top: float) -> str:

@@ -140,6 +140,9 @@ class DataOptions(TypedDict, total=False):
     decimal: str | None
 
 
+SEEDS = 16  # of a report, unless asked for or of the published sizes
+
+
 def source(name: str, *, preset: str = "quick", **options: Unpack[DataOptions]) -> DataSource:
     """Return a data source by its name on the command line.
 
@@ -260,7 +263,7 @@ def series(
     check_kind("data", data, get_args(DataSource), "a source of data, as `reports.source` returns")
     check_choice("preset", preset, PRESETS)
     if num_seeds is None:
-        num_seeds = 10 if preset == "published" else 16
+        num_seeds = 10 if preset == "published" else SEEDS
     seeds = tuple(range(check_integer("seeds", num_seeds, minimum=2)))
     check_kind("fields", fields, (Mapping, NoneType), "a mapping from names of fields to values")
     changes = dict(fields or {})

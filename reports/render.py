@@ -2,7 +2,7 @@
 
 import re
 
-from reports import results, text
+from reports import glossary, results, text
 from reports.claims import phi, shown, theorem, with_details
 from reports.inline import rich
 from reports.page import Group, Page, Section, fold
@@ -10,12 +10,14 @@ from reports.pages import hypotheses, opening, setting
 from theory.validation import check_kind
 
 _TITLE = "Learning from adversarial perturbations: theory against experiment"
-_LEAD = rich("""A network *f* is trained on clean data. Adversarial perturbations of *f*, with labels of
-    their own, train a second network *g*. The theory of wide two-layer (leaky-)ReLU networks says when their
-    signs agree; each claim below is put beside what trained networks did.""")
-_FOOTER = rich("""Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
-    perturbations*, NeurIPS 2024 (arXiv 2410.23677). “Derived here”: `theory/derivations` of
-    perturblearn.""")
+_LEAD = rich("""A network *f* is trained on clean data, a second one, *g*, on adversarial perturbations of *f*
+    with labels of their own. The theory of wide two-layer (leaky-)ReLU networks says when their signs
+    agree.""")
+_FOOTER = rich(
+    """Theory: S. Kumano, H. Kera, T. Yamasaki, *Wide two-layer networks can learn from adversarial
+    perturbations*, NeurIPS 2024 ({}). “Derived here”: `theory/derivations` of perturblearn.""",
+    glossary.WIDE,
+)
 
 
 def render(found: results.Results) -> str:
@@ -73,7 +75,8 @@ def page(found: results.Results) -> Page:
             "setting",
         )
     )
-    return Page(_TITLE, _LEAD, tuple(sections), note=partial_note(found), footer=_FOOTER)
+    made = Page(_TITLE, _LEAD, tuple(sections), note=partial_note(found), footer=_FOOTER)
+    return glossary.with_symbols(made)
 
 
 def partial_note(found: results.Results) -> str:

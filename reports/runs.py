@@ -134,10 +134,15 @@ def whole_seeds(cells: Sequence[Spread]) -> tuple[list[int], list[int]]:
     return [seed for seed in some if all(seed in cell.values for cell in cells)], some
 
 
+def readable(numbers: N) -> N:
+    """Return numbers in which all names are legible."""
+    plain = msgspec.to_builtins(numbers, str_keys=True)
+    return msgspec.convert(legible(plain), type(numbers), str_keys=True)
+
+
 def shown(numbers: N, page: Callable[[N], Page]) -> Page:
     """Return the page made of numbers; names on it are legible."""
-    plain = msgspec.to_builtins(numbers, str_keys=True)
-    return page(msgspec.convert(legible(plain), type(numbers), str_keys=True))
+    return page(readable(numbers))
 
 
 def write(folder: Path, numbers: N, page: Callable[[N], Page]) -> Path:

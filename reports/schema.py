@@ -113,6 +113,6 @@ def _instead(folder: Path) -> str:
     what, command = ("a study of orthogonal samples", "orthogonal") if of_orthogonal else ("a sweep", "sweep")
     place = shlex.quote(str(folder))
     return (
-        f": the folder holds {what}, and render and compare are for reports; its page again: "
+        f": the folder holds {what}, which has none; its page again: "
         f"perturblearn {command} --out {place}; a list of several: perturblearn index {place} ..."
     )

@@ -1,6 +1,5 @@
 """How points and spreads are shown on pages of sweeps: cells of tables, series of figures."""
 
-import math
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
@@ -10,11 +9,13 @@ import numpy as np
 
 from reports import text
 from reports._matplotlib import Axes, Axis
-from reports.inline import Content, rich
-from reports.page import Section, Table
+from reports.glossary import THEOREM
+from reports.inline import Content, Part, lines, rich
+from reports.page import Section, Table, tally
 from reports.runs import Panel, Point, Provenance, Totals
 from reports.statistics import Spread, Within
 from reports.svg import log_x
+from reports.verdicts import PUBLISHED, Claim
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ WITHIN: dict[str, Callable[[tuple[str, Within]], str]] = {
     "p-value": lambda row: text.number(row[1].p_value, 2),
     "not compared": lambda row: str(row[1].not_compared),
 }
+_STEPS = 3  # that a page names
+_FEW = 6  # points whose values all stand under an axis
 _MOST_TICKS = 12  # names under an axis that can be read
 _LONGEST_TICK = 32  # letters of one; tables have the whole
 
@@ -48,6 +51,37 @@ def provenance(
     )
     facts = (("configurations", said), *rows, *versions, ("device", made.device), ("numbers", numbers))
     return Section("Provenance", (Table((), facts),), "provenance")
+
+
+def steps_of(name: str) -> list[tuple[str, str]]:
+    """Return what to do next on the page of a study or a kind of experiment: questions and commands."""
+    parts = (line.partition(" | ") for line in SAID["next"].get(name, "").splitlines())
+    return [(question, command) for question, _, command in parts]
+
+
+def opening(theorem: Content, claims: Sequence[Claim], steps: Sequence[tuple[str, str]]) -> Table:
+    """Return what the published theorem says, the verdicts of the paper and of this project, what is next.
+
+    Parameters
+    ----------
+    theorem : content
+    claims : sequence of Claim
+    steps : sequence of (str, str)
+        Questions that the page leaves, each with the command that answers it; three are shown.
+    """
+    others = [claim for claim in claims if claim.source in PUBLISHED and claim.verdict]
+    derived = [claim for claim in claims if claim.source not in PUBLISHED and claim.verdict]
+    rows: list[tuple[Content, ...]] = [(THEOREM, theorem)]
+    if others:
+        rows.append(("Other published statements", tally(others)))
+    rows.append(("What this project derives", tally(derived) if derived else "Nothing is judged here."))
+    rows.append(("What to do next", next_steps(steps[:_STEPS])))
+    return Table((), tuple(rows), name="opening")
+
+
+def next_steps(steps: Iterable[tuple[str, str]]) -> Content:
+    """Return questions one below the other, each with its command."""
+    return lines(*((f"{question} ", Part("code", command)) for question, command in steps))
 
 
 def spread(cell: Spread) -> str:
@@ -142,9 +176,9 @@ def finish(axes: Axes, panel: Panel[Any], *, columns: int | None = None) -> None
     axes.set_xlabel(panel.x_label)
     if panel.log:
         log_x(axes)
-        low, high = (math.log10(end([point.x for point in panel.points])) for end in (min, max))
-        if math.floor(high) - math.ceil(low) < 1:  # one power of ten is no scale
-            ticks(axes.xaxis, [point.x for point in panel.points])
+    xs = [point.x for point in panel.points]
+    if not panel.log and panel.ticks is None and all(x == int(x) for x in xs) and len(xs) <= _FEW:
+        axes.set_xticks(xs)  # such as numbers of layers
     if panel.ticks is not None:
         shown = range(0, len(panel.ticks), -(-len(panel.ticks) // _MOST_TICKS))
         axes.set_xticks(shown, [short(panel.ticks[index]) for index in shown], rotation=30, ha="right")

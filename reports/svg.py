@@ -7,6 +7,7 @@ The same calls give the same bytes, whatever matplotlib's user has set.
 import functools
 import html
 import io
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +20,15 @@ from reports._matplotlib import (
     Axes,
     Axis,
     Figure,
+    FixedLocator,
     FuncFormatter,
+    MaxNLocator,
     NullFormatter,
     RendererSVG,
     rc_context,
     rcParamsDefault,
 )
-from reports.inline import Content
+from reports.inline import SYMBOL, Content
 from reports.numbers import Numbers
 
 # Drawn colour → CSS variable of the page (templates/page.css).  Okabe–Ito, safe for colour blindness.
@@ -42,6 +45,8 @@ COLORS = {"f": F, "g": G}
 MARKERS = {"f": "o", "g": "s"}
 _DPI = 72  # of every SVG that matplotlib writes: sizes on it are points
 _IMAGE_DPI = 100
+# An index, lowered and small; what follows is on the line again.
+_INDEX = r'\1<tspan dy="2.5" font-size="75%">\2</tspan><tspan dy="-2.5">&#8203;</tspan>'
 _MARGIN = 3  # points around a drawing
 _MOST_OF_A_SIDE = 0.4  # of the width or height, for labels
 _STYLE = {
@@ -113,6 +118,23 @@ def power(value: float, _position: int | None = None) -> str:
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
+def _label(axis: Axis) -> None:
+    """Label more than powers of ten on a logarithmic axis that shows fewer than two of them.
+
+    Axes whose ticks were chosen are left alone.
+    """
+    low, high = sorted(axis.get_view_interval())
+    chosen = isinstance(axis.get_major_locator(), FixedLocator)
+    if axis.get_scale() != "log" or chosen or math.floor(math.log10(high)) > math.ceil(math.log10(low)):
+        return
+    exponents = np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [v for v in np.outer(10.0**exponents, (1, 2, 5)).flat if low <= v <= high]
+    if len(ticks) < 2:
+        ticks = [v for v in MaxNLocator(4).tick_values(low, high) if low <= v <= high]
+    axis.set_ticks(ticks, labels=[f"{value:g}" for value in ticks])
+    axis.set_ticks([], minor=True)
+
+
 def drawing(
     draw: Callable[[Axes], None],
     name: str,
@@ -143,6 +165,8 @@ def drawing(
         if headroom and axes.get_yscale() == "log":  # room for the legend above the data, on a log axis
             low, high = axes.get_ylim()
             axes.set_ylim(low, high * (high / low) ** headroom)
+        for axis in (axes.xaxis, axes.yaxis):
+            _label(axis)
         fit(axes)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", dpi=_IMAGE_DPI, metadata={"Date": None, "Creator": None})
@@ -195,6 +219,11 @@ def fit(axes: Axes) -> None:
     figure.subplots_adjust(left=left, bottom=bottom, right=1 - right, top=1 - top)
 
 
+def lowered(label: str) -> str:
+    """Return the text of a drawing with indices of symbols below the line."""
+    return SYMBOL.sub(_INDEX, label)
+
+
 def _inline(svg: str, name: str, alt: str) -> str:
     """Strip the XML header, size and metadata; make identifiers unique on the page; colours to variables."""
     svg = svg[svg.index("<svg") :]
@@ -212,5 +241,6 @@ def _inline(svg: str, name: str, alt: str) -> str:
     # The page sets the font and the line joins; a style element here would apply to all of it.
     rest = re.sub(r"font-family: [^;\"]*; ", "", rest)
     rest = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", rest, flags=re.DOTALL)
+    rest = re.sub(r"(?<=>)[^<>]*_[^<>]*(?=</text>)", lambda found: lowered(found[0]), rest)
     rest = re.sub(r"\s*\n\s*", "\n", rest)
     return f'<svg viewBox="{view.group(1)}" role="img" aria-label="{html.escape(alt)}">{rest.strip()}'

@@ -15,6 +15,7 @@ _T = TypeVar("_T")
 
 DASH = "—"
 _ROUNDING = 1e-11  # of a mean: deviations below are of equal values
+_LONG = 1e7  # from which on a spread is printed with powers of ten
 _MOST_PLACES = 6  # beyond, an interval is printed with powers of ten
 # They change the order or the look of other text; marks within a word (U+200C, U+200D) are left alone.
 _BIDI = frozenset(
@@ -53,6 +54,8 @@ def spread(mean: float | None, sd: float | None) -> str:
         return DASH
     if sd <= _ROUNDING * abs(mean):
         return _minus(f"{mean:.6g} ± 0")
+    if max(abs(mean), sd) >= _LONG:
+        return _minus(f"{mean:.2g} ± {sd:.1g}")
     places = _places(sd)
     return _minus(f"{mean:.{places}f} ± {sd:.{places}f}")
 

@@ -15,6 +15,7 @@ MISSED = 0.05
 
 Outcome = Literal["holds", "fails", "hypothesis not met", "unknown"]
 Source = Literal["published", "derived here", "variant", "our training", "measured"]
+PUBLISHED = frozenset({"published", "variant"})  # counted apart from what this project derives
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,7 +158,9 @@ def architecture_text(one: Architecture | str) -> str:
         return f"module {Path(one).name}"
     slope = f", γ = {one.negative_slope:g}" if one.negative_slope else ""
     blocks = "" if one.residual is None else f", residual blocks with α = {one.residual:g}"
-    return f"{one.depth} hidden {'layer' if one.depth == 1 else 'layers'}, rates {one.rates}{slope}{blocks}"
+    learns = {"first": "training the first layer", "all": "training all layers"}
+    rates = learns.get(str(one.rates), f"rates {one.rates}")
+    return f"{one.depth} hidden {'layer' if one.depth == 1 else 'layers'}, {rates}{slope}{blocks}"
 
 
 class Network:

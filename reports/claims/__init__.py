@@ -35,6 +35,7 @@ from reports.claims.sweeps import (
     architectures,
     explained,
     failures,
+    found,
     laws,
     pairs,
     published,
@@ -129,7 +130,7 @@ OF_SWEEPS: tuple[OfSection[of_sweeps.Section], ...] = (
     failures,
 )
 # Those that have a sentence for the first screen.
-OPENINGS = (architectures, published, explained)
+OPENINGS = (architectures, published, found, explained)
 
 
 def claims(results: Results) -> list[Claim]:

@@ -145,8 +145,8 @@ def figure(section: Section, key: str) -> Figure:
 
     alt = "Share of test points where f and g agree, measured and predicted, against width"
     caption = rich(
-        """**{}**: share of fresh points where f and g agree. The prediction uses the data, the
-        target labels and untrained networks; bars are one standard deviation over seeds.""",
+        """**{}**: predicted from data, target labels and untrained networks; bars are one standard deviation
+        over seeds.""",
         section.name,
     )
     numbers = of_widths(section, agreement=("measured", "predicted"), g=("accuracy_test",))

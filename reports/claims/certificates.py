@@ -23,6 +23,9 @@ EVIDENCE, TITLE = "certificates", "Certificates"
 VIOLATION = 20
 
 
+_NAMES = {"in hand": "weights in hand", "descent": "any descent", "flow": "gradient flow"}
+
+
 def claims(section: Section) -> list[Claim]:
     """Judge certificates by their errors: none for weights in hand, at most δ for those drawn."""
     delta = section.certificates.delta
@@ -42,9 +45,9 @@ def claims(section: Section) -> list[Claim]:
         predicted="none wrong with weights in hand, else at most a share δ = "
         f"{number(delta)} of those certified",
         measured="; ".join(
-            f"{kind}: f {count(row['f'])}, agreement {count(row['both'])} of "
-            f"{count(row['points'])} points, {count(row['f_wrong'])} and "
-            f"{count(row['both_wrong'])} wrong"
+            f"{_NAMES[kind]}: of {count(row['points'])} points the sign of f is certified at "
+            f"{count(row['f'])} ({count(row['f_wrong'])} wrong), agreement at {count(row['both'])} "
+            f"({count(row['both_wrong'])} wrong)"
             for kind, row in tally.items()
         ),
         samples=f"{len(section.runs)} pairs of networks × {section.num_test} points",

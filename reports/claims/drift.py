@@ -39,7 +39,7 @@ def claims(section: Section) -> list[Claim]:
     made = Claim(
         key="drift",
         statement="No pre-activation moves further than its bound",
-        formula=r"\frac{|u_i(z, T) - u_i(z, 0)|}{|a_i| L T \kappa(z)} \le 1",
+        formula=r"\frac{|\xi_i(z, T) - \xi_i(z, 0)|}{|a_i| L T \kappa(z)} \le 1",
         source="derived here",
         hypothesis="full-batch training, frozen readout",
         predicted="ratio at most 1" + "; its distribution from the initial weights" * _identity(section),
@@ -85,7 +85,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         return
     if _identity(section):
         yield say(r"""In the lazy limit the ratio, with a sign, depends on the initial weights alone:
-            $$\operatorname{sgn}(a_i) \frac{1}{N} \sum_n y_n \varphi'(u_i(x_n, 0)) (\langle x_n, z \rangle +
+            $$\operatorname{sgn}(a_i) \frac{1}{N} \sum_n y_n \varphi'(\xi_i(x_n, 0)) (\langle x_n, z \rangle +
             1) / \kappa(z)$$""")
     else:
         yield say("No prediction is drawn: that of the lazy limit is for the identity loss.")
@@ -138,7 +138,7 @@ def _figure(network: str, rows: _Rows, key: str) -> Figure:
             stairs(narrowest, "measured", color=svg.THIRD, linestyle=":", linewidth=1.6, label=narrow)
         axes.set_yscale("log")
         svg.powers(axes.yaxis)
-        axes.set(xlabel="(u(z; T) − u(z; 0)) / (|a| L T κ(z))", ylabel="share of neurons, a bin")
+        axes.set(xlabel="(ξ(z; T) − ξ(z; 0)) / (|a| L T κ(z))", ylabel="share of neurons, a bin")
         axes.set(xlim=(-1, 1), xticks=[-1, -0.5, 0, 0.5, 1])
         axes.legend(fontsize=9, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
 

@@ -90,7 +90,7 @@ def _only_free_flip(section: Section) -> Claim:
     return Claim(
         key="only-free-flip",
         statement="Only free neurons change their activation",
-        formula=r"|u_i(z, t) - u_i(z, 0)| \le |a_i| L T \kappa(z)",
+        formula=r"|\xi_i(z, t) - \xi_i(z, 0)| \le |a_i| L T \kappa(z)",
         source="derived here",
         hypothesis="full-batch training",
         predicted="0 others flip",

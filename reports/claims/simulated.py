@@ -93,9 +93,9 @@ def claims(section: Section) -> list[Claim]:
         if identity
         else "nothing",
         measured=(
-            f"f {count(totals['f'])}, agreement {count(totals['both'])}, agreement with f in hand "
-            f"{count(totals['g'])} of {count(totals['points'])} points; "
-            f"{', '.join(count(totals[name]) for name in ('f_wrong', 'both_wrong', 'g_wrong'))} wrong; "
+            f"of {count(totals['points'])} points the sign of f is certified at {count(totals['f'])}, "
+            f"agreement at {count(totals['both'])}, agreement with f in hand at {count(totals['g'])}; wrong: "
+            f"{', '.join(count(totals[name]) for name in ('f_wrong', 'both_wrong', 'g_wrong'))}; "
             f"seeds with a wrong one: {count(wrong)} of {len(counted)}, so at most "
             f"{number(limit, 2)} of all seeds"
             if counted

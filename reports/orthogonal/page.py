@@ -1,6 +1,6 @@
 """The page of a folder of `perturblearn orthogonal`, and its numbers, from its files alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,21 +10,27 @@ from markupsafe import Markup
 from empirics.campaigns.orthogonal import Part
 from empirics.orthogonal.examination import Examination
 from empirics.sweep.store import DamagedError, ResultFolder
-from reports import inline
+from reports import glossary, inline
 from reports.claims import OF_ORTHOGONAL, with_details
 from reports.claims.orthogonal.rows import OrthogonalRow, Results
 from reports.inline import Content, rich
 from reports.orthogonal.build import build
-from reports.page import Page, Prose, Section, tally
+from reports.page import Block, Figure, Page, Prose, Section
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, write
-from reports.shown import SAID, provenance
+from reports.shown import SAID, opening, provenance, steps_of
 from reports.text import many
+from reports.verdicts import Claim
 
 __all__ = ["EXAMINATION", "NUMBERS", "PAGE", "page_of", "read_part", "write_page"]
 
 PLAN_KIND = "orthogonal"
 _SAID = SAID["orthogonal"]
+_THEOREM = (
+    "Says nothing here: it is about wide networks at a finite time. This page is about its predecessor, ",
+    glossary.ORTHOGONAL,
+    ", whose statements are counted next.",
+)
 _OPENING = 2  # claims that the first screen says in words
 EXAMINATION = "examination"  # name of the result that holds what is said of data in hand
 
@@ -74,30 +80,36 @@ def page_of(results: Results) -> Page:
     if totals.failed or totals.missing:
         said = f"{totals.failed} of {totals.configurations} runs failed and {totals.missing} are missing; "
         warning = (Prose(rich(said + "`failures.json` says why."), "warning"),)
-    return Page(
-        f"Nearly orthogonal samples: {results.title}",
+    families = (section for family in OF_ORTHOGONAL for section in family.sections(results))
+    sections = [replace(section, blocks=tuple(with_details(section.blocks))) for section in families]
+    first: list[Block] = [*warning, *found(results.claims)]
+    drawn = next((s for s in sections if any(isinstance(block, Figure) for block in s.blocks)), None)
+    if drawn is not None:  # the first figure is the answer
+        figure, *rest = drawn.blocks
+        first.append(figure)
+        sections[sections.index(drawn)] = replace(drawn, blocks=tuple(rest))
+    first.append(opening(_THEOREM, results.claims, steps_of(f"orthogonal-{results.part.kind}")))
+    made = Page(
+        f"Nearly orthogonal samples: {results.title.removeprefix('Study: ')}",
         Markup(_SAID["lead"]),
         (
-            Section("", (*warning, *_opening(results))),
-            *(
-                replace(section, blocks=tuple(with_details(section.blocks)))
-                for family in OF_ORTHOGONAL
-                for section in family.sections(results)
-            ),
+            Section("", tuple(first)),
+            *(section for section in sections if section.blocks),
             Section("Claims", results.claims, "claims"),
             provenance(totals, results.provenance, results.schema_version, _provenance(results)),
         ),
     )
+    return glossary.with_symbols(made, orthogonal=True)
 
 
-def _opening(results: Results) -> Iterator[Prose]:
-    """Say what the first claims found, and count the verdicts."""
-    found = [claim for claim in results.claims if claim.verdict in {None, "holds"}]
-    for claim in found[:_OPENING]:
-        yield Prose(rich("**{}**: {}.", claim.statement, claim.measured.partition("; ")[0]), "short")
-    counted = [claim for claim in results.claims if claim.verdict]
-    if counted:
-        yield Prose(tally(counted), "short")
+def found(claims: Sequence[Claim]) -> Iterator[Prose]:
+    """Say what the first claims found, those that are decided first."""
+    order = {None: 0, "holds": 0, "fails": 1, "unknown": 2}
+    chosen = sorted((c for c in claims if c.verdict in order), key=lambda c: order[c.verdict])
+    for claim in chosen[:_OPENING]:
+        undecided = " (not decided)" if claim.verdict == "unknown" else ""
+        said = rich("**{}**{}: {}.", claim.statement, undecided, claim.measured.partition("; ")[0])
+        yield Prose(said, "short")
 
 
 def _provenance(results: Results) -> Iterator[tuple[Content, ...]]:

@@ -6,9 +6,9 @@ from typing import Any
 from reports import text
 from reports.claim_text import spread
 from reports.compare import Comparison, Judged, Paired, Row
-from reports.inline import Content, Part, lines
+from reports.inline import Content, Part, lines, rich
 from reports.page import Block, Page, Prose, Section, Table, fold, note, say, table
-from reports.text import count, number
+from reports.text import count, many, number
 
 
 def page(comparison: Comparison) -> Page:
@@ -20,7 +20,7 @@ def page(comparison: Comparison) -> Page:
     ]
     return Page(
         "Two reports compared",
-        lines(*named),
+        (lines(*named), _short(c)),
         (
             Section("Verdicts that changed", tuple(_verdicts(c)), "verdicts"),
             Section("Settings that differ", tuple(_settings(c)), "settings"),
@@ -30,6 +30,15 @@ def page(comparison: Comparison) -> Page:
             ),
         ),
         note=" ".join(c.apart),
+    )
+
+
+def _short(c: Comparison) -> Content:
+    """Say in a sentence what changed."""
+    return rich(
+        "**{}** changed, **{}** of {} of numbers differ beyond their spread, and {}.",
+        *(many(len(c.verdicts), "verdict"), count(c.counts["beyond"]), many(c.rows, "row")),
+        many(len(c.settings), "setting differs", "settings differ"),
     )
 
 
@@ -72,7 +81,7 @@ def _verdicts(c: Comparison) -> Iterator[Block]:
 def _judged(claim: Judged | None) -> Content:
     if claim is None:
         return Part("small", "not judged")
-    said = lines(("predicted ", Part("bdi", claim.predicted)), ("measured ", Part("bdi", claim.measured)))
+    said = lines(("predicted ", claim.predicted), ("measured ", claim.measured))
     return Part("badge", str(claim.verdict)), " ", said
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import asdict as fields_of
 
+from reports.glossary import ORTHOGONAL
 from reports.inline import Content, rich
 from reports.numbers import picked, records
 from reports.page import Block, Group, List, Prose, Table, note, say, table
@@ -80,9 +81,12 @@ def prior(section: Section, key: str) -> Group:
 def _prior(section: Section) -> Iterator[Block]:
     found = section.prior_work
     ratios, verdicts = found.ratios, found.verdicts
-    yield say(f"""This theory (wide networks, one finite time) beside its predecessor (S. Kumano, H. Kera, T.
-        Yamasaki, ICLR 2024: mutually orthogonal samples, infinite time, any width), at m =
-        {count(found.width)}: what each asks for, and whether these runs have it.""")
+    yield say(
+        f"""This theory (wide networks, one finite time) beside its predecessor (the same authors, ICLR 2024,
+        {{}}: mutually orthogonal samples, infinite time, any width), at m = {count(found.width)}: what each
+        asks for, and whether these runs have it.""",
+        ORTHOGONAL,
+    )
     names = ("label", "wide", "wide_verdict", "orthogonal", "orthogonal_verdict")
     cells = [tuple(picked(row, *names).values()) for row in found.rows]
     cells.append(("all of them", "", verdicts.wide, "", verdicts.orthogonal))

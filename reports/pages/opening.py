@@ -1,16 +1,20 @@
 """The opening of a report: what happened, what draws it, and the verdicts, the published theorem's first."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 
 from reports.claim_text import spread
 from reports.claims import agreement, theorem
-from reports.inline import Content, Part, link, rich, symbols
+from reports.glossary import THEOREM
+from reports.inline import Content, Part, lines, link, rich
 from reports.numbers import records
 from reports.page import Block, Prose, Table, fold, tally
+from reports.presets import SEEDS
 from reports.results import Results, Section
+from reports.shown import next_steps
 from reports.text import count, many
-from reports.verdicts import Claim
+from reports.verdicts import PUBLISHED, Claim
 
 _MEANINGS = """**holds**: a violation of the size that its rule states was excluded at 95 %. **fails**: the
     claim itself was excluded, with a false alarm of 0.001. **hypothesis not met**: the theory says nothing
@@ -29,47 +33,61 @@ def verdicts(results: Results) -> Iterator[Block]:
     }
     places = {section.name: f"s{n}" for n, section in enumerate(sections, start=1)}
     for section in sections:
-        yield Prose(_happened(section, own[section.name]), "short")
+        yield Prose(happened(section, own[section.name]["agreement"].predicted), "short")
     rows: list[tuple[Content, ...]] = [("", *(link(name, f"#{place}") for name, place in places.items()))]
-    rows.append(("The published theorem", *(_theorem(s, own[s.name].values()) for s in sections)))
-    derived = ([c for c in claims.values() if not _is_published(c)] for claims in own.values())
+    rows.append((THEOREM, *(_theorem(s, own[s.name].values()) for s in sections)))
+    derived = ([c for c in claims.values() if c.source not in PUBLISHED] for claims in own.values())
     rows.append(("What this project derives", *(tally(claims) for claims in derived)))
-    rows.append(("What to do next", *(_next(own[s.name].values(), places[s.name]) for s in sections)))
     for section in sections:
         place = places[section.name]
         yield replace(agreement.figure(section, place), name=f"agreement-{place}")
     yield Table((), tuple(rows), name="opening")
+    open_ = (
+        (link(f"Which hypotheses can {name} meet?", f"#{place}-feasible"), " ")
+        for name, place in places.items()
+    )
+    steps = next_steps(_steps(sections[0], own[sections[0].name].values()))
+    yield Table((), (("What to do next", (steps, lines((*open_,)))),), name="next")
     yield fold(
         "Every claim, and what the verdicts mean", Prose(rich(_MEANINGS), ""), _glance(results, places)
     )
 
 
-def _happened(section: Section, claims: Mapping[str, Claim]) -> Content:
+def happened(section: Section, predicted: str) -> Content:
     """Say in one sentence whether f and g agreed, and whether it was predicted."""
     measured, widest = spread(section.by_width[-1].agreement.measured), count(section.widths[-1])
     return rich(
         """On **{}**, *g*, which was trained on {}, agrees with *f* at **{}** of fresh points (m = {}).
         Predicted without training: **{}**.""",
-        *(section.name, _INPUTS[section.setting.scenario], measured, widest, claims["agreement"].predicted),
+        *(section.name, _INPUTS[section.setting.scenario], measured, widest, predicted),
     )
 
 
 def _theorem(section: Section, claims: Iterable[Claim]) -> Content:
     """Say what the published theorem says here, then count the other published statements."""
-    others = [c for c in claims if _is_published(c) and c.evidence != theorem.EVIDENCE]
+    others = [c for c in claims if c.source in PUBLISHED and c.evidence != theorem.EVIDENCE]
     counted = ("Other published statements: ", tally(others))
-    return symbols(theorem.in_words(section)), " ", Part("small", counted)
+    return theorem.in_words(section), " ", Part("small", counted)
 
 
-def _is_published(claim: Claim) -> bool:
-    return claim.source in {"published", "variant"}
-
-
-def _next(claims: Iterable[Claim], place: str) -> Content:
-    """Say how to decide what is not decided, and where the hypotheses stand."""
-    unknown = sum(claim.verdict == "unknown" for claim in claims)
-    said = f"Run more seeds or wider networks: {many(unknown, 'claim')} cannot be decided yet. "
-    return said if unknown else "", link("See which hypotheses these data can meet", f"#{place}-feasible")
+def _steps(section: Section, claims: Iterable[Claim]) -> Iterator[tuple[str, str]]:
+    """Yield what is open on a data set, with the command that answers it."""
+    given = section.config.data
+    name = str(given.get("path") or given.get("folder") or given["source"])
+    name = "my.csv" if given["source"] == "arrays" else name  # the command line takes no arrays
+    data = f"--data {shlex.quote(name)}"
+    if given.get("classes"):
+        data += f" --classes {shlex.quote(','.join(section.classes[::-1]))}"  # the class +1 first
+    unknown, own = sum(claim.verdict == "unknown" for claim in claims), f"--out my-{given['source']}"
+    if unknown:
+        seeds = max(SEEDS, 2 * len(section.seeds))
+        asked = f"{many(unknown, 'claim')} on {section.name} cannot be decided yet; more seeds may do it:"
+        yield asked, f"perturblearn report {data} --seeds {seeds} {own}"
+    if section.setting.scenario == "a":
+        asked = f"Which times and sizes bring agreement on {section.name} to 95 %?"
+        yield asked, f"perturblearn plan {data} --share 0.95 {own}-plan"
+    asked = "Do deeper networks learn from their perturbations, too?"
+    yield asked, f"perturblearn report {data} --depth 3 {own}-deep"
 
 
 def _glance(results: Results, places: Mapping[str, str]) -> Table:

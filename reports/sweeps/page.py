@@ -1,6 +1,7 @@
 """The page of a sweep: ``report.html`` and ``report.json``, made from the files of its folder alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -10,17 +11,18 @@ from empirics.deep import DEEP
 from empirics.laws import LAWS
 from empirics.sweep.disk import write_bytes
 from empirics.wide import WIDE
-from reports import text
-from reports.claims import OF_SWEEPS, OPENINGS, with_details
+from reports import glossary, text
+from reports.claims import OF_SWEEPS
 from reports.claims.sweeps.rows import SERIES, Runs, Section as Measured, SweepResults, WidePanel
-from reports.formats import Format, pdf
+from reports.formats import Format, of_page
 from reports.inline import Content, rich
-from reports.page import Bad, Block, Figure, Group, Page, Prose, Section, Table, fold, say, table, tally
+from reports.page import Bad, Block, Figure, Group, Page, Prose, Section, Table, fold, say, table
 from reports.running import read_folder, read_results
 from reports.runs import NUMBERS, PAGE, Row, Totals, shown, write
 from reports.shown import SAID, provenance, spread
 from reports.statistics import Spread
 from reports.sweeps import figures
+from reports.sweeps.opening import kind_of, openings, verdicts
 from reports.sweeps.reproduction import build
 from reports.text import many
 
@@ -50,10 +52,9 @@ def write_results(folder: Path, results: SweepResults, format: Format = "html") 
     """Write numbers and the page made of them, once more in another format; return what is to be read."""
     path = write(folder, results, page_of)
     if format in {"md", "pdf"}:
-        page = shown(results, page_of)
-        content = page.markdown().encode() if format == "md" else pdf(page.html())
+        for name, content in of_page(shown(results, page_of), format).items():
+            write_bytes(folder / name, content)
         path = folder / f"report.{format}"
-        write_bytes(path, content)
     return folder / NUMBERS if format == "json" else path
 
 
@@ -62,23 +63,19 @@ def page_of(results: SweepResults) -> Page:
 
     Works offline: no script, font, image or style from elsewhere.  The same results give the same text.
     """
-    opened = sorted(openings(results), key=lambda block: isinstance(block, Figure))  # sentences first
-    title = "A sweep: measured beside published and predicted"
-    if len(results.sections) == 1:
-        (one,) = results.sections
-        title = f"{one.title}: measured beside "
-        title += "published" if one.published is not None else "predicted before training"
     nothing = Prose("Nothing to compare: no result has the columns that this page is about.", "")
-    counted = [claim for claim in results.claims if claim.verdict]
-    tallied = (say("{}", tally(counted)),) if counted else ()
-    said: tuple[Block, ...] = (*opened, *tallied) or (() if results.claims else (nothing,))
-    sections = [
-        Section(section.title, tuple(_blocks(section, f"s{index}")), f"s{index}")
-        for index, section in enumerate(results.sections, start=1)
-    ]
-    return Page(
-        title,
-        Markup(_SAID["lead"]),
+    sections: list[Section] = []
+    first: list[Block] = [*openings(results)]
+    for index, section in enumerate(results.sections, start=1):
+        blocks = [*_blocks(section, f"s{index}")]
+        if len(results.sections) == 1 and not any(isinstance(block, Figure) for block in first):
+            drawn, blocks = _without_figure(blocks)  # the answer is drawn on the first screen
+            first += drawn
+        sections.append(Section(section.title, tuple(blocks), f"s{index}"))
+    said = (*first, verdicts(results)) if first or results.claims else (nothing,)
+    made = Page(
+        _title(results),
+        Markup(_SAID["lead_of_laws" if kind_of(results.sections) == LAWS.name else "lead"]),
         (
             Section("", said),
             *sections,
@@ -87,13 +84,29 @@ def page_of(results: SweepResults) -> Page:
         ),
         note=_partial(results.totals),
     )
+    return glossary.with_symbols(made)
 
 
-def openings(results: SweepResults) -> Iterator[Block]:
-    """Yield what is said and drawn before the claims."""
-    for index, section in enumerate(results.sections, start=1):
-        for family in OPENINGS:
-            yield from family.opening(section, f"s{index}")
+def _without_figure(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
+    """Return the first figure in blocks or in a group among them, if there is one, and the others."""
+    for place, block in enumerate(blocks):
+        drawn: list[Block] = [block] if isinstance(block, Figure) else []
+        left: list[Block] = []
+        if isinstance(block, Group) and not block.folded:
+            drawn, inner = _without_figure(block.blocks)
+            left = [replace(block, blocks=tuple(inner))]
+        if drawn:
+            return drawn, [*blocks[:place], *left, *blocks[place + 1 :]]
+    return [], [*blocks]
+
+
+def _title(results: SweepResults) -> str:
+    if len(results.sections) != 1:
+        return "A sweep: measured beside published and predicted"
+    (one,) = results.sections
+    if one.study:
+        return f"{one.question.partition('?')[0]}?"
+    return f"{one.title}: measured beside {'published' if one.published else 'predicted before training'}"
 
 
 def _partial(totals: Totals) -> str:
@@ -114,6 +127,11 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
     if section.panels_left_out:
         more = many(section.panels_left_out, "more combination")
         yield say(f"Not drawn: {more} of the axes; `results.csv` has them.")
+    details = [block for family in OF_SWEEPS for block in family.shown(section, key)]
+    answer = next((block for block in details if section.study and isinstance(block, Figure)), None)
+    if answer is not None:
+        details.remove(answer)
+        yield answer
     drawn = [
         (panel, figures.of_panel(section, panel, f"{key}-{n}")) for n, panel in enumerate(section.panels)
     ]
@@ -127,10 +145,7 @@ def _blocks(section: Measured, key: str) -> Iterator[Block]:
         yield from groups[0].blocks
     else:
         yield from groups
-    details = [block for family in OF_SWEEPS for block in family.shown(section, key)]
-    if section.study:  # whose first figure is its answer
-        yield from with_details(details)
-    elif details:
+    if details:
         yield fold("Figures and tables", *details)
 
 
@@ -150,7 +165,7 @@ def _tables(section: Measured, panel: WidePanel) -> Iterator[Block]:
         missing = f", {totals.missing} missing" if totals.missing else ""
         seeds = str(point.metrics["agreement"].n)
         rows.append((*row, seeds, f"{totals.failed} of {totals.configurations}{missing}"))
-    points = Table((*columns, "seeds", "failed"), tuple(rows), wide=True)
+    points = Table((*columns, "seeds", "failed"), tuple(rows), wide=True).filled
     yield fold(f"Point by point: {panel.sweep}", points)
     cosines = [(place, point.cosines) for place, point in zip(names, panel.points, strict=True)]
     if any(cells["cosine_published"].published is not None for _, cells in cosines):

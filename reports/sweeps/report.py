@@ -25,7 +25,8 @@ from reports.page import Prose
 from reports.presets import check_widths
 from reports.running import carry_out, claims_said, read_folder
 from reports.runs import NUMBERS, Row, rows_of
-from reports.sweeps.page import EXPERIMENTS, openings, write_page, write_results
+from reports.sweeps.opening import openings
+from reports.sweeps.page import EXPERIMENTS, write_page, write_results
 from reports.sweeps.reproduction import build
 from reports.sweeps.run import check_plan
 from theory.validation import check_integer

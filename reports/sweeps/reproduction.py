@@ -148,7 +148,13 @@ def images(panels: Sequence[Panel], runs: Runs) -> dict[str, bool]:
 
 def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool, foreign: bool) -> WidePanel:
     points = tuple(
-        _point(point, runs, figure, foreign=foreign, columns=times.COLUMNS if study else ())
+        _point(
+            point,
+            runs,
+            figure,
+            foreign=foreign,
+            columns=times.COLUMNS if study and runs.experiment is WIDE else (),
+        )
         for point in panel.points
     )
     return WidePanel(

@@ -10,7 +10,13 @@ def parse(page):
 
 
 def content(element):
-    return " ".join("".join(element.itertext()).split())
+    """Text of an element; symbols in it as they are typed: f_b."""
+    return " ".join(_text(element).split())
+
+
+def _text(element):
+    inner = [_text(child) + (child.tail or "") for child in element]
+    return (element.text or "") + ("_" if element.tag.endswith("}msub") else "").join(inner)
 
 
 def rows_of(document, name):

@@ -8,14 +8,14 @@ from urllib.parse import unquote
 
 import html5lib
 import pytest
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from msgspec import structs
 
 from reports import svg
 from reports.claims.sweeps.rows import Section as Measured
 from reports.compare import compare
 from reports.document import Report
-from reports.inline import Part, html, lines, link, markdown, rich, symbols
+from reports.inline import Part, html, lines, link, markdown, mathml, rich
 from reports.numbers import records
 from reports.page import Bad, Figure, Group, List, Page, Prose, Section, Table, fold, note, say, table
 from reports.pages import comparison
@@ -78,10 +78,11 @@ def test_claims_are_cards_that_have_a_verdict_or_say_what_they_rest_on(fields, s
     assert "count" in texts(body, ".//details")[0]
 
 
-def test_symbols_of_claims_are_set_as_symbols_and_names_are_left():
-    assert html(symbols("f_b of a_f_b, T_g < x_n")) == (
-        "<i>f</i><sub>b</sub> of a_f_b, <i>T</i><sub>g</sub> &lt; <i>x</i><sub>n</sub>"
-    )
+def test_symbols_are_formulas_and_names_and_code_are_left():
+    formulas = mathml("f_{b}"), mathml(r"N_{\text{adv}}")
+    said = "{} of a_f_b, {} < a_b, f_b.csv, max_steps"
+    assert html(said.format("f_b", "N_adv")) == str(escape(said)).format(*formulas)
+    assert html((Part("code", "f_b"), Part("bdi", "T_f"))) == "<code>f_b</code><bdi>T_f</bdi>"
 
 
 def test_a_claim_is_added_by_its_function_in_the_list(monkeypatch):

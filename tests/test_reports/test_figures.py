@@ -26,7 +26,9 @@ def drawing(family, name, section, key="s1"):
 
 
 def _text(svg):
-    return " ".join(element.text or "" for element in ET.fromstring(svg).iter() if element.tag == "text")
+    """Texts of a figure; an index is typed after its symbol: f_b."""
+    typed = re.sub(r'<tspan dy="2.5"[^>]*>(\w+)</tspan><tspan[^>]*>&#8203;</tspan>', r"_\1", svg)
+    return " ".join(element.text or "" for element in ET.fromstring(typed).iter() if element.tag == "text")
 
 
 def test_every_figure_is_well_formed_and_described(drawn):

@@ -1,10 +1,12 @@
 """Files of a report: the same bytes from the same results, every table in Markdown, a PDF from Chromium."""
 
+import base64
 import copy
 import html
 import json
 import re
 import shutil
+import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import pairwise
@@ -16,17 +18,24 @@ import pytest
 from msgspec import structs
 
 import reports
+from empirics.campaigns import orthogonal
 from empirics.campaigns.wide import Part
 from empirics.sweep.plan import plan_of_configs
 from empirics.wide import WIDE
 from reports import compare, formats, inline, listing, schema
+from reports.claim_text import spread
 from reports.claims.sweeps.rows import Runs
+from reports.cli import main
 from reports.document import Report
+from reports.orthogonal.build import build as build_orthogonal
+from reports.orthogonal.page import page_of as page_of_orthogonal
 from reports.pages import comparison
 from reports.results import Provenance
+from reports.runs import write
 from reports.schema import check
 from reports.sweeps import reproduction
-from tests.test_reports.parsed import HTML, parse
+from reports.sweeps.page import page_of
+from tests.test_reports.parsed import HTML, content, parse
 
 made = import_module("reports.render")  # the package has the function of that name
 HOSTILE = "<script>alert(1)</script> | [x](y) `c` \"'> \u202e \x00 *b* _i_"
@@ -155,79 +164,97 @@ def test_comparison_page_is_valid_and_escapes(tiny_results, hostile):
     assert headings[0] == "h1"
 
 
-def test_index_counts_verdicts_and_names_presets(tiny_results, hostile, tmp_path):
-    formats.write(tmp_path / "a", formats.files(check(tiny_results), "json"))
+def _index(folders, out):
+    page = listing.index_page(folders, out)
+    assert page == listing.index_page(folders, out)
+    document = parse(page)
+    return document, [[content(cell) for cell in row] for row in document.iter(f"{HTML}tr")][1:]
+
+
+def _counted(claims, sources):
+    """Return how claims of some sources are counted, words and order as on pages."""
+    found = [claim["verdict"] for claim in claims if claim["source"] in sources and claim["verdict"]]
+    counts = [(found.count(verdict), verdict) for verdict in schema.VERDICTS if verdict in found]
+    plural = {"holds": "hold", "fails": "fail"}
+    return " ".join(f"{n} {plural.get(word, word) if n > 1 else word}" for n, word in counts)
+
+
+def test_index_says_what_was_found_and_counts_published_and_derived_apart(tiny_results, hostile, tmp_path):
+    formats.write(tmp_path / "a", formats.files(check(tiny_results)))
     formats.write(tmp_path / '<b> "%":', formats.files(check(hostile), "json"))
     folders = [tmp_path / "a", tmp_path / '<b> "%":']
-    page = listing.index_page([*folders, folders[0]], tmp_path / "index.html")
-    document = parse(page)
-    rows = [
-        [" ".join("".join(cell.itertext()).split()) for cell in row] for row in document.iter(f"{HTML}tr")
-    ][1:]
-    assert [row[0] for row in rows] == ["a", '<b> "%":']
-    verdicts = [claim["verdict"] for claim in tiny_results["claims"]]
-    assert rows[0][1:5] == [str(verdicts.count(verdict)) for verdict in schema.VERDICTS]
-    assert [row[6] for row in rows] == ["quick", "published"]
+    document, rows = _index([*folders, folders[0]], tmp_path / "index.html")
+    assert [row[1] for row in rows] == ["a", '<b> "%":']
+    for section in check(tiny_results).sections:
+        last = section.by_width[-1].agreement
+        assert f"f at {spread(last.measured)} of fresh points" in rows[0][2]
+        assert f"Predicted without training: {spread(last.predicted)}." in rows[0][2]
+    claims = tiny_results["claims"]
+    assert rows[0][3] == _counted(claims, {"published", "variant"})
+    assert rows[0][4] == _counted(claims, {"derived here"})
+    assert ["preset quick" in row[5] for row in rows] == [True, False]
     links = [element.get("href") for element in document.iter(f"{HTML}a") if not element.get("download")]
-    assert links == ["a/results.json", "./%3Cb%3E%20%22%25%22%3A/results.json"]
-    assert page == listing.index_page(folders, tmp_path / "index.html")
+    assert links == ["a/report.html", "./%3Cb%3E%20%22%25%22%3A/results.json"]
+    (image,) = document.iter(f"{HTML}img")  # of the page that is there
+    drawn = base64.b64decode(image.get("src").removeprefix("data:image/svg+xml;base64,")).decode()
+    assert image.get("alt") == ET.fromstring(drawn).get("aria-label")
+    assert "share of fresh points" in drawn
+    assert "var(--" not in drawn
 
 
 def _numbers_of_a_sweep():
     part = Part(kind="study", name="lazy", seeds=2)
-    results = reproduction.build(plan_of_configs(WIDE, part.configs()), Runs({}), (part,))
-    return msgspec.to_builtins(results, str_keys=True) | {"claims": []}
+    return reproduction.build(plan_of_configs(WIDE, part.configs()), Runs({}), (part,))
 
 
-ORTHOGONAL = {
-    "schema_version": 1,
-    "title": "Turning <b>",
-    "panels": [],
-    "totals": {"configurations": 3, "done": 2, "failed": 1, "missing": 0},
-    "claims": [
-        {"statement": "s", "verdict": "holds"},
-        {"statement": "t", "verdict": "holds"},
-        {"statement": "u"},
-    ],
-}
+def _orthogonal():
+    part = orthogonal.Part(kind="study", name="turning", seeds=1)
+    return structs.replace(build_orthogonal(part, {}), title="Turning <b>")
 
 
 def test_index_lists_sweeps_and_orthogonal_samples(tiny_results, tmp_path):
     formats.write(tmp_path / "report", formats.files(check(tiny_results), "json"))
-    sweep = _numbers_of_a_sweep()
-    for name, numbers in (("sweep", sweep), ("turning", ORTHOGONAL)):
+    sweep, turning = _numbers_of_a_sweep(), _orthogonal()
+    for name, numbers in (("sweep", sweep), ("turning", turning)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "report.json").write_text(json.dumps(numbers), encoding="utf-8")
+        plain = msgspec.to_builtins(numbers, str_keys=True)
+        (tmp_path / name / "report.json").write_text(json.dumps(plain), encoding="utf-8")
     (tmp_path / "sweep" / "report.html").write_text("page", encoding="utf-8")
-    document = parse(listing.index_page([tmp_path], tmp_path / "index.html"))
-    _, table = document.iter(f"{HTML}table")
-    rows = [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in table.iter(f"{HTML}tr")][
-        1:
+    document, (report, *others) = _index([tmp_path], tmp_path / "index.html")
+    assert report[1] == "report"
+    counts = [f"0 of {n} runs, {n} missing" for n in (one.totals.configurations for one in (sweep, turning))]
+    assert [[row[1], row[5]] for row in others] == [
+        ["sweep", f"Study lazy{counts[0]}"],
+        ["turning", f"Turning <b>{counts[1]}"],
     ]
-    runs = sweep["totals"]["configurations"]
-    assert rows == [
-        ["sweep", "sweep", "Study lazy", f"0 of {runs}", "0", str(runs), "0"],
-        ["turning", "orthogonal samples", "Turning <b>", "2 of 3", "1", "0", "32 holds"],
-    ]
-    links = [element.get("href") for element in table.iter(f"{HTML}a")]
-    assert links == ["sweep/report.html", "turning/report.json"]
-    alone = listing.index_page([tmp_path / "turning"], tmp_path / "index.html")
-    assert len(list(parse(alone).iter(f"{HTML}table"))) == 1
+    links = [element.get("href") for element in document.iter(f"{HTML}a") if not element.get("download")]
+    assert links == ["report/results.json", "sweep/report.html", "turning/report.json"]
+
+
+@pytest.mark.parametrize("made", [_numbers_of_a_sweep, _orthogonal])
+@pytest.mark.parametrize("format", formats.FORMATS[:3])
+def test_a_sweep_and_orthogonal_samples_are_rendered_again(tmp_path, capsys, made, format):
+    kind = page_of if made is _numbers_of_a_sweep else page_of_orthogonal
+    page = write(tmp_path, made(), kind)
+    before, held = page.read_text("utf-8"), (tmp_path / "report.json").read_bytes()
+    page.unlink()
+    assert main(["render", str(tmp_path), "--format", format, "--out", str(tmp_path / "out")]) == 0
+    assert main(["render", str(tmp_path / "report.json"), "--format", format]) == 0
+    capsys.readouterr()
+    assert (tmp_path / "out" / "report.json").read_bytes() == held == (tmp_path / "report.json").read_bytes()
+    for folder in (tmp_path, tmp_path / "out"):
+        assert (folder / "report.html").exists() == (format == "html")
+        assert format != "html" or (folder / "report.html").read_text("utf-8") == before
+        assert (folder / "report.md").exists() == (format == "md")
 
 
 @pytest.mark.parametrize(
     "damaged",
-    [
-        "{",
-        "[]",
-        json.dumps({"totals": {}}),
-        json.dumps(ORTHOGONAL | {"panels": 1, "totals": {}}),
-        json.dumps({key: value for key, value in ORTHOGONAL.items() if key != "panels"}),
-        json.dumps(ORTHOGONAL | {"totals": dict.fromkeys(ORTHOGONAL["totals"], "many")}),
-        json.dumps(ORTHOGONAL | {"claims": ["holds"]}),
-    ],
+    ["{", "[]", {"totals": {}}, {"sections": 1}, {"schema_version": 0}, {"claims": ["holds"]}, {"claims": 1}],
 )
 def test_index_refuses_numbers_of_something_else(tmp_path, damaged):
+    if not isinstance(damaged, str):
+        damaged = json.dumps(msgspec.to_builtins(_numbers_of_a_sweep(), str_keys=True) | damaged)
     (tmp_path / "report.json").write_text(damaged, encoding="utf-8")
     with pytest.raises(schema.SchemaError, match=r"report\.json must "):
         listing.index_page([tmp_path], tmp_path / "index.html")

@@ -38,7 +38,7 @@ def test_folder_of_another_command_is_named_as_such(tmp_path, plan, what, comman
     with pytest.raises(FileNotFoundError) as caught:
         read(folder)
     said = str(caught.value)
-    assert f"the folder holds {what}, and render and compare are for reports" in said
+    assert f"the folder holds {what}, which has none; " in said
     assert f"its page again: perturblearn {command} --out '{folder}'; " in said
     assert f"perturblearn index '{folder}' ..." in said
 

@@ -158,14 +158,17 @@ def _data(X: Array, y: Array, slope: float) -> tuple[Hypothesis, ...]:
     """Return the rows of the published condition, of the derived one and of the limit network."""
     rows = [
         ("γ³R_min⁴/(3N R_max²) > p_max, for γ > 0", Verdict.FAILS),
-        ("γ(1 + γ²)/(1 + 2γ + 3γ²) > κ, for γ > 0", Verdict.FAILS),
+        ("γ(1 + γ²)/(1 + 2γ + 3γ²) > largest row sum, for γ > 0", Verdict.FAILS),
         ("λ > 0 and the sign pattern, for γ > 0", Verdict.FAILS),
     ]
     if slope > 0:
         found, known = orthogonality(X, negative_slope=slope), multipliers(X, y, negative_slope=slope)
         rows = [
             (f"γ³R_min⁴/(3N R_max²) = {found.lhs:.4g} > p_max = {found.rhs:.4g}", found.verdict),
-            (f"γ(1 + γ²)/(1 + 2γ + 3γ²) = {found.row_lhs:.4g} > κ = {found.row_rhs:.4g}", found.row_verdict),
+            (
+                f"γ(1 + γ²)/(1 + 2γ + 3γ²) = {found.row_lhs:.4g} > largest row sum = {found.row_rhs:.4g}",
+                found.row_verdict,
+            ),
             ("λ > 0 and the sign pattern" + "".join(f"; {why}" for why in known.reasons), known.verdict),
         ]
     return tuple(

@@ -38,6 +38,8 @@ def _attack(attacked: Sequence[Run]) -> Claim:
     said = (
         f"{sum(value >= LEVEL for value in values)} of {many(len(values), 'run')} with cosine ≥ {LEVEL:g}; "
         f"mean {text.number(mean(values))}, least {text.number(min(values, default=None))}"
+        if known
+        else "no run where f converged and its λ system holds"
     )
     if others:
         said += (
@@ -82,7 +84,8 @@ def _wedge(attacked: Sequence[Run]) -> Claim:
     kinks = [numbers["kink_bound"] for numbers in known]
     least = min((numbers["attack_least"] for numbers in known), default=None)
     over = min((numbers["attack_least"] - numbers["kink_bound"] for numbers in known), default=None)
-    low, high = (text.number(limit, 4) for limit in (min(kinks, default=None), max(kinks, default=None)))
+    met = len(known) + places["unknown"] > 0
+    limits = f" from {text.number(min(kinks), 4)} to {text.number(max(kinks), 4)}" if kinks else ""
     return claim(
         "Perturbations by gradient steps are as near to the closed form as kinks of the limit network, and "
         "the distance of f from it, allow",
@@ -91,12 +94,14 @@ def _wedge(attacked: Sequence[Run]) -> Claim:
         "cosine of each run is at least cos θ of its own samples (Derivation 15, step 8), or what is proved "
         "for a network as far from its limit as f is: fails with one run below both; "
         f"{runs_rule('runs below both')}, as runs below cos θ where nothing is proved",
-        f"cos θ from {low} to {high}, for orthogonal classes 2√(2γ(1 + γ²))/(1 + γ)²",
+        f"cos θ{limits}, for orthogonal classes 2√(2γ(1 + γ²))/(1 + γ)²",
         f"{many(len(known), 'run')}: {places['above']} above cos θ, {places['explained']} below it by what "
         f"the distance explains, {places['broken']} by more, {places['unexplained']} unexplained, "
         f"{places['unknown']} more not known; least cosine {text.number(least, 4)}, least minus cos θ "
-        f"{text.number(over, 2)}",
-        len(known) + places["unknown"] > 0,
+        f"{text.number(over, 2)}"
+        if met
+        else "no run meets the hypothesis",
+        met,
         judge_runs(
             [*_lost(attacked), *((seed, meets.get(place)) for seed, _, place in rows)],
             "share of runs with a cosine below both bounds",

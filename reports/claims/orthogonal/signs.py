@@ -123,6 +123,8 @@ def _signs(row: Networks) -> Claim:
         measured += f"; of {unknown} no sign is predicted"
     if row.few:
         measured += f"; {many(row.few, 'has', 'have')} fewer than {ENOUGH} such points"
+    if not row.trained:
+        measured = "no trained network meets this condition"
     return claim(
         f"Where {NAMES[row.condition]}, the signs of a trained network are those of its limit{attracts}",
         _SOURCES[row.condition],

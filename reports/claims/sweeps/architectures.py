@@ -338,12 +338,17 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return mean([value for value in values if value is not None])
 
 
+def along(section: Section) -> list[WidePanel]:
+    """Return the panels along which training becomes linear, none of blocks and studies."""
+    return [panel for panel in section.panels if section.part is None and _axis(panel)]
+
+
 def opening(section: Section, key: str) -> Iterator[Block]:
     """Yield one sentence for each panel along which training becomes linear, and a drawing of all of them.
 
     Nothing of blocks and studies, whose question is another one.
     """
-    panels = [panel for panel in section.panels if section.part is None and _axis(panel)]
+    panels = along(section)
     yield from (Prose(_short(panel), "short") for panel in panels)
     if panels:
         yield _overview(panels, key)
@@ -357,13 +362,13 @@ def _short(panel: WidePanel) -> Content:
     linear = [point for point, one in zip(panel.points, judged, strict=True) if one.holds]
     point = linear[-1] if linear else panel.points[-1 if _axis(panel) == "width" else 0]
     agreed, lazy, wide = (point.deep.get(f"{name}agreement_test") for name in ("", "linear_", "wide_"))
-    limit = "" if wide is None else f" and {spread(wide)} by the wide limit"
-    values = (text.DASH if cell is None else spread(cell) for cell in (agreed, lazy))
+    limit = "" if wide is None else f", **{spread(wide)}** by the wide limit"
+    known = (text.DASH if cell is None else spread(cell) for cell in (agreed, lazy))
+    there = "There training is linear." if linear else f"Where training is linear: {_told(panel, judged)}."
     return rich(
-        """**{}**: *f* and *g* agree at **{}** of the test points at {}. Before any training {} was predicted
-        by both networks linearised{}. {} {}.""",
-        *(panel.sweep, next(values), _place(panel, point.x), next(values), limit),
-        *("Training was found" if linear else "Whether training is linear:", _told(panel, judged)),
+        f"""On **{{}}**, *f* and *g* agree at **{{}}** of the test points ({{}}). Predicted before training:
+        **{{}}** by both networks linearised{limit}. {{}}""",
+        *(panel.sweep, next(known), _place(panel, point.x), next(known), there),
     )
 
 
@@ -441,7 +446,9 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         for place, point in zip(places, panel.points, strict=True):
             cells = (spread(point.deep[name]) if name in point.deep else text.DASH for name in shown)
             rows.append((panel.sweep, place, *cells))
-    yield fold("Predicted before training beside measured", Table(tuple(columns), tuple(rows), wide=True))
+    yield fold(
+        "Predicted before training beside measured", Table(tuple(columns), tuple(rows), wide=True).filled
+    )
 
 
 def _map(panels: Sequence[WidePanel], key: str) -> Block:

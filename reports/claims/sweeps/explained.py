@@ -18,6 +18,7 @@ from empirics.deep import DEEP
 from empirics.laws import LAWS
 from reports import svg, text
 from reports._matplotlib import Axes
+from reports.claims.sweeps.architectures import along
 from reports.claims.sweeps.rows import Explained, Prediction, Runs, Section, stated
 from reports.inline import rich
 from reports.judging import CONFIDENCE, Judgement, judge_mean, together, unmeasured
@@ -250,16 +251,18 @@ def _verdicts(rows: Iterable[Prediction]) -> str:
 
 
 def opening(section: Section, _key: str) -> Iterator[Block]:
-    """Say how well agreement is predicted without training."""
+    """Say how well agreement is predicted without training; of each data set `architectures` says it."""
+    if along(section):
+        return
     found = [row for row in section.shown.predictions if not row.trained and row.mean_error is not None]
     of_agreement = [row for row in found if row.n and row.name.startswith("agreement")]
     if of_agreement:
         best = min(of_agreement, key=lambda row: row.mean_error or 0.0)
         yield Prose(
             rich(
-                """Without training, agreement is predicted best by {}: on average it misses that of a pair of
-                networks by **{}** ({}).""",
-                *(best.name.partition(", ")[2], text.number(best.mean_error), many(best.n, "run")),
+                """Without training, the agreement of a pair of networks is predicted to within **{}** on
+                average ({}; {}).""",
+                *(text.number(best.mean_error, 2), best.name.partition(", ")[2], many(best.n, "run")),
             ),
             "short",
         )

@@ -45,7 +45,8 @@ def _claim(panel: WidePanel) -> Claim:
         for point, values in zip(panel.points, ratios, strict=True)
     ]
     found = [known for values in ratios if (known := mean([one for one in values if one is not None]))]
-    said = f"{text.number(min(found))} to {text.number(max(found))} times that" if found else "not measured"
+    ends = " to ".join(dict.fromkeys(text.number(end(found)) for end in (min, max))) if found else ""
+    said = f"measured over predicted disagreement {ends}" if found else "not measured"
     return Claim(
         source="derived here",
         statement=f"{panel.sweep}: disagreement is that of the law, which knows sizes and architecture alone",
@@ -89,7 +90,7 @@ def shown(section: Section, key: str) -> Iterator[Block]:
         for point in panel.points
     ]
     names = ("sweep", "x", "agreement", "law", "random labels", "disagreement over law")
-    yield fold("Agreement beside its law, point by point", Table(names, tuple(rows), wide=True))
+    yield fold("Agreement beside its law, point by point", Table(names, tuple(rows), wide=True).filled)
 
 
 def _figure(panels: Sequence[WidePanel], key: str) -> Block:

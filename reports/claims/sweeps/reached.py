@@ -1,4 +1,4 @@
-"""From where on along a study agreement is reached."""
+"""From where on along a study agreement is reached, and the agreement of all its sweeps in one figure."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,8 @@ from reports.shown import finish, line, means, of_metric
 from reports.text import many
 from reports.verdicts import Claim
 
+_COLORS = (svg.F, svg.G, svg.THIRD, svg.SHADE)  # of the first sweeps
+_LONG = 24  # letters of names that stand side by side
 LEVEL = 0.9  # agreement from which on perturbation learning is said to succeed
 
 
@@ -35,6 +37,8 @@ def claims(section: Section) -> list[Claim]:
     made = []
     for panel in section.panels:
         reach = panel.reach
+        if any(point.deep for point in panel.points):  # studies of architectures and laws ask something else
+            continue
         if reach is None or not reach.seeds or len(panel.points) < 2 or panel.ticks:  # names have no order
             continue
         places = [math.inf if x is None else x for x in reach.seeds.values()]
@@ -52,25 +56,30 @@ def claims(section: Section) -> list[Claim]:
 
 
 def shown(section: Section, key: str) -> Iterator[Block]:
-    """Yield the agreement of all sweeps of a study in one figure."""
-    panels = section.panels
-    if not section.study or len(panels) < 2:
+    """Yield the agreement of all sweeps along the first axis of a study, predicted and measured."""
+    trained = [
+        panel
+        for panel in (section.panels if section.study else ())
+        if not panel.ticks and any(point.metrics["acc_f"].mean is not None for point in panel.points)
+    ]
+    panels = [panel for panel in trained if panel.x_label == trained[0].x_label]
+    if not panels:
         return
-    colors = (svg.F, svg.G, svg.THIRD, svg.SHADE)
-    # More sweeps than colours: sweeps come in pairs (two losses), one colour and two strokes each.
-    pairs = len(panels) > len(colors)
+    drawn = panels[: len(_COLORS)]
+    long = max(len(panel.sweep) for panel in drawn) > _LONG
 
     def draw(axes: Axes) -> None:
-        for index, panel in enumerate(panels):
-            color = colors[(index // 2 if pairs else index) % len(colors)]
-            known, stroke = (
-                means(of_metric(panel.points, "agreement")),
-                ".--" if pairs and index % 2 else ".-",
-            )
-            line(axes, known, color=color, stroke=stroke, single=".", label=panel.sweep)
-        axes.set(ylabel="agreement", ylim=(-0.03, 1.03))
-        finish(axes, panels[0], columns=2)
+        for panel, color in zip(drawn, _COLORS, strict=False):
+            known = means(of_metric(panel.points, "agreement"))
+            line(axes, known, color=color, stroke="o-", label=panel.sweep)
+            predicted = [(point.x, point.predicted["agreement"]) for point in panel.points]
+            line(axes, predicted, color=color, stroke=":", single="_")
+        axes.plot([], [], ":", color=svg.INK, label="predicted")
+        axes.set(ylabel="agreement")
+        finish(axes, drawn[0], columns=1 if long else 2)
 
-    alt = f"Agreement against {panels[0].x_label} in all sweeps"
-    caption = "Agreement of all sweeps, means over seeds; each with its spread above."
-    yield svg.figure(draw, key, "overview", alt, caption, size=(6.4, 4.4))
+    alt = f"Agreement against {panels[0].x_label} in all sweeps, measured and predicted"
+    caption = (
+        "Share of test points where f and g agree, means over seeds; dotted: predicted without training."
+    )
+    yield svg.figure(draw, key, "overview", alt, caption, size=(5.6, 3.8))

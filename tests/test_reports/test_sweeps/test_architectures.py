@@ -158,7 +158,7 @@ def test_a_module_without_a_width_is_linear_for_short_times(errors, verdict):
     said, figure, explained = opening(made, "s1")
     assert "a module without a width" in plain(explained.text).lower()
     linear = "0.5" if verdict == "holds" else "8"
-    assert f"of the test points at {linear} times the initial outputs." in plain(said.text)
+    assert f"of the test points ({linear} times the initial outputs). " in plain(said.text)
     assert isinstance(figure, Figure)
 
 
@@ -167,9 +167,8 @@ def test_the_opening_says_what_happened_at_the_widest_linear_networks():
     points = [point(m, **columns, **dict.fromkeys(NAMES, e)) for m, e in ((100, 0.5), (200, 0.1))]
     said, _ = opening(section(("digits: width", points), x_label="width"), "s1")
     assert plain(said.text) == (
-        "digits: width: f and g agree at 0.9 ± 0 of the test points at m = 200. Before any training 0.88 ± 0 "
-        "was predicted by both networks linearised and 0.86 ± 0 by the wide limit. Training was found linear "
-        "at m = 200; not linear at m = 100."
+        "On digits: width, f and g agree at 0.9 ± 0 of the test points (m = 200). Predicted before training: "
+        "0.88 ± 0 by both networks linearised, 0.86 ± 0 by the wide limit. There training is linear."
     )
 
 

@@ -39,10 +39,10 @@ def test_depth_becomes_a_page_that_is_kept_and_extended(tmp_path, capsys):
     out = tmp_path / "out"
     assert main([*DEPTH, "--rates", "all", "--out", str(out)]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("shifted-gaussian: f and g agree at ")
-    assert "m = 8, 16 is too narrow for 2 hidden layers, rates all: expected errors" in captured.err
+    assert captured.out.startswith("On shifted-gaussian, f and g agree at ")
+    assert "m = 8, 16 is too narrow for 2 hidden layers, training all layers: expected errors" in captured.err
     page = (out / "report.html").read_text("utf-8")
-    assert "<h1>2 hidden layers, rates all: measured beside predicted before training</h1>" in page
+    assert "<h1>2 hidden layers, training all layers: measured beside predicted before training</h1>" in page
     assert 'class="short"' in page.split("<figure>")[0]  # one sentence, one figure, then the claims
     assert page.index("<figure>") < page.index('class="cards"')
     assert panels(out) == [("shifted-gaussian", [8, 16])]
@@ -177,8 +177,10 @@ def test_a_folder_of_a_wide_report_is_left_alone(tmp_path, capsys):
 def test_other_formats(tmp_path):
     assert main([*DEPTH, "--format", "md", "--out", str(tmp_path)]) == 0
     text = (tmp_path / "report.md").read_text("utf-8")
-    assert text.startswith("# 2 hidden layers, rates first: measured beside predicted before training")
-    assert "shifted-gaussian: f and g agree at" in text.split("## ")[0]
+    assert text.startswith(
+        "# 2 hidden layers, training the first layer: measured beside predicted before training"
+    )
+    assert "On shifted-gaussian, f and g agree at" in text.split("## ")[0]
 
 
 def test_all_pairs_of_classes_are_one_page(tmp_path):
@@ -196,7 +198,7 @@ def test_arrays_in_python(tmp_path):
     options = {"depth": 2, "widths": (8, 16), "seeds": 2, "rates": "all"}
     made = reports.report(X, labels, **options)
     assert made.results.totals.done == 4
-    assert repr(made).startswith("Report of 2 hidden layers, rates all: ")
+    assert repr(made).startswith("Report of 2 hidden layers, training all layers: ")
     assert "2 hidden layers" in made._repr_html_()
     assert made.table[0]["claim"].startswith("arrays: both networks train as linearised")
     assert any("agreement" in name for name in made.figures)

@@ -24,6 +24,7 @@ from empirics.sweep.store import ResultFolder
 from reports.claims.sweeps.rows import SweepResults
 from reports.cli import main
 from reports.sweeps.page import page_of, read_parts, write_page
+from tests.test_reports.parsed import content
 
 SERIAL = ["--executor", "serial"]
 T_F = ["sweep", "--published", "msg-a", "--sweeps", "T_f", "--seeds", "2", "--solver", "flow", *SERIAL]
@@ -66,10 +67,6 @@ def numbers(folder):
 def parsed(folder):
     page = (folder / "report.html").read_text("utf-8")
     return html5lib.HTMLParser(strict=True, tree=html5lib.getTreeBuilder("etree")).parse(page)
-
-
-def text_of(element):
-    return " ".join("".join(element.itertext()).split())
 
 
 # The command -------------------------------------------------------------------------------------------
@@ -278,7 +275,7 @@ def test_numbers_of_the_point_tables_are_those_of_the_file(families, out, capsys
     assert len(rows) == len(panel["points"])
     outside = 0
     for row, point in zip(rows, panel["points"], strict=True):
-        head, *cells = [text_of(cell) for cell in row]
+        head, *cells = [content(cell) for cell in row]
         assert float(head) == point["x"]
         for index, series in enumerate(METRICS):
             cell = point["metrics"][series]
@@ -295,19 +292,19 @@ def test_numbers_of_the_other_tables_are_those_of_the_file(families, out, capsys
     capsys.readouterr()
     results = numbers(out)
     (section,) = results["sections"]
-    tables = {text_of(next(t.iter(f"{HTML}th"))): t for t in parsed(out).iter(f"{HTML}table")}
-    compared = [[text_of(cell) for cell in row] for row in tables["values"].iter(f"{HTML}tr")][1:]
+    tables = {content(next(t.iter(f"{HTML}th"))): t for t in parsed(out).iter(f"{HTML}table")}
+    compared = [[content(cell) for cell in row] for row in tables["values"].iter(f"{HTML}tr")][1:]
     expected = [*section["published"]["by_metric"].values(), *section["published"]["by_sweep"].values()]
     for (_, *cells), row in zip(compared, [*expected, section["published"]["all"]], strict=True):
         columns = ("inside", "count", "expected", "p_value", "not_compared")
         same(shown_numbers(" ".join(cells)), [row[name] for name in columns])
-    explained = [[text_of(cell) for cell in row] for row in tables["runs"].iter(f"{HTML}tr")][1:]
+    explained = [[content(cell) for cell in row] for row in tables["runs"].iter(f"{HTML}tr")][1:]
     pairs = [(c["runs"], p) for c in section["explained"] for p in c["predictions"] if p["n"]]
     for (runs, name, *cells), (label, row) in zip(explained, pairs, strict=True):
         assert (runs, name) == (label, row["name"])
         same(shown_numbers(" ".join(cells)), [row[key] for key in ("n", "correlation", "mean_error")])
     for card, claim in zip(parsed(out).iter(f"{HTML}article"), results["claims"], strict=True):
-        statement, measured, _ = map(text_of, card)
+        statement, measured, _ = map(content, card)
         assert statement.removeprefix(f"{claim['verdict']} ") == claim["statement"]
         assert measured.endswith(claim["measured"])
 
@@ -321,21 +318,24 @@ def test_page_is_whole_on_its_own(families, out, capsys):
     for name in ("script", "link", "img", "iframe", "object", "embed"):
         assert not list(document.iter(f"{HTML}{name}"))
     for element in document.iter():
-        for value in element.attrib.values():
-            assert not re.match(r"(https?:)?//", value)
+        for name, value in element.attrib.items():  # links to papers are links
+            linked = element.tag == f"{HTML}a" and re.match(r"https://arxiv\.org/abs/[\d.]+$", value)
+            assert linked or name.endswith("xmlns") or not re.match(r"(https?:)?//", value)
     identifiers = [element.get("id") for element in document.iter() if element.get("id")]
     assert len(identifiers) == len(set(identifiers))
     figures = list(document.iter(f"{HTML}figure"))
     panels = sum(len(section["panels"]) for section in numbers(out)["sections"])
-    assert len(figures) == 2 * panels + 2 * 2  # panels and regimes, scatters of both parts
+    # Panels and regimes, scatters of both parts, and all sweeps of the study in one.
+    assert len(figures) == 2 * panels + 2 * 2 + 1
     for figure in figures:
         (drawing,) = figure.iter(f"{SVG}svg")
         assert drawing.get("role") == "img"
         assert len(drawing.get("aria-label")) > 30
-        caption = [text_of(one) for tag in ("figcaption", "details") for one in figure.iter(f"{HTML}{tag}")]
+        caption = [content(one) for tag in ("figcaption", "details") for one in figure.iter(f"{HTML}{tag}")]
         assert len(caption[0]) > 30
     links = [link.get("href") for link in document.iter(f"{HTML}a") if link.get("class") != "csv"]
-    assert {link.removeprefix("#") for link in links} <= set(identifiers)
+    papers = {link for link in links if link.startswith("https://arxiv.org/abs/")}
+    assert {link.removeprefix("#") for link in {*links} - papers} <= set(identifiers)
 
 
 def test_figures_have_published_values_or_predictions(families, out, capsys):
@@ -354,7 +354,7 @@ def test_records_without_accuracies_make_a_page_that_says_so(families, out, caps
     families.empty = True
     assert main([*FIELDS, "--axis", "width=3,4", *SERIAL, "--out", str(out)]) == 0
     capsys.readouterr()
-    body = text_of(parsed(out).find(f"{HTML}body"))
+    body = content(parsed(out).find(f"{HTML}body"))
     assert "Nothing to compare" in body
     assert "Without accuracies or agreement so far, so not drawn: width" in body
 
@@ -368,7 +368,7 @@ def test_text_from_the_plan_is_escaped(families, out, capsys):
     long = f"{'folder/' * 30}mine.csv"
     panel["ticks"] = ["<i>x</i>", "$5", "$\\wrong$", "3", long]
     page = page_of(convert(results, SweepResults, str_keys=True)).html()
-    assert page.count(long) == 2  # the table and its CSV; figures have its end
+    assert page.count(long) == 3  # the first screen, the table and its CSV; figures have its end
     assert page.count(f">…{long[-31:]}<") == 2
     assert "<b>wide" not in page
     assert "<i>x<" not in page
@@ -389,8 +389,8 @@ def test_small_image_blocks_say_that_they_are_on_bundled_digits(families, out, c
     assert section["title"].endswith(f", small, {said}")
     assert f"on the {said}. " in section["question"]
     (provenance,) = [e for e in parsed(out).iter(f"{HTML}section") if e.get("id") == "provenance"]
-    assert f"data of {section['title']}" in text_of(provenance)
-    assert said in {text_of(cell) for cell in provenance.iter(f"{HTML}td")}
+    assert f"data of {section['title']}" in content(provenance)
+    assert said in {content(cell) for cell in provenance.iter(f"{HTML}td")}
     assert said in (out.parent / "index.html").read_text("utf-8")
 
 
@@ -400,8 +400,9 @@ def test_other_blocks_name_no_other_data(families, out, capsys):
     (section,) = numbers(out)["sections"]
     assert (section["images"], section["stand_in"]) == ({}, "")
     assert "in place of" not in section["title"] + section["question"]
-    page = (out / "report.html").read_text("utf-8")
-    assert "seeds 2; sweeps T_f; solver flow; size full; balanced False" in page
+    assert "seeds 2; sweeps T_f; solver flow; size full; balanced False" in content(
+        parsed(out).find(f"{HTML}body")
+    )
 
 
 def small_idx(side, *, images):
@@ -451,7 +452,7 @@ def test_results_of_other_images_are_not_compared_with_published_values(mnist, f
     assert section["published"]["all"]["not_compared"] == sum(cell["error"] is not None for cell in cells)
     (claim,) = [claim for claim in results["claims"] if claim["statement"].startswith("Published values")]
     assert claim["measured"] == "unknown: the images of mnist are not the published files"
-    body = text_of(parsed(out).find(f"{HTML}body"))
+    body = content(parsed(out).find(f"{HTML}body"))
     assert "Images are not the published files (mnist; their SHA-256 differs). Published values are" in body
     assert "beside another data set: they are shown and not compared." in body
     assert "Published values among our seeds" not in body
@@ -467,7 +468,7 @@ def test_results_of_the_published_images_are_compared(mnist, families, out, caps
     (section,) = numbers(out)["sections"]
     assert section["images"] == {"mnist": True}
     assert section["published"]["all"]["count"] > 0
-    body = text_of(parsed(out).find(f"{HTML}body"))
+    body = content(parsed(out).find(f"{HTML}body"))
     assert "mnist: the published files (SHA-256)" in body
     assert "not the published files" not in body
 
