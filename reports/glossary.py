@@ -14,19 +14,22 @@ from reports.verdicts import Claim
 WIDE = link("arXiv 2410.23677", "https://arxiv.org/abs/2410.23677")
 ORTHOGONAL = link("arXiv 2402.10470", "https://arxiv.org/abs/2402.10470")
 THEOREM: Content = ("The published theorem, ", WIDE)  # heads what it says
-# By theory: TeX of each symbol, how it is written in plain text, and what it means.
-_SYMBOLS: dict[str, list[list[str]]] = tomllib.loads(
-    resources.files("reports").joinpath("templates", "symbols.toml").read_text(encoding="utf-8")
+_ENTRIES: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
+    resources.files("reports").joinpath("glossary.toml").read_text(encoding="utf-8")
 )
+_PRIOR = "Nearly orthogonal samples"  # where letters mean something else
 
 
 def with_symbols(page: Page, *, orthogonal: bool = False) -> Page:
     """Return a page that ends with its symbols and its papers, behind a click."""
     said = " ".join(_texts(page))
+    terms = [
+        one for title, part in _ENTRIES.items() if (title == _PRIOR) == orthogonal for one in part.values()
+    ]
     found = [
-        rich(f"${tex}$: {{}}.", words)
-        for tex, pattern, words in _SYMBOLS["orthogonal" if orthogonal else "wide"]
-        if re.search(pattern, said)
+        rich(f"${one['tex']}$: {one['words']}")
+        for one in terms
+        if "pattern" in one and re.search(one["pattern"], said)
     ]
     papers: tuple[Content, ...] = (
         rich("Wide two-layer networks: S. Kumano, H. Kera, T. Yamasaki, NeurIPS 2024, {}.", WIDE),

@@ -126,10 +126,10 @@ def condition_agreement(
 
     Notes
     -----
-    Source: `expressions.CONDITION_ANGLE`; Derivation 19, (19.7).  Leading order in 1/d, every N ≥ 3; scenario (a),
-    whatever ε.  Within 10 % of measured disagreement for d ≥ 30:
-    tests/test_theory/test_agreement/test_laws.py.  With ‖μ‖²
-    of order d all ⟨x_n, z⟩ have one sign, and (c) holds outright.
+    Source: `expressions.CONDITION_ANGLE`; Derivation 19, (19.7).  Leading order in 1/d, every N ≥ 3;
+    scenario (a), whatever ε.  Within 10 % of measured disagreement for d ≥ 30:
+    tests/test_theory/test_agreement/test_laws.py.  With ‖μ‖² of order d all ⟨x_n, z⟩ have
+    one sign, and (c) holds outright.
 
     Examples
     --------

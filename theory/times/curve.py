@@ -206,9 +206,10 @@ def agreement_law(
     Source: Derivation 18, (18.3) to (18.7).  Approximations: ‖∇f(x_n; T_f)‖² is its mean, with a relative
     error of about √(2/d); s_n is Gaussian, cut off at ±‖z‖; ψ(s_n) and ψ(s_k) are correlated as to first
     order in Hermite polynomials (label noise of balanced targets: second).  Means over s_n are polynomials,
-    with an error of the probability below 1e-5 for d ≥ 10, whatever the norms; they do not depend on other times or points.
-    F, its gradients and signals that rounding may have made are 0; NaN where a sum overflows.
-    Time is of order (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks
+    with an error of the probability below 1e-5 for d ≥ 10, whatever the norms; they do not depend on other
+    times or points.  F, its gradients and signals that rounding may have made are 0; NaN where a sum
+    overflows.  Time is of order
+    (F Q + N) N² for one hidden layer, memory 24 N² bytes; time Q N² L for deeper networks
     and F Q N² L in scenario (b).
 
     Examples
