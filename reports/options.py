@@ -53,8 +53,8 @@ class Files:
 
 
 Study = Literal[
-    "dimension", "perturbation-size", "width", "lazy", "training-time", "depth", "balance", "transfer",
-    "modules", "pairs", "agreement", "floor",
+    "dimension", "perturbation-size", "width", "lazy", "depth", "balance", "transfer",
+    "modules", "pairs", "training-time", "agreement", "floor",
 ]  # fmt: skip
 # The command as it was typed, from `reports.cli`.
 Typed = Annotated[str, Parameter(parse=False)]

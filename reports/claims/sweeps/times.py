@@ -45,7 +45,7 @@ _PREDICTED: dict[How, str] = {
 _FROM: dict[How, str] = {"law": "data", "given": "initial weights"}
 CLOSE: dict[How, float] = {"law": 0.02, "given": 0.01}  # root mean square difference of agreement
 NEAR: dict[How, float] = {"law": 0.1, "given": 0.05}  # relative difference of a time
-FLAT = 0.25  # relative width of its interval, each way, up to which a time is determined
+FLAT = 2  # times that is the width of its interval, each way, up to which a time is determined
 SHARES = (0.6, 0.7, 0.8, 0.9, 0.95)  # mean agreements whose times are compared
 FLIPPED = 0.1  # share of neurons that may flip where training still counts as lazy
 BELOW, BEYOND = 0.0, math.inf  # times of what is reached before the first point, and of what never is
@@ -154,11 +154,10 @@ class Time(NamedTuple):
         found = summarise(self.logs or [math.nan])
         return math.exp(found.mean), math.exp(found.low), math.exp(found.high)
 
-    @property
-    def determined(self) -> bool:
-        """Whether the curve is steep enough for its noise."""
+    def determined(self, how: How) -> bool:
+        """Tell whether the curve is steep enough for its noise."""
         _, low, high = self.ratio
-        return high / low < (1 + FLAT) ** 2
+        return high / low < (1 + FLAT * NEAR[how]) ** 2
 
 
 def times_of(panel: WidePanel, how: How) -> list[Time]:
@@ -180,7 +179,7 @@ def times_of(panel: WidePanel, how: How) -> list[Time]:
 def _of_times(panels: Sequence[WidePanel], how: How) -> Claim:
     """Judge the times of all shares on all curves."""
     found, near = [time for panel in panels for time in times_of(panel, how)], math.log1p(NEAR[how])
-    known = [time for time in found if time.determined]
+    known = [time for time in found if time.determined(how)]
     judged, size = judge_root_mean_square(
         [time.logs for time in known], limit=near, what="mean square log of measured over predicted"
     )
@@ -201,7 +200,8 @@ def _of_times(panels: Sequence[WidePanel], how: How) -> Claim:
             f"{_HYPOTHESIS}. A time is where the mean over seeds crosses a share, linear in the logarithm of "
             "time between points, as for the prediction. It is determined where the t interval at "
             f"{CONFIDENCE} of measured over predicted, of its jackknife over seeds, is narrower than "
-            f"±{text.percent(FLAT)}. Of its logarithm: {SQUARE_RULE.format('such times', near)}; {SEEDS}. "
+            f"±{text.percent(FLAT * NEAR[how])}. Of its logarithm: {SQUARE_RULE.format('such times', near)}; "
+            f"{SEEDS}. "
             f"Fails, too, if the interval of one at {FALSE_ALARM:g}, shared by the times, lies outside "
             f"±{text.percent(NEAR[how])}"
         ),
@@ -271,7 +271,13 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     for panel in panels:
         xs = [point.x for point in _lazy(panel)]
         rows += [
-            (panel.sweep, text.number(one.share), said, *(_said(time, xs) for time in one[2:4]), _ratio(one))
+            (
+                panel.sweep,
+                text.number(one.share),
+                said,
+                *(_said(time, xs) for time in one[2:4]),
+                _ratio(one, how),
+            )
             for how, said in _FROM.items()
             for one in times_of(panel, how)
         ]
@@ -282,9 +288,9 @@ def shown(section: Section, key: str) -> Iterator[Block]:
     )
 
 
-def _ratio(time: Time) -> str:
+def _ratio(time: Time, how: How) -> str:
     """Return measured over predicted with its interval, or that the time is not determined."""
-    if not time.determined:
+    if not time.determined(how):
         return "not determined"
     middle, low, high = map(text.number, time.ratio)
     return f"{middle} [{low}, {high}]"
