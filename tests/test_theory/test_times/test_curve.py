@@ -245,8 +245,9 @@ def test_opposite_labels_of_the_same_points_are_never_learnt(scenario):
 
 def test_perturbations_of_no_length_to_speak_of_teach_nothing():
     """Half of Θ(r, z) − Θ(−r, z) is then rounding."""
-    law = agreement_law(**problem(6, 10, 4), T_f=np.inf, epsilon=1e-16, targets="balanced")
-    np.testing.assert_array_equal(law.signal, 0)
+    law = agreement_law(**problem(6, 10, 4), T_f=[1.0, np.inf], epsilon=1e-16, targets="balanced")
+    for part in (law.signal, law.signal_noise, law.initial):
+        np.testing.assert_array_equal(part, 0)
     np.testing.assert_allclose(law.limit, 0.5)
 
 
