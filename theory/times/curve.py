@@ -218,7 +218,7 @@ def agreement_law(
     >>> X, y = [[1.0, 0.0], [0.0, 2.0]], [1, -1]
     >>> law = agreement_law([[1.0, 1.0], [0.0, 3.0]], X=X, y=y, T_f=2.0)
     >>> law.probability([1.0, 10.0]).round(3)
-    array([[0.578, 0.7  ],
+    array([[0.578, 0.701],
            [0.697, 0.923]])
     >>> law.share(float("inf")).round(3)
     np.float64(0.816)

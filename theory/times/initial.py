@@ -92,6 +92,8 @@ class InitialGradients:
             right = (basis * alpha**j).reshape(-1, len(X)) @ matrix
             part = (basis * alpha**i) @ right.reshape(basis.shape).transpose(0, 2, 1)
             R += part if i == j else part + part.transpose(0, 2, 1)
+        if squared:
+            return R, np.zeros(basis.shape[:2])
         theta = angles(Z, X)
         correlated = phi_of_angle(theta, chosen.negative_slope) * norms / np.sqrt(dim)
         correlated += chosen.kink_factor * np.sin(theta) * scales(Z)[:, None] * alpha[:, 0]

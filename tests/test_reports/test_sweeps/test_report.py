@@ -212,8 +212,8 @@ def test_arrays_in_python(tmp_path):
     del X
     shutil.rmtree(tmp_path / "kept" / "results")
     assert main(["sweep", "--out", str(tmp_path / "kept"), "--executor", "serial"]) == 0
-    with pytest.raises(ValueError, match="T_g must be left out with depth and module"):
-        reports.report("iris", depth=2, classes=("setosa", "virginica"), T_g=0.5)
+    with pytest.raises(ValueError, match="precision must be left out with depth and module"):
+        reports.report("iris", depth=2, classes=("setosa", "virginica"), precision="float64")
     with pytest.raises(TypeError, match="has no option 'deep'"):
         reports.report("iris", deep=2)
 

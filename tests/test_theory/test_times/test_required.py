@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from scipy import optimize
 
 from theory.times import agreement_law, required
-from theory.times.required import search
+from theory.times.required import _beside_maxima, search
 
 RNG = np.random.default_rng(2)
 y = np.where(np.arange(40) % 2, 1.0, -1.0)
@@ -68,6 +68,20 @@ def test_the_largest_share_and_a_narrow_range_are_found_between_the_values_that_
     narrow = required(**DATA, **given, of="both", share=share)
     assert 0.9 * found.best < narrow.value < found.best
     assert at(narrow.value) == pytest.approx(share, abs=1e-9)
+
+
+def test_values_are_put_beside_the_largest_and_what_may_come_first():
+    """A local maximum below a share that is reached later, but no maximum behind, nor steps of rounding."""
+    values = np.array([0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, math.inf])
+    shares = np.array([0.5, 0.6, 0.69, 0.6, 0.9, 0.8, 0.85, 0.7])
+    beside = np.geomspace(1, 10, 6)[1:-1]
+    found = _beside_maxima(values, shares, 0.7)
+    np.testing.assert_allclose(found, [*beside, *10 * beside])
+    np.testing.assert_allclose(_beside_maxima(values, shares, 0.65), [])
+    found = _beside_maxima(values, shares, 0.95)
+    np.testing.assert_allclose(np.sort(found), np.concatenate([beside * 10**k for k in (0, 1, 2, 3, 4)]))
+    flat = 0.6 + np.array([0, 1, 2, 1, 2, 1, 0, 1]) * 1e-15
+    assert not _beside_maxima(values, flat, 0.5).size
 
 
 def test_of_lengths_without_noise_the_smallest_that_is_tried_is_said():
