@@ -26,7 +26,7 @@ from reports.text import count, legible, many, number
 from reports.verdicts import PUBLISHED, Claim
 
 _PAGES = ("report.html", "report.pdf", "report.md")
-_COLUMNS = ("", "Page", "What was found", "Published", "Derived here", "Setting, runs")
+_COLUMNS = ("Page", "Figure", "What was found", "Published", "Derived here", "Setting, runs")
 # What a page draws first, in its file.
 _DRAWING = re.compile(r'<div class="drawing">(<svg .*?</svg>)', re.DOTALL)
 _ALT = re.compile(r'aria-label="([^"]*)"')
@@ -67,7 +67,7 @@ def _row(place: Path, out: Path) -> tuple[Content, ...]:
     linked = _linked(place, out, schema.RESULTS if of_report else NUMBERS), partial
     published = [claim for claim in claims if claim.source in PUBLISHED]
     derived = [claim for claim in claims if claim.source not in PUBLISHED]
-    return _thumbnail(place), linked, lines(*said), tally(published), tally(derived), lines(*setting)
+    return linked, _thumbnail(place), lines(*said), tally(published), tally(derived), lines(*setting)
 
 
 # Claims, what was found, the setting, and what is said beside the name.

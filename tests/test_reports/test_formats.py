@@ -184,7 +184,7 @@ def test_index_says_what_was_found_and_counts_published_and_derived_apart(tiny_r
     formats.write(tmp_path / '<b> "%":', formats.files(check(hostile), "json"))
     folders = [tmp_path / "a", tmp_path / '<b> "%":']
     document, rows = _index([*folders, folders[0]], tmp_path / "index.html")
-    assert [row[1] for row in rows] == ["a", '<b> "%":']
+    assert [row[0] for row in rows] == ["a", '<b> "%":']
     for section in check(tiny_results).sections:
         last = section.by_width[-1].agreement
         assert f"f at {spread(last.measured)} of fresh points" in rows[0][2]
@@ -221,9 +221,9 @@ def test_index_lists_sweeps_and_orthogonal_samples(tiny_results, tmp_path):
         (tmp_path / name / "report.json").write_text(json.dumps(plain), encoding="utf-8")
     (tmp_path / "sweep" / "report.html").write_text("page", encoding="utf-8")
     document, (report, *others) = _index([tmp_path], tmp_path / "index.html")
-    assert report[1] == "report"
+    assert report[0] == "report"
     counts = [f"0 of {n} runs, {n} missing" for n in (one.totals.configurations for one in (sweep, turning))]
-    assert [[row[1], row[5]] for row in others] == [
+    assert [[row[0], row[5]] for row in others] == [
         ["sweep", f"Study lazy{counts[0]}"],
         ["turning", f"Turning <b>{counts[1]}"],
     ]
