@@ -171,7 +171,7 @@ MUTANTS = {
 def interpreted(changes):
     """Return the names of the source run by the interpreter, after changes that each fit exactly once."""
     source = Path(empirics.quadratic.__file__).read_text()
-    source = re.sub(r"^from empirics\.compiled .*$", "", source, flags=re.MULTILINE)
+    source = re.sub(r"^from theory\.compiled .*$", "", source, flags=re.MULTILINE)
     for old, new in changes:
         assert source.count(old) == 1, old
         source = source.replace(old, new)

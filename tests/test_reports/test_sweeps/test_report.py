@@ -133,7 +133,7 @@ def test_a_module_of_a_sweep_is_found_from_every_folder(tmp_path, monkeypatch, c
         (["--depth", "2", "--module", "mlp"], "depth must be left out with module 'mlp'"),
         (["--rates", "all"], "rates must come with depth, got 'all' without"),
         (["--module", "mlp", "--rates", "all"], "rates must come with depth"),
-        (["--depth", "2", "--T_f", "0"], "T_f must be > 0, got 0"),
+        (["--depth", "2", "--T_f", "-1"], "T_f must be >= 0, got -1"),
         (["--module", "mine.py:make", "--T_g", "1"], "T_g must be left out with mine.py:make, whose axis is"),
         (["--depth", "2", "--precision", "float64"], "precision must be left out with depth"),
         (["--depth", "2", "--preset", "published"], "preset must be quick with depth and module"),
