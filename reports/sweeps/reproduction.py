@@ -153,7 +153,7 @@ def _panel(panel: Panel, runs: Runs, figure: str, *, study: bool, foreign: bool)
             runs,
             figure,
             foreign=foreign,
-            columns=times.COLUMNS if study and runs.experiment is WIDE else (),
+            columns=times.COLUMNS if study else (),
         )
         for point in panel.points
     )

@@ -1,7 +1,7 @@
 """Sweeps made up: results of all runs of a part, and panels without runs."""
 
 from empirics.sweep.plan import plan_of_configs
-from empirics.wide import WIDE, config_hash, fields_of
+from empirics.wide import WIDE
 from reports.claims.sweeps.rows import Runs, WidePanel, WidePoint
 from reports.claims.sweeps.trends import SERIES
 from reports.runs import Row, Totals, rows_of
@@ -9,16 +9,20 @@ from reports.statistics import Spread
 from reports.sweeps.reproduction import build
 
 
-def row_of(config, **columns):
-    return {"hash": config_hash(config), "status": "done", **fields_of(config), **columns}
+def row_of(config, experiment=WIDE, **columns):
+    return {"hash": experiment.hash(config), "status": "done", **experiment.fields(config), **columns}
 
 
 def built(part, rows):
     """Return the results of a part, of lines or of a function of point and configuration to columns."""
     if callable(rows):
         pairs = {c: p for p in reversed(part.points()) for c in reversed(p.configs)}
-        rows = [row_of(config, **rows(point, config)) for config, point in reversed(pairs.items())]
-    return build(plan_of_configs(WIDE, part.configs()), Runs(rows_of(rows, Row)), [part])
+        rows = [
+            row_of(config, part.experiment, **rows(point, config))
+            for config, point in reversed(pairs.items())
+        ]
+    plan = plan_of_configs(part.experiment, part.configs())
+    return build(plan, Runs(rows_of(rows, Row), part.experiment), [part])
 
 
 def panel(values, sweep="eps", published=None, series=SERIES):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from empirics.campaigns.wide import Part
 from reports.claims.sweeps import laws, times
 from reports.claims.sweeps.rows import Section
 from reports.page import Figure, Table
 from reports.runs import Totals
 from reports.statistics import Spread, jackknife
-from tests.test_reports.made_up_sweeps import panel
+from tests.test_reports.made_up_sweeps import built, panel
 
 XS, SEEDS = (0.05, 0.15, 0.5, 1.5, 5.0), 12
 (LIKE,) = panel([[0.5]]).points
@@ -130,6 +131,20 @@ def test_what_is_not_trained_or_has_no_law_is_not_judged():
     for one in (bare, untrained):
         assert times.claims(one) == []
         assert list(times.shown(one, "key")) == []
+
+
+def test_claims_are_of_the_study_in_which_networks_are_trained():
+    def columns(point, config):
+        share = 0.9 - 0.4 / (1 + point.x)
+        found = dict.fromkeys(("agreement_test", *times.COLUMNS), share + 0.001 * (config.seed % 2))
+        flips = {} if part.name == "floor" else {"flipped_f": 0.02, "flipped_g": 0.01}
+        return found | flips | {"num_test": 200}
+
+    said = {}
+    for name in ("training-time", "floor"):
+        part = Part(kind="study", name=name, seeds=4)
+        said[name] = [claim.statement for claim in built(part, columns).claims if "time" in claim.statement]
+    assert (len(said["training-time"]), said["floor"]) == (4, [])
 
 
 def test_agreement_of_trained_networks_is_no_law_of_sizes():
