@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from reports import text
@@ -236,15 +237,33 @@ def judge_root_mean_square(
         The root mean square, 0 where sampling noise explains more than all of it.
     """
     whole = bool(rows) and all(len(row) == len(rows[0]) and None not in row for row in rows)
-    squares = jackknife_square(np.array(rows, dtype=float)) if whole else []
+    if not whole:
+        return unmeasured(), None
+    table = np.array(rows, dtype=float)
+    squares = jackknife_square(table)
     size = math.sqrt(max(math.fsum(squares) / len(squares), 0.0)) if squares else None
-    return (judge_mean(squares, high=limit**2, what=what) if whole else unmeasured()), size
+    least = _least_spread(table, limit) if all_finite(squares) and len(squares) > 1 else 0.0
+    return judge_mean(squares, high=limit**2, what=what, least_sd=least), size
+
+
+def _least_spread(rows: NDArray[np.float64], limit: float) -> float:
+    """Return the deviation that values of `jackknife_square` have where the root mean square is the limit.
+
+    That of the sample falls with the means of rows: where noise happens to cancel them it is far too small.
+    With means μ turned to that size it is the deviation of 2 μ·d_s/k over seeds, and of products of noise.
+    """
+    k, n = rows.shape
+    means = rows.mean(axis=1)
+    length, noise = math.sqrt(np.mean(means**2)), rows - means[:, None]
+    along = 2 * limit * (means / length) @ noise / k if length else np.zeros(n)
+    products = np.sum((noise.T @ noise / k) ** 2) / (n - 1) ** 2
+    return math.sqrt(np.sum(along**2) / (n - 1) + 2 * products / (n - 1))
 
 
 SQUARE_RULE = (
     "mean over {} of the product of the differences of two seeds, which has no sampling noise: holds if the "
-    f"t interval at {CONFIDENCE} of its jackknife over seeds is below {{:g}}², fails if that at "
-    f"{FALSE_ALARM:g} is above"
+    f"t interval at {CONFIDENCE} of its jackknife over seeds, at least as wide as at the limit, is below "
+    f"{{:g}}², fails if that at {FALSE_ALARM:g} is above"
 )
 
 

@@ -22,7 +22,13 @@ from reports.claims.laziness import FLOOR
 from reports.claims.phi import PHI_ERROR
 from reports.claims.theorem import DIFFERING_SHARE
 from reports.claims.times import MARGIN
-from reports.judging import FEWEST_SEEDS, judge_mean, judge_share, seeds_without_violation
+from reports.judging import (
+    FEWEST_SEEDS,
+    judge_mean,
+    judge_root_mean_square,
+    judge_share,
+    seeds_without_violation,
+)
 from reports.statistics import floors
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up import NOTHING_WRONG, holding, judge, set_seeds, widest
@@ -177,8 +183,8 @@ def verdicts(light_results):
     return found
 
 
-def most(probability):
-    return stats.binom.isf(CHANCE, WORLDS, probability)
+def most(probability, worlds=WORLDS):
+    return stats.binom.isf(CHANCE, worlds, probability)
 
 
 def least(probability):
@@ -289,6 +295,16 @@ def test_outliers_that_are_not_rare_are_seen(share):
             judge_mean(row.tolist(), low=-0.03, high=0.03, what="mean").holds is True for row in values
         )
         assert held <= most(MISSED)
+
+
+@pytest.mark.parametrize(("rows", "seeds", "noise"), [(1, FEWEST_SEEDS, 1.5), (1, 40, 5), (5, 40, 5)])
+def test_noise_that_cancels_means_does_not_hide_their_root_mean_square(rows, seeds, noise):
+    """Of a root mean square that is the limit, under noise that all rows of a seed share."""
+    rng, worlds = np.random.default_rng(4), 1000
+    tables = 1 + noise * rng.normal(size=(worlds, 1, seeds)) * np.ones((rows, 1))
+    found = [judge_root_mean_square(table.tolist(), limit=1.0, what="square")[0].holds for table in tables]
+    assert found.count(True) <= most(MISSED, worlds)
+    assert found.count(False) <= most(FALSE_ALARM, worlds)
 
 
 @pytest.mark.parametrize(("value", "holds"), [(0.0, None), (0.5, None), (1.0, None)])

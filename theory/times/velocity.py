@@ -6,6 +6,7 @@ The sign of what is smaller than its error is not known: such an f does not lear
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theory.agreement.proof import EPS, phi_error
 from theory.deep.architecture import Architecture
@@ -19,17 +20,22 @@ def velocity(Z: Array, X: Array, y: Array, architecture: Architecture) -> Array:
     F = np.asarray(f_predict(Z, X=X, y=y, architecture=architecture))
     at_X, at_Z = (np.sqrt(diagonal(points, architecture).tangent[0]) for points in (X, Z))
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.abs(F) <= relative_error(X, architecture) * at_X.mean() * at_Z, 0.0, F)
+        return np.where(_lost(np.abs(F), relative_error(X, architecture) * at_X.mean() * at_Z), 0.0, F)
 
 
 def gradients(Z: Array, X: Array, y: Array, architecture: Architecture) -> Array:
     """Return ∇F(z) of checked points, shape (Q, d), 0 where it is not longer than its error."""
     gradients = np.asarray(perturbation_direction(Z, X=X, y=y, architecture=architecture))
-    with np.errstate(over="ignore", invalid="ignore"):  # an error that is not known makes no 0
+    with np.errstate(over="ignore", invalid="ignore"):
         squares = (X**2).sum(axis=1)
         grown = np.max(diagonal(X, architecture).tangent[0] / (squares + 1))
         error = relative_error(X, architecture) * grown * np.sqrt(squares + X.shape[1]).mean()
-        return np.where(np.linalg.norm(gradients, axis=1, keepdims=True) <= error, 0.0, gradients)
+        return np.where(_lost(np.linalg.norm(gradients, axis=1, keepdims=True), error), 0.0, gradients)
+
+
+def _lost(size: Array, error: Array) -> NDArray[np.bool_]:
+    """Tell where a size may be rounding; an error that overflows is not known, and makes no 0."""
+    return (size <= error) & np.isfinite(error)
 
 
 def relative_error(X: Array, architecture: Architecture) -> float:

@@ -24,16 +24,26 @@ def curve(x, late=1.0):
 
 
 def section(
-    *, offset=0.0, own=0.0, flipped=0.02, late=1.0, noise=0.001, seeds=SEEDS, lost=0, given=True, xs=XS
+    *,
+    offset=0.0,
+    own=0.0,
+    flipped=0.02,
+    late=1.0,
+    noise=0.001,
+    seeds=SEEDS,
+    lost=0,
+    given=True,
+    xs=XS,
+    most=1.0,
 ):
     """Return one curve; the law is off by `offset`, and the wide limit of the pairs themselves by `own`.
 
-    Measured agreement has a noise, the same for all points of a seed, that the wide limit of a pair knows of,
-    and little of its own.
+    Measured agreement is `most` at most; it has a noise, the same for all points of a seed, that the wide
+    limit of a pair knows of, and little of its own.
     """
     points, shifts, rng = [], noise * np.linspace(-1, 1, seeds), np.random.default_rng(1)
     for x in xs:
-        share = curve(x, late)
+        share = min(curve(x, late), most)
         columns = {"law_agreement_test": np.full(seeds, curve(x) + offset)}
         columns |= {"law_limit_test": np.full(seeds, 0.97), "law_floor_test": np.full(seeds, 0.7)}
         if given:
@@ -92,7 +102,27 @@ def test_a_flat_curve_determines_no_time():
     assert claim.measured == "0 of 4 times determined"
     _, claim = times.claims(section(noise=0.03, given=False, late=2.0))
     assert (claim.verdict, claim.numbers["determined"]) == ("fails", 3)
-    assert claim.measured.endswith("times missed: curve at 0.6, curve at 0.7, curve at 0.8")
+    assert claim.measured.endswith("times missed: curve at 0.6, curve at 0.7, curve at 0.8, curve at 0.9")
+
+
+@pytest.mark.parametrize(
+    ("options", "missed"),
+    [
+        ({"most": 0.65}, "curve at 0.7, curve at 0.8, curve at 0.9"),
+        ({"most": 0.88}, "curve at 0.9"),
+        ({"most": 0.895}, "none"),  # a standard error below, of 500 test points
+        # The law is late: .36 to .66.
+        ({"offset": -0.25, "xs": XS[1:]}, "curve at 0.6, curve at 0.7, curve at 0.8, curve at 0.9"),
+        # .81 from the first point on.
+        ({"offset": 0.2, "xs": XS[1:]}, "curve at 0.7, curve at 0.8, curve at 0.9, curve at 0.95"),
+    ],
+    ids=str,
+)
+def test_a_share_that_one_curve_never_reaches_is_missed(options, missed):
+    """Nothing determines its time."""
+    _, claim = times.claims(section(**options, noise=0.005, given=False))
+    assert claim.verdict == ("holds" if missed == "none" else "fails")
+    assert claim.measured.endswith(f"times missed: {missed}")
 
 
 @pytest.mark.parametrize(

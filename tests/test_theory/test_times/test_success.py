@@ -88,3 +88,14 @@ def test_bad_times_are_refused():
         success_probability(Z, **DATA, T=[[1.0]])
     with pytest.raises(ValueError, match="negative_slope must be left out"):
         success_probability(Z, **DATA, T=1.0, negative_slope=0.1, architecture=DEEP)
+
+
+def test_an_error_that_overflows_makes_no_velocity_zero():
+    """F(z) grows with samples; ‖x‖² overflows before it does, and later still ‖x‖²/d."""
+    unit = X / np.sqrt(np.mean(X**2, axis=1, keepdims=True))
+    smaller, *larger = (
+        success_time(1e-6 * Z, X=size * unit, y=y, share=0.9, mean=False) * size
+        for size in (1e150, 1.2e154, 1e155)
+    )
+    np.testing.assert_allclose(larger, [smaller, smaller], rtol=1e-12)
+    assert np.isfinite(larger).all()
