@@ -242,11 +242,11 @@ def judge_root_mean_square(
     table = np.array(rows, dtype=float)
     squares = jackknife_square(table)
     size = math.sqrt(max(math.fsum(squares) / len(squares), 0.0)) if squares else None
-    least = _least_spread(table, limit) if all_finite(squares) and len(squares) > 1 else 0.0
+    least = spread_at_limit(table, limit) if all_finite(squares) and len(squares) > 1 else 0.0
     return judge_mean(squares, high=limit**2, what=what, least_sd=least), size
 
 
-def _least_spread(rows: NDArray[np.float64], limit: float) -> float:
+def spread_at_limit(rows: NDArray[np.float64], limit: float) -> float:
     """Return the deviation that values of `jackknife_square` have where the root mean square is the limit.
 
     That of the sample falls with the means of rows: where noise happens to cancel them it is far too small.

@@ -28,8 +28,9 @@ from reports.judging import (
     judge_root_mean_square,
     judge_share,
     seeds_without_violation,
+    spread_at_limit,
 )
-from reports.statistics import floors
+from reports.statistics import floors, jackknife_square
 from reports.verdicts import FALSE_ALARM, MISSED
 from tests.test_reports.made_up import NOTHING_WRONG, holding, judge, set_seeds, widest
 
@@ -305,6 +306,21 @@ def test_noise_that_cancels_means_does_not_hide_their_root_mean_square(rows, see
     found = [judge_root_mean_square(table.tolist(), limit=1.0, what="square")[0].holds for table in tables]
     assert found.count(True) <= most(MISSED, worlds)
     assert found.count(False) <= most(FALSE_ALARM, worlds)
+
+
+@pytest.mark.parametrize(("noise", "size"), [(0.3, 1.0), (4.0, 1.0), (0.3, 0.1)])
+def test_the_spread_at_the_limit_is_that_of_worlds_there(noise, size):
+    """Two rows of 40 seeds, of means in that direction, or smaller: errors of 5 deviations and more."""
+    rng, n, means = np.random.default_rng(5), 40, np.array([[0.6], [1.28062485]])  # mean square 1
+    shape = 5000, 2, n
+    at_limit = [jackknife_square(table) for table in means + noise * rng.normal(size=shape)]
+    tables = size * means + size * noise * rng.normal(size=shape)
+    spreads = [spread_at_limit(table, 1.0) ** 2 for table in tables]
+    along = (size * noise * 2) ** 2 / 2  # the variance of 2 μ·d_s/2, μ of mean square 1
+    if size < 1:
+        assert np.mean(spreads) == pytest.approx(along, rel=0.05)
+    else:
+        assert np.mean(spreads) == pytest.approx(n * np.var(np.mean(at_limit, axis=1)), rel=0.1)
 
 
 @pytest.mark.parametrize(("value", "holds"), [(0.0, None), (0.5, None), (1.0, None)])

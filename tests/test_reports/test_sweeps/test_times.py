@@ -125,6 +125,15 @@ def test_a_share_that_one_curve_never_reaches_is_missed(options, missed):
     assert claim.measured.endswith(f"times missed: {missed}")
 
 
+def test_the_later_curve_is_looked_at_when_it_is_due():
+    """The law, .2 higher, is above .7 from .15 on, and reaches .95 in between; a tenth later is allowed."""
+    made = section(offset=0.2, xs=XS[1:], noise=0.005, given=False)
+    late = {one.share: np.mean(one.late) for one in times.times_of(made.panels[0], "law")}
+    due = 0.15 * (5 / 0.15) ** (0.14 / 0.3) * 1.1  # .61 + .14 + .2 = .95
+    assert late[0.7] == pytest.approx(curve(0.15 * 1.1) - 0.7, abs=1e-4)
+    assert late[0.95] == pytest.approx(curve(due) - 0.95, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("share", "expected"),
     [(0.6, 10**0.5), (0.5, 1.0), (0.45, times.BELOW), (0.7, 10.0), (0.8, times.BEYOND)],
