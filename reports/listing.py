@@ -77,7 +77,8 @@ _Told = tuple[Sequence[Claim], list[Content], list[Content], str]
 def _of_report(place: Path) -> _Told:
     results = legible(schema.read(place))
     preset = _preset(results.provenance.command)
-    said = [happened(one, spread(one.by_width[-1].agreement.predicted)) for one in results.sections]
+    predicted = {claim.section: claim for claim in results.claims if claim.key == "agreement"}
+    said = [happened(one, predicted[one.name]) for one in results.sections]
     setting = [_setting(section) for section in results.sections]
     if preset is not None:
         setting.append(f"preset {preset}")

@@ -206,7 +206,7 @@ def count_neurons(
             limit = reach_of_points[:, None] * readout
             if (readout == 0).any():  # such a neuron never moves, whatever the limit
                 limit = torch.where(readout > 0, limit, 0.0)
-            free = start.abs() <= limit
+            free = start.abs() < limit  # none where nothing moves, even where a float32 start rounds to 0
             flipped = (start > 0) != (end > 0)
             size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
             size = torch.maximum(

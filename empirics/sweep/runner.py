@@ -122,6 +122,9 @@ def run_sweep(
     _held = experiment.restore(folder)
     if wanted is not None:
         wanted.configs(experiment)  # impossible plans leave no folder behind
+    elif not store.path.exists():
+        msg = f"plan must be given, as there is none in {store.path}"
+        raise ValueError(msg)
     with store.locked():
         wanted, before, damaged = _settle(
             experiment, store, wanted, merge=merge, replace=replace, device=device

@@ -90,6 +90,14 @@ def in_words(section: Section) -> str:
         return "Cannot be judged here: a condition is not known."
     long = f"; samples are longer than it allows, up to {number(section.largest_norm)} √d"
     norm = section.largest_norm
+    nowhere = [
+        row.name.partition(",")[0]
+        for row in section.condition_rows
+        if row.name.startswith("(")
+        and row.name.endswith("ν = d/√N")
+        and not row.holds_agree + row.holds_differ
+    ]
+    where += f", {' and '.join(nowhere)} at none" if nowhere else ""
     narrow = "" if all(c.width == "holds" for c in counts) else "; m is below d² (T_f + T_g)²"
     return f"Says nothing here. {where}{long if norm and norm > 1 + _NORM_ROUNDING else ''}{narrow}."
 

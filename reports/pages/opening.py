@@ -22,7 +22,7 @@ _MEANINGS = """**holds**: a violation of the size that its rule states was exclu
     deviation over seeds; brackets are 95 % intervals of a mean over seeds. “Published” and “derived here” say
     where a claim comes from."""
 
-_INPUTS = {"a": "perturbations of f alone", "b": "perturbed samples with labels of their own"}
+_INPUTS = {"a": "perturbations of *f* alone", "b": "perturbed samples with labels of their own"}
 
 
 def verdicts(results: Results) -> Iterator[Block]:
@@ -33,7 +33,7 @@ def verdicts(results: Results) -> Iterator[Block]:
     }
     places = {section.name: f"s{n}" for n, section in enumerate(sections, start=1)}
     for section in sections:
-        yield Prose(happened(section, own[section.name]["agreement"].predicted), "short")
+        yield Prose(happened(section, own[section.name]["agreement"]), "short")
     rows: list[tuple[Content, ...]] = [("", *(link(name, f"#{place}") for name, place in places.items()))]
     rows.append((THEOREM, *(_theorem(s, own[s.name].values()) for s in sections)))
     derived = ([c for c in claims.values() if c.source not in PUBLISHED] for claims in own.values())
@@ -46,20 +46,21 @@ def verdicts(results: Results) -> Iterator[Block]:
         (link(f"Which hypotheses can {name} meet?", f"#{place}-feasible"), " ")
         for name, place in places.items()
     )
-    steps = next_steps(_steps(sections[0], own[sections[0].name].values()))
-    yield Table((), (("What to do next", (steps, lines((*open_,)))),), name="next")
+    asked = next_steps(steps(sections[0], own[sections[0].name].values(), results.provenance.command))
+    yield Table((), (("What to do next", (asked, lines((*open_,)))),), name="next")
     yield fold(
         "Every claim, and what the verdicts mean", Prose(rich(_MEANINGS), ""), _glance(results, places)
     )
 
 
-def happened(section: Section, predicted: str) -> Content:
+def happened(section: Section, claim: Claim) -> Content:
     """Say in one sentence whether f and g agreed, and whether it was predicted."""
     measured, widest = spread(section.by_width[-1].agreement.measured), count(section.widths[-1])
+    though = ", though its hypothesis is not met" if claim.verdict == "hypothesis not met" else ""
     return rich(
-        """On **{}**, *g*, which was trained on {}, agrees with *f* at **{}** of fresh points (m = {}).
-        Predicted without training: **{}**.""",
-        *(section.name, _INPUTS[section.setting.scenario], measured, widest, predicted),
+        f"""On **{{}}**, *g*, which was trained on {_INPUTS[section.setting.scenario]}, agrees with *f* at
+        **{{}}** of fresh points (m = {{}}). Predicted without training{though}: **{{}}**.""",
+        *(section.name, measured, widest, claim.predicted),
     )
 
 
@@ -70,24 +71,42 @@ def _theorem(section: Section, claims: Iterable[Claim]) -> Content:
     return theorem.in_words(section), " ", Part("small", counted)
 
 
-def _steps(section: Section, claims: Iterable[Claim]) -> Iterator[tuple[str, str]]:
-    """Yield what is open on a data set, with the command that answers it."""
+def steps(section: Section, claims: Iterable[Claim], command: str) -> Iterator[tuple[str, str]]:
+    """Yield what is open on a data set, with the command that answers it, on the same data."""
     given = section.config.data
+    said = _said(command)
     name = str(given.get("path") or given.get("folder") or given["source"])
     name = "my.csv" if given["source"] == "arrays" else name  # the command line takes no arrays
     data = f"--data {shlex.quote(name)}"
     if given.get("classes"):
         data += f" --classes {shlex.quote(','.join(section.classes[::-1]))}"  # the class +1 first
+    # What was said of other data of the report does not apply to these.
+    of_data = [words for flag, words in said if flag in {*given} - {"classes", "source"}]
+    data = " ".join([data, *map(shlex.join, of_data)])
     unknown, own = sum(claim.verdict == "unknown" for claim in claims), f"--out my-{given['source']}"
     if unknown:
-        seeds = max(SEEDS, 2 * len(section.seeds))
+        seeds = f"--seeds {max(SEEDS, 2 * len(section.seeds))}"
         asked = f"{many(unknown, 'claim')} on {section.name} cannot be decided yet; more seeds may do it:"
-        yield asked, f"perturblearn report {data} --seeds {seeds} {own}"
+        same = [shlex.join(words) for flag, words in said if flag not in {"seeds", "overwrite"}]
+        again = " ".join(["perturblearn report", *same]) if said else f"perturblearn report {data} {own}"
+        yield asked, f"{again} {seeds}"
     if section.setting.scenario == "a":
         asked = f"Which times and sizes bring agreement on {section.name} to 95 %?"
         yield asked, f"perturblearn plan {data} --share 0.95 {own}-plan"
     asked = "Do deeper networks learn from their perturbations, too?"
     yield asked, f"perturblearn report {data} --depth 3 {own}-deep"
+
+
+def _said(command: str) -> list[tuple[str, list[str]]]:
+    """Return the options of a command, by name, each with its words; of a call in Python none."""
+    start = "perturblearn report "
+    found: list[tuple[str, list[str]]] = []
+    for word in shlex.split(command.removeprefix(start)) if command.startswith(start) else []:
+        if word.startswith("--"):
+            found.append((word[2:].partition("=")[0].replace("-", "_"), [word]))
+        elif found:
+            found[-1][1].append(word)
+    return found
 
 
 def _glance(results: Results, places: Mapping[str, str]) -> Table:

@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from empirics.campaigns import orthogonal
 from empirics.campaigns.wide import STUDIES, Part
@@ -20,6 +21,7 @@ from reports.inline import SYMBOL, plain
 from reports.orthogonal.build import build as build_orthogonal
 from reports.orthogonal.page import page_of as page_of_orthogonal
 from reports.page import Figure, Page, Section, Table, say
+from reports.pages.opening import steps as next_of
 from reports.runs import Row, rows_of
 from reports.shown import SAID, steps_of
 from reports.sweeps.opening import openings, steps
@@ -152,6 +154,41 @@ def test_a_study_says_what_was_found_and_draws_it_first():
     )
     figures = [block for block in drawn.sections[0].blocks if isinstance(block, Figure)]
     assert [figure.name for figure in figures] == ["overview"]
+
+
+def test_a_study_of_predictors_speaks_of_no_networks():
+    said = [plain(block.text) for block in openings(_study("floor")) if not isinstance(block, Figure)]
+    assert ": the signs of f and g agree at 0.5 of the test points" in said[0]
+    (within,) = (line for line in said if " to within " in line)
+    assert within.startswith("The agreement of f and g is predicted to within 0.02 on average")
+
+
+@pytest.mark.parametrize(
+    ("command", "seeds", "plan", "deep"),
+    [
+        (
+            "perturblearn report --data 'a b.csv' --label 'c d' --drop-missing --classes=1,0 --dim 3 "
+            "--widths=5,9 --T-f 1 --seeds=2 --overwrite --out o",
+            "report --data 'a b.csv' --label 'c d' --drop-missing --classes=1,0 --dim 3 --widths=5,9 --T-f 1 "
+            "--out o --seeds 16",
+            "plan --data 'a b.csv' --label 'c d' --drop-missing --share 0.95 --out my-a-plan",
+            "report --data 'a b.csv' --label 'c d' --drop-missing --depth 3 --out my-a-deep",
+        ),
+        (
+            "reports.report(X, y, out='o')",
+            "report --data 'a b.csv' --out my-a --seeds 16",
+            "plan --data 'a b.csv' --share 0.95 --out my-a-plan",
+            "report --data 'a b.csv' --depth 3 --out my-a-deep",
+        ),
+    ],
+)
+def test_next_commands_of_a_report_read_the_data_as_it_did(tiny, command, seeds, plan, deep):
+    section = tiny.sections[0]
+    data = {"source": "a", "path": "a b.csv", "classes": None, "label": "c d", "drop_missing": True}
+    read = replace(section, config=replace(section.config, data=data))
+    unknown = [claim for claim in tiny.claims if claim.verdict == "unknown"]
+    expected = [f"perturblearn {words}" for words in (seeds, plan, deep)]
+    assert [words for _, words in next_of(read, unknown, command)] == expected
 
 
 def test_studies_of_architectures_and_laws_have_no_lead_to_a_level_of_agreement():

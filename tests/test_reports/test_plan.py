@@ -254,8 +254,8 @@ def test_printed_command_runs(tiny, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("--share 0.5", "share must lie in (0.5, 1): an f that is not trained has 1/2, got 0.5"),
-        ("--share 1", "share must lie in (0.5, 1): an f that is not trained has 1/2, got 1.0"),
+        ("--share 0.5", "share must lie in (0.5, 1), above the chance of a random sign, got 0.5"),
+        ("--share 1", "share must lie in (0.5, 1), above the chance of a random sign, got 1.0"),
         ("--share nan", "share must be finite, got nan"),
         ("--T-f 0", "T_f must be > 0, got 0.0"),
         ("--T-g inf", "T_g must be finite, got inf"),

@@ -204,7 +204,7 @@ def check_share(share: float) -> float:
     """Return a mean chance in (1/2, 1)."""
     number = check_real("share", share)
     if not 0.5 < number < 1:
-        msg = f"share must lie in (0.5, 1): an f that is not trained has 1/2, got {share}"
+        msg = f"share must lie in (0.5, 1), above the chance of a random sign, got {share}"
         raise ValueError(msg)
     return number
 

@@ -258,10 +258,15 @@ def opening(section: Section, _key: str) -> Iterator[Block]:
     of_agreement = [row for row in found if row.n and row.name.startswith("agreement")]
     if of_agreement:
         best = min(of_agreement, key=lambda row: row.mean_error or 0.0)
+        laws = section.explained[0].predictions[0].name == OF_LAWS[0][0]  # of predictors, not of networks
+        of = (
+            "The agreement of *f* and *g*"
+            if laws
+            else "Without training, the agreement of a pair of networks"
+        )
         yield Prose(
             rich(
-                """Without training, the agreement of a pair of networks is predicted to within **{}** on
-                average ({}; {}).""",
+                f"{of} is predicted to within **{{}}** on average ({{}}; {{}}).",
                 *(text.number(best.mean_error, 2), best.name.partition(", ")[2], many(best.n, "run")),
             ),
             "short",

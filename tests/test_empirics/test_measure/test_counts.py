@@ -158,6 +158,14 @@ def test_no_neuron_flips_beyond_its_limits_under_the_flow(loss):
     assert count_neurons(trained, Z, reach=bound).flipped_not_free.sum() == 0
 
 
+def test_no_neuron_is_free_where_nothing_moves():
+    network = TwoLayerNet.initialise(dim=2, width=3, seed=0)
+    with torch.no_grad():
+        network.bias[0] = -network.weight[0, 0]  # rounds to a start of 0 at (1, 0)
+    trained = train(network, np.eye(2), np.array([1, -1]), T=0.0, num_steps=1)
+    assert count_neurons(trained, np.eye(2), kappa=np.ones(2)).free.tolist() == [0, 0]
+
+
 def test_an_infinite_reach_leaves_every_neuron_with_a_readout_free():
     data = GaussianData(dim=2, num_train=3, num_test=4).load(0)
     weight, bias = torch.ones(5, 2).double(), torch.ones(5).double()

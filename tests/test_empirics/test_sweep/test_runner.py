@@ -294,6 +294,9 @@ def test_tables_of_another_plan_do_not_stay(fake, tmp_path):
 def test_folder_without_a_plan_needs_one(fake, tmp_path):
     with pytest.raises(ValueError, match="plan must be given, as there is none in"):
         run_sweep(fake.kind(fake.run), None, tmp_path)
+    with pytest.raises(ValueError, match=r"plan must be given, as there is none in .*new"):
+        run_sweep(fake.kind(fake.run), None, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_results_of_another_device_are_not_mixed(fake, tmp_path):
