@@ -75,6 +75,12 @@ def _looked(columns: Sequence[tuple[AtTime, ...]]) -> list[tuple[AtTime, ...]]:
     return [column for column in columns if any(one.measured is not None for one in column)]
 
 
+def untrained(section: Section) -> Number:
+    """Return the agreement that g would have in the end with an f never trained; None if it is not known."""
+    looked = _looked(_over_seeds(section))
+    return summarise([one.untrained for one in looked[-1]]).mean if looked else None
+
+
 def _gap(one: AtTime) -> Number:
     return None if one.measured is None or one.predicted is None else one.measured - one.predicted
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 
 from reports.claim_text import spread
-from reports.claims import agreement, theorem
+from reports.claims import agreement, theorem, times
 from reports.glossary import THEOREM
 from reports.inline import Content, Part, lines, link, rich
 from reports.numbers import records
@@ -13,7 +13,7 @@ from reports.page import Block, Prose, Table, fold, tally
 from reports.presets import SEEDS
 from reports.results import Results, Section
 from reports.shown import next_steps
-from reports.text import count, many
+from reports.text import count, many, number
 from reports.verdicts import PUBLISHED, Claim
 
 _MEANINGS = """**holds**: a violation of the size that its rule states was excluded at 95 %. **fails**: the
@@ -54,12 +54,14 @@ def verdicts(results: Results) -> Iterator[Block]:
 
 
 def happened(section: Section, claim: Claim) -> Content:
-    """Say in one sentence whether f and g agreed, and whether it was predicted."""
+    """Say whether f and g agreed, whether it was predicted, and what no training of f would give."""
     measured, widest = spread(section.by_width[-1].agreement.measured), count(section.widths[-1])
     though = ", though its hypothesis is not met" if claim.verdict == "hypothesis not met" else ""
+    floor = times.untrained(section)
+    beside = "" if floor is None else f" With an *f* that was never trained it would be {number(floor)}."
     return rich(
         f"""On **{{}}**, *g*, which was trained on {_INPUTS[section.setting.scenario]}, agrees with *f* at
-        **{{}}** of fresh points (m = {{}}). Predicted without training{though}: **{{}}**.""",
+        **{{}}** of fresh points (m = {{}}). Predicted without training{though}: **{{}}**.{beside}""",
         *(section.name, measured, widest, claim.predicted),
     )
 

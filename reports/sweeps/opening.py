@@ -73,7 +73,7 @@ def steps(results: SweepResults) -> list[tuple[str, str]]:
         part = section.part
         if unknown and seeds:
             more = f"--seeds {max(SEEDS, 2 * seeds)}"
-            command = f"the same command with {more}"
+            command = f"the command of this page, with {more} and the same --out"
             if part is not None:
                 command = f"perturblearn sweep --{part.kind} {part.name} {more} --out my-{part.name}"
             found.append((f"{many(unknown, 'claim')} cannot be decided yet; more seeds may do it:", command))

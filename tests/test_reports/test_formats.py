@@ -35,6 +35,7 @@ from reports.runs import write
 from reports.schema import check
 from reports.sweeps import reproduction
 from reports.sweeps.page import page_of
+from reports.text import number
 from tests.test_reports.parsed import HTML, content, parse
 
 made = import_module("reports.render")  # the package has the function of that name
@@ -193,6 +194,10 @@ def test_index_says_what_was_found_and_counts_published_and_derived_apart(tiny_r
         )
         though = ", though its hypothesis is not met" * (claim.verdict == "hypothesis not met")
         assert f"Predicted without training{though}: {spread(last.predicted)}." in rows[0][2]
+        widest = [run.over_times for run in section.runs if run.width == section.widths[-1]]
+        ends = [[one for one in run if one.measured is not None][-1] for run in widest]
+        floor = number(float(np.mean([end.untrained for end in ends])))
+        assert f"With an f that was never trained it would be {floor}." in rows[0][2]
     claims = tiny_results["claims"]
     assert rows[0][3] == _counted(claims, {"published", "variant"})
     assert rows[0][4] == _counted(claims, {"derived here"})

@@ -47,8 +47,8 @@ _PARTS: dict[str, Callable[[AgreementLaw], AgreementLaw]] = {
     ),
     "the initial network of g": lambda law: replace(law, deviation_g=0 * law.deviation_g),
 }
-_MEANS = "the signs of F and of the mean of G"
-_STILL = "that F is 0, up to rounding, at {} of {} points"
+_MEANS = "the signs of what f and g learn, which differ at some points,"
+_STILL = "that f learns nothing, up to rounding, at {} of {} points"
 _UNTRAINED, _NO_TIME = "that f is not trained", "that g is not trained"
 _MUCH = 0.1  # share of what is missing that a part must make up to be blamed
 

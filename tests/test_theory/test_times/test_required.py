@@ -99,7 +99,9 @@ def test_the_same_points_with_both_labels_are_to_blame():
         found = required(**data, of=of, share=0.9, T_f=None if of in ("T_f", "both") else 3.0)
         assert (found.value, found.best) == (math.inf, best)
         assert found.limit == pytest.approx(floor, abs=1e-9)
-        assert str(found).endswith("and that F is 0, up to rounding, at 15 of 15 points forbids more.")
+        assert str(found).endswith(
+            "and that f learns nothing, up to rounding, at 15 of 15 points forbids more."
+        )
 
 
 def test_samples_that_are_needed_bring_label_noise_down_to_the_limit():
@@ -131,7 +133,10 @@ def test_below_the_floor_nothing_is_trained():
         ({"T_f": 0.5, "targets": "balanced"}, "the initial network of f"),
         ({"T_f": 1e4, "epsilon": 0.05}, "label noise"),
         ({"of": "T_f", "T_g": 1e-3}, "the initial network of g"),
-        ({"T_f": math.inf, "targets": np.ones(40), "epsilon": 0.02}, "the signs of F and of the mean of G"),
+        (
+            {"T_f": math.inf, "targets": np.ones(40), "epsilon": 0.02},
+            "the signs of what f and g learn, which differ at some points,",
+        ),
     ],
 )
 def test_where_there_is_none_a_part_is_to_blame(changes, cause):
