@@ -111,10 +111,6 @@ def _thumbnail(place: Path) -> Markup:
     return Markup('<img alt="{}" src="{}">').format(Markup(alt[1]) if alt else "", source)
 
 
-def _predicted(section: ReportSection) -> str:
-    return spread(section.by_width[-1].agreement.predicted)
-
-
 @dataclass(frozen=True)
 class Agreement:
     """How often f and g agree on a data set, at its largest width, and what was predicted."""

@@ -104,10 +104,7 @@ def arcsine(
             rho = row[j] + b[i] * c[j]
             line[j] = (offset + scale * arcsin(rho, half, quarter, terms)) * (row[j] * p[i] * q[j] + added)
             near += 1 if abs(rho) > limit else 0
-        if total + near > len(rows):
-            room = 2 * (total + near)
-            rows, columns = _longer(rows, room), _longer(columns, room)
-            opposite, factors = _longer(opposite, room), _longer(factors, room)
+        rows, columns, opposite, factors = _with_room(rows, columns, opposite, factors, total + near)
         if near:
             for j in range(len(row)):
                 rho = row[j] + b[i] * c[j]
@@ -162,10 +159,7 @@ def deep(
             product[j] = phi
             deficit[j] = (1 - rho) - step * _bracket(theta, 1 - rho, series)
             near += 1 if abs(rho) > limit else 0
-        if total + near > len(rows):
-            room = 2 * (total + near)
-            rows, columns = _longer(rows, room), _longer(columns, room)
-            opposite, inners = _longer(opposite, room), _longer(inners, room)
+        rows, columns, opposite, inners = _with_room(rows, columns, opposite, inners, total + near)
         if near:
             for j in range(num):
                 rho = row[j] + b_i * c[j]
@@ -245,6 +239,15 @@ def _bracket(theta: float, deficit: float, series: tuple[float, ...]) -> float:
         total = total * square + series[k]
     beyond = np.sqrt(deficit * (2 - deficit)) - theta * (1 - deficit)
     return theta * square * total if theta < SERIES else beyond
+
+
+@compiled
+def _with_room(rows: Indices, columns: Indices, opposite: Any, values: Floats, least: int) -> Any:  # noqa: ANN401
+    """Return lists of pairs that hold at least so many."""
+    if least <= len(rows):
+        return rows, columns, opposite, values
+    room = 2 * least
+    return _longer(rows, room), _longer(columns, room), _longer(opposite, room), _longer(values, room)
 
 
 @compiled

@@ -37,9 +37,8 @@ def _share(point: WidePoint) -> float:
 def _along(panel: WidePanel) -> Content:
     first, *others = _known(panel)
     start = _told(first), f"{panel.x_label} = {first.x:g}"
-    what = (
-        "the signs of *f* and *g*" if LAW in first.deep else "*f* and *g*"
-    )  # of predictors, which are no networks
+    # Of a law f and g are predictors, not networks.
+    what = "the signs of *f* and *g*" if LAW in first.deep else "*f* and *g*"
     template = f"**{{}}**: {what} agree at **{{}}** of the test points at {{}}"
     if not others:
         return rich(f"{template}.", panel.sweep, *start)
