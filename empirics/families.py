@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from empirics.config import ExperimentConfig
-from empirics.measure import accuracy, agreement, cosines, evaluate
+from empirics.measure import accuracy, agreement, evaluate
 from empirics.measure.times import law_of_times
 from empirics.pairs import EXPECTED, Family, Network, Pair, family_key, pairs
 from empirics.solvers import stop_g
@@ -36,6 +36,7 @@ def run_family(configs: Sequence[ExperimentConfig], *, device: str = "cpu") -> I
             yield index, Outcome(record=_record(pair))
         except EXPECTED as error:
             yield index, Outcome.failed(error)
+        del pair  # its arrays, before those of the next one
 
 
 def _record(pair: Pair) -> Record:
@@ -45,8 +46,8 @@ def _record(pair: Pair) -> Record:
     f_b = family.f_b
     values: Record = {
         **_network(f),
-        "cosine_published": _mean_cosine(R, family.published_direction),
-        "cosine_derived": _mean_cosine(R, family.gradient),
+        "cosine_published": on.mean_cosines[0],
+        "cosine_derived": on.mean_cosines[1],
         "mean_target": float(y_adv.mean()),
         "zero_perturbations": int((~R.any(axis=1)).sum()),
         "sign_match_f": agreement(f.on_test, f_b[1]),
@@ -83,13 +84,6 @@ def _network(network: Network) -> Record:
     return values
 
 
-def _mean_cosine(R: Array, directions: Array) -> float:
-    """Return the mean |cos| of perturbations that are not 0 with what the theory says."""
-    values = np.abs(cosines(R, directions))
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
-
-
 def _from_initial(pair: Pair) -> Record:
     """Return what the initial weights and the theory say of g, nothing trained on the data or perturbations.
 
@@ -107,10 +101,9 @@ def _from_initial(pair: Pair) -> Record:
         train, test = (at_0 + g.T * velocity for at_0, velocity in zip(initial, on.lazy, strict=True))
         values |= _foreseen("lazy", family, signs_f, (train, test))
     if pair.config.scenario == "a":
-        two = on.two_point[stop_g(pair.config)]
+        two = on.two_point(pair.stops)[stop_g(pair.config)]
         if not isinstance(two, Exception):
-            outputs = family.at_points(partial(evaluate, two.final))
-            values |= _foreseen("two_point", family, signs_f, outputs)
+            values |= _foreseen("two_point", family, signs_f, two)
     return values
 
 

@@ -7,16 +7,18 @@ more depth.
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+import torch
 
 import theory
 from empirics.config import ExperimentConfig
 from empirics.descent import Trained
-from empirics.measure import NeuronCounts, count_neurons, evaluate
-from empirics.model import as_tensor
+from empirics.measure import NeuronCounts, cosines, count_neurons, evaluate
+from empirics.model import TwoLayerNet, as_array, as_tensor
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from empirics.quadratic import Integers
 from empirics.seeds import seeds_of
@@ -29,6 +31,8 @@ EXPECTED = (ArithmeticError, ValueError, MemoryError, RuntimeError)
 
 # Training points at which predictions are compared with labels; measurements take all.
 _MOST = 2000
+
+_T = TypeVar("_T")
 
 # Fields that neither the data nor the initial f depends on.
 _OF_G = ("scenario", "epsilon", "T_g", "targets", "num_steps_g")
@@ -52,6 +56,19 @@ class Family:
         self.dataset = config.data.load(data_seed)
         self.slope = config.negative_slope
         self.X, self.y = self.dataset.X, self.dataset.y
+        self.samples = Samples(self.X, self.dataset.X_test)
+        self._known: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """Return what is computed at the first call with this key: numbers of a few points, not networks."""
+        if key not in self._known:
+            self._known[key] = compute()
+        known: _T = self._known[key]
+        return known
+
+    def there(self, values: Array) -> Any:  # noqa: ANN401
+        """Return an array where the theory is computed: as it is, or on the device of the networks."""
+        return values if self.device == "cpu" else as_tensor(values, dtype=torch.float64, device=self.device)
 
     def trained(
         self, stops: Iterable[Stop], X: Array, y: Array, *, seed: int
@@ -81,29 +98,26 @@ class Family:
     @cached_property
     def f_b(self) -> tuple[Array, Array]:
         """f_b at the points."""
-        return self.at_points(lambda Z: theory.f_predict(Z, X=self.X, y=self.y, negative_slope=self.slope))
+        return self.g_b(self.X, self.y)  # the same sum
 
     def g_b(self, X_adv: Array, y_adv: Array) -> tuple[Array, Array]:
         """Return g_b at the points."""
-        return self.at_points(
-            lambda Z: theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=self.slope)
-        )
+        given = {"X_adv": self.there(X_adv), "y_adv": self.there(y_adv), "negative_slope": self.slope}
+        return self.at_points(lambda Z: _array(theory.g_predict(self.there(Z), **given)))
 
     @cached_property
     def gradient(self) -> Array:
         """∇f_b at the training points."""
-        kink: Array = theory.perturbation_direction(
-            X=self.X, y=self.y, kind="kink", negative_slope=self.slope
-        )
-        return self.published_direction + kink
+        return self.published_direction + self._direction("kink")
 
     @cached_property
     def published_direction(self) -> Array:
         """The published u at the training points."""
-        direction: Array = theory.perturbation_direction(
-            X=self.X, y=self.y, kind="paper", negative_slope=self.slope
-        )
-        return direction
+        return self._direction("paper")
+
+    def _direction(self, kind: Literal["paper", "kink"]) -> Array:
+        X, y = self.there(self.X), self.there(self.y)
+        return _array(theory.perturbation_direction(X=X, y=y, kind=kind, negative_slope=self.slope))
 
     @cached_property
     def class_direction(self) -> Array:
@@ -115,11 +129,28 @@ class Family:
         return np.asarray(difference / (np.linalg.norm(difference) or 1.0))
 
 
+def _array(values: Any) -> Array:  # noqa: ANN401
+    """Return values of any device as an array."""
+    return np.asarray(as_array("values", values))
+
+
+class Samples:
+    """What a network is trained on, and κ of it at the points Z."""
+
+    def __init__(self, X: Array, Z: Array) -> None:
+        self.X, self.Z = X, Z
+
+    @cached_property
+    def kappa(self) -> Array:
+        """κ(z)."""
+        return theory.kappa(self.Z, X=self.X)
+
+
 class Network:
     """A trained network, and what is measured on it alone."""
 
-    def __init__(self, family: Family, trained: Trained, inputs: Array, name: str) -> None:
-        self.family, self.trained, self.inputs, self.name = family, trained, inputs, name
+    def __init__(self, family: Family, trained: Trained, samples: Samples, name: str) -> None:
+        self.family, self.trained, self.samples, self.name = family, trained, samples, name
 
     @cached_property
     def on_train(self) -> Array:
@@ -148,15 +179,10 @@ class Network:
         return LIPSCHITZ[self.trained.loss]
 
     @cached_property
-    def kappa(self) -> Array:
-        """κ(z) at the test points."""
-        return theory.kappa(self.family.dataset.X_test, X=self.inputs)
-
-    @cached_property
     def tau(self) -> Array:
         """τ(z) at the test points."""
         s = theory.preactivation_scale(self.family.dataset.X_test)
-        tau = self.lipschitz * self.trained.T * self.kappa / (s * np.sqrt(self.trained.final.width))
+        tau = self.lipschitz * self.trained.T * self.samples.kappa / (s * np.sqrt(self.trained.final.width))
         return np.asarray(tau)
 
     @cached_property
@@ -164,7 +190,7 @@ class Network:
         """The expected share of free neurons at the test points."""
         return theory.free_fraction(
             T=self.trained.T,
-            kappa=self.kappa,
+            kappa=self.samples.kappa,
             s=theory.preactivation_scale(self.family.dataset.X_test),
             width=self.trained.final.width,
             lipschitz=self.lipschitz,
@@ -175,9 +201,10 @@ class Network:
         """Numbers of free neurons and of those that flipped, at the test points."""
         Z = self.family.dataset.X_test
         if np.isfinite(self.lipschitz):
-            return count_neurons(self.trained, Z, self.kappa)
+            return count_neurons(self.trained, Z, self.samples.kappa)
         weights = np.asarray(self.trained.sample_weights)  # every solver records them
-        return count_neurons(self.trained, Z, reach=theory.weighted_kappa(Z, X=self.inputs, weights=weights))
+        reach = theory.weighted_kappa(Z, X=self.samples.X, weights=weights)
+        return count_neurons(self.trained, Z, reach=reach)
 
 
 class Perturbed:
@@ -189,21 +216,21 @@ class Perturbed:
         On construction, if a gradient is not finite, or an input of g does not fit its precision.
     """
 
-    def __init__(self, f: Network, configs: Sequence[ExperimentConfig]) -> None:
-        self.family, self.f, self.config = f.family, f, configs[0]
-        self.stops = [stop_g(config) for config in configs]
-        X, config = self.family.dataset.X, self.config
+    def __init__(self, f: Network, config: ExperimentConfig) -> None:
+        self.family, self.f, self.config = f.family, f, config
+        X = self.family.dataset.X
         self.epsilon = float(np.sqrt(X.shape[1])) if config.epsilon is None else config.epsilon
         rng = np.random.default_rng(self.family.target_seed)
         self.y_adv = draw_targets(len(X), kind=config.targets, rng=rng)
-        self.gradients, self.R = np.zeros_like(X), np.zeros_like(X)
+        self.R = np.zeros_like(X)
         if self.epsilon > 0:
-            made = perturb(f.trained.final, X, self.y_adv, epsilon=self.epsilon)
-            self.gradients, self.R = made.gradients, made.R
+            self.R = perturb(f.trained.final, X, self.y_adv, epsilon=self.epsilon).R
         self.X_adv = adversarial_inputs(X, self.R, scenario=config.scenario)
         if np.abs(self.X_adv).max() > np.finfo(config.precision).max:
             msg = f"epsilon must keep the inputs of g within {config.precision}, got {self.epsilon:g}"
             raise FloatingPointError(msg)
+        self.samples = Samples(self.X_adv, self.family.dataset.X_test)
+        self._key = config.scenario, self.epsilon, config.targets  # what no network enters
 
     def inputs(self, directions: Array) -> Array:
         """Return the inputs of g whose perturbations have these directions."""
@@ -218,14 +245,31 @@ class Perturbed:
     @cached_property
     def wide(self) -> tuple[Array, Array]:
         """g_b at the points for perturbations along ∇f_b: nothing is trained."""
-        return self.family.g_b(self.inputs(self.family.gradient), self.y_adv)
+        return self.family.once(
+            ("wide", *self._key), lambda: self.family.g_b(self.inputs(self.family.gradient), self.y_adv)
+        )
 
     @cached_property
+    def mean_cosines(self) -> tuple[float, float]:
+        """Mean |cos| of the perturbations that are not 0 with the published u, and with ∇f_b."""
+        directions = self.family.published_direction, self.family.gradient
+        values = [np.abs(cosines(self.R, direction)) for direction in directions]
+        u, derived = (float(c[known].mean()) if (known := np.isfinite(c)).any() else np.nan for c in values)
+        return u, derived
+
+    def _gradients(self, network: TwoLayerNet) -> Array:
+        points = as_tensor(self.family.dataset.X, dtype=network.weight.dtype, device=network.weight.device)
+        return _array(network.input_gradients(points))
+
+    @property
+    def gradients(self) -> Array:
+        """∇f at the training points; 0 where there are no perturbations."""
+        return self._gradients(self.f.trained.final) if self.epsilon > 0 else np.zeros_like(self.R)
+
+    @property
     def initial_gradients(self) -> Array:
         """∇f(x; 0) at the training points."""
-        network = self.f.trained.initial
-        points = as_tensor(self.family.dataset.X, dtype=network.weight.dtype, device=network.weight.device)
-        return np.asarray(network.input_gradients(points).cpu().numpy())
+        return self._gradients(self.f.trained.initial)
 
     @property
     def lazy_directions(self) -> Array:
@@ -235,16 +279,26 @@ class Perturbed:
     @cached_property
     def lazy(self) -> tuple[Array, Array]:
         """g_b at the points for perturbations along these."""
-        return self.family.g_b(self.inputs(self.lazy_directions), self.y_adv)
+        return self.family.once(
+            ("lazy", *self._key, self.f.trained.T),
+            lambda: self.family.g_b(self.inputs(self.lazy_directions), self.y_adv),
+        )
 
-    @cached_property
-    def two_point(self) -> dict[Stop, Trained | Exception]:
-        """G trained on perturbations that are all ± one vector, along the mean of those directions.
+    def two_point(self, stops: tuple[Stop, ...]) -> dict[Stop, tuple[Array, Array] | Exception]:
+        """G at the points if perturbations are all ± one vector, along the mean of those directions.
 
-        In scenario (a) it sees two samples then, whatever N is.
+        In scenario (a) it sees two samples then, whatever N is.  The stops are of one learning rate.
         """
-        same = np.broadcast_to(self.lazy_directions.mean(axis=0), self.family.dataset.X.shape)
-        return self.family.trained(self.stops, self.inputs(same), self.y_adv, seed=self.family.g_seed)
+
+        def compute() -> dict[Stop, tuple[Array, Array] | Exception]:
+            same = np.broadcast_to(self.lazy_directions.mean(axis=0), self.family.dataset.X.shape)
+            found = self.family.trained(stops, self.inputs(same), self.y_adv, seed=self.family.g_seed)
+            return {
+                stop: g if isinstance(g, Exception) else self.family.at_points(partial(evaluate, g.final))
+                for stop, g in found.items()
+            }
+
+        return self.family.once(("two_point", *self._key, self.f.trained.T, stops), compute)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -254,6 +308,7 @@ class Pair:
     config: ExperimentConfig
     perturbed: Perturbed
     g: Network
+    stops: tuple[Stop, ...]  # of all g on its trajectory
     path: tuple[Trained, ...] = ()  # g at earlier stops
 
 
@@ -291,15 +346,15 @@ def pairs(
     for one_rate in _groups(by_index, lambda config: learning_rate(config, stop_f(config))):
         stops = map(stop_f, one_rate.values())
         for stop, f in family.trained(stops, family.X, family.y, seed=family.f_seed).items():
-            network = f if isinstance(f, Exception) else Network(family, f, family.dataset.X, "f")
+            network = f if isinstance(f, Exception) else Network(family, f, family.samples, "f")
             one_f = {index: config for index, config in one_rate.items() if stop_f(config) == stop}
             for group in _groups(one_f, _perturbations):
                 yield from _trained_on_one(network, group, earlier=earlier)
 
 
 def _perturbations(config: ExperimentConfig) -> Hashable:
-    """Return what g is trained on, and how."""
-    return config.scenario, config.epsilon, config.targets, learning_rate(config, stop_g(config))
+    """Return what g is trained on."""
+    return config.scenario, config.epsilon, config.targets
 
 
 def _groups(
@@ -314,22 +369,25 @@ def _groups(
 def _trained_on_one(
     f: Network | Exception, configs: Mapping[int, ExperimentConfig], *, earlier: bool
 ) -> Iterator[tuple[int, Pair | Exception]]:
-    """Train g on one set of perturbations, along one trajectory."""
+    """Train g on one set of perturbations, along one trajectory for each learning rate."""
     try:
         if isinstance(f, Exception):
             raise f
-        on = Perturbed(f, list(configs.values()))
-        before = {config: stops_before(stop_g(config)) if earlier else () for config in configs.values()}
-        stops = [*on.stops, *chain.from_iterable(before.values())]
-        trained = f.family.trained(stops, on.X_adv, on.y_adv, seed=f.family.g_seed)
+        on = Perturbed(f, next(iter(configs.values())))
     except EXPECTED as error:
         yield from ((index, error) for index in configs)
         return
-    for index, config in configs.items():
-        g = trained[stop_g(config)]
-        if isinstance(g, Exception):
-            yield index, g
-        else:
+    for group in _groups(configs, lambda config: learning_rate(config, stop_g(config))):
+        before = {config: stops_before(stop_g(config)) if earlier else () for config in group.values()}
+        stops = tuple(map(stop_g, group.values()))
+        trained = f.family.trained(
+            [*stops, *chain.from_iterable(before.values())], on.X_adv, on.y_adv, seed=f.family.g_seed
+        )
+        for index, config in group.items():
+            g = trained[stop_g(config)]
+            if isinstance(g, Exception):
+                yield index, g
+                continue
             path = (found for stop in before[config] if isinstance(found := trained[stop], Trained))
-            network = Network(f.family, g, on.X_adv, "g")
-            yield index, Pair(config=config, perturbed=on, g=network, path=tuple(path))
+            network = Network(f.family, g, on.samples, "g")
+            yield index, Pair(config=config, perturbed=on, g=network, stops=stops, path=tuple(path))

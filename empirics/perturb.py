@@ -5,6 +5,7 @@ torch is imported by the one function that needs it: most that read a configurat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from theory.validation import Array, as_labels, as_points, check_choice, check_i
 if TYPE_CHECKING:
     from empirics.model import TwoLayerNet
 
+_BLOCK = 1 << 16  # entries
 Targets = Literal["random", "balanced"]
 TARGETS = ("random", "balanced")
 
@@ -128,11 +130,20 @@ def perturb(network: TwoLayerNet, X: Array, targets: Array, *, epsilon: float) -
 
 def normalised(directions: Array, targets: Array, *, epsilon: float) -> Array:
     """Return rows of norm ε along ± the directions, the sign that of the target; 0 where there is none."""
-    # Scaled before squaring: a tiny gradient is still a direction.
-    largest = np.abs(directions).max(axis=1, keepdims=True)
-    scaled = directions / np.where(largest > 0, largest, 1.0)
-    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.asarray(epsilon * targets[:, None] * scaled / np.where(norms > 0, norms, 1.0))
+    made = np.empty(directions.shape)
+    for rows in row_blocks(directions):
+        # Scaled before squaring: a tiny gradient is still a direction.
+        largest = np.abs(directions[rows]).max(axis=1, keepdims=True)
+        scaled = directions[rows] / np.where(largest > 0, largest, 1.0)
+        norms = np.linalg.norm(scaled, axis=1, keepdims=True)
+        made[rows] = epsilon * targets[rows, None] * scaled / np.where(norms > 0, norms, 1.0)
+    return made
+
+
+def row_blocks(values: Array) -> Iterator[slice]:
+    """Yield slices of rows that a cache holds with some temporary arrays."""
+    step = max(1, _BLOCK // values.shape[1])
+    return (slice(start, start + step) for start in range(0, len(values), step))
 
 
 def adversarial_inputs(X: Array, R: Array, *, scenario: Scenario) -> Array:

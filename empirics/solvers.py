@@ -88,19 +88,18 @@ def train_to(
         device=device,
     )
     ordered = sorted(set(stops))
-    points = as_tensor(X, dtype=dtype, device=device)
-    labels = as_tensor(y, dtype=dtype, device=device)
     if config.solver == "flow":
         times = [stop.T for stop in ordered]
         if config.loss == "identity":
             path = flow(network, X, y, T=times).trained
         else:
-            path = smooth_flow(network, points, labels, T=times, loss=config.loss).trained
+            points = as_tensor(X, dtype=dtype, device=device)
+            path = smooth_flow(network, points, y, T=times, loss=config.loss).trained
     else:
         path = train_path(
             network,
-            points,
-            labels,
+            X,
+            y,
             learning_rate=learning_rate(config, ordered[-1]),
             steps=[stop.num_steps for stop in ordered],
             momentum=config.momentum,

@@ -87,9 +87,9 @@ def kappa(Z: ArrayLike, *, X: ArrayLike) -> Array:
     X = as_points("X", X)
     points = as_points("Z", Z, dim=X.shape[1], or_one=True)
     step = max(1, _BLOCK // len(X))
-    blocks = (augmented_inner(points[start : start + step], X=X) for start in range(0, len(points), step))
-    with np.errstate(over="ignore"):
-        values = np.concatenate([np.abs(block, out=block).mean(axis=1) for block in blocks])
+    parts = (points[start : start + step] for start in range(0, len(points), step))
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.concatenate([np.abs(part @ X.T + 1).mean(axis=1) for part in parts])
     return of_one(np.where(np.isnan(values), np.inf, values), Z)
 
 

@@ -166,11 +166,17 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def _config(named: Mapping[str, Any], *, solver: Solver) -> ExperimentConfig:
-    """Return the configuration of fields as published: ε per √d, learning rates and epochs."""
+    """Return the configuration of fields as published: ε per √d, learning rates and epochs.
+
+    ε of a block is cut, not rounded, to two digits, as published: .0031 at d = 10.
+    """
     fields = dict(named)
     share = fields.pop("epsilon_per_root", None)
     if share is not None:
-        fields.setdefault("epsilon", float(f"{share * math.sqrt(fields['data.dim']):.6g}"))
+        length = share * math.sqrt(fields["data.dim"])
+        digits = f"{length:.12e}"  # .1 is not cut to .099
+        cut = digits[:3] + digits[-4:] if "epochs_f" in fields else f"{length:.6g}"
+        fields.setdefault("epsilon", float(cut))
     if "epochs_f" in fields:
         momentum, epochs = fields.pop("momentum"), {net: fields.pop(f"epochs_{net}") for net in "fg"}
         for net, count in epochs.items():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from empirics.descent import Trained
 from empirics.model import TwoLayerNet, as_tensor, blocks, input_tensor, threads_for
+from empirics.perturb import row_blocks
 from theory.setting import LIPSCHITZ
 from theory.validation import Array, as_real
 
@@ -135,12 +136,16 @@ def cosines(A: Array, B: Array) -> Array:
     >>> cosines([[1.0, 0.0], [0.0, 0.0]], [[2.0, 0.0], [1.0, 1.0]])
     array([ 1., nan])
     """
-    units = []
-    for rows in _of_one_shape("A", A, "B", B):
-        largest = np.abs(rows).max(axis=1, keepdims=True)  # scaled before squaring
-        scaled = np.divide(rows, largest, out=np.full(rows.shape, np.nan), where=largest > 0)
-        units.append(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
-    return np.asarray(np.sum(units[0] * units[1], axis=1))
+    A, B = _of_one_shape("A", A, "B", B)
+    found = np.empty(len(A))
+    for part in row_blocks(A):
+        units = []
+        for rows in (A[part], B[part]):
+            largest = np.abs(rows).max(axis=1, keepdims=True)  # scaled before squaring
+            scaled = np.divide(rows, largest, out=np.full(rows.shape, np.nan), where=largest > 0)
+            units.append(scaled / np.linalg.norm(scaled, axis=1, keepdims=True))
+        found[part] = np.sum(units[0] * units[1], axis=1)
+    return found
 
 
 @torch.no_grad()

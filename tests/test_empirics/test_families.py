@@ -1,14 +1,17 @@
 """Experiments that share data and initial f: few trajectories, many records."""
 
+import itertools
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, run
+from empirics import ExperimentConfig, GaussianData, ShiftedGaussianData, pairs, run
 from empirics.families import family_key, run_family
+from empirics.pairs import Family
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.solvers import stop_f, train_to
@@ -110,6 +113,40 @@ def test_a_record_does_not_depend_on_the_others_of_its_family(base):
     together = _records(family)
     alone = [_records([config])[0] for config in family]
     assert json.dumps(together) == json.dumps(alone)
+
+
+def test_what_is_predicted_is_computed_once(monkeypatch):
+    """Two f, two ε, two rates of g: f_b; without f one of each ε; else one of each f and ε."""
+    calls = []
+    for name, owner in (("g_b", Family), ("perturb", pairs)):
+        real = getattr(owner, name)
+        monkeypatch.setattr(
+            owner, name, lambda *given, name=name, real=real, **on: calls.append(name) or real(*given, **on)
+        )
+    base = replace(DESCENT, scenario="b")
+    _records(
+        [
+            replace(base, T_f=T_f, T_g=T_g, epsilon=epsilon)
+            for T_f, epsilon, T_g in itertools.product((5.0, 2.0), (0.5, 1.0), (20.0, 4.0))
+        ]
+    )
+    assert Counter(calls) == {"perturb": 4, "g_b": 1 + 2 + 4 + 4}  # f_b, predicted, lazy, given f
+
+
+@pytest.mark.parametrize("base", [FLOW, replace(DESCENT, scenario="b", negative_slope=0.2)], ids=["a", "b"])
+def test_predictions_by_tensors_are_those_by_arrays(base):
+    """Another name of the CPU than "cpu" is a device, where the theory is computed by tensors."""
+    configs = [replace(base, seed=seed) for seed in range(3)]
+    for config in configs:
+        by_device = [
+            {index: out.record for index, out in run_family([config], device=name)}
+            for name in ("cpu", "cpu:0")
+        ]
+        assert by_device[1][0] == pytest.approx(by_device[0][0], rel=1e-9)
+        family = [Family(config, name) for name in ("cpu", "cpu:0")]
+        for quantity in ("f_b", "gradient", "published_direction"):
+            one, other = (np.concatenate([np.ravel(part) for part in getattr(f, quantity)]) for f in family)
+            assert np.abs(one - other).max() <= 1e-13 * np.abs(one).max()
 
 
 @pytest.mark.parametrize("config", [FLOW, DESCENT, replace(FLOW, scenario="b")], ids=["flow", "gd", "b"])

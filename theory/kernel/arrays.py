@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 
 import array_api_compat
@@ -20,12 +19,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory import libraries
-from theory.kernel import gram
-from theory.kernel.rows import COINCIDING, check_directions, phi_of_angle, phi_of_points, relative_variances
+from theory.kernel.rows import (
+    COINCIDING,
+    angles_by_product,
+    between,
+    check_directions,
+    phi_of_angle,
+    phi_of_points,
+    relative_variances,
+)
 from theory.validation import AnyArray, Array, as_points, check_real, data_by_keyword
 
-# Entries of the temporary arrays for near pairs (32 MiB in float64).
-_BLOCK = 1 << 22
 _COPIES = 4  # of a block of pairs, in `product`
 
 
@@ -189,31 +193,7 @@ def _lifted(X: AnyArray) -> AnyArray:
 
 def _angles(xp: AnyArray, U: AnyArray, V: AnyArray) -> AnyArray:
     """Return the angles between unit rows, of jax with derivatives."""
-    return _of_jax()(U, V) if array_api_compat.is_jax_array(U) else _angle_values(xp, U, V, _by_mask)
-
-
-def _angle_values(xp: AnyArray, U: AnyArray, V: AnyArray, correct: Callable[..., AnyArray]) -> AnyArray:
-    """Return the angles between unit rows by one product, near pairs corrected, as `gram` does."""
-    rho, limit = U @ V.T, 1 - gram.NEAR
-    theta = xp.acos(xp.clip(rho, -limit, limit))
-    return correct(xp, U, V, theta, xp.abs(rho) > limit)
-
-
-def _between(xp: AnyArray, u: AnyArray, v: AnyArray) -> AnyArray:
-    """Return 2·atan2(‖u − v‖, ‖u + v‖) along the last axis."""
-    difference, total = (xp.sqrt(xp.sum(w * w, axis=-1)) for w in (u - v, u + v))
-    return 2 * xp.atan2(difference, total)
-
-
-def _by_mask(xp: AnyArray, U: AnyArray, V: AnyArray, theta: AnyArray, near: AnyArray) -> AnyArray:
-    """Correct near pairs where their number may be looked at."""
-    i, j = xp.nonzero(near)
-    step, parts = max(1, _BLOCK // V.shape[1]), [theta[:0, 0]]
-    for start in range(0, i.shape[0], step):
-        part = slice(start, min(start + step, i.shape[0]))
-        parts.append(_between(xp, xp.take(U, i[part], axis=0), xp.take(V, j[part], axis=0)))
-    theta[near] = xp.concat(parts)
-    return theta
+    return _of_jax()(U, V) if array_api_compat.is_jax_array(U) else angles_by_product(xp, U, V)
 
 
 @lru_cache(maxsize=1)
@@ -228,12 +208,12 @@ def _of_jax() -> AnyArray:
     def correct(_: AnyArray, U: AnyArray, V: AnyArray, theta: AnyArray, near: AnyArray) -> AnyArray:
         """Correct one near pair of each row, and all pairs of the rows that have more of them."""
         rows, one = xp.arange(U.shape[0]), xp.argmax(near, axis=1)
-        pairs = xp.where(near[rows, one], _between(xp, U, V[one]), theta[rows, one])
+        pairs = xp.where(near[rows, one], between(xp, U, V[one]), theta[rows, one])
         theta, near = theta.at[rows, one].set(pairs), near.at[rows, one].set(False)
 
         def row(given: tuple[AnyArray, ...]) -> AnyArray:
             u, angles, left = given
-            return lax.cond(left.any(), lambda: xp.where(left, _between(xp, u, V), angles), lambda: angles)
+            return lax.cond(left.any(), lambda: xp.where(left, between(xp, u, V), angles), lambda: angles)
 
         return lax.map(row, (U, theta, near))
 
@@ -243,7 +223,7 @@ def _of_jax() -> AnyArray:
         return theta, -_inverse(xp, theta) * (dU @ V.T + U @ dV.T)
 
     # One after the other under `vmap`, where both branches would be taken of every row at once.
-    values = jax.custom_batching.sequential_vmap(jax.jit(lambda U, V: _angle_values(xp, U, V, correct)))
+    values = jax.custom_batching.sequential_vmap(jax.jit(lambda U, V: angles_by_product(xp, U, V, correct)))
     angles = jax.custom_jvp(values)
     angles.defjvp(change)
     return angles

@@ -14,6 +14,8 @@ import math
 import sys
 from functools import lru_cache
 
+import array_api_compat
+
 from theory.kernel import rows
 from theory.validation import AnyArray
 
@@ -162,6 +164,8 @@ def _angles(U: AnyArray, V: AnyArray) -> AnyArray:
         same = U is V or (U.data_ptr() == V.data_ptr() and U.shape == V.shape)
         u, v = U.numpy(force=True), None if same else V.numpy(force=True)
         return torch.from_numpy(rows.angles_of_units(u, v))
+    if U.dtype == torch.float64:
+        return rows.angles_by_product(array_api_compat.array_namespace(U), U, V)
     # Differences of every pair: no product, so no reduced precision (TF32) and no loss near |ρ| = 1.
     step = max(1, (1 << 26) // (V.shape[0] * V.shape[1]))
     parts = []

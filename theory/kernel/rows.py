@@ -1,15 +1,19 @@
-"""Φ between the rows of numpy arrays: angles, values and weighted gradients, each by one matrix product."""
+"""Φ between the rows of arrays: angles, values and weighted gradients, each by one matrix product."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from theory.kernel import gram
 from theory.libraries import scales
-from theory.validation import Array
+from theory.validation import AnyArray, Array
+
+# Entries of the temporary arrays for near pairs (32 MiB in float64).
+_BLOCK = 1 << 22
 
 
 def relative_variances(weight_variance: float, bias_variance: float) -> dict[str, float]:
@@ -48,6 +52,32 @@ def angles(X: Array, Z: Array | None = None) -> Array:
 def angles_of_units(U: Array, V: Array | None) -> Array:
     """Return the angle between unit rows for all pairs."""
     return gram.gram(U, V, far=gram.Arcsine(-1.0, math.pi / 2), near=lambda theta: theta)
+
+
+def near_one_by_one(xp: AnyArray, U: AnyArray, V: AnyArray, theta: AnyArray, near: AnyArray) -> AnyArray:
+    """Correct near pairs where their number may be looked at."""
+    i, j = xp.nonzero(near)
+    step, parts = max(1, _BLOCK // V.shape[1]), [theta[:0, 0]]
+    for start in range(0, i.shape[0], step):
+        part = slice(start, min(start + step, i.shape[0]))
+        parts.append(between(xp, xp.take(U, i[part], axis=0), xp.take(V, j[part], axis=0)))
+    theta[near] = xp.concat(parts)
+    return theta
+
+
+def angles_by_product(
+    xp: AnyArray, U: AnyArray, V: AnyArray, correct: Callable[..., AnyArray] = near_one_by_one
+) -> AnyArray:
+    """Return the angles between unit rows of any library by one product, near pairs corrected, as `gram`."""
+    rho, limit = U @ V.T, 1 - gram.NEAR
+    theta = xp.acos(xp.clip(rho, -limit, limit))
+    return correct(xp, U, V, theta, xp.abs(rho) > limit)
+
+
+def between(xp: AnyArray, u: AnyArray, v: AnyArray) -> AnyArray:
+    """Return 2·atan2(‖u − v‖, ‖u + v‖) along the last axis."""
+    difference, total = (xp.sqrt(xp.sum(w * w, axis=-1)) for w in (u - v, u + v))
+    return 2 * xp.atan2(difference, total)
 
 
 def phi_of_units(U: Array, V: Array | None, negative_slope: float, **how: Any) -> Array:  # noqa: ANN401

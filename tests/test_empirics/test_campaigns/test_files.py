@@ -12,14 +12,14 @@ from theory.orthogonal.perturbations import NORMS
 # Of all points with the fields of their configurations: another digest is another experiment, whose results
 # are filed under other names.
 DIGESTS = {
-    "msg-a": "07e812dd404e",
-    "msg-b": "e00f8906ba2a",
-    "g-a": "2e73d15f56c0",
-    "g-b": "ec8d2e9f5f42",
-    "mnist-a": "1c89d5ff943f",
-    "mnist-b": "58bf7258d629",
-    "fmnist-a": "3b05cf96ed06",
-    "fmnist-b": "bfb50633d061",
+    "msg-a": "35acda2ef38a",
+    "msg-b": "20d678ece7f2",
+    "g-a": "394af3aca803",
+    "g-b": "4cb1b39f0bc1",
+    "mnist-a": "0ba6698672fe",
+    "mnist-b": "df7492d5dbba",
+    "fmnist-a": "5c34e620bc83",
+    "fmnist-b": "d1d944694e4f",
     "dimension": "e0b8eb5035ff",
     "perturbation-size": "9354f480c2b2",
     "width": "aeae7bb167d1",

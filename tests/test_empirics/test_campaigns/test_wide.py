@@ -130,7 +130,7 @@ def test_points_have_all_pairs_of_learning_rates_and_seeds():
             1000,
             1000,
         )
-        assert config.epsilon == pytest.approx(0.001 * math.sqrt(50), rel=1e-5)  # written with 6 digits
+        assert config.epsilon == 0.007  # .001 √50 = .00707
     pairs = {(c.T_f, c.T_g, c.seed) for c in point.configs}
     assert pairs == {(f, g, seed) for f in times for g in times for seed in range(3)}
 
@@ -163,7 +163,7 @@ def test_small_sizes_keep_ratios():
         assert full.epsilon == pytest.approx(5 * small.epsilon)
     sizes = [part("msg-b", size=size, seeds=1, sweeps=("m",)).points()[0].configs[0] for size in SIZES]
     assert [config.data.num_train for config in sizes] == [10_000, 10_000]
-    assert sizes[0].epsilon == pytest.approx(math.sqrt(50) * sizes[1].epsilon, rel=1e-5)  # 6 digits
+    assert [config.epsilon for config in sizes] == [0.7, 0.1]  # .01 √d, cut
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -184,7 +184,44 @@ def test_logistic_sweep_of_msg_b_has_five_rates_each():
     for point in made:
         assert {(c.T_f, c.T_g) for c in point.configs} == {(f, g) for f in times for g in times}
         assert {(c.loss, c.solver, c.scenario) for c in point.configs} == {("logistic", "gd", "b")}
-        assert all(c.epsilon == pytest.approx(0.01 * math.sqrt(point.x), rel=1e-5) for c in point.configs)
+        assert all(0 <= 0.01 * math.sqrt(point.x) - c.epsilon < 0.001 for c in point.configs)
+
+
+@pytest.mark.parametrize(
+    ("name", "by_dim"),
+    [
+        ("msg-a", {10: 0.0031, 20: 0.0044, 50: 0.007, 90: 0.0094, 100: 0.01}),
+        ("msg-b", {10: 0.031, 100: 0.1, 400: 0.2, 900: 0.3, 1000: 0.31, 5000: 0.7}),
+        ("g-a", {100: 0.01, 900: 0.03, 1000: 0.031, 10_000: 0.1}),
+        ("g-b", {100: 1.0, 1000: 3.1, 2000: 4.4, 10_000: 10.0}),
+    ],
+)
+def test_epsilon_is_cut_to_two_digits(name, by_dim):
+    points = {point.x: point.configs for point in part(name, seeds=1, sweeps=("d",)).points()}
+    assert {dim: {config.epsilon for config in points[dim]} for dim in by_dim} == {
+        dim: {epsilon} for dim, epsilon in by_dim.items()
+    }
+
+
+TENTHS = [i / 10 for i in range(11)]
+DIMS = [*range(10, 100, 10), *range(100, 1000, 100), *range(1000, 5001, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "sweep", "values"),
+    [
+        ("msg-b", "d", DIMS),
+        ("msg-b", "d_logistic", DIMS),
+        ("msg-b", "eps", [0.7 * share for share in TENTHS]),
+        ("g-b", "d_logistic", [*range(100, 1000, 100), *range(1000, 10_001, 1000)]),
+        ("g-b", "eps", [10 * share for share in TENTHS]),
+        ("fmnist-b", "eps_logistic", [1.4 * share for share in TENTHS]),
+        ("mnist-a", "m", [*range(10, 100, 10), *range(100, 1001, 100)]),
+        ("msg-b", "m", [*range(1, 10), *range(10, 100, 10), *range(100, 1001, 100)]),
+    ],
+)
+def test_sweeps_take_the_published_steps(name, sweep, values):
+    assert [p.x for p in part(name, seeds=1, sweeps=(sweep,)).points()] == pytest.approx(values, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fmnist"])

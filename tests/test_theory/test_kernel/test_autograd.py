@@ -2,11 +2,13 @@
 
 import importlib
 
+import array_api_compat
 import numpy as np
 import pytest
 import torch
 
 from theory import phi
+from theory.kernel import rows
 from theory.kernel.arrays import reference
 
 RNG = np.random.default_rng(12)
@@ -24,6 +26,17 @@ def test_torch_derivatives_match_differences(bias_variance, weight_variance):
     modes = ("check_forward_ad", "check_batched_grad", "check_batched_forward_grad")
     assert torch.autograd.gradcheck(compute, inputs, eps=1e-6, atol=1e-8, **dict.fromkeys(modes, True))
     assert torch.autograd.gradgradcheck(compute, inputs, eps=1e-6, atol=1e-6, check_fwd_over_rev=True)
+
+
+def test_angles_of_tensors_by_one_product_keep_their_digits():
+    """As on a GPU in float64: equal, near, antipodal and far pairs, to roundings of the unit rows."""
+    U = RNG.normal(size=(40, 6))
+    V = np.concatenate([U[:10], U[:10] + 1e-9 * RNG.normal(size=(10, 6)), 1e-5 - U[:10], U[20:] ** 2])
+    U, V = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (U, V))
+    xp = array_api_compat.array_namespace(X)
+    found = rows.angles_by_product(xp, torch.from_numpy(U), torch.from_numpy(V)).numpy()
+    np.testing.assert_allclose(found, rows.angles_of_units(U, V), rtol=0, atol=8 * np.finfo(float).eps)
+    assert np.array_equal(np.diagonal(found)[:10], np.zeros(10))
 
 
 def by_arccosine(a, b):
@@ -316,7 +329,7 @@ def test_jax_integers_take_the_widest_floats_there_are():
 
 def test_blocks_of_the_definition_fit_together(monkeypatch):
     whole = reference(X.numpy(), Z.numpy())
-    monkeypatch.setattr("theory.kernel.arrays._BLOCK", 40)
+    monkeypatch.setattr("theory.kernel.rows._BLOCK", 40)
     np.testing.assert_array_equal(reference(X.numpy(), Z.numpy()), whole)
 
 
