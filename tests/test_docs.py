@@ -1,9 +1,11 @@
 """README.md, docs and derivations agree with the code: what they name is there, and what they show runs."""
 
+import csv
 import functools
 import html
 import importlib
 import itertools
+import lzma
 import pkgutil
 import re
 import runpy
@@ -14,13 +16,17 @@ import tomllib
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 from sphinx.util.inventory import InventoryFile
 
+from empirics import draw_targets
+from empirics.seeds import seeds_of
 from reports import inline
 from reports.cli import APP
 from reports.presets import source, two_names
+from theory import flow_time
 
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
@@ -337,3 +343,76 @@ def test_documentation_is_built_without_a_warning():
     assert len(gallery) >= 15
     for place in gallery:
         assert "<svg" in text_of(built / place) or place == "gallery/comparison/report.html", place
+
+
+# Tables of runs that are too large to repeat ----------------------------------------------------------------
+
+
+EPSILONS = tuple(0.07 * step for step in range(11))
+T_OF = {rate: flow_time(rate, 1000, momentum=0.9) for rate in (1.0, 0.1)}
+
+
+@functools.cache
+def rows_of_msg_b():
+    """Return the runs as arrays by column, numbers as far as they are."""
+    with lzma.open(ROOT / "docs/data/msg-b.csv.xz", "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.genfromtxt([row[name] for row in rows]) for name in rows[0]}
+
+
+def of_runs(name, **fields):
+    """Return a column of the runs with f at rate 1 and the given fields, in the order of the seeds."""
+    runs = rows_of_msg_b()
+    kept = np.all(
+        [np.isclose(runs[key], value) for key, value in {"T_f": T_OF[1.0], **fields}.items()], axis=0
+    )
+    assert runs["seed"][kept].tolist() == list(range(10))
+    return runs[name][kept]
+
+
+def digits(value):
+    return f"{value:.3f}".removeprefix("0")
+
+
+def cell(values):
+    return f"{digits(values.mean())} ({digits(values.min())} to {digits(values.max())})"
+
+
+def table_of_msg_b():
+    """Yield the lines of both tables of MSG(b)."""
+    columns = [*itertools.product(("agreement_test", "accuracy_g_train"), (1.0, 0.1))]
+    for epsilon in EPSILONS:
+        cells = [
+            cell(of_runs(name, epsilon=epsilon, T_g=T_OF[rate], num_steps_g=1000))
+            for name, rate in (*columns, ("predicted_agreement_test", 1.0))
+        ]
+        yield f"| {' | '.join((f'{epsilon:g}', *cells))} |"
+    for epochs in (1, 3, 5, 7, 10, 20, 50, 100):
+        names = ("agreement_test", "lazy_agreement_test")
+        yield f"| {epochs} | {' | '.join(cell(of_runs(name, num_steps_g=epochs)) for name in names)} |"
+
+
+def test_tables_of_msg_b_are_those_of_its_rows():
+    text = text_of(ROOT / "docs/results.md")
+    assert [line for line in table_of_msg_b() if f"{line}\n" not in text] == []
+
+
+def test_two_numbers_tell_the_side_of_agreement_in_msg_b():
+    """The sign of ε + .3 √d mean(t y), as the page says, and how often it is right there."""
+    N, d = 10_000, 5000
+    y = np.where(np.arange(N) < N // 2, 1.0, -1.0)
+    targets = (draw_targets(N, rng=np.random.default_rng(seeds_of(seed)[3])) for seed in range(10))
+    chance = np.array([0.3 * np.sqrt(d) * np.mean(t * y) for t in targets])
+    right = {"rule": 0, "predicted": 0}
+    for epsilon in EPSILONS:
+        of = {"epsilon": epsilon, "T_g": T_OF[1.0], "num_steps_g": 1000}
+        above = of_runs("agreement_test", **of) > 0.5
+        right["rule"] += np.sum(above == (epsilon + chance > 0))
+        right["predicted"] += np.sum(above == (of_runs("predicted_agreement_test", **of) > 0.5))
+    assert right == {"rule": 108, "predicted": 109}
+    said = " ".join(text_of(ROOT / "docs/results.md").split())
+    assert "in 108 of 110 runs (rate 1), and the prediction g_b in 109." in said
+    runs = rows_of_msg_b()
+    control = np.isclose(runs["epsilon"], 0)
+    most = [runs["agreement_test"][control & (runs["seed"] == seed)].max() for seed in range(10)]
+    assert f"mean over 10 seeds is {digits(np.mean(most))}." in said
