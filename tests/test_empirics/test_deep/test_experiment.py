@@ -8,10 +8,11 @@ import torch
 from scipy import stats
 
 from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
-from empirics.deep import DeepNetwork, experiment, linearise, train_module
+from empirics.deep import DeepNetwork, linearise, predicted, train_module
 from empirics.deep.expected import law as law_of_errors
-from empirics.deep.experiment import DEEP, check_pair, measure_times, run_deep
+from empirics.deep.experiment import DEEP, check_pair, run_deep
 from empirics.deep.modules import input_gradients, outputs
+from empirics.deep.times import measure_times
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.sweep import Plan, executors
@@ -74,7 +75,7 @@ def test_errors_fall_with_the_width_at_every_depth(depth):
 def test_nothing_that_is_trained_enters_a_prediction(options, monkeypatch):
     """Other trained networks: neither agreement that is predicted changes, nor a time."""
     config = DeepConfig(data=DATA, width=64, **options)
-    expected, train = measure_pair(config), experiment.train_module
+    expected, train = measure_pair(config), predicted.train_module
 
     def badly(*given, **more):
         trained = train(*given, **more)
@@ -83,7 +84,7 @@ def test_nothing_that_is_trained_enters_a_prediction(options, monkeypatch):
                 p.mul_(-1.5)
         return trained
 
-    monkeypatch.setattr(experiment, "train_module", badly)
+    monkeypatch.setattr(predicted, "train_module", badly)
     found = measure_pair(config)
     assert found["linear_error_f"] != expected["linear_error_f"]
     for name in {"T_f", "T_g", "linear_agreement_test", "wide_agreement_test"} & expected.keys():
@@ -96,7 +97,7 @@ def test_chance_of_agreement_is_that_of_random_networks_in_the_limit(loss, depth
     """By lazy training from 4,000 draws of initial outputs; one test at 1e-4 for its 6 cases."""
     config = DeepConfig(data=DATA, width=8, depth=depth, loss=loss, num_steps=40, momentum=0.3)
     rng, data = np.random.default_rng(1), DATA.load(0)
-    network = experiment.Network(config.f, data.X, data.y, data.X_test, config, seed=3, T=1.7)
+    network = predicted.Network(config.f, data.X, data.y, data.X_test, config, seed=3, T=1.7)
     signs = rng.normal(size=len(network.Z))
     points, N = np.vstack([network.X, network.Z]), len(network.X)
     K, Theta = (kernel(points, architecture=config.f) for kernel in (deep.nngp, deep.ntk))

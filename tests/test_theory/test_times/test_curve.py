@@ -12,7 +12,7 @@ from scipy import integrate, special, stats
 
 import theory
 from theory import deep, expressions as ex
-from theory.times import agreement_given_f, agreement_law, moments
+from theory.times import agreement_given_f, agreement_law, curve, moments
 from theory.times.curve import equal_signs
 from theory.times.initial import InitialGradients
 from theory.times.moments import AroundSamples
@@ -241,6 +241,18 @@ def test_opposite_labels_of_the_same_points_are_never_learnt(scenario):
         law = agreement_law(**data, T_f=TIMES, architecture=architecture, scenario=scenario)
         assert not law.mean_f.any()
         np.testing.assert_allclose(law.limit, np.broadcast_to(law.limit[0], (5, 5)), atol=1e-12)
+
+
+@pytest.mark.parametrize("scenario", ["a", "b"])
+def test_a_length_is_not_changed_by_others(scenario):
+    """Nor is rounding measured in units of the longest: signals of the shortest are 1e-7 of those."""
+    data, lengths = problem(9, 20, 4), np.array([1e-6, 1.0, 1e12])
+    pair = curve.Pair.checked(*data.values(), "random", 0.0, None, scenario)
+    whole = pair.law(np.ones(3), lengths)
+    for f, epsilon in enumerate(lengths):
+        alone = agreement_law(**data, T_f=1.0, epsilon=epsilon, scenario=scenario)
+        np.testing.assert_allclose(whole.signal[f], alone.signal, rtol=1e-12)
+        assert alone.signal.all()
 
 
 def test_perturbations_of_no_length_to_speak_of_teach_nothing():
