@@ -66,9 +66,10 @@ def check_pair(config: DeepConfig) -> None:
     """
     data_seed, f_seed, g_seed, *_ = seeds_of(config.seed)
     data = config.data.load(data_seed)
-    for architecture, seed in {config.f: f_seed, config.g: g_seed}.items():
+    networks = {config.g: (g_seed, config.T_g), config.f: (f_seed, config.T_f)}
+    for architecture, (seed, T) in networks.items():
         if isinstance(architecture, str):
-            network = Network(architecture, data.X, data.y, data.X_test, config, seed)
+            network = Network(architecture, data.X, data.y, data.X_test, config, seed, T)
             _check_gradients(network.gradients(network.module))
 
 
@@ -126,9 +127,11 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
         return Network(config.g, inputs, targets, Z, config, g_seed, T)
 
     f = Network(config.f, X, y, Z, config, f_seed, config.T_f)
-    pull, linear_pull = f.gradients(f.trained), f.gradients(f.lazy.moved(f.T))
+    linear_pull = f.gradients(f.lazy.moved(f.T))
+    _check_gradients(linear_pull)
+    g_linear = g_on(linear_pull, config.T_g)  # of a time that may not exist: before training
+    pull = f.gradients(f.trained)
     _check_gradients(pull)
-    g_linear = g_on(linear_pull, config.T_g)
     g = g_on(pull, g_linear.T)
     found: dict[str, Cell] = {
         "T_f": f.T,

@@ -29,6 +29,7 @@ from theory.deep.kernels import diagonal, product, weighted_gradient
 from theory.lazy.losses import SLOPE
 from theory.lazy.solvers import descent
 from theory.setting import learning_rate_for
+from theory.times.velocity import velocity
 from theory.validation import Array
 
 _DRAWS = 1000  # untrained networks, whose shares of agreement vary by .1 or so: their mean by .003
@@ -57,32 +58,36 @@ class Network:
             self.module, self.rates = make_module(architecture, dim=dim, width=width, seed=seed), None
             checked_problem(self.module, X, y)
         self.start = self.at(self.module, Z)
-        self.T = config.times * self._unit if T is None else T
+        self.T = self._time_of(config.times) if T is None else T
 
     @cached_property
-    def _unit(self) -> float:
-        """The flow time in which outputs grow by the initial size, of a module a root mean square."""
+    def _scales(self) -> tuple[float, float]:
+        """The median initial size of outputs (of modules: root mean square) and their median velocity."""
         if isinstance(self.architecture, Architecture):
-            size, velocity = np.median(self.deviation), self.wide_product(self.y / len(self.y))
+            size, speed = np.median(self.deviation), velocity(self.Z, self.X, self.y, self.architecture)
         else:
             size = np.sqrt(np.mean(self.start**2))
             lazy = linearise(self.module, self.X, self.y, rates=self.rates)
-            velocity = np.asarray(lazy.velocity(self.Z).numpy())
-        with np.errstate(divide="ignore", invalid="ignore"):
-            unit = float(size / np.median(np.abs(velocity)))
-        if not 0 < self.config.times * unit < math.inf:
+            speed = np.asarray(lazy.velocity(self.Z).numpy())
+        return float(size), float(np.median(np.abs(speed)))
+
+    def _time_of(self, times: float) -> float:
+        """Return the flow time in which outputs grow by so many times the initial size."""
+        size, speed = self._scales
+        T = times * (size / speed) if speed else math.inf
+        if not 0 < T < math.inf:
             msg = (
-                f"the flow time must be positive and finite, got {self.config.times * unit:g}: at the test "
-                f"points the network starts at {size:.3g} and moves by a median of "
-                f"{np.median(np.abs(velocity)):.3g} a time"
+                f"the flow time must be positive and finite, got {T:g}: at the test points the network starts "
+                f"at {size:.3g} and moves by a median of {speed:.3g} a time; give T_f and T_g"
             )
             raise ValueError(msg)
-        return unit
+        return T
 
     @property
     def times(self) -> float:
         """How many times the initial size outputs grow by, in the median."""
-        return self.T / self._unit
+        size, speed = self._scales
+        return self.T * (speed / size) if size else math.inf
 
     @property
     def _training(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
+from empirics import ArrayData, DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
 from empirics.deep import DeepNetwork, linearise, predicted, train_module
 from empirics.deep.expected import law as law_of_errors
 from empirics.deep.experiment import DEEP, check_pair, run_deep
@@ -306,14 +306,32 @@ def test_training_that_diverges_is_an_error_and_no_nan():
         measure_pair(DeepConfig(data=DATA, width=32, depth=4, rates="all", times=1e3))
 
 
-def test_a_network_that_starts_at_zero_has_no_flow_time(tmp_path):
+def test_a_network_that_starts_at_zero_has_no_flow_time_but_may_be_given_one(tmp_path):
     path = tmp_path / "zero.py"
     path.write_text(
         "import torch\ndef make(seed):\n    net = torch.nn.Linear(8, 1)\n"
         "    torch.nn.init.zeros_(net.weight), torch.nn.init.zeros_(net.bias)\n    return net\n"
     )
+    config = DeepConfig(data=DATA, width=8, module=f"{path}:make")
     with pytest.raises(ValueError, match=r"flow time must be positive and finite, got 0: .* starts at 0"):
-        measure_pair(DeepConfig(data=DATA, width=8, module=f"{path}:make"))
+        measure_pair(config)
+    linear = measure_pair(replace(config, T_f=1.0, T_g=1.0))
+    assert linear["linear_error_f"] == pytest.approx(0, abs=1e-6)  # float32: a linear module is linearised
+
+
+@pytest.mark.parametrize("time", [1.0, None])
+def test_data_at_which_nothing_moves_have_no_flow_time_but_may_be_given_one(monkeypatch, time):
+    """Each point has both labels: F is rounding.  At given times f stays, and expected errors are known."""
+    half = DATA.load(0).X[:10]
+    X, y = np.concatenate([half, half[::-1]]), np.repeat([1.0, -1.0], 10)
+    data = ArrayData(X=X, y=y, X_test=X, y_test=y)
+    config = DeepConfig(data=data, width=64, T_f=time, T_g=time)
+    if time is None:
+        monkeypatch.delattr(predicted, "train_module")  # said before training
+        with pytest.raises(ValueError, match=r"got inf: .* moves by a median of 0 a time; give T_f and T_g$"):
+            measure_pair(config)
+    else:
+        assert measure_pair(config)["expected_wide_error"] == law_of_errors("wide", "first").error(1, 64)
 
 
 def test_a_network_with_a_step_function_has_no_perturbations(tmp_path):
