@@ -172,6 +172,8 @@ class Plan(Tabular):
         return Page(f"Plan: {legible(self.name)}", lead, sections)
 
     def _contours(self) -> Figure:
+        drawn = min(self.T_f, self.T_g) > 0
+
         def draw(axes: Axes) -> None:
             axes.set(xscale="log", yscale="log")  # labels are placed on them
             shares = np.array(self.surface)
@@ -179,14 +181,18 @@ class Plan(Tabular):
                 if found := [level for level in levels if shares.min() < level < shares.max()]:
                     lines = axes.contour(self.times_g, self.times_f, shares, found, colors=color)
                     axes.clabel(lines, fmt="%g", fontsize=9)
-            axes.plot(self.T_g, self.T_f, "o", color=svg.G)
+            if drawn:
+                axes.plot(self.T_g, self.T_f, "o", color=svg.G)
             axes.set(xlabel="flow time T_g of g", ylabel="flow time T_f of f")
             svg.powers(axes.xaxis)
             svg.powers(axes.yaxis)
 
         columns = self._arrays()
         rows = tuple(zip(*(column.tolist() for column in columns.values()), strict=True))
-        caption = f"Mean agreement; dot: T_f = {number(self.T_f)}, T_g = {number(self.T_g)}."
+        place = f"T_f = {number(self.T_f)}, T_g = {number(self.T_g)}"
+        caption = (
+            f"Mean agreement; dot: {place}." if drawn else f"Mean agreement; {place} is on no such axes."
+        )
         numbers = Numbers(columns=tuple(columns), rows=rows)
         return svg.figure(draw, "plan", "contours", "Contours of mean agreement over times", caption, numbers)
 

@@ -77,8 +77,8 @@ class Network:
         T = times * (size / speed) if speed else math.inf
         if not 0 < T < math.inf:
             msg = (
-                f"the flow time must be positive and finite, got {T:g}: at the test points the network starts "
-                f"at {size:.3g} and moves by a median of {speed:.3g} a time; give T_f and T_g"
+                f"the flow time must be positive and finite, got {T:g}: at the test points the network "
+                f"starts at {size:.3g} and moves by a median of {speed:.3g} a time; give T_f and T_g"
             )
             raise ValueError(msg)
         return T

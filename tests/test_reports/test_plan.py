@@ -61,18 +61,27 @@ def test_surface_floor_and_limit_are_those_of_the_law(plan):
 
 
 @pytest.mark.parametrize("share", [0.55, 0.8, 0.97])
-@pytest.mark.parametrize("T_g", [None, 2.0])
-def test_requirements_are_those_of_the_theory(share, T_g):
-    """Below the floor, reached, and out of reach with its cause: ε and targets are given and bad."""
+@pytest.mark.parametrize(
+    "times", [{}, {"T_g": 2.0}, {"T_g": 0.0}, {"T_f": 0.0}, {"T_f": 0.0, "T_g": 2.0}], ids=str
+)
+def test_requirements_are_those_of_the_theory(share, times, tmp_path):
+    """Below the floor, reached, and out of reach with its cause: ε and targets are given and bad.
+
+    At a time of 0 that network is not trained: such a setting is not on logarithmic axes.
+    """
     asked = {"epsilon": 0.1, "targets": "random", "share": share}
-    plan = reports.plan(DATA, **asked, T_g=T_g)
-    fixed = {"T_g": {"T_f": plan.T_f}, "both": {}, "T_f": {"T_g": T_g or math.inf}}
+    plan = reports.plan(DATA, **asked, **times, out=tmp_path)
+    fixed = {"T_g": {"T_f": plan.T_f}, "both": {}, "T_f": {"T_g": times.get("T_g", math.inf)}}
     for of, more in fixed.items():
         got, wanted = plan.required[of], required(**INPUTS, **asked, of=of, **more)
         assert (got.of, got.share, got.cause) == (of, share, wanted.cause)
         assert got.value == pytest.approx(wanted.value, rel=INTERPOLATED)
         assert (got.floor, got.limit) == pytest.approx((wanted.floor, wanted.limit), abs=INTERPOLATED)
-    assert (plan.T_g == T_g) == (T_g is not None)
+    assert times.items() <= vars(plan).items()
+    assert min(plan.T_f, plan.T_g) > 0 or 0.0 in times.values()
+    off_axes = "is on no such axes" in (tmp_path / "plan.html").read_text()
+    assert off_axes == (0.0 in times.values())
+    assert plan.agreement == pytest.approx(law(plan.T_f, epsilon=0.1).share(plan.T_g), rel=1e-9)
     parse(plan.page().html())  # also where no contour of the share is there
 
 
@@ -257,7 +266,7 @@ def test_printed_command_runs(tiny, tmp_path, capsys, monkeypatch):
         ("--share 0.5", "share must lie in (0.5, 1), above the chance of a random sign, got 0.5"),
         ("--share 1", "share must lie in (0.5, 1), above the chance of a random sign, got 1.0"),
         ("--share nan", "share must be finite, got nan"),
-        ("--T-f 0", "T_f must be > 0, got 0.0"),
+        ("--T-f=-1", "T_f must be >= 0, got -1.0"),
         ("--T-g inf", "T_g must be finite, got inf"),
         ("--epsilon 0", "epsilon must be > 0, got 0.0"),
         ("--negative-slope 1", "negative_slope must lie in [0, 1), got 1.0"),
