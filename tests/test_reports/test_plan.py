@@ -17,8 +17,10 @@ from empirics.seeds import seeds_of
 from reports import formats, schema
 from reports.build import build
 from reports.cli import main
+from reports.inline import plain as text_of
 from reports.planning import DEEP_POINTS
 from reports.plans import DELTA, FEW, NUMBERS, PAGE, WIDTHS
+from reports.text import count, percent
 from tests.test_reports.parsed import HTML, parse
 from theory.agreement import enclose_signs
 from theory.deep import Architecture
@@ -202,6 +204,24 @@ def test_command_says_and_writes_the_plan(plan, tmp_path, capsys):
     assert written["command"] in "".join(document.itertext())
     for line in plan.lines:  # symbols are set as formulas, in which T_f is T with an index f
         assert line.replace("_", "") in "".join(document.itertext())
+
+
+def test_page_leads_with_the_prediction_its_figure_and_what_the_theorem_asks_for(plan):
+    def rows(one):
+        found, drawn, table = one.page().sections[0].blocks
+        assert (text_of(found.text), drawn.name) == (one.lines[1], "contours")
+        return {text_of(head): text_of(cell) for head, cell in table.rows}
+
+    said = rows(plan)
+    name = "The published theorem, arXiv 2410.23677"
+    width = count(DATA.dim**2 * (plan.T_f + plan.T_g) ** 2)
+    asked = f"With its hidden constants set to 1 it asks for m > d² (T_f + T_g)² = {width}."
+    share = percent(plan.condition_c.equal / FEW)
+    assert said[name] == f"{asked} Its condition (c) is proved at {share} of {FEW} points."
+    assert plan.command in said["What to do next"]
+    assert rows(replace(plan, condition_c=None))[name] == asked
+    assert rows(replace(plan, T_g=0.0))[name] == "Says nothing of a network that is not trained."
+    assert name not in rows(replace(plan, depth=2))
 
 
 def test_all_pairs_of_classes_have_a_line_and_a_folder_each(tmp_path, capsys):
