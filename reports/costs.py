@@ -153,11 +153,10 @@ def _found(results: Costs) -> Iterator[Prose]:
     """Say how time grows with the first size that was varied."""
     names = {name: label for name, label, *_ in SOLVERS}
     rows = [row for row in results.slopes if row.quantity == "seconds" and row.axis == results.slopes[0].axis]
-    grown = [f"{names[row.solver]} as its power {text.number(row.slope, _LABEL_DIGITS)}" for row in rows]
+    grown = [f"{text.number(row.slope, _LABEL_DIGITS)} for {names[row.solver]}" for row in rows]
     if grown:
-        yield Prose(
-            f"With the {LABELS[rows[0].axis]} time grows, by a fit to all sizes: {', '.join(grown)}.", "short"
-        )
+        said = f"Time grows with a power of the {LABELS[rows[0].axis]}, fitted over all sizes:"
+        yield Prose(f"{said} {', '.join(grown)}.", "short")
 
 
 def _against(results: Costs, axis: str) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +105,10 @@ class DeepConfig:
         if module != FULLY_CONNECTED:
             return module
         return Architecture(depth=depth, negative_slope=slope, rates=rates, residual=self.residual)
+
+    def length(self, dim: int) -> float:
+        """Return ε of samples with so many coordinates."""
+        return math.sqrt(dim) if self.epsilon is None else self.epsilon
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values; the data source under its name.

@@ -21,7 +21,7 @@ from empirics.deep.expected import HOWS, expected_error
 from empirics.deep.predicted import Network
 from empirics.deep.times import measure_times
 from empirics.measure import accuracy, agreement, cosines
-from empirics.perturb import adversarial_inputs, draw_targets, normalised
+from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.sweep.experiment import Experiment
 from empirics.sweep.outcome import Cell, Outcome
@@ -117,22 +117,17 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
     data_seed, f_seed, g_seed, target_seed, untrained_seed = seeds_of(config.seed)
     data = config.data.load(data_seed)
     X, y, Z = data.X, data.y, data.X_test
-    epsilon = math.sqrt(X.shape[1]) if config.epsilon is None else config.epsilon
     targets = draw_targets(len(X), kind=config.targets, rng=np.random.default_rng(target_seed))
-
-    def g_on(directions: Array, T: float | None = None) -> Network:
-        """Return g on the perturbations along input gradients of f."""
-        R = normalised(directions, targets, epsilon=epsilon)
-        inputs = adversarial_inputs(X, R, scenario=config.scenario)
-        return Network(config.g, inputs, targets, Z, config, g_seed, T)
 
     f = Network(config.f, X, y, Z, config, f_seed, config.T_f)
     linear_pull = f.gradients(f.lazy.moved(f.T))
     _check_gradients(linear_pull)
-    g_linear = g_on(linear_pull, config.T_g)  # of a time that may not exist: before training
+    g_linear = f.perturbed(
+        linear_pull, targets, g_seed, config.T_g
+    )  # of a time that may not exist: before training
     pull = f.gradients(f.trained)
     _check_gradients(pull)
-    g = g_on(pull, g_linear.T)
+    g = f.perturbed(pull, targets, g_seed, g_linear.T)
     found: dict[str, Cell] = {
         "T_f": f.T,
         "T_g": g.T,
@@ -168,7 +163,7 @@ def measure_pair(config: DeepConfig) -> dict[str, Cell]:
             "trained_cosine": _mean_cosine(pull - initial, f.wide_pull),
         }
         if isinstance(g.architecture, Architecture):
-            any_g = g_on(predicted, g.T)
+            any_g = f.perturbed(predicted, targets, g_seed, g.T)
             found["wide_agreement_test"] = any_g.wide_agreement(f.start + f.wide_change, untrained_seed)
     return found
 

@@ -23,6 +23,7 @@ from empirics.deep.modules import (
 )
 from empirics.deep.network import DeepNetwork
 from empirics.model import as_tensor
+from empirics.perturb import adversarial_inputs, normalised
 from theory import agreement_probability
 from theory.deep import Architecture, nngp, ntk
 from theory.deep.kernels import diagonal, product, weighted_gradient
@@ -59,6 +60,13 @@ class Network:
             checked_problem(self.module, X, y)
         self.start = self.at(self.module, Z)
         self.T = self._time_of(config.times) if T is None else T
+
+    def perturbed(self, directions: Array, targets: Array, seed: int, T: float | None) -> Network:
+        """Return g on perturbations of the samples along directions, such as the input gradients of f."""
+        config = self.config
+        R = normalised(directions, targets, epsilon=config.length(self.X.shape[1]))
+        inputs = adversarial_inputs(self.X, R, scenario=config.scenario)
+        return Network(config.g, inputs, targets, self.Z, config, seed, T)
 
     @cached_property
     def _scales(self) -> tuple[float, float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from empirics.deep.config import DeepConfig
 from empirics.deep.predicted import Network
 from empirics.measure import accuracy, agreement
 from empirics.measure.times import law_of_times
-from empirics.perturb import adversarial_inputs, draw_targets, normalised
+from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.sweep.outcome import Cell
 from theory.validation import Array
@@ -53,19 +53,13 @@ def measure_times(config: DeepConfig) -> dict[str, Cell]:
     data_seed, *own, untrained_seed = seeds_of(config.seed)
     data = config.data.load(data_seed)
     Z = data.X_test
-    epsilon = math.sqrt(Z.shape[1]) if config.epsilon is None else config.epsilon
 
     def pair(seeds: Sequence[int]) -> tuple[Network, Callable[[Array], Network], float]:
         """Return f, what makes g of its gradients, and their agreement in the wide limit."""
         f_seed, g_seed, target_seed = seeds
         targets = draw_targets(len(data.X), kind=config.targets, rng=np.random.default_rng(target_seed))
         f = Network(config.f, data.X, data.y, Z, config, f_seed, config.T_f)
-
-        def g_on(directions: Array) -> Network:
-            R = normalised(directions, targets, epsilon=epsilon)
-            inputs = adversarial_inputs(data.X, R, scenario=config.scenario)
-            return Network(config.g, inputs, targets, Z, config, g_seed, config.T_g)
-
+        g_on = partial(f.perturbed, targets=targets, seed=g_seed, T=config.T_g)
         wide = g_on(f.gradients(f.module) + f.wide_pull)
         return f, g_on, agreement(f.start + f.wide_change, wide.start + wide.wide_change)
 
@@ -92,7 +86,7 @@ def measure_times(config: DeepConfig) -> dict[str, Cell]:
         loss=config.loss,
         seed=untrained_seed,
         num_networks=config.untrained,
-        epsilon=epsilon,
+        epsilon=config.length(Z.shape[1]),
         targets=config.targets,
         architecture=f.wide,
         scenario=config.scenario,

@@ -65,7 +65,7 @@ def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
     assert page.count("<figure>") == 12
     (found,) = re.findall(r'<p class="short">([^<]*)</p>', page)
     assert found.startswith(
-        "With the number of samples N time grows, by a fit to all sizes: exact flow as its power 2,"
+        "Time grows with a power of the number of samples N, fitted over all sizes: 2 for exact"
     )
     assert page.index(found) < page.index("<figure>") < page.index("What to do next") < page.index("<h2>")
     assert not re.search(r"<(script|link|img|iframe)", page)
