@@ -491,6 +491,11 @@ def test_bad_times_of_g_and_a_bad_f_are_refused():
     with pytest.raises(ValueError, match="T_g must be >= 0, got -1"):
         agreement_law(**data, T_f=1.0).probability(-1.0)
     given_f = {"Z": data["Z"], "X": data["X"], "outputs": np.ones(2), "directions": data["X"]}
+    plain, *scaled = (
+        agreement_given_f(**given_f | {"directions": size * data["X"]}).signal
+        for size in (1.0, 1e-300, 1e200)
+    )
+    np.testing.assert_allclose(scaled, [plain, plain], rtol=1e-12)  # their lengths do not count
     with pytest.raises(ValueError, match=r"directions must be 4 rows as those of X, none zero"):
         agreement_given_f(**given_f | {"directions": np.zeros((4, 3))})
     with pytest.raises(ValueError, match=r"outputs must have shape \(2,\), got \(3,\)"):
