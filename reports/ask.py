@@ -237,7 +237,7 @@ def plan(
         Folder to which plan.html and plan.json are written.
     **options
         Of the data as in `report`, and what is asked: ``share`` in (1/2, 1), the mean agreement (0.9);
-        ``T_f``, ``T_g``, ``epsilon`` > 0 and ``targets`` ("random" or "balanced"), found where absent;
+        ``T_f`` and ``T_g`` ≥ 0, ``epsilon`` > 0 and ``targets`` ("random" or "balanced"), found where absent;
         ``negative_slope``; ``depth`` and ``rates`` ("first" or "all"); ``points``, how many test points are
         used (200, of deep networks 20).
 

@@ -17,13 +17,14 @@ from scipy import stats
 
 from empirics.measure.runs import Run
 from empirics.record import Number, Record
+from reports.claims import theorem
 from reports.numbers import picked
 from reports.results import Results, Section
 from reports.statistics import summarise
 from reports.verdicts import Claim
 from theory.validation import Array, check_probability
 
-COMPARE_VERSION = 1
+COMPARE_VERSION = 2
 # That any quantity is called changed where none is, over all tests of a comparison.
 ERROR_PROBABILITY = 0.01
 # Deviations below this share of the numbers are rounding, no spread.
@@ -115,6 +116,12 @@ class Paired(Record, frozen=True):
     seeds: tuple[list[int], list[int]]
     rows: list[Row]
     fixed: list[Fixed]
+    theorem: tuple[str, str]  # what the published theorem says there
+
+    @property
+    def label(self) -> str:
+        """The names of both."""
+        return _label(*self.names)
 
 
 class Differing(Record, frozen=True):
@@ -305,6 +312,11 @@ def _pairs(a: Results, b: Results) -> list[tuple[Section, Section]]:
     return [(section, others[section.name]) for section in a.sections if section.name in others]
 
 
+def _label(one: str, other: str) -> str:
+    """Return the name of a pair of data sets, of other data both names."""
+    return " and ".join(dict.fromkeys((one, other)))
+
+
 def _section(one: Section, other: Section, rows: list[Row]) -> Paired:
     return Paired(
         names=(one.name, other.name),
@@ -314,6 +326,7 @@ def _section(one: Section, other: Section, rows: list[Row]) -> Paired:
         seeds=(one.seeds, other.seeds),
         rows=rows,
         fixed=_fixed(one, other),
+        theorem=(theorem.in_words(one), theorem.in_words(other)),
     )
 
 
@@ -416,7 +429,7 @@ def _computed(section: Section) -> dict[str, float | None]:
 def _settings(a: Results, b: Results, pairs: Sequence[tuple[Section, Section]]) -> list[Differing]:
     """Return what was asked for, and by which versions, where it differs."""
     places: list[tuple[str | None, Json, Json]] = [(None, _origin(a), _origin(b))]
-    places += [(one.name, _asked(one), _asked(other)) for one, other in pairs]
+    places += [(_label(one.name, other.name), _asked(one), _asked(other)) for one, other in pairs]
     return [row for place, one, other in places for row in _differing("", one, other, place)]
 
 
@@ -455,7 +468,8 @@ def _verdicts(a: Results, b: Results, pairs: Sequence[tuple[Section, Section]]) 
         for key, known in (one | other | one).items():
             before, after = one.get(key), other.get(key)
             if before is None or after is None or before.verdict != after.verdict:
-                rows.append(Changed(places[0], key, known.statement, _judged(before), _judged(after)))
+                label = known.section and _label(*filter(None, places))
+                rows.append(Changed(label, key, known.statement, _judged(before), _judged(after)))
     return rows
 
 

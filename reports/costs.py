@@ -15,10 +15,10 @@ from empirics.sweep.disk import write_together
 from empirics.sweep.plain import to_json
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.inline import rich
 from reports.numbers import records
-from reports.page import Block, Figure, Page, Section, fold, note, table
+from reports.page import Block, Figure, Page, Prose, Section, fold, note, table
 from reports.provenance import Origin
+from reports.shown import opening, steps_of
 from reports.svg import INK, THIRD, F, G
 
 SCHEMA_VERSION = 2
@@ -123,7 +123,7 @@ def render(results: Results) -> str:
     """
     axes = dict.fromkeys(row.axis for row in results.rows)
     made, origin = results.base, results.provenance
-    lead = rich(f"""Exact gradient flow to T = {text.number(made["T"])} and {made["num_steps"]} steps of
+    how = note(f"""Exact gradient flow to T = {text.number(made["T"])} and {made["num_steps"]} steps of
         descent to the same flow time, and Φ, f̂, certificates and the law of a plan, identity loss, shifted
         Gaussian data. One size is varied at a time from N = {made["N"]}, d = {made["dim"]},
         m = {made["width"]}, Q = {made["queries"]} query points. Each run has a process of its own; times are
@@ -140,11 +140,23 @@ def render(results: Results) -> str:
         origin.command,
         str(results.schema_version),
     )
-    sections = [
-        Section(f"Against {LABELS[axis]}", tuple(_against(results, axis)), file=axis) for axis in axes
-    ]
-    provenance = Section("Provenance", (said,))
-    return Page("Costs of training and theory: time and memory", lead, (*sections, provenance)).html()
+    blocks = {axis: [*_against(results, axis)] for axis in axes}
+    drawn = next(([own.pop(0)] for own in blocks.values() if isinstance(own[0], Figure)), [])
+    first = Section("", (*_found(results), *drawn, opening(steps_of("costs"))), file="first")
+    sections = [Section(f"Against {LABELS[axis]}", tuple(own), file=axis) for axis, own in blocks.items()]
+    provenance = Section("How this was measured", (how, said))
+    lead = "Time and memory of training and of what the theory computes, on this machine."
+    return Page("Costs of training and theory", lead, (first, *sections, provenance)).html()
+
+
+def _found(results: Costs) -> Iterator[Prose]:
+    """Say how time grows with the first size that was varied."""
+    names = {name: label for name, label, *_ in SOLVERS}
+    rows = [row for row in results.slopes if row.quantity == "seconds" and row.axis == results.slopes[0].axis]
+    grown = [f"{text.number(row.slope, _LABEL_DIGITS)} for {names[row.solver]}" for row in rows]
+    if grown:
+        said = f"Time grows with a power of the {LABELS[rows[0].axis]}, fitted over all sizes:"
+        yield Prose(f"{said} {', '.join(grown)}.", "short")
 
 
 def _against(results: Costs, axis: str) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from empirics.sweep.disk import check_apart
-from reports import folders, schema
+from reports import folders, plans, schema
 from reports.claim_text import spread
 from reports.claims.orthogonal.rows import Results as OrthogonalResults
 from reports.folders import first_screen
@@ -21,11 +21,12 @@ from reports.page import Page, Prose, Section, Table, tally
 from reports.pages.opening import happened
 from reports.results import OverSeeds, Results, Section as ReportSection
 from reports.runs import NUMBERS, readable
+from reports.shown import opening, steps_of
 from reports.svg import standalone
 from reports.text import count, legible, many, number
 from reports.verdicts import PUBLISHED, Claim
 
-_PAGES = ("report.html", "report.pdf", "report.md")
+_PAGES = ("report.html", schema.PLAN_PAGE, "report.pdf", "report.md")
 _COLUMNS = ("Page", "Figure", "What was found", "Published", "Derived here", "Setting, runs")
 # What a page draws first, in its file.
 _DRAWING = re.compile(r'<div class="drawing">(<svg .*?</svg>)', re.DOTALL)
@@ -35,12 +36,12 @@ _FONT = 'font-family="sans-serif" '
 
 
 def index_page(folders: Sequence[Path], out: Path) -> str:
-    """Return a page that lists reports and sweeps in the order given, with links relative to its place.
+    """Return a page that lists reports, sweeps and plans in the order given, links relative to its place.
 
     Parameters
     ----------
     folders : sequence of Path
-        Folders of reports, of sweeps or of `perturblearn orthogonal`, or folders of such folders.
+        Folders of reports, sweeps, plans or of `perturblearn orthogonal`, or folders of such folders.
     out : Path
         Where the page will be.
 
@@ -58,13 +59,18 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
     lead = f"""{many(len(places), "page")}: what was found, and claims by verdict. Published statements and
         those that this project derives are counted apart."""
     table = Table(_COLUMNS, tuple(rows), name="index")
-    return Page("Reports, sweeps and studies", " ".join(lead.split()), (Section("", (table,)),)).html()
+    reports = [shlex.quote(str(place)) for place in places if _numbers_of(place) == schema.RESULTS]
+    command = f"perturblearn compare {' '.join(reports[:2])} --out my-comparison"
+    changed = [("What changed between two of these reports?", command)] if len(reports) > 1 else []
+    next_ = opening([*changed, *steps_of("index")])
+    return Page("Reports, sweeps and plans", " ".join(lead.split()), (Section("", (table, next_)),)).html()
 
 
 def _row(place: Path, out: Path) -> tuple[Content, ...]:
-    of_report = (place / schema.RESULTS).is_file()
-    claims, said, setting, partial = _of_report(place) if of_report else _of_runs(place)
-    linked = _linked(place, out, schema.RESULTS if of_report else NUMBERS), partial
+    numbers = _numbers_of(place)
+    told = {schema.RESULTS: _of_report, NUMBERS: _of_runs, plans.NUMBERS: _of_plan}[numbers]
+    claims, said, setting, partial = told(place)
+    linked = _linked(place, out, numbers), partial
     published = [claim for claim in claims if claim.source in PUBLISHED]
     derived = [claim for claim in claims if claim.source not in PUBLISHED]
     return linked, _thumbnail(place), lines(*said), tally(published), tally(derived), lines(*setting)
@@ -99,10 +105,15 @@ def _of_runs(place: Path) -> _Told:
     return numbers.claims, said, [*(Part("bdi", title) for title in titles), runs], ""
 
 
+def _of_plan(place: Path) -> _Told:
+    setting, found, *_ = legible(plans.read_lines(place))
+    return [], [found], [setting], " (plan)"
+
+
 def _thumbnail(place: Path) -> Markup:
     """Return the first drawing of a page as an image, in which nothing can act; empty where there is none."""
-    page = place / _PAGES[0]
-    found = _DRAWING.search(page.read_text("utf-8", errors="replace")) if page.is_file() else None
+    page = next((place / name for name in _PAGES[:2] if (place / name).is_file()), None)
+    found = None if page is None else _DRAWING.search(page.read_text("utf-8", errors="replace"))
     if found is None:
         return Markup("")
     drawn = standalone(found[1].replace("<svg ", f"<svg {_FONT}", 1))
@@ -144,19 +155,22 @@ def agreements(results: Results) -> list[Agreement]:
 
 
 def _places_in(folder: Path) -> list[Path]:
-    def has(place: Path) -> bool:
-        return (place / schema.RESULTS).is_file() or (place / NUMBERS).is_file()
-
-    if has(folder):
+    if _numbers_of(folder):
         return [folder]
-    below = sorted(place for place in folder.iterdir() if has(place)) if folder.is_dir() else []
+    below = sorted(place for place in folder.iterdir() if _numbers_of(place)) if folder.is_dir() else []
     if not below:
         msg = (
-            f"folder must have a report ({schema.RESULTS}) or a sweep with its page ({NUMBERS}), or folders "
-            f"with one, got '{folder}'"
+            f"folder must have a report ({schema.RESULTS}), a sweep with its page ({NUMBERS}) or a plan "
+            f"({schema.PLAN_PAGE}), or folders with one, got '{folder}'"
         )
         raise FileNotFoundError(msg)
     return below
+
+
+def _numbers_of(place: Path) -> str:
+    """Return the name of the file of numbers of a report, a sweep or a plan; empty where there is none."""
+    pages = {schema.RESULTS: schema.RESULTS, NUMBERS: NUMBERS, schema.PLAN_PAGE: plans.NUMBERS}
+    return next((numbers for file, numbers in pages.items() if (place / file).is_file()), "")
 
 
 def _linked(folder: Path, out: Path, numbers: str) -> Content:

@@ -59,7 +59,7 @@ class Question:
         check_share(self.share)
         for name in ("T_f", "T_g", "epsilon"):
             if (value := getattr(self, name)) is not None:
-                check_real(name, value, minimum=0, exclusive=True)
+                check_real(name, value, minimum=0, exclusive=name == "epsilon")
         if self.targets is not None:
             check_choice("targets", self.targets, TARGETS)
         if self.points is not None:
@@ -102,7 +102,8 @@ def planned(data: Dataset, asked: Question, *, command: Callable[[Mapping[str, A
         fine, values = _refined(times, shares)
         top, cause = int(np.argmax(values)), None
         if values[top] < asked.share:
-            fixed: dict[str, Any] = {"T_f": T_f} if of == "T_g" else {"T_g": asked.T_g or math.inf}
+            end = math.inf if asked.T_g is None else asked.T_g
+            fixed: dict[str, Any] = {"T_f": T_f} if of == "T_g" else {"T_g": end}
             given = _samples(data, targets) | {"epsilon": epsilon, "architecture": asked.architecture}
             cause = required(Z[few], **given, **fixed, share=_ALL, of=of).cause or "the other time"
         return Requirement(
@@ -208,7 +209,7 @@ class _Times:
         if asked.T_g is None:
             needed = np.array([_first(self.ends, shares, wanted) for shares in self.surface[rows]])
             place = int(np.argmin(times[rows] + needed))
-            return int(rows[place]), _rounded_up(needed[place])
+            return int(rows[place]), _rounded_up(max(needed[place], self.ends[1]))
         return int(rows[np.argmax(shares[:, 0] >= wanted)]), asked.T_g
 
 

@@ -13,10 +13,14 @@ from empirics.perturb import Targets
 from empirics.sweep import disk, plain
 from reports import formats, schema, svg
 from reports._matplotlib import Axes
+from reports.inline import Content, rich
 from reports.numbers import Numbers
-from reports.page import Block, Figure, Page, Section, Table, note, say
-from reports.text import legible, many, number, percent
+from reports.page import Block, Figure, Page, Prose, Section, Table, note, say
+from reports.shown import opening, steps_of
+from reports.text import count, legible, many, number, percent
+from theory import published_width
 from theory.certificates.inverse import WIDEST
+from theory.setting import Setting
 from theory.tables import Tabular
 from theory.times import Requirement
 
@@ -145,8 +149,8 @@ class Plan(Tabular):
         return said
 
     def page(self) -> Page:
-        """Return the page: the sentences, contours, chances, the command."""
-        lead, *said = self.lines
+        """Return the page: what is predicted, contours, what is next, then all that is said, chances."""
+        lead, found, *said = self.lines
         table = Table(
             ("Time", "Needed", "Floor", "Limit", "Best at"),
             tuple(
@@ -155,23 +159,42 @@ class Plan(Tabular):
             ),
             name="required",
         )
-        blocks: tuple[Block, ...] = (
+        first: tuple[Block, ...] = (
+            Prose(rich("{}", found), "short"),
             self._contours(),
-            self._histogram(),
-            *(say("{}", one) for one in said),
-            table,
+            opening(
+                [("Do trained networks agree as often?", legible(self.command)), *steps_of("plan")],
+                theorem=self._theorem,
+            ),
         )
+        blocks: tuple[Block, ...] = (*(say("{}", one) for one in said), table, self._histogram())
         method = note(
             """Nothing was trained. Chances are those of the law of `theory.times.agreement_law`, for wide
             networks; agreement of 0.5 is that of coins. A dash is a time that does not exist or is infinite.
             Numbers: `{}`.""",
             NUMBERS,
         )
-        command = say("`{}`", legible(self.command))
-        sections = (Section("Agreement", blocks), Section("The report", (command, method)))
+        sections = (Section("", first), Section("Times, sizes and proofs", (*blocks, method)))
         return Page(f"Plan: {legible(self.name)}", lead, sections)
 
+    @property
+    def _theorem(self) -> Content:
+        """What the published theorem says at these times; nothing of deep networks."""
+        if self.depth > 1:
+            return ""
+        if min(self.T_f, self.T_g) == 0:
+            return "Says nothing of a network that is not trained."
+        setting = Setting(dim=self.dim, N=self.N, width=1, T_f=self.T_f, T_g=self.T_g, epsilon=self.epsilon)
+        asked = f"m > d² (T_f + T_g)² = {count(published_width(setting))}"
+        proved = ""
+        if self.condition_c is not None:
+            share = percent(self.condition_c.equal / self.condition_c.points)
+            proved = f" Its condition (c) is proved at {share} of {many(self.condition_c.points, 'point')}."
+        return f"With its hidden constants set to 1 it asks for {asked}.{proved}"
+
     def _contours(self) -> Figure:
+        drawn = min(self.T_f, self.T_g) > 0
+
         def draw(axes: Axes) -> None:
             axes.set(xscale="log", yscale="log")  # labels are placed on them
             shares = np.array(self.surface)
@@ -179,14 +202,18 @@ class Plan(Tabular):
                 if found := [level for level in levels if shares.min() < level < shares.max()]:
                     lines = axes.contour(self.times_g, self.times_f, shares, found, colors=color)
                     axes.clabel(lines, fmt="%g", fontsize=9)
-            axes.plot(self.T_g, self.T_f, "o", color=svg.G)
+            if drawn:
+                axes.plot(self.T_g, self.T_f, "o", color=svg.G)
             axes.set(xlabel="flow time T_g of g", ylabel="flow time T_f of f")
             svg.powers(axes.xaxis)
             svg.powers(axes.yaxis)
 
         columns = self._arrays()
         rows = tuple(zip(*(column.tolist() for column in columns.values()), strict=True))
-        caption = f"Mean agreement; dot: T_f = {number(self.T_f)}, T_g = {number(self.T_g)}."
+        place = f"T_f = {number(self.T_f)}, T_g = {number(self.T_g)}"
+        caption = (
+            f"Mean agreement; dot: {place}." if drawn else f"Mean agreement; {place} is on no such axes."
+        )
         numbers = Numbers(columns=tuple(columns), rows=rows)
         return svg.figure(draw, "plan", "contours", "Contours of mean agreement over times", caption, numbers)
 
@@ -203,7 +230,8 @@ class Plan(Tabular):
         """Write plan.html and plan.json, both or neither; raise as `check_output`; return their paths."""
         place = formats.as_path("folder", folder)
         check_output(place)
-        numbers = plain.to_json(plain.finite(formats.plain(msgspec.to_builtins(self, str_keys=True))))
+        said = msgspec.to_builtins(self, str_keys=True) | {"lines": self.lines}
+        numbers = plain.to_json(plain.finite(formats.plain(said)))
         contents = {PAGE: formats.plain(self.page().html()).encode(), NUMBERS: numbers.encode()}
         formats.write(place, contents)
         return [place / name for name in contents]
@@ -223,6 +251,20 @@ class Plans:
             said = f"mean agreement {one.agreement:.3f} at {times}, {one.targets} targets; {ends}"
             lines.append(f"{legible(one.name)}: {said}")
         return "\n".join(lines)
+
+
+def read_lines(folder: Path) -> list[str]:
+    """Return what the plan in a folder says; `SchemaError` if it is not as written."""
+    file = folder / NUMBERS
+    try:
+        lines = msgspec.convert(msgspec.json.decode(file.read_bytes())["lines"], list[str])
+        if len(lines) < 2:
+            msg = "it says nothing"
+            raise ValueError(msg)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        msg = f"{file} must hold the numbers of a plan, whole: {error}"
+        raise schema.SchemaError(msg) from error
+    return lines
 
 
 def check_output(folder: Path) -> None:

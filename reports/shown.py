@@ -59,22 +59,26 @@ def steps_of(name: str) -> list[tuple[str, str]]:
     return [(question, command) for question, _, command in parts]
 
 
-def opening(theorem: Content, claims: Sequence[Claim], steps: Sequence[tuple[str, str]]) -> Table:
+def opening(
+    steps: Sequence[tuple[str, str]], *, theorem: Content = "", claims: Sequence[Claim] | None = None
+) -> Table:
     """Return what the published theorem says, the verdicts of the paper and of this project, what is next.
 
     Parameters
     ----------
-    theorem : content
-    claims : sequence of Claim
     steps : sequence of (str, str)
         Questions that the page leaves, each with the command that answers it; three are shown.
+    theorem : content, optional
+        Absent where it says nothing.
+    claims : sequence of Claim, optional
+        Absent on pages that make none.
     """
-    others = [claim for claim in claims if claim.source in PUBLISHED and claim.verdict]
-    derived = [claim for claim in claims if claim.source not in PUBLISHED and claim.verdict]
-    rows: list[tuple[Content, ...]] = [(THEOREM, theorem)]
-    if others:
-        rows.append(("Other published statements", tally(others)))
-    rows.append(("What this project derives", tally(derived) if derived else "Nothing is judged here."))
+    rows: list[tuple[Content, ...]] = [(THEOREM, theorem)] if theorem else []
+    if claims is not None:
+        others = [claim for claim in claims if claim.source in PUBLISHED and claim.verdict]
+        derived = [claim for claim in claims if claim.source not in PUBLISHED and claim.verdict]
+        rows += [("Other published statements", tally(others))] if others else []
+        rows.append(("What this project derives", tally(derived) if derived else "Nothing is judged here."))
     rows.append(("What to do next", next_steps(steps[:_STEPS])))
     return Table((), tuple(rows), name="opening")
 

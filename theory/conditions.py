@@ -18,9 +18,9 @@ from theory.bounds.published import LabelNoise, margin_thresholds, published_wid
 from theory.deep.architecture import Architecture
 from theory.kernel.products import MEMORY_BUDGET
 from theory.predictors import f_hat, g_hat
-from theory.setting import Setting
+from theory.setting import Setting, training_set
 from theory.tables import Tabular
-from theory.validation import Array, as_labels, as_points, data_by_keyword
+from theory.validation import Array, as_points, data_by_keyword
 from theory.verdicts import Verdicts
 
 
@@ -115,11 +115,8 @@ def evaluate(
     -----
     Source: published (paper A); Derivation 7.
     """
-    Z, X, X_adv = as_points("Z", Z, or_one=True), as_points("X", X), as_points("X_adv", X_adv)
-    y = as_labels("y", y, length=len(X))
-    if X.shape != (setting.N, setting.dim):
-        msg = f"setting must have N, dim = {X.shape}, the shape of X, got {setting.N, setting.dim}"
-        raise ValueError(msg)
+    Z, X_adv = as_points("Z", Z, or_one=True), as_points("X_adv", X_adv)
+    X, y = training_set(X, y, setting)
     slope = setting.negative_slope
     published = f_hat(Z, X=X, y=y, negative_slope=slope)
     published_g = g_hat(Z, X=X, y=y, X_adv=X_adv, negative_slope=slope)

@@ -19,7 +19,6 @@ sigma_w = sp.Symbol("sigma_w", positive=True)  # w_i ~ N(0, sigma_w² I/d)
 sigma_b = sp.Symbol("sigma_b", nonnegative=True)  # b_i ~ N(0, sigma_b²)
 T, T_f, T_g, L, epsilon, delta = sp.symbols("T T_f T_g L epsilon delta", positive=True)
 kappa, s, tau, q = sp.symbols("kappa s tau q", positive=True)
-R_x, R_z = sp.symbols("R_x R_z", nonnegative=True)  # bounds on ||x_n|| and ||z||
 eta, mu = sp.symbols("eta mu", positive=True)  # learning rate, momentum
 C, ell = sp.symbols("C ell", positive=True)  # unknown constant and logarithmic factor of Õ
 
@@ -78,8 +77,6 @@ FREE_FOURTH_MOMENT = (  # S₂(τ) = E[α⁴ 1{free}]
     2 / sp.pi * (2 * tau / (1 + tau**2) ** 2 + 3 * tau / (1 + tau**2) + 3 * sp.atan(tau))
 )
 WIDTH_BOUND = m * TAU**2 / sp.tan(sp.pi * q / 2) ** 2  # free of m, as τ² ∝ 1/m: the m at which τ = tan(πq/2)
-# The largest κ(z)/s(z) that ||x_n|| <= R_x allows at a point of norm R_z.
-KAPPA_NORM_BOUND = R_x * R_z + 1
 
 # 6. Flow time of gradient descent -------------------------------------------------------------------
 FLOW_TIME = eta * sp.Sum((1 - mu**k) / (1 - mu), (k, 1, K))

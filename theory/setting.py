@@ -6,7 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from theory.validation import check_choice, check_integer, check_real, check_slope, data_by_keyword
+from numpy.typing import ArrayLike
+
+from theory.validation import (
+    Array,
+    as_labels,
+    as_points,
+    check_choice,
+    check_integer,
+    check_real,
+    check_slope,
+    data_by_keyword,
+)
 
 Scenario = Literal["a", "b"]
 Loss = Literal["identity", "logistic", "squared", "exponential"]
@@ -56,6 +67,15 @@ class Setting:
 
 
 Setting.__init__ = data_by_keyword(Setting.__init__)  # type: ignore[method-assign]
+
+
+def training_set(X: ArrayLike, y: ArrayLike, setting: Setting) -> tuple[Array, Array]:
+    """Return points and labels as float64 arrays of the sizes that a setting says."""
+    X = as_points("X", X, dim=setting.dim)
+    if len(X) != setting.N:
+        msg = f"X must have the {setting.N} rows that setting.N says, got {len(X)}"
+        raise ValueError(msg)
+    return X, as_labels("y", y, length=len(X))
 
 
 def flow_time(learning_rate: float, num_steps: int, *, momentum: float = 0.0) -> float:

@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 AnyArray = Any  # of any library, or nested lists of numbers
 Slope = Any  # a number in [0, 1), or a scalar of the library of the points, which may be differentiated
 # Arguments that are points, and those that have a row for each row of others.
-_POINTS = ("X", "Z", "z", "x", "X_adv", "base", "directions")
-_SAME_ROWS = {"y": "X", "X_adv": "X", "y_adv": "X_adv", "directions": "X"}
+_POINTS = ("X", "X_test", "Z", "z", "x", "X_adv", "base", "directions")
+_SAME_ROWS = {"y": "X", "X_adv": "X", "y_adv": "X_adv", "directions": "X", "y_test": "X_test"}
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -67,19 +67,19 @@ def data_by_keyword(function: Callable[_P, _R]) -> Callable[_P, _R]:
                 msg = f"{name} must be given {said}, got {letter}"
                 raise TypeError(msg)
         given = dict(zip(first, args, strict=False)) | kwargs
-        _check_frames(given)
+        check_frames(given)
         with _full_precision(given.values()):
             return function(*args, **kwargs)
 
     return checked
 
 
-def _check_frames(given: dict[str, Any]) -> None:
+def check_frames(given: dict[str, Any]) -> None:
     """Refuse frames and series whose names contradict each other."""
-    columns = {name: _names(given[name], "columns") for name in _POINTS if name in given}
+    columns = {name: frame_names(given[name], "columns") for name in _POINTS if name in given}
     known = {name: names for name, names in columns.items() if names is not None}
     rules: list[tuple[str, str, list[Any] | None, str, list[Any] | None]]
-    rows = {name: _names(value, "index") for name, value in given.items()}
+    rows = {name: frame_names(value, "index") for name, value in given.items()}
     rules = [(name, "columns", names, *next(iter(known.items()))) for name, names in known.items()]
     rules += [(y, "index", rows.get(y), x, rows.get(x)) for y, x in _SAME_ROWS.items()]
     for name, kind, names, other, others in rules:
@@ -90,7 +90,7 @@ def _check_frames(given: dict[str, Any]) -> None:
             raise ValueError(msg)
 
 
-def _names(value: Any, kind: str) -> list[Any] | None:  # noqa: ANN401
+def frame_names(value: Any, kind: str) -> list[Any] | None:  # noqa: ANN401
     """Return the names of columns or rows of a frame, None for what is no frame."""
     index: Any = getattr(value, "index", None)
     if not hasattr(index, "equals"):  # lists have an index as well

@@ -12,7 +12,7 @@ import numpy as np
 
 from empirics.data.dataset import Dataset, Rows, check_classes, check_preparation, own_dataset
 from empirics.data.file import rows_of_arrays
-from theory.validation import as_points
+from theory.validation import as_points, check_frames, frame_names
 
 _NAMES = ("X", "y", "X_test", "y_test")
 
@@ -133,7 +133,7 @@ def _rows(X: Any, y: Any, X_test: Any, y_test: Any) -> Rows:  # noqa: ANN401
         if names is not None and plain.ndim == 1 and plain.dtype.kind in "iu" and plain.max() < len(names):
             y = np.asarray(names)[plain]
     given = {"X": X, "y": y, "X_test": X_test, "y_test": y_test}
-    columns = _names_of(X, "columns")
+    columns = frame_names(X, "columns")
     if isinstance(X, tuple) and y is None:
         msg = f"X must be an array, got a tuple of {len(X)}: give X and y as two arguments"
         raise TypeError(msg)
@@ -143,7 +143,7 @@ def _rows(X: Any, y: Any, X_test: Any, y_test: Any) -> Rows:  # noqa: ANN401
             label = y if y in columns else columns[-1]
             msg += f"; of a data frame, give X.drop(columns={label!r}) and X[{label!r}]"
         raise ValueError(msg)
-    _check_frames(given)
+    check_frames(given)
     arrays = {name: _plain(name, value) for name, value in given.items() if value is not None}
     for name in ("X", "X_test"):
         if name in arrays:
@@ -151,24 +151,6 @@ def _rows(X: Any, y: Any, X_test: Any, y_test: Any) -> Rows:  # noqa: ANN401
     rows = rows_of_arrays(arrays, _NAMES)
     label = getattr(y, "name", None)  # of a series
     return replace(rows, label=label) if isinstance(label, str) and label else rows
-
-
-def _check_frames(given: dict[str, Any]) -> None:
-    """Refuse columns and rows that are in another order than those they belong to."""
-    columns = {name: _names_of(given[name], "columns") for name in ("X", "X_test")}
-    if None not in columns.values() and columns["X"] != columns["X_test"]:
-        msg = f"X_test must have the columns of X in their order, {columns['X']}, got {columns['X_test']}"
-        raise ValueError(msg)
-    for points, labels in (("X", "y"), ("X_test", "y_test")):
-        rows, named = _names_of(given[points], "index"), _names_of(given[labels], "index")
-        if rows is not None and named is not None and rows != named:
-            msg = f"{labels} must have the index of {points}, row by row, got another one"
-            raise ValueError(msg)
-
-
-def _names_of(value: Any, what: str) -> list[Any] | None:  # noqa: ANN401
-    names = getattr(value, what, None)  # lists have a method that is called index
-    return None if names is None or callable(names) else list(names)
 
 
 def _plain(name: str, value: Any) -> np.ndarray:  # noqa: ANN401

@@ -1,9 +1,11 @@
 from .builtin import (
     make_module as make_module,
 )
+from .config import (
+    DeepConfig as DeepConfig,
+)
 from .experiment import (
     DEEP as DEEP,
-    DeepConfig as DeepConfig,
     measure_pair as measure_pair,
 )
 from .modules import (

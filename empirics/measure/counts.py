@@ -23,8 +23,8 @@ class NeuronCounts:
     Attributes
     ----------
     free : array
-        |u_i(z, 0)| ≤ |a_i| L T κ(z), or ≤ |a_i| B(z) for a given `reach` B: those that could flip, by the
-        theory.
+        |u_i(z, 0)| < |a_i| L T κ(z), or < |a_i| B(z) for a given `reach` B: those that could flip, by the
+        theory.  0 where all of these are below the rounding of u_i(z, 0).
     flipped : array
         The sign of u_i(z, ·) after training differs from the initial one.
     flipped_not_free : array
@@ -202,6 +202,8 @@ def count_neurons(
     roundings = (before.dim + 2 + 2 * trained.num_steps) * unit
     stretch = 1 + (trained.num_samples + 4) * unit
     lengths = torch.sqrt((points**2).sum(dim=1) + 1)
+    # Below the spacing of floats at a start a count would be one of starts that round to 0.
+    seen = reach_of_points * before.readout.abs().max() > unit * lengths
     totals = torch.zeros(3, len(Z), dtype=torch.int64, device=points.device)
     with threads_for(work=points.numel() * before.width):
         for part in blocks(before.width, len(Z)):
@@ -211,13 +213,13 @@ def count_neurons(
             limit = reach_of_points[:, None] * readout
             if (readout == 0).any():  # such a neuron never moves, whatever the limit
                 limit = torch.where(readout > 0, limit, 0.0)
-            free = start.abs() < limit  # none where nothing moves, even where a float32 start rounds to 0
+            free = start.abs() < limit
             flipped = (start > 0) != (end > 0)
             size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
             size = torch.maximum(
                 size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
             )
-            totals[0] += free.sum(dim=1)
+            totals[0] += free.sum(dim=1) * seen
             totals[1] += flipped.sum(dim=1)
             point, neuron = flipped.nonzero(as_tuple=True)  # few
             allowed = stretch * limit[point, neuron] + roundings * lengths[point] * size[neuron]

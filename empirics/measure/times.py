@@ -13,6 +13,7 @@ from empirics.sweep.outcome import Cell
 from theory import prove_agreement
 from theory.setting import Loss
 from theory.times import agreement_law, sampled_agreement
+from theory.times.curve import Pair
 from theory.times.required import search
 from theory.validation import Array
 
@@ -116,11 +117,12 @@ def law_of_times(
 
 def needed(config: ExperimentConfig, dataset: Dataset, targets: Array) -> Iterator[Needed]:
     """Yield what mean agreements need."""
-    given, Z = _given(config, dataset, targets), dataset.X_test[:_MOST_POINTS]
     if not has_law(config, dataset):
         return
+    samples, Z = (dataset.X, dataset.y), dataset.X_test[:_MOST_POINTS]
+    pair = Pair.checked(Z, *samples, targets, config.negative_slope, None, config.scenario)
     try:
-        of_g, of_both = search(Z, of="T_g", T_f=config.T_f, **given), search(Z, of="both", **given)
+        of_g, of_both = (search(pair, of, config.epsilon, config.T_f) for of in ("T_g", "both"))
         for share in _SHARES:
             T_g, both = of_g.required(share), of_both.required(share)
             yield Needed(share=share, T_g=float(T_g.value), both=float(both.value), said=str(T_g))

@@ -90,5 +90,5 @@ def shown(compared: "Comparison") -> str:
             if one.outcome == "beyond":
                 sides = (text.spread(side.mean, side.sd) for side in (one.a, one.b))
                 where = f"m = {text.count(one.widths[0])}: {' → '.join(sides)}"
-                lines.append(f"  {one.quantity}, {where}  ({section.names[0]})")
+                lines.append(f"  {one.quantity}, {where}  ({section.label})")
     return "\n".join(lines)

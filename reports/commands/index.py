@@ -24,12 +24,12 @@ class Index:
 
 
 def index(folders: Folders, /, *, options: Index = Index()) -> Run:
-    """Write a page that lists reports, sweeps and studies of orthogonal samples, with links.
+    """Write a page that lists reports, sweeps, plans and studies of orthogonal samples, with links.
 
     Parameters
     ----------
     folders
-        Folders of reports, sweeps or orthogonal studies, or folders of such folders.
+        Folders of reports, sweeps, plans or orthogonal studies, or folders of such folders.
     """
     from empirics.sweep import disk
     from reports import formats, listing

@@ -88,7 +88,8 @@ def page_of(results: Results) -> Page:
         figure, *rest = drawn.blocks
         first.append(figure)
         sections[sections.index(drawn)] = replace(drawn, blocks=tuple(rest))
-    first.append(opening(_THEOREM, results.claims, steps_of(f"orthogonal-{results.part.kind}")))
+    next_ = steps_of(f"orthogonal-{results.part.kind}")
+    first.append(opening(next_, theorem=_THEOREM, claims=results.claims))
     made = Page(
         f"Nearly orthogonal samples: {results.title.removeprefix('Study: ')}",
         Markup(_SAID["lead"]),

@@ -8,6 +8,8 @@ from reports.claim_text import spread
 from reports.compare import Comparison, Judged, Paired, Row
 from reports.inline import Content, Part, lines, rich
 from reports.page import Block, Page, Prose, Section, Table, fold, note, say, table
+from reports.presets import SEEDS
+from reports.shown import opening, steps_of
 from reports.text import count, many, number
 
 
@@ -20,12 +22,13 @@ def page(comparison: Comparison) -> Page:
     ]
     return Page(
         "Two reports compared",
-        (lines(*named), _short(c)),
+        lines(*named),
         (
+            Section("", (Prose(_short(c), "short"), opening(_steps(c), theorem=_theorem(c)))),
             Section("Verdicts that changed", tuple(_verdicts(c)), "verdicts"),
             Section("Settings that differ", tuple(_settings(c)), "settings"),
             *(
-                Section(" and ".join(dict.fromkeys(section.names)), tuple(_section(section)), f"s{place}")
+                Section(section.label, tuple(_section(section)), f"s{place}")
                 for place, section in enumerate(c.sections, start=1)
             ),
         ),
@@ -40,6 +43,25 @@ def _short(c: Comparison) -> Content:
         *(many(len(c.verdicts), "verdict"), count(c.counts["beyond"]), many(c.rows, "row")),
         many(len(c.settings), "setting differs", "settings differ"),
     )
+
+
+def _theorem(c: Comparison) -> Content:
+    """Return what the published theorem says of each data set in A and in B."""
+    said = []
+    for section in c.sections:
+        where = f"{section.label}: " if len(c.sections) > 1 else ""
+        one, other = section.theorem
+        said += [f"{where}{one}"] if one == other else [f"{where}A: {one}", f"{where}B: {other}"]
+    return lines(*said) if said else ""
+
+
+def _steps(c: Comparison) -> list[tuple[str, str]]:
+    """Return questions that the comparison leaves, each with the command that answers it."""
+    most = max((len(seeds) for section in c.sections for seeds in section.seeds), default=0)
+    unknown = c.counts["unknown"]
+    asked = f"{many(unknown, 'number')} cannot be told apart yet; more seeds may do it:"
+    more = f"the commands of both reports, with --seeds {max(SEEDS, 2 * most)} and the same --out"
+    return [(asked, more)] * (unknown > 0) + steps_of("comparison")
 
 
 def setting_text(value: Any) -> str:  # noqa: ANN401

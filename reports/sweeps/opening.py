@@ -36,7 +36,7 @@ def openings(results: SweepResults) -> Iterator[Block]:
 
 def verdicts(results: SweepResults) -> Table:
     """Return what the published theorem says, what this project derives, and what to do next."""
-    return opening(_theorem(results), results.claims, steps(results))
+    return opening(steps(results), theorem=_theorem(results), claims=results.claims)
 
 
 def _theorem(results: SweepResults) -> Content:

@@ -14,7 +14,7 @@ from empirics.config import ExperimentConfig
 from empirics.data import DataSource
 from empirics.deep import DEEP, DeepConfig
 from empirics.deep.builtin import check_module, has_width
-from empirics.deep.experiment import FULLY_CONNECTED
+from empirics.deep.config import FULLY_CONNECTED
 from empirics.sweep import executors
 from empirics.sweep.plan import Block, Plan, axis_of, seeds_axis
 from empirics.sweep.runner import run_sweep, stored

@@ -11,7 +11,7 @@ from empirics.campaigns import Panel, Point, Reading, readings
 from empirics.campaigns.wide import COSINES, METRICS, Part, cosine_reading
 from empirics.data.images import published_content
 from empirics.deep import DEEP
-from empirics.deep.experiment import architecture_text
+from empirics.deep.config import architecture_text
 from empirics.sweep.plan import Plan
 from empirics.wide import WIDE
 from reports.claims import claims_of_sweeps

@@ -14,8 +14,9 @@ from empirics.data import ArrayData, FileData, IdxData
 from empirics.data.file import OPTIONS
 from empirics.deep import DEEP, DeepConfig
 from empirics.deep.builtin import placed
+from empirics.deep.config import architecture_text
 from empirics.deep.expected import HOWS, expected_error, law
-from empirics.deep.experiment import architecture_text, check_pair
+from empirics.deep.experiment import check_pair
 from empirics.experiment import load_data
 from empirics.laws import LAWS
 from empirics.plan_text import axis_of_text, plan_of_toml, value_of_text

@@ -41,6 +41,7 @@ from reports.planning import Question
 from reports.schema import check
 from reports.sweeps.run import _SOLVERS
 from tests.test_reports.made_up import plain
+from tests.test_reports.parsed import parse
 from theory import setting
 from theory.orthogonal.perturbations import NORMS
 
@@ -918,6 +919,30 @@ def test_index_links_to_reports_relative_to_its_place(made, capsys):
     links = re.findall(r'href="(?!data:text/csv)([^"]*)"', out.read_text(encoding="utf-8"))
     assert links == ["../one/report.html", "../other/results.json"]
     assert all((out.parent / link).is_file() for link in links)
+    assert f"perturblearn compare {made / 'one'} {made / 'other'} --out my-comparison" in out.read_text(
+        "utf-8"
+    )
+
+
+def test_index_lists_plans_by_what_they_predict(tmp_path, capsys):
+    planned = tmp_path / "planned"
+    data = ["--data", "shifted-gaussian", "--dim", "4", "--num-train", "20", "--num-test", "10"]
+    assert main(["plan", *data, "--T-f", "2", "--out", str(planned)]) == 0
+    capsys.readouterr()
+    out = tmp_path / "index.html"
+    assert main(["index", str(planned), "--out", str(out)]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert 'href="planned/plan.html"' in page
+    assert page.count('<img alt="Contours of mean agreement over times"') == 1
+    text = "".join(parse(page).itertext())
+    setting, found, *_ = json.loads((planned / "plan.json").read_text("utf-8"))["lines"]
+    assert setting in text
+    assert found.replace("_", "") in text
+    assert "perturblearn compare" not in text
+    (planned / "plan.json").write_text('{"lines": []}', encoding="utf-8")
+    assert main(["index", str(planned), "--out", str(out)]) == 2
+    said = "plan.json must hold the numbers of a plan, whole: it says nothing"
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

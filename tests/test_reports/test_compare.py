@@ -8,21 +8,24 @@ import pytest
 from scipy import stats
 
 from empirics.measure.result import Agreement, Cosines, Measures
+from reports.claims.theorem import in_words
 from reports.commands.compare import shown
 from reports.compare import compare as compared, difference
+from reports.inline import plain as plain_text
 from reports.pages.comparison import page
 from reports.schema import check
 from tests.test_reports.made_up import plain
 
 
+def checked(results):
+    """Return JSON values as results, with the claims that their sections have."""
+    names = {None, *(section["name"] for section in results["sections"])}
+    return check(results | {"claims": [claim for claim in results["claims"] if claim["section"] in names]})
+
+
 def compare(a, b, **options):
-    """Return a comparison of JSON values as JSON values, of the claims that their sections have."""
-    checked = []
-    for results in (a, b):
-        names = {None, *(section["name"] for section in results["sections"])}
-        claims = [claim for claim in results["claims"] if claim["section"] in names]
-        checked.append(check(results | {"claims": claims}))
-    return plain(compared(*checked, **options))
+    """Return a comparison of JSON values as JSON values."""
+    return plain(compared(checked(a), checked(b), **options))
 
 
 GROUPS = {"f": Measures, "g": Measures, "cosines": Cosines, "agreement": Agreement}
@@ -187,6 +190,29 @@ def test_reports_of_one_data_set_each_are_paired_whatever_its_name(tiny_results,
     (section,) = compare(one, two)["sections"]
     assert section["names"] == [one["sections"][0]["name"], two["sections"][0]["name"]]
     assert compare(tiny_results, two)["alone"] == [[one["sections"][0]["name"]], []]
+    both = " and ".join(section["names"])
+    changed = next(claim for claim in two["claims"] if claim["section"] == section["names"][1])
+    changed["verdict"] = "unknown" if changed["verdict"] != "unknown" else "fails"
+    found = compared(checked(one), checked(two))
+    assert {row.section for row in found.settings} == {both}  # of no data set alone
+    assert both in {row.section for row in found.verdicts} <= {both, None}
+    assert f"({both})" in shown(found)
+    assert found.sections[0].theorem == tuple(in_words(checked(each).sections[0]) for each in (one, two))
+
+
+def test_the_page_says_what_changed_what_the_theorem_says_and_what_is_next(tiny_results, other):
+    results, name = check(tiny_results), "The published theorem, arXiv 2410.23677"
+    made = compared(results, check(other))
+    found, table = page(made).sections[0].blocks
+    rows = {plain_text(head): plain_text(cell) for head, cell in table.rows}
+    assert plain_text(found.text).startswith("0 verdicts changed, 0 of ")
+    for section in results.sections:
+        assert rows[name].count(f"{section.name}: {in_words(section)}") == 1
+    asked = (
+        f"{made.counts['unknown']} numbers cannot be told apart yet; more seeds may do it: the commands of"
+    )
+    assert asked in rows["What to do next"]
+    assert rows["What to do next"].count("perturblearn") == 2
 
 
 def test_reports_without_a_width_in_common_compare_their_widest(tiny_results, other):

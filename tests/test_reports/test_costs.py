@@ -63,6 +63,11 @@ def test_page_is_whole_and_the_same_for_the_same_results(tmp_path):
     document = html5lib.HTMLParser(strict=True).parse(page)
     assert document is not None
     assert page.count("<figure>") == 12
+    (found,) = re.findall(r'<p class="short">([^<]*)</p>', page)
+    assert found.startswith(
+        "Time grows with a power of the number of samples N, fitted over all sizes: 2 for exact"
+    )
+    assert page.index(found) < page.index("<figure>") < page.index("What to do next") < page.index("<h2>")
     assert not re.search(r"<(script|link|img|iframe)", page)
     identifiers = re.findall(r'\sid="([^"]*)"', page)
     assert len(identifiers) == len(set(identifiers))

@@ -210,9 +210,9 @@ def test_arrays_of_jax():
         (
             (FRAME, LARGE, FRAME[list("edcba")], LARGE),
             ValueError,
-            r"the columns of X in their order, \['a', ",
+            r"X_test must have the columns of X, in their order, got \['e'\] at place 0",
         ),
-        ((FRAME, pd.Series(LARGE)[::-1]), ValueError, "y must have the index of X, row by row"),
+        ((FRAME, pd.Series(LARGE)[::-1]), ValueError, "y must have the index of X, in their order"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(given, error, message):

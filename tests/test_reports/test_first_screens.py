@@ -11,7 +11,7 @@ from empirics.campaigns import orthogonal
 from empirics.campaigns.wide import STUDIES, Part
 from empirics.data import ShiftedGaussianData
 from empirics.deep import DEEP
-from empirics.deep.experiment import architecture_text
+from empirics.deep.config import architecture_text
 from empirics.sweep.plan import plan_of_configs
 from reports import glossary, svg, text
 from reports.claims.sweeps import found, reached

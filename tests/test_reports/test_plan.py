@@ -17,8 +17,10 @@ from empirics.seeds import seeds_of
 from reports import formats, schema
 from reports.build import build
 from reports.cli import main
+from reports.inline import plain as text_of
 from reports.planning import DEEP_POINTS
 from reports.plans import DELTA, FEW, NUMBERS, PAGE, WIDTHS
+from reports.text import count, percent
 from tests.test_reports.parsed import HTML, parse
 from theory.agreement import enclose_signs
 from theory.deep import Architecture
@@ -61,18 +63,27 @@ def test_surface_floor_and_limit_are_those_of_the_law(plan):
 
 
 @pytest.mark.parametrize("share", [0.55, 0.8, 0.97])
-@pytest.mark.parametrize("T_g", [None, 2.0])
-def test_requirements_are_those_of_the_theory(share, T_g):
-    """Below the floor, reached, and out of reach with its cause: ε and targets are given and bad."""
+@pytest.mark.parametrize(
+    "times", [{}, {"T_g": 2.0}, {"T_g": 0.0}, {"T_f": 0.0}, {"T_f": 0.0, "T_g": 2.0}], ids=str
+)
+def test_requirements_are_those_of_the_theory(share, times, tmp_path):
+    """Below the floor, reached, and out of reach with its cause: ε and targets are given and bad.
+
+    At a time of 0 that network is not trained: such a setting is not on logarithmic axes.
+    """
     asked = {"epsilon": 0.1, "targets": "random", "share": share}
-    plan = reports.plan(DATA, **asked, T_g=T_g)
-    fixed = {"T_g": {"T_f": plan.T_f}, "both": {}, "T_f": {"T_g": T_g or math.inf}}
+    plan = reports.plan(DATA, **asked, **times, out=tmp_path)
+    fixed = {"T_g": {"T_f": plan.T_f}, "both": {}, "T_f": {"T_g": times.get("T_g", math.inf)}}
     for of, more in fixed.items():
         got, wanted = plan.required[of], required(**INPUTS, **asked, of=of, **more)
         assert (got.of, got.share, got.cause) == (of, share, wanted.cause)
         assert got.value == pytest.approx(wanted.value, rel=INTERPOLATED)
         assert (got.floor, got.limit) == pytest.approx((wanted.floor, wanted.limit), abs=INTERPOLATED)
-    assert (plan.T_g == T_g) == (T_g is not None)
+    assert times.items() <= vars(plan).items()
+    assert min(plan.T_f, plan.T_g) > 0 or 0.0 in times.values()
+    off_axes = "is on no such axes" in (tmp_path / "plan.html").read_text()
+    assert off_axes == (0.0 in times.values())
+    assert plan.agreement == pytest.approx(law(plan.T_f, epsilon=0.1).share(plan.T_g), rel=1e-9)
     parse(plan.page().html())  # also where no contour of the share is there
 
 
@@ -195,6 +206,24 @@ def test_command_says_and_writes_the_plan(plan, tmp_path, capsys):
         assert line.replace("_", "") in "".join(document.itertext())
 
 
+def test_page_leads_with_the_prediction_its_figure_and_what_the_theorem_asks_for(plan):
+    def rows(one):
+        found, drawn, table = one.page().sections[0].blocks
+        assert (text_of(found.text), drawn.name) == (one.lines[1], "contours")
+        return {text_of(head): text_of(cell) for head, cell in table.rows}
+
+    said = rows(plan)
+    name = "The published theorem, arXiv 2410.23677"
+    width = count(DATA.dim**2 * (plan.T_f + plan.T_g) ** 2)
+    asked = f"With its hidden constants set to 1 it asks for m > d² (T_f + T_g)² = {width}."
+    share = percent(plan.condition_c.equal / FEW)
+    assert said[name] == f"{asked} Its condition (c) is proved at {share} of {FEW} points."
+    assert plan.command in said["What to do next"]
+    assert rows(replace(plan, condition_c=None))[name] == asked
+    assert rows(replace(plan, T_g=0.0))[name] == "Says nothing of a network that is not trained."
+    assert name not in rows(replace(plan, depth=2))
+
+
 def test_all_pairs_of_classes_have_a_line_and_a_folder_each(tmp_path, capsys):
     rng, classes = np.random.default_rng(0), np.repeat([0, 1, 2], 12)
     X = rng.normal(size=(36, 4)) + np.eye(3, 4)[classes]
@@ -257,7 +286,7 @@ def test_printed_command_runs(tiny, tmp_path, capsys, monkeypatch):
         ("--share 0.5", "share must lie in (0.5, 1), above the chance of a random sign, got 0.5"),
         ("--share 1", "share must lie in (0.5, 1), above the chance of a random sign, got 1.0"),
         ("--share nan", "share must be finite, got nan"),
-        ("--T-f 0", "T_f must be > 0, got 0.0"),
+        ("--T-f=-1", "T_f must be >= 0, got -1.0"),
         ("--T-g inf", "T_g must be finite, got inf"),
         ("--epsilon 0", "epsilon must be > 0, got 0.0"),
         ("--negative-slope 1", "negative_slope must lie in [0, 1), got 1.0"),

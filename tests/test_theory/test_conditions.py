@@ -52,5 +52,5 @@ def test_untrained_f_leaves_the_margins_unknown(problem):
 
 
 def test_setting_must_be_that_of_the_data(problem):
-    with pytest.raises(ValueError, match=r"setting must have N, dim = \(6, 3\).*got \(7, 3\)"):
+    with pytest.raises(ValueError, match=r"X must have the 7 rows that setting\.N says, got 6"):
         evaluate(**problem | {"setting": dataclasses.replace(problem["setting"], N=7)})

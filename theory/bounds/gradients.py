@@ -20,8 +20,8 @@ from theory.bounds.moments import QUIET, fourth_moment, log_inverse, second_mome
 from theory.bounds.speeds import EPS, Speeds
 from theory.kernel.rows import COINCIDING, ONE_BY_ONE
 from theory.predictors import perturbation_direction
-from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_probability, data_by_keyword
+from theory.setting import Setting, training_set
+from theory.validation import Array, check_probability, data_by_keyword
 
 _THIRD = 2 * math.sqrt(2 / math.pi)  # E|α|³, α ~ N(0, 1)
 _RATES = np.exp(np.linspace(-2.0, 2.0, 81))  # the best of a grid of Chernoff rates is one of them
@@ -167,19 +167,10 @@ def gradient_bound(*, X: ArrayLike, y: ArrayLike, setting: Setting, delta: float
     >>> gradient_bound(**data, setting=setting, delta=0.01).value.round(4)
     array([3.4537, 3.4537])
     """
-    X, y = checked(X, y, setting)
+    X, y = training_set(X, y, setting)
     risk = check_probability("delta", delta)
     terms = gradients(X, y, setting).length(risk / len(X))
     return Bound(terms, risk, assumptions(setting))
-
-
-def checked(X: ArrayLike, y: ArrayLike, setting: Setting) -> tuple[Array, Array]:
-    """Return the training set as float64 arrays of the sizes that the setting says."""
-    X = as_points("X", X, dim=setting.dim)
-    if len(X) != setting.N:
-        msg = f"X must have the {setting.N} rows that setting.N says, got {len(X)}"
-        raise ValueError(msg)
-    return X, as_labels("y", y, length=len(X))
 
 
 def assumptions(setting: Setting) -> tuple[Assumption, ...]:

@@ -25,8 +25,8 @@ from theory.bounds.moments import (
     start_tail,
 )
 from theory.bounds.speeds import EPS, Speeds
-from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_choice, check_probability, data_by_keyword
+from theory.setting import Setting, training_set
+from theory.validation import Array, as_points, check_choice, check_probability, data_by_keyword
 
 Dynamics = Literal["descent", "flow"]
 DYNAMICS = ("descent", "flow")
@@ -330,16 +330,21 @@ def bound_of(problem: Problem, setting: Setting, risk: float, dynamics: Dynamics
     terms: dict[str, Array] = {
         "initial network and kernel": _start(problem, problem.at.mean, (1 - FLIPS_RISK) * risk, sides)
     }
-    flips = flip_terms(problem, FLIPS_RISK * risk)
-    if dynamics == "flow":
-        # A₂ bounds the sum of sizes, and so both sides at once; M + F bounds one side.
-        drift = drift_terms(problem, FLIPS_RISK * risk / sides)
-        better = sum(drift.values()) < flips["flips"]
-        terms |= {name: np.where(better, value, 0.0) for name, value in drift.items()}
-        flips = {"flips": np.where(better, 0.0, flips["flips"])}
-    terms |= flips
+    terms |= moving_terms(problem, risk, dynamics, sides)
     terms["rounding"] = 2 * problem.at.rounding + 8 * EPS * problem.at.kappa
     return Bound(_inflate(terms), risk, _assumptions(setting, dynamics))
+
+
+def moving_terms(problem: Problem, risk: float, dynamics: Dynamics, sides: int = 1) -> dict[str, Array]:
+    """Return what moving neurons change at most, by the better one of two bounds at each point."""
+    flips = flip_terms(problem, FLIPS_RISK * risk)
+    if dynamics != "flow":
+        return flips
+    # A₂ bounds the sum of sizes, and so both sides at once; M + F bounds one side.
+    drift = drift_terms(problem, FLIPS_RISK * risk / sides)
+    better = sum(drift.values()) < flips["flips"]
+    terms = {name: np.where(better, value, 0.0) for name, value in drift.items()}
+    return terms | {"flips": np.where(better, 0.0, flips["flips"])}
 
 
 # Terms ---------------------------------------------------------------------------------------------
@@ -438,11 +443,7 @@ def problem_of(
 ) -> Problem:
     """Return checked arguments."""
     check_choice("network", network, ("f", "g"))
-    X = as_points("X", X, dim=setting.dim)
-    if len(X) != setting.N:
-        msg = f"X must have the {setting.N} rows that setting.N says, got {len(X)}"
-        raise ValueError(msg)
-    y = as_labels("y", y, length=len(X))
+    X, y = training_set(X, y, setting)
     Z = as_points("Z", Z, dim=setting.dim, or_one=True)
     return Problem.of(Speeds(Z, X, y, setting.negative_slope), setting, network)
 

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.bounds.bound import Bound
-from theory.bounds.gradients import Gradients, assumptions, checked, gradients
-from theory.bounds.margin import DYNAMICS, FLIPS_RISK, Dynamics, Problem, drift_terms, flip_terms
+from theory.bounds.gradients import Gradients, assumptions, gradients
+from theory.bounds.margin import DYNAMICS, FLIPS_RISK, Dynamics, Problem, moving_terms
 from theory.bounds.moments import QUIET, start_tail
 from theory.bounds.speeds import EPS, Speeds
 from theory.certificates.lazy import AgreementCertificate, Certificate, certify
 from theory.kernel.rows import phi_of_angle
 from theory.libraries import scales
-from theory.setting import Setting
+from theory.setting import Setting, training_set
 from theory.validation import Array, as_labels, as_points, check_choice, check_probability, data_by_keyword
 
 # Every interval is widened by this part of the sizes in it: far above the roundings of its arithmetic.
@@ -249,7 +249,7 @@ def certify_agreement_a_priori(
     <1 verdict: 1 agree>
     """
     check_choice("dynamics", dynamics, DYNAMICS)
-    X, y = checked(X, y, setting)
+    X, y = training_set(X, y, setting)
     Z = as_points("Z", Z, dim=setting.dim, or_one=True)
     t = as_labels("y_adv", y_adv, length=len(X))
     share = check_probability("delta", delta, parts=3)
@@ -328,13 +328,7 @@ def _second_stage(
         "perturbed set": half,
         "initial network and kernel": start / T if T > 0 else np.full(len(Z), np.inf),
     }
-    flips = flip_terms(problem, FLIPS_RISK * risk)
-    if dynamics == "flow":
-        drift = drift_terms(problem, FLIPS_RISK * risk)
-        better = sum(drift.values()) < flips["flips"]
-        terms |= {name: np.where(better, value, 0.0) for name, value in drift.items()}
-        flips = {"flips": np.where(better, 0.0, flips["flips"])}
-    terms |= flips | {"rounding": _WIDER * at.kappa}
+    terms |= moving_terms(problem, risk, dynamics) | {"rounding": _WIDER * at.kappa}
     terms = {name: value * (1 + 1e-9) for name, value in terms.items()}
     return Certificate(middle, Bound(terms, risk, assumptions(setting)))
 

@@ -14,8 +14,8 @@ from theory.bounds.published import published_width
 from theory.orthogonal.condition import orthogonality
 from theory.orthogonal.multipliers import multipliers
 from theory.orthogonal.perturbations import NORMS, Norm
-from theory.setting import Setting
-from theory.validation import Array, as_labels, as_points, check_choice
+from theory.setting import Setting, training_set
+from theory.validation import Array, check_choice
 from theory.verdicts import Verdict
 
 
@@ -92,11 +92,7 @@ def hypotheses(
     >>> hypotheses(X, y, setting)[0].orthogonal_verdict.value  # infinite time
     'unknown'
     """
-    X = as_points("X", X)
-    y = as_labels("y", y, length=len(X))
-    if X.shape != (setting.N, setting.dim):
-        msg = f"setting must have N, dim = {X.shape}, the shape of X, got {setting.N, setting.dim}"
-        raise ValueError(msg)
+    X, y = training_set(X, y, setting)
     check_choice("norm", norm, NORMS)
     slope, needed = setting.negative_slope, published_width(setting, constant=constant)
     times = f"T_f = {setting.T_f:g}, T_g = {setting.T_g:g}"

@@ -493,6 +493,7 @@ def _in_deviations(mean: Array, deviation: Array) -> Array:
 
 
 def _unit(rows: Array) -> Array:
-    """Return unit rows, 0 for those that are."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0))
+    """Return unit rows, scaled before squaring; 0 for those that are."""
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
+    return np.asarray(scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1.0))

@@ -58,7 +58,7 @@ class Moments(Protocol):
 
     @property
     def size(self) -> Array:
-        """The largest of |Θ|, shape (B, 1)."""
+        """The largest of |Θ| at each ε, shape (B, F)."""
 
     def odd(self) -> Means:
         """Return the means of ψ."""
@@ -138,8 +138,8 @@ class OnSphere:
 
     @property
     def size(self) -> Array:
-        """The largest of |Θ|, shape (B, 1)."""
-        return np.asarray((np.abs(self._odd) + np.abs(self._even)).max(axis=(1, 2))[:, None])
+        """The largest of |Θ| at each ε, shape (B, F)."""
+        return np.asarray((np.abs(self._odd) + np.abs(self._even)).max(axis=2)[:, self._lengths])
 
     def odd(self) -> Means:
         """Return the means of ψ."""
@@ -259,8 +259,8 @@ class AroundSamples:
 
     @property
     def size(self) -> Array:
-        """The largest of |Θ|, shape (B, 1)."""
-        return np.asarray((np.abs(self._odd) + np.abs(self._even)).max(axis=(1, 2, 3, 4))[:, None])
+        """The largest of |Θ| at each ε, shape (B, F)."""
+        return np.asarray((np.abs(self._odd) + np.abs(self._even)).max(axis=(2, 3, 4)))
 
     def odd(self) -> Means:
         """Return the means of ψ."""

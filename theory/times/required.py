@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -143,28 +143,15 @@ def required(
     No T_g gives a mean agreement of 0.9: it is at most 0.889, at T_g → ∞, and label noise forbids more.
     """
     share = check_share(share)
-    options: dict[str, Any] = {"T_f": T_f, "T_g": T_g, "epsilon": epsilon, "targets": targets}
-    options |= {"negative_slope": negative_slope, "architecture": architecture, "scenario": scenario}
-    return search(Z, X, y, of=of, **options).required(share)
+    check_choice("of", of, _QUANTITIES)
+    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
+    return search(pair, of, epsilon, T_f, T_g).required(share)
 
 
 def search(
-    Z: ArrayLike,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    of: Quantity,
-    T_f: float | None = None,
-    T_g: float = math.inf,
-    epsilon: float | None = None,
-    targets: Targets | ArrayLike = "random",
-    negative_slope: float = 0.0,
-    architecture: Architecture | None = None,
-    scenario: Scenario = "a",
+    pair: Pair, of: Quantity, epsilon: float | None, T_f: float | None = None, T_g: float = math.inf
 ) -> Search:
     """Return what `required` looks through, for one mean agreement after another."""
-    check_choice("of", of, _QUANTITIES)
-    pair = Pair.checked(Z, X, y, targets, negative_slope, architecture, scenario)
     size = pair.epsilon(epsilon)
     if T_f is None and of not in ("T_f", "both"):
         msg = f"T_f must be given unless it is asked for, got of={of!r} alone"

@@ -18,9 +18,14 @@ from theory.validation import Array
 def velocity(Z: Array, X: Array, y: Array, architecture: Architecture) -> Array:
     """Return F(z) of checked points, shape (Q,), 0 where it is not larger than its error."""
     F = np.asarray(f_predict(Z, X=X, y=y, architecture=architecture))
-    at_X, at_Z = (np.sqrt(diagonal(points, architecture).tangent[0]) for points in (X, Z))
+    rates = architecture.rates_for(X.shape[1])
+    at_X, at_Z = (diagonal(points, architecture) for points in (X, Z))
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(_lost(np.abs(F), relative_error(X, architecture) * at_X.mean() * at_Z), 0.0, F)
+        if any(rate for name, rate in vars(rates).items() if name != "first"):
+            size = np.sqrt(at_X.tangent[0]).mean() * np.sqrt(at_Z.tangent[0])
+        else:  # Φ^(L)(x, z) (⟨x, z⟩ + 1), far below that root where x is long and z is short
+            size = rates.first * at_X.phi[0].max() * (np.abs(Z) @ np.abs(X).mean(axis=0) + 1)
+        return np.where(_lost(np.abs(F), relative_error(X, architecture) * size), 0.0, F)
 
 
 def gradients(Z: Array, X: Array, y: Array, architecture: Architecture) -> Array:

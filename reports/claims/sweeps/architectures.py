@@ -8,7 +8,7 @@ import numpy as np
 from empirics.deep.expected import HOWS, How, law
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, in_pairs, sampling_noise, stated
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, differences, sampling_noise, stated
 from reports.inline import Content, rich
 from reports.judging import (
     CONFIDENCE,
@@ -216,7 +216,7 @@ def _agreement(points: Sequence[WidePoint], how: How) -> Claim:
         if _asked(point, how) is not False and all(_small(point, f"{how}_error_{one}") for one in "fg")
     ]
     narrow = sum(_asked(point, how) is False for point in known)
-    differences = [_differences(point, how) for point in met]
+    gaps = [differences(point, f"{how}_agreement_test") for point in met]
     judged = [
         judge_mean(
             values,
@@ -226,9 +226,9 @@ def _agreement(points: Sequence[WidePoint], how: How) -> Claim:
             tests=len(met),
             what="predicted less measured agreement",
         )
-        for point, values in zip(met, differences, strict=True)
+        for point, values in zip(met, gaps, strict=True)
     ]
-    means = [round(value, 4) for values in differences if (value := _mean(values)) is not None]
+    means = [round(value, 4) for values in gaps if (value := _mean(values)) is not None]
     return Claim(
         source="derived here",
         statement=f"The agreement of f and g is {_PREDICTED[how]}",
@@ -256,11 +256,6 @@ def _agreement(points: Sequence[WidePoint], how: How) -> Claim:
 def _small(point: WidePoint, column: str) -> bool:
     value = point.deep[column].mean if column in point.deep else None
     return value is not None and value <= LINEAR
-
-
-def _differences(point: WidePoint, how: str) -> list[float | None]:
-    pairs = in_pairs(point, f"{how}_agreement_test")
-    return [None if pair is None else pair[0] - pair[1] for pair in pairs]
 
 
 def _rate(panel: WidePanel, column: str) -> Claim:

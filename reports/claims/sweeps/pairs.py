@@ -6,7 +6,7 @@ import numpy as np
 
 from reports import svg, text
 from reports._matplotlib import Axes
-from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, in_pairs, sampling_noise
+from reports.claims.sweeps.rows import Section, WidePanel, WidePoint, differences, sampling_noise
 from reports.judging import SEEDS, SQUARE_RULE, judge_mean, judge_root_mean_square
 from reports.page import Block, Table, fold
 from reports.shown import spread
@@ -35,7 +35,7 @@ def _panels(section: Section) -> list[WidePanel]:
 
 def _claim(panel: WidePanel, column: str) -> Claim:
     judged, error = judge_root_mean_square(
-        [_differences(point, column) for point in panel.points],
+        [differences(point, column) for point in panel.points],
         limit=CLOSE,
         what="mean square error beyond sampling noise",
     )
@@ -54,16 +54,12 @@ def _claim(panel: WidePanel, column: str) -> Claim:
     )
 
 
-def _differences(point: WidePoint, column: str) -> list[float | None]:
-    return [None if pair is None else pair[0] - pair[1] for pair in in_pairs(point, column)]
-
-
 def missed_by(panel: WidePanel, column: str) -> list[str]:
     """Return the pairs whose agreement is certainly predicted wrong by more than `CLOSE`, with the error."""
     names = panel.ticks or [f"{point.x:g}" for point in panel.points]
     found = []
     for name, point in zip(names, panel.points, strict=True):
-        values = _differences(point, column)
+        values = differences(point, column)
         judged = judge_mean(
             values,
             low=-CLOSE,

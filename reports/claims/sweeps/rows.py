@@ -169,6 +169,11 @@ def in_pairs(point: WidePoint, column: str) -> list[tuple[float, float] | None]:
     return [(cells[0].values[seed], cells[1].values[seed]) for seed in whole] + lost
 
 
+def differences(point: WidePoint, column: str) -> list[float | None]:
+    """Return predicted less measured agreement of each seed at a point, None for a seed that lacks one."""
+    return [None if pair is None else pair[0] - pair[1] for pair in in_pairs(point, column)]
+
+
 def flipped(point: WidePoint) -> float:
     """Return the larger share of flipped neurons, of f and g; ∞ where it is not known, or none is trained."""
     shares = [point.regime.get(f"flipped_{one}") for one in "fg"]

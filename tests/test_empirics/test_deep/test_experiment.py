@@ -7,11 +7,12 @@ import pytest
 import torch
 from scipy import stats
 
-from empirics import DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
-from empirics.deep import DeepNetwork, experiment, linearise, train_module
+from empirics import ArrayData, DeepConfig, ShiftedGaussianData, measure_pair, run_sweep
+from empirics.deep import DeepNetwork, linearise, predicted, train_module
 from empirics.deep.expected import law as law_of_errors
-from empirics.deep.experiment import DEEP, check_pair, measure_times, run_deep
+from empirics.deep.experiment import DEEP, check_pair, run_deep
 from empirics.deep.modules import input_gradients, outputs
+from empirics.deep.times import measure_times
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from empirics.sweep import Plan, executors
@@ -74,7 +75,7 @@ def test_errors_fall_with_the_width_at_every_depth(depth):
 def test_nothing_that_is_trained_enters_a_prediction(options, monkeypatch):
     """Other trained networks: neither agreement that is predicted changes, nor a time."""
     config = DeepConfig(data=DATA, width=64, **options)
-    expected, train = measure_pair(config), experiment.train_module
+    expected, train = measure_pair(config), predicted.train_module
 
     def badly(*given, **more):
         trained = train(*given, **more)
@@ -83,7 +84,7 @@ def test_nothing_that_is_trained_enters_a_prediction(options, monkeypatch):
                 p.mul_(-1.5)
         return trained
 
-    monkeypatch.setattr(experiment, "train_module", badly)
+    monkeypatch.setattr(predicted, "train_module", badly)
     found = measure_pair(config)
     assert found["linear_error_f"] != expected["linear_error_f"]
     for name in {"T_f", "T_g", "linear_agreement_test", "wide_agreement_test"} & expected.keys():
@@ -96,7 +97,7 @@ def test_chance_of_agreement_is_that_of_random_networks_in_the_limit(loss, depth
     """By lazy training from 4,000 draws of initial outputs; one test at 1e-4 for its 6 cases."""
     config = DeepConfig(data=DATA, width=8, depth=depth, loss=loss, num_steps=40, momentum=0.3)
     rng, data = np.random.default_rng(1), DATA.load(0)
-    network = experiment.Network(config.f, data.X, data.y, data.X_test, config, seed=3, T=1.7)
+    network = predicted.Network(config.f, data.X, data.y, data.X_test, config, seed=3, T=1.7)
     signs = rng.normal(size=len(network.Z))
     points, N = np.vstack([network.X, network.Z]), len(network.X)
     K, Theta = (kernel(points, architecture=config.f) for kernel in (deep.nngp, deep.ntk))
@@ -305,14 +306,32 @@ def test_training_that_diverges_is_an_error_and_no_nan():
         measure_pair(DeepConfig(data=DATA, width=32, depth=4, rates="all", times=1e3))
 
 
-def test_a_network_that_starts_at_zero_has_no_flow_time(tmp_path):
+def test_a_network_that_starts_at_zero_has_no_flow_time_but_may_be_given_one(tmp_path):
     path = tmp_path / "zero.py"
     path.write_text(
         "import torch\ndef make(seed):\n    net = torch.nn.Linear(8, 1)\n"
         "    torch.nn.init.zeros_(net.weight), torch.nn.init.zeros_(net.bias)\n    return net\n"
     )
+    config = DeepConfig(data=DATA, width=8, module=f"{path}:make")
     with pytest.raises(ValueError, match=r"flow time must be positive and finite, got 0: .* starts at 0"):
-        measure_pair(DeepConfig(data=DATA, width=8, module=f"{path}:make"))
+        measure_pair(config)
+    linear = measure_pair(replace(config, T_f=1.0, T_g=1.0))
+    assert linear["linear_error_f"] == pytest.approx(0, abs=1e-6)  # float32: a linear module is linearised
+
+
+@pytest.mark.parametrize("time", [1.0, None])
+def test_data_at_which_nothing_moves_have_no_flow_time_but_may_be_given_one(monkeypatch, time):
+    """Each point has both labels: F is rounding.  At given times f stays, and expected errors are known."""
+    half = DATA.load(0).X[:10]
+    X, y = np.concatenate([half, half[::-1]]), np.repeat([1.0, -1.0], 10)
+    data = ArrayData(X=X, y=y, X_test=X, y_test=y)
+    config = DeepConfig(data=data, width=64, T_f=time, T_g=time)
+    if time is None:
+        monkeypatch.delattr(predicted, "train_module")  # said before training
+        with pytest.raises(ValueError, match=r"got inf: .* moves by a median of 0 a time; give T_f and T_g$"):
+            measure_pair(config)
+    else:
+        assert measure_pair(config)["expected_wide_error"] == law_of_errors("wide", "first").error(1, 64)
 
 
 def test_a_network_with_a_step_function_has_no_perturbations(tmp_path):

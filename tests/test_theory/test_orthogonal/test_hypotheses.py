@@ -90,5 +90,5 @@ def test_margins_are_a_row_that_is_not_judged_without_query_points():
 
 
 def test_setting_must_be_that_of_the_data():
-    with pytest.raises(ValueError, match="setting must have N, dim"):
+    with pytest.raises(ValueError, match=r"X must have the 3 rows that setting\.N says, got 4"):
         hypotheses(np.eye(4, 50), [1, -1, 1, 1], setting())

@@ -12,7 +12,7 @@ from scipy import integrate, special, stats
 
 import theory
 from theory import deep, expressions as ex
-from theory.times import agreement_given_f, agreement_law, moments
+from theory.times import agreement_given_f, agreement_law, curve, moments
 from theory.times.curve import equal_signs
 from theory.times.initial import InitialGradients
 from theory.times.moments import AroundSamples
@@ -241,6 +241,18 @@ def test_opposite_labels_of_the_same_points_are_never_learnt(scenario):
         law = agreement_law(**data, T_f=TIMES, architecture=architecture, scenario=scenario)
         assert not law.mean_f.any()
         np.testing.assert_allclose(law.limit, np.broadcast_to(law.limit[0], (5, 5)), atol=1e-12)
+
+
+@pytest.mark.parametrize("scenario", ["a", "b"])
+def test_a_length_is_not_changed_by_others(scenario):
+    """Nor is rounding measured in units of the longest: signals of the shortest are 1e-7 of those."""
+    data, lengths = problem(9, 20, 4), np.array([1e-6, 1.0, 1e12])
+    pair = curve.Pair.checked(*data.values(), "random", 0.0, None, scenario)
+    whole = pair.law(np.ones(3), lengths)
+    for f, epsilon in enumerate(lengths):
+        alone = agreement_law(**data, T_f=1.0, epsilon=epsilon, scenario=scenario)
+        np.testing.assert_allclose(whole.signal[f], alone.signal, rtol=1e-12)
+        assert alone.signal.all()
 
 
 def test_perturbations_of_no_length_to_speak_of_teach_nothing():
@@ -479,6 +491,11 @@ def test_bad_times_of_g_and_a_bad_f_are_refused():
     with pytest.raises(ValueError, match="T_g must be >= 0, got -1"):
         agreement_law(**data, T_f=1.0).probability(-1.0)
     given_f = {"Z": data["Z"], "X": data["X"], "outputs": np.ones(2), "directions": data["X"]}
+    plain, *scaled = (
+        agreement_given_f(**given_f | {"directions": size * data["X"]}).signal
+        for size in (1.0, 1e-300, 1e200)
+    )
+    np.testing.assert_allclose(scaled, [plain, plain], rtol=1e-12)  # their lengths do not count
     with pytest.raises(ValueError, match=r"directions must be 4 rows as those of X, none zero"):
         agreement_given_f(**given_f | {"directions": np.zeros((4, 3))})
     with pytest.raises(ValueError, match=r"outputs must have shape \(2,\), got \(3,\)"):

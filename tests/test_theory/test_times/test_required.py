@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from scipy import optimize
 
 from theory.times import agreement_law, required
+from theory.times.curve import Pair
 from theory.times.required import _beside_maxima, search
 
 RNG = np.random.default_rng(2)
@@ -190,6 +191,7 @@ def test_bad_input_is_refused(changes, error, message):
 
 def test_one_search_answers_for_several_shares_as_each_alone():
     for of, times in (("T_g", {"T_f": 3.0}), ("both", {})):
-        several = search(Z, X, y, of=of, **times)
+        pair = Pair.checked(Z, X, y, "random", 0.0, None, "a")
+        several = search(pair, of, None, **times)
         for share in (0.6, 0.8, 0.999):
             assert several.required(share) == required(**DATA, share=share, of=of, **times)
