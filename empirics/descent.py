@@ -327,10 +327,10 @@ def _at_samples(
             stops,
         )
         moves = ways if basis is None else ways @ basis
-        for end, move in zip(ends, moves, strict=True):
-            move *= readout[part, None]
-            move += start
-            end[part] = torch.as_tensor(move)
+        moves *= readout[part, None]
+        moves += start
+        for end, moved in zip(ends, moves, strict=True):
+            end[part] = torch.as_tensor(moved)
 
     threads.run(descend, neurons_in_blocks(network.width, len(inputs)))
     return ends

@@ -9,6 +9,9 @@ def report(
     *, options: Report = Report(), data: Data = Data(), setting: Setting = Setting(), command: Typed
 ) -> Run:
     """Train networks, compare them with the theory, write an HTML page and results.json."""
+    from empirics.sweep import executors
+
+    executors.prepare("reports.measured")
     from reports.making import make
 
     return partial(make, options, data, setting, command=command)
