@@ -313,24 +313,25 @@ def _folder(_task):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes start afresh elsewhere")
-def test_what_is_prepared_is_there_when_a_process_starts():
+def test_what_commands_prepare_is_there_when_a_process_starts_and_has_no_threads():
     code = """
 import sys
 from empirics.sweep import executors
 from tests.test_empirics.test_sweep.test_executors import loaded
 if __name__ == "__main__":
-    executors.prepare("colorsys")
+    executors.prepare("empirics.families", "empirics.orthogonal.experiment", "reports.measured")
     executors.prepare("wave")  # too late
-    print(*executors.run_tasks(executors.processes(1), loaded, ["colorsys", "wave"]))
+    print(*executors.run_tasks(executors.processes(1), loaded, ["reports.measured", "wave"]))
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert (done.stderr, done.stdout) == ("", "(0, True) (1, False)\n")
+    assert (done.stderr, done.stdout) == ("", "(0, (True, 1)) (1, (False, 1))\n")
 
 
 def loaded(name):
-    yield name in sys.modules
+    """Whether a module is there, and the threads of what this is a copy of: a lock of one would stay held."""
+    yield name in sys.modules, len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))
 
 
 def test_processes_start_without_torch_and_what_they_load_later_has_one_thread(monkeypatch):
