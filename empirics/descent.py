@@ -7,6 +7,7 @@ other losses every step needs the outputs of the whole network first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -24,6 +25,7 @@ from empirics.model import (
     as_tensor,
     blocks,
     input_tensor,
+    largest_of,
     threads_for,
 )
 from empirics.samples import compressed, distinct, merged, neurons_in_blocks
@@ -224,7 +226,7 @@ def train_path(
             snapshots, weights = _coupled(parameters, network, inputs, labels, schedule, loss)
     results = []
     for count, time, snapshot, weight in zip(counts, times, snapshots, weights, strict=True):
-        if not bool(torch.isfinite(snapshot).all()):
+        if not math.isfinite(largest_of(snapshot)):
             msg = f"training diverged: parameters not finite after {count} steps of {rate:g}"
             raise FloatingPointError(msg)
         trained = Trained(
@@ -286,7 +288,7 @@ def _at_samples_pays(inputs: Tensor, parameters: Tensor) -> bool:
     if inputs.device.type != "cpu" or n > _FEW_SAMPLES or dim < _MANY_FEATURES:
         return False
     # Squares of what is large overflow where the numbers themselves do not.
-    largest, start = (float(values.double().abs().max()) for values in (inputs, parameters))
+    largest, start = (largest_of(values) for values in (inputs, parameters))
     return dim * largest * max(n * largest, start) < _LARGE
 
 
@@ -299,14 +301,18 @@ def _at_samples(
         return [parameters.clone() for _ in schedule.counts]
     basis, coordinates = compressed(inputs)
     gram = coordinates @ coordinates.T
-    start, readout = parameters.double().numpy(), network.readout.double().numpy()
+    labelled = labels[:, None] * coordinates
+    whole = labelled.sum(axis=0)
+    readout = network.readout.double().numpy()
     stops = np.asarray(schedule.counts)
     ends = [torch.empty_like(parameters) for _ in stops]
 
     def descend(part: slice) -> None:
-        before = start[part] @ inputs.T
+        start = parameters[part].double().numpy()
+        before = start @ inputs.T
         # Of all neurons together: the products of one are slower, and with few steps most of the work.
-        forces = (np.where(before > 0, 1.0, network.negative_slope) * labels) @ coordinates
+        active = (before > 0).astype(np.float64)
+        forces = (1 - network.negative_slope) * (active @ labelled) + network.negative_slope * whole
         ways = descend_all(
             coordinates,
             gram,
@@ -321,8 +327,10 @@ def _at_samples(
             stops,
         )
         moves = ways if basis is None else ways @ basis
-        for end, move in zip(ends, moves, strict=True):
-            end[part] = torch.as_tensor(start[part] + readout[part, None] * move).to(end.dtype)
+        moves *= readout[part, None]
+        moves += start
+        for end, moved in zip(ends, moves, strict=True):
+            end[part] = torch.as_tensor(moved)
 
     threads.run(descend, neurons_in_blocks(network.width, len(inputs)))
     return ends

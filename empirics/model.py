@@ -185,11 +185,17 @@ def input_tensor(name: str, given: ArrayLike | Tensor, network: TwoLayerNet) -> 
     """Return points, of any library, in the dtype of a network and on its device."""
     points, like = as_inputs(name, given, network), network.weight
     tensor = as_tensor(points, dtype=like.dtype, device=like.device)
-    if not bool(torch.isfinite(tensor).all()):
+    if not math.isfinite(largest_of(tensor)):
         largest = np.abs(points).max()
         msg = f"{name} must be finite in the dtype of the network, {like.dtype}, got up to {largest:g}"
         raise ValueError(msg)
     return tensor
+
+
+def largest_of(values: Tensor) -> float:
+    """Return the largest absolute value in one pass; NaN if one is NaN, so that it tells what is finite."""
+    least, most = values.aminmax()
+    return max(-float(least), float(most))  # both are NaN, or none
 
 
 @contextmanager

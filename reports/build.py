@@ -6,6 +6,7 @@ Provenance, the check of Φ, one section a data set, the claims.  Rendering read
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
@@ -85,8 +86,6 @@ def build(
         If an experiment failed.
     """
     started = time.monotonic()
-    progress(0.0, "checking Φ")
-    phi = check_phi()
     experiment = measured.experiment(device)
     asked = [measured.runs_of(series) for series in all_series]
     flat = list(chain.from_iterable(asked))
@@ -94,12 +93,17 @@ def build(
     def report(finished: int, total: int) -> None:
         progress(finished / total, f"{finished} of {total} runs")
 
-    if folder is None:
-        found = outcomes(experiment, flat, known=known, pool=pool, device=device, progress=report)
-    else:
-        plan = plan_of_configs(experiment, flat)
-        run_sweep(experiment, plan, folder, pool=pool, device=device, progress=report)
-        found = stored(experiment, flat, folder)
+    with ThreadPoolExecutor(1) as beside:
+        phi = beside.submit(check_phi)
+        if pool is None or pool.open is None or pool.here:  # tasks here may need the precision that it sets
+            progress(0.0, "checking Φ")
+            phi.result()
+        if folder is None:
+            found = outcomes(experiment, flat, known=known, pool=pool, device=device, progress=report)
+        else:
+            plan = plan_of_configs(experiment, flat)
+            run_sweep(experiment, plan, folder, pool=pool, device=device, progress=report)
+            found = stored(experiment, flat, folder)
     sections = [
         _section(series, [Measured.of(found[run]) for run in part])
         for series, part in zip(all_series, asked, strict=True)
@@ -108,7 +112,7 @@ def build(
     results = Results(
         schema_version=SCHEMA_VERSION,
         provenance=Provenance(**(asdict(provenance) | {"seconds": seconds})),
-        phi=phi,
+        phi=phi.result(),
         sections=list(_named_apart(sections)),
         trends=trends(),
     )

@@ -215,13 +215,16 @@ def count_neurons(
                 limit = torch.where(readout > 0, limit, 0.0)
             free = start.abs() < limit
             flipped = (start > 0) != (end > 0)
+            totals[0] += free.sum(dim=1) * seen
+            totals[1] += flipped.sum(dim=1)
+            outside = flipped > free  # none beyond its limit is free
+            if not outside.any():
+                continue
             size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
             size = torch.maximum(
                 size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
             )
-            totals[0] += free.sum(dim=1) * seen
-            totals[1] += flipped.sum(dim=1)
-            point, neuron = flipped.nonzero(as_tuple=True)  # few
+            point, neuron = outside.nonzero(as_tuple=True)
             allowed = stretch * limit[point, neuron] + roundings * lengths[point] * size[neuron]
             beyond = start[point, neuron].abs() > allowed
             totals[2] += torch.bincount(point[beyond], minlength=len(Z))

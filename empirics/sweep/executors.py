@@ -16,14 +16,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Lock
 from queue import Empty, SimpleQueue
@@ -45,6 +45,8 @@ _Task = TypeVar("_Task")
 _Item = TypeVar("_Item")
 # How many fresh pools in a row may refuse the first task that is handed over.
 _OPENINGS = 5
+# Elsewhere libraries of the system do not bear copies of a process that has loaded them.
+_START = "forkserver" if sys.platform == "linux" else "spawn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +112,17 @@ def processes(number: int | None = None, *, here: float = 0.0) -> Pool:
     return Pool(name="processes", open=open_, window=workers, here=here)
 
 
+def prepare(*modules: str) -> None:
+    """Import modules, meanwhile, in the process that workers are copies of, where there is such a one.
+
+    Without effect once it runs.
+    """
+    if _START == "forkserver":
+        with one_thread_in_children(), held_back():
+            get_context(_START).set_forkserver_preload(list(modules))
+            forkserver.ensure_running()
+
+
 @contextmanager
 def _started(number: int) -> Iterator[Executor]:
     """Start so many processes with one thread each; they end with the block, or with this process.
@@ -119,6 +132,7 @@ def _started(number: int) -> Iterator[Executor]:
     RuntimeError
         If no process can start.
     """
+    prepare()
     with one_thread_in_children():
         executor = _Processes(number)
         try:
@@ -150,9 +164,9 @@ class _Processes(ProcessPoolExecutor):
     """
 
     def __init__(self, number: int) -> None:
-        context = get_context("spawn")
+        context = get_context(_START)
         self._inbox, self._outbox = context.Pipe(duplex=False)
-        given = self._outbox, context.Lock()
+        given = self._outbox, context.Lock(), dict(os.environ)
         super().__init__(number, mp_context=context, initializer=_start_worker, initargs=given)
         self.events: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         # Reads all the time, as a process waits while the pipe is full.
@@ -429,10 +443,12 @@ def _ping() -> None:
     """Do nothing: an answer shows that a process has started."""
 
 
-def _start_worker(connection: Connection, lock: Lock) -> None:
+def _start_worker(connection: Connection, lock: Lock, environment: Mapping[str, str]) -> None:
     """Leave Ctrl-C to the parent, and end with it."""
     global _outbox  # noqa: PLW0603  (an initializer has no other way to give something to tasks)
     _outbox = connection, lock
+    os.environ.clear()  # that of the process it is a copy of may be an older one
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

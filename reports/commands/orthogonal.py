@@ -12,6 +12,10 @@ def orthogonal(*, options: Orthogonal = Orthogonal()) -> Run:
     or on your data, beside the limit that the theory of nearly orthogonal samples states. Interrupted, the
     same command does what is missing. Ends with a page, report.html.
     """
+    if options.executor is None and options.jobs != 1:
+        from empirics.sweep.executors import prepare
+
+        prepare("empirics.orthogonal.experiment")
     from reports.orthogonal.run import run
 
     return partial(run, options)

@@ -9,6 +9,10 @@ def report(
     *, options: Report = Report(), data: Data = Data(), setting: Setting = Setting(), command: Typed
 ) -> Run:
     """Train networks, compare them with the theory, write an HTML page and results.json."""
+    if options.executor is None and options.jobs != 1:
+        from empirics.sweep.executors import prepare
+
+        prepare("reports.measured")
     from reports.making import make
 
     return partial(make, options, data, setting, command=command)

@@ -17,6 +17,10 @@ def sweep(plan: Path | None = None, /, *, options: Sweep = Sweep()) -> Run:
     plan
         A .toml file with base, seeds and [[sweep]] tables of axes.
     """
+    if options.executor is None and options.jobs != 1:
+        from empirics.sweep.executors import prepare
+
+        prepare("empirics.families")
     from reports.sweeps.run import run
 
     return partial(run, plan, options)

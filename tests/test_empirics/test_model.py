@@ -1,5 +1,7 @@
 """The network: its initialisation, and its block-wise sums against autograd and plain numpy."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from scipy import stats
 import empirics.model
 import theory
 from empirics import TwoLayerNet
-from empirics.model import activation_slopes, blocks
+from empirics.model import activation_slopes, blocks, largest_of
 
 EPS = np.finfo(np.float64).eps
 # Probability that a test of randomness fails although the claim is true (the seeds are fixed).
@@ -172,3 +174,18 @@ def test_network_rejects_shapes_that_disagree(shapes):
 def test_initialise_rejects_bad_arguments(options, error, message):
     with pytest.raises(error, match=message):
         TwoLayerNet.initialise(**{"dim": 2, "width": 3, "seed": 0, **options})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([[1.0, -3.0], [2.0, 0.0]], 3.0),
+        ([[-0.0]], 0.0),
+        ([[1.0, -math.inf]], math.inf),
+        ([[math.nan, 5.0]], math.nan),
+        ([[math.inf, math.nan]], math.nan),
+    ],
+)
+def test_largest_value_tells_what_is_not_finite(values, expected, dtype):
+    np.testing.assert_equal(largest_of(torch.tensor(values, dtype=dtype)), expected)

@@ -199,7 +199,7 @@ def gradients(X: Array, y: Array, setting: Setting) -> Gradients:
     flipped = Spread(
         np.sqrt(((1 + slope**2) + (1 - slope**2) * second_moment(tau)) / (2 * dim)), initial.scale
     )
-    bad = bad_shares(reach, at, at, at.theta).T  # x_j bad in the strip of x_n, shape (n, j)
+    bad = bad_shares(reach, at, at, *at.turns).T  # x_j bad in the strip of x_n, shape (n, j)
     bias = {
         **_kinks(at, bad, reach, T),
         "drift": T * _drift(at, bad, reach, speed * (1 + _SLACK), spectral),

@@ -384,9 +384,11 @@ def drift_terms(problem: Problem, risk: float) -> dict[str, Array]:
     """Bias and fluctuation of the flips of a flow: Derivation 9."""
     at, samples, R = problem.at, problem.samples, problem.reach
     slope, c = at.slope, 2 * R / np.pi
-    in_strip_of_z = bad_shares(R, samples, at, at.theta.T).T  # x_n bad in the strip of z, shape (Q, N)
-    in_strip_of_x = bad_shares(R, at, samples, at.theta)  # z bad in the strip of x_n, shape (Q, N)
-    among = bad_shares(R, samples, samples, samples.theta).T  # x_j bad in the strip of x_n, shape (N, N)
+    in_strip_of_z = bad_shares(
+        R, samples, at, *map(np.transpose, at.turns)
+    ).T  # x_n bad in the strip of z, shape (Q, N)
+    in_strip_of_x = bad_shares(R, at, samples, *at.turns)  # z bad in the strip of x_n, shape (Q, N)
+    among = bad_shares(R, samples, samples, *samples.turns).T  # x_j bad in the strip of x_n, shape (N, N)
     unsure_z = (1 - slope) / 2 * np.einsum("qn,qn->q", at.shares, in_strip_of_z)
     unsure_n = (1 - slope) / 2 * np.einsum("nj,nj->n", samples.shares, among)
     crossing_z = c / (2 * at.scale) * (at.typical + at.unsure)
@@ -405,16 +407,14 @@ def drift_terms(problem: Problem, risk: float) -> dict[str, Array]:
     return {"drift": bias, "flip fluctuation": (1 - slope) * spread}
 
 
-def bad_shares(R: float, moving: Speeds, strip: Speeds, theta: Array) -> Array:
+def bad_shares(R: float, moving: Speeds, strip: Speeds, cosine: Array, sine: Array) -> Array:
     """Return p, shape (moving, strip): that a point may flip while u is in the strip of another one.
 
     p = x/√(x² + s_j² sin²θ), x = R(v_j + |cos θ| v s_j/s); 1 for parallel points.
     """
     s_j, v_j = moving.scale[:, None], moving.largest[:, None]
-    cosine = np.minimum(np.abs(np.cos(theta)) + 1e-12, 1.0)
     x = R * (v_j + cosine * strip.largest * s_j / strip.scale)
-    # The sine has an absolute error near θ = π.
-    length = np.hypot(x, s_j * np.maximum(np.sin(theta) * (1 - 1e-12) - 4 * EPS, 0.0))
+    length = np.hypot(x, s_j * sine)
     return np.divide(x, length, out=np.ones_like(x), where=length > 0)
 
 

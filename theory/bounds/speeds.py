@@ -62,6 +62,12 @@ class Speeds:
         return angles(self.Z) if self.Z is self.X else angles(self.Z, self.X)
 
     @cached_property
+    def turns(self) -> tuple[Array, Array]:
+        """|cos θ|, rounded up, and sin θ, rounded down: it has an absolute error near θ = π."""
+        cosine = np.minimum(np.abs(np.cos(self.theta)) + 1e-12, 1.0)
+        return cosine, np.maximum(np.sin(self.theta) * (1 - 1e-12) - 4 * EPS, 0.0)
+
+    @cached_property
     def positive(self) -> Array:
         """P, the sum of the positive y_n k(x_n, z)/N, up to `rounding`."""
         return np.asarray(np.maximum(self.signed, 0).sum(axis=1))

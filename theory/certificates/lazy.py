@@ -401,11 +401,11 @@ def certify_network(
             absolute = np.abs(u)
             free_z += ~(absolute > limits_z @ reach) @ square  # a limit that is NaN rules out nothing
             free_x += ~(np.abs(u_n) > limits_x @ reach) @ square
-            output += np.where(u > 0, u, slope * u) @ a[part]
+            output += np.maximum(u, slope * u) @ a[part]
             blurred = limits_z[:, 1] * (blur @ heights)  # of the outputs, from that of the pre-activations
             size += absolute @ heights + blurred
             spread += blurred
-            active, active_n = np.where(u > 0, 1.0, slope), np.where(u_n > 0, 1.0, slope)
+            active, active_n = np.maximum(u > 0, slope), np.maximum(u_n > 0, slope)  # 1 or γ
             velocity += np.einsum("qn,qn->q", at.signed, (active * square) @ active_n.T)
         total = float(np.sum(a**2))
         terms = {

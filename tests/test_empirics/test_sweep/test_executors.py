@@ -2,6 +2,7 @@
 
 import os
 import struct
+import subprocess
 import sys
 import threading
 import types
@@ -9,6 +10,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain, count
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -19,6 +21,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool, WorkerDiedError, run_tasks
 from tests.test_empirics.test_sweep.late import late
+
+ROOT = Path(__file__).parents[3]
 
 
 def square(number):
@@ -296,7 +300,42 @@ def _report(_task):
     yield *threads(None), environment("OMP_NUM_THREADS"), environment("MKL_NUM_THREADS")
 
 
-def test_processes_start_without_torch_and_what_they_load_later_has_one_thread():
+def test_processes_see_the_environment_of_now_however_old_what_they_are_copies_of(monkeypatch):
+    for value in ("before", "after"):
+        monkeypatch.setenv("FAKE_FOLDER", value)
+        assert dict(run_tasks(executors.processes(1), _folder, range(1))) == {0: value}
+    monkeypatch.delenv("FAKE_FOLDER")
+    assert dict(run_tasks(executors.processes(1), _folder, range(1))) == {0: None}
+
+
+def _folder(_task):
+    yield environment("FAKE_FOLDER")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes start afresh elsewhere")
+def test_what_commands_prepare_is_there_when_a_process_starts_and_has_no_threads():
+    code = """
+import sys
+from empirics.sweep import executors
+from tests.test_empirics.test_sweep.test_executors import loaded
+if __name__ == "__main__":
+    executors.prepare("empirics.families", "empirics.orthogonal.experiment", "reports.measured")
+    executors.prepare("wave")  # too late
+    print(*executors.run_tasks(executors.processes(1), loaded, ["reports.measured", "wave"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stderr, done.stdout) == ("", "(0, (True, 1)) (1, (False, 1))\n")
+
+
+def loaded(name):
+    """Whether a module is there, and the threads of what this is a copy of: a lock of one would stay held."""
+    yield name in sys.modules, len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))
+
+
+def test_processes_start_without_torch_and_what_they_load_later_has_one_thread(monkeypatch):
+    monkeypatch.setattr(executors, "_START", "spawn")  # a copy may be of one that has it already
     assert dict(run_tasks(executors.processes(1), late, range(1))) == {0: (set(), 1, 1)}
 
 

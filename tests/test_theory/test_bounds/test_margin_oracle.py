@@ -229,8 +229,8 @@ MUTANTS = {
         ),
         ("8 / np.pi * R", "8 / np.pi / 2 * R"),
         ("(v_j + cosine * strip.largest", "(cosine * strip.largest"),
-        ("* s_j / strip.scale)\n    # The", "/ strip.scale)\n    # The"),
-        ("s_j * np.maximum(np.sin(theta)", "np.maximum(np.sin(theta)"),
+        ("* s_j / strip.scale)\n    length", "/ strip.scale)\n    length"),
+        ("np.hypot(x, s_j * sine)", "np.hypot(x, sine)"),
     ],
     "moments": [
         ("twice = 2 * _cauchy", "twice = _cauchy"),
