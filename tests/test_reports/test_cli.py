@@ -63,6 +63,23 @@ def out(tmp_path):
     return tmp_path / "made" / "report"
 
 
+@pytest.fixture(scope="module")
+def _trained(tiny, tmp_path_factory):
+    """A report's folder of runs, which many tests find done that are about what comes after them."""
+    folder = tmp_path_factory.mktemp("trained") / "report"
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(formats, "render", lambda _: "page")
+        patch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
+        assert main([*TINY, *FAST, "--out", str(folder)]) == 0
+    return folder / "runs"
+
+
+@pytest.fixture
+def trained(_trained, out):
+    """Let the runs of `TINY` and `FAST` be done in the output folder."""
+    shutil.copytree(_trained, out / "runs")
+
+
 @pytest.fixture
 def no_build(monkeypatch):
     """Fail if an experiment is started."""
@@ -76,7 +93,7 @@ def no_build(monkeypatch):
 # Good input -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("quick_phi")
+@pytest.mark.usefixtures("quick_phi", "no_drawings")
 def test_report_is_written_and_its_verdicts_printed(out, capsys):
     arguments = [*TINY, *FAST, "--T-f", "0.5", "--negative-slope", "0.25", "--out", str(out)]
     assert main(arguments) == 0
@@ -458,7 +475,7 @@ def test_interruption_before_the_first_run_is_done_leaves_no_report(out, capsys,
     assert [path.name for path in out.iterdir()] == ["runs"]
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_full_disk_leaves_no_part_of_a_report(out, capsys, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -619,7 +636,7 @@ def test_second_interruption_leaves_no_report(out, capsys, monkeypatch):
     assert [path.name for path in out.iterdir()] == ["runs"]
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_interruption_between_two_files_leaves_both(out, capsys, monkeypatch):
     replace, moved = Path.replace, []
 
@@ -638,7 +655,7 @@ def test_interruption_between_two_files_leaves_both(out, capsys, monkeypatch):
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "results.json", "runs"]
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_partial_report_is_beside_a_report_that_is_there(out, capsys, monkeypatch):
     assert main([*TINY, *FAST, "--out", str(out)]) == 0
     whole = (out / "results.json").read_bytes()
@@ -650,7 +667,7 @@ def test_partial_report_is_beside_a_report_that_is_there(out, capsys, monkeypatc
     assert plain(schema.read(out / "partial"))["partial"]["done"] == 3
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_interruption_while_drawing_keeps_the_numbers(out, capsys, monkeypatch):
     monkeypatch.setattr(formats, "render", lambda _: os.kill(os.getpid(), signal.SIGINT))
     assert main([*TINY, *FAST, "--out", str(out)]) == 130
@@ -781,7 +798,7 @@ UNUSABLE = {
 }
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 @pytest.mark.parametrize("stream", UNUSABLE.values(), ids=UNUSABLE)
 def test_report_is_whole_where_streams_take_nothing(stream, out, capsys, monkeypatch, request):
     with monkeypatch.context() as patch:
@@ -1171,7 +1188,7 @@ def test_a_log_that_nobody_watches_says_what_is_done(shares, line, dumb, capsys,
     assert SILENCE <= 30
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 @pytest.mark.parametrize("quiet", [True, False])
 def test_colour_is_for_terminals_that_want_it(out, monkeypatch, quiet):
     terminal = _Terminal()
