@@ -3,6 +3,7 @@
 Each figure and each table has the numbers behind it, which the HTML links as CSV.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
@@ -307,6 +308,7 @@ def numbers_table(numbers: Numbers) -> Table:
     )
 
 
+@functools.cache  # compiling takes as long as a page
 def template(name: str) -> jinja2.Template:
     """Return a template of this package, in which TeX and lines of text can be written."""
     made = jinja2.Environment(

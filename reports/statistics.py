@@ -50,7 +50,7 @@ def summarise(values: Sequence[float | None]) -> Summary[float]:
         reach = math.nan if math.isnan(mean) else math.inf
         return Summary(mean, 0.0, -reach, reach, n)
     sd = float(array.std(ddof=1))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * sd / math.sqrt(n)
     return Summary(mean, sd, mean - half, mean + half, n)
 
 

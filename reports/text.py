@@ -95,10 +95,10 @@ def of_texts(change: Callable[[str], str], value: _T) -> _T:
     nested: Any = value
     if isinstance(value, str):
         nested = change(value)
-    elif isinstance(value, Mapping):
-        nested = {of_texts(change, key): of_texts(change, item) for key, item in value.items()}
     elif isinstance(value, (list, tuple)):
         nested = [of_texts(change, item) for item in value]
+    elif not isinstance(value, (float, int)) and isinstance(value, Mapping):  # which takes long to ask
+        nested = {of_texts(change, key): of_texts(change, item) for key, item in value.items()}
     return cast(_T, nested)
 
 

@@ -57,11 +57,14 @@ def finite(value: Any, other: Callable[[float], Any] = lambda _: None) -> Any:  
 
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:  # noqa: ANN401
     """Return nested values of one form, lists for tuples, with a function of each that is not nested."""
-    if isinstance(value, Mapping):
-        return {key: mapped(item, function) for key, item in value.items()}
+    # What is most often met comes first: whether a number is a mapping takes long to ask.
+    if isinstance(value, (float, int, str)):
+        return function(str(value) if isinstance(value, str) else value)  # of a class of its own
     if isinstance(value, (list, tuple)):
         return [mapped(item, function) for item in value]
-    return function(str(value) if isinstance(value, str) else value)  # of a class of its own
+    if isinstance(value, Mapping):
+        return {key: mapped(item, function) for key, item in value.items()}
+    return function(value)
 
 
 def digest(value: Any) -> str:  # noqa: ANN401

@@ -226,7 +226,7 @@ def _read_signed(path: Path) -> dict[str, Any] | None:
         if isinstance(content, dict) and "sha256" in content:
             checksum = content.pop("sha256")
             # Comparing bytes finds changes that mean the same JSON, too.
-            if digest(content) == checksum and _signed(content)[0] == raw:
+            if digest(content) == checksum and to_json({**content, "sha256": checksum}).encode() == raw:
                 return content
     msg = f"{path.name} is not what was written"
     raise DamagedError(msg)

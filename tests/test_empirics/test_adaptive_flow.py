@@ -215,16 +215,16 @@ def random_cases():
 
 
 def test_stated_error_bounds_the_true_one():
-    """Against tolerances 100 times smaller, at two times each.
+    """Against tolerances at least 100 times smaller, at two times each.
 
     In 80 other problems of this kind, 320 comparisons, the true error was at most .94 of the stated one.
     """
     shares = []
     for (network, X, y), T, loss in random_cases():
         times = [T / 3, T]
+        true = smooth_flow(network, X, y, T=times, loss=loss, rtol=1e-6, atol=1e-8)
         for rtol in (1e-3, 1e-4):
             flow = smooth_flow(network, X, y, T=times, loss=loss, rtol=rtol, atol=rtol / 100)
-            true = smooth_flow(network, X, y, T=times, loss=loss, rtol=rtol / 100, atol=rtol / 1e4)
             for mine, exact, stated in zip(flow.trained, true.trained, flow.error, strict=True):
                 shares.append(distance(mine.final, exact.final) / stated)
     assert max(shares) <= 1

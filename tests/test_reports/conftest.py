@@ -144,6 +144,12 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch, tiny_drawings: dict[str, str]) -
 
 
 @pytest.fixture
+def no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what is drawn on axes empty, for tests of what surrounds it."""
+    monkeypatch.setattr(svg, "drawing", lambda _paint, name, *_, **__: f'<svg id="{name}"></svg>')
+
+
+@pytest.fixture
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing, for tests of what else is done."""
     monkeypatch.setattr(formats, "render", lambda results: f"page of {len(results.sections)} parts")

@@ -201,8 +201,8 @@ class _Doubling:
         yield table(rows, columns, name="doubled")
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_a_newcomers_claim_is_everywhere(monkeypatch, tiny):
-    monkeypatch.setattr(svg, "drawing", lambda _paint, name, *_, **__: f'<svg id="{name}"></svg>')
     monkeypatch.setattr(claims, "FAMILIES", (*claims.FAMILIES, _Doubling()))
     report = Report(results=structs.replace(tiny, claims=claims.claims(tiny)))
     page, figures = render.page(report.results), report.figures

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import errno
+import importlib
 import io
 import json
 import multiprocessing
@@ -25,6 +26,7 @@ import torch
 from rich.progress import Progress
 
 import empirics
+import reports
 from empirics import FileData, config
 from empirics.campaigns import campaign, orthogonal, wide
 from empirics.campaigns.files import SIZES
@@ -62,6 +64,23 @@ def out(tmp_path):
     return tmp_path / "made" / "report"
 
 
+@pytest.fixture(scope="module")
+def _trained(tiny, tmp_path_factory):
+    """A report's folder of runs, which many tests find done that are about what comes after them."""
+    folder = tmp_path_factory.mktemp("trained") / "report"
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(formats, "render", lambda _: "page")
+        patch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
+        assert main([*TINY, *FAST, "--out", str(folder)]) == 0
+    return folder / "runs"
+
+
+@pytest.fixture
+def trained(_trained, out):
+    """Let the runs of `TINY` and `FAST` be done in the output folder."""
+    shutil.copytree(_trained, out / "runs")
+
+
 @pytest.fixture
 def no_build(monkeypatch):
     """Fail if an experiment is started."""
@@ -75,7 +94,7 @@ def no_build(monkeypatch):
 # Good input -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("quick_phi")
+@pytest.mark.usefixtures("quick_phi", "no_drawings")
 def test_report_is_written_and_its_verdicts_printed(out, capsys):
     arguments = [*TINY, *FAST, "--T-f", "0.5", "--negative-slope", "0.25", "--out", str(out)]
     assert main(arguments) == 0
@@ -457,7 +476,7 @@ def test_interruption_before_the_first_run_is_done_leaves_no_report(out, capsys,
     assert [path.name for path in out.iterdir()] == ["runs"]
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_full_disk_leaves_no_part_of_a_report(out, capsys, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -547,6 +566,7 @@ def test_partial_report_is_the_report_of_a_smaller_grid(out, tiny, tmp_path, cap
     assert f"{name}: widths 16, 64 of 16, 64, 128, 3 of 3 seeds. Every claim" in page
     monkeypatch.undo()
     monkeypatch.setitem(build.__globals__, "check_phi", lambda: tiny.phi)
+    monkeypatch.setattr(formats, "render", lambda _: "page")
     small = [*TINY, "--widths", "16,64", "--seeds", "3", "--num-steps", "3", "--jobs", "1"]
     assert main([*small, "--out", str(tmp_path / "small")]) == 0
     expected = plain(schema.read(tmp_path / "small"))
@@ -617,7 +637,7 @@ def test_second_interruption_leaves_no_report(out, capsys, monkeypatch):
     assert [path.name for path in out.iterdir()] == ["runs"]
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_interruption_between_two_files_leaves_both(out, capsys, monkeypatch):
     replace, moved = Path.replace, []
 
@@ -636,7 +656,7 @@ def test_interruption_between_two_files_leaves_both(out, capsys, monkeypatch):
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "results.json", "runs"]
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_partial_report_is_beside_a_report_that_is_there(out, capsys, monkeypatch):
     assert main([*TINY, *FAST, "--out", str(out)]) == 0
     whole = (out / "results.json").read_bytes()
@@ -648,7 +668,7 @@ def test_partial_report_is_beside_a_report_that_is_there(out, capsys, monkeypatc
     assert plain(schema.read(out / "partial"))["partial"]["done"] == 3
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 def test_interruption_while_drawing_keeps_the_numbers(out, capsys, monkeypatch):
     monkeypatch.setattr(formats, "render", lambda _: os.kill(os.getpid(), signal.SIGINT))
     assert main([*TINY, *FAST, "--out", str(out)]) == 130
@@ -693,6 +713,7 @@ def test_killed_report_goes_on_where_it_was(out, tmp_path, capsys):
         "import contextlib, sys\nfrom reports import terminal\n"
         "show = lambda share, text: print(text, flush=True)\n"
         "terminal.progress = lambda _: contextlib.nullcontext(show)\n"
+        "from reports.build import build\nbuild.__globals__['check_phi'] = lambda: None\n"  # comes last
         "from reports.cli import main\nmain(sys.argv[1:])\n"
     )
     command = [*TINY, "--widths", "16,64,100000", "--seeds", "2", "--num-steps", "3"]
@@ -714,7 +735,7 @@ def test_killed_report_goes_on_where_it_was(out, tmp_path, capsys):
     kept = {path: path.stat().st_mtime_ns for path in (out / "runs" / "results").glob("*.json")}
     assert 3 <= len(kept) < 6
     for folder in (out, tmp_path / "whole"):
-        assert main([*command, "--out", str(folder)]) == 0
+        assert main([*command, "--jobs", "1", "--out", str(folder)]) == 0
     capsys.readouterr()
     assert kept.items() <= {p: p.stat().st_mtime_ns for p in (out / "runs" / "results").iterdir()}.items()
     assert (
@@ -746,16 +767,14 @@ def test_signal_while_the_command_is_imported_is_one_line(number):
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "perturblearn: interrupted\n")
 
 
-def test_package_names_stay_functions_where_modules_have_the_same():
-    code = "import reports.render, reports\nprint(reports.render.__name__, reports.build.__module__)"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[2],
-        check=True,
-    )
-    assert done.stdout == "render reports.document\n"
+def test_package_names_stay_functions_where_modules_have_the_same(monkeypatch):
+    """Also where the module is imported first."""
+    for name in [each for each in sys.modules if each.partition(".")[0] == "reports"]:
+        monkeypatch.delitem(sys.modules, name)
+    importlib.import_module("reports.render")
+    package = importlib.import_module("reports")
+    assert package is not reports
+    assert (package.render.__name__, package.build.__module__) == ("render", "reports.document")
 
 
 # Streams that take nothing, or not every letter -------------------------------------------------------
@@ -780,7 +799,7 @@ UNUSABLE = {
 }
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 @pytest.mark.parametrize("stream", UNUSABLE.values(), ids=UNUSABLE)
 def test_report_is_whole_where_streams_take_nothing(stream, out, capsys, monkeypatch, request):
     with monkeypatch.context() as patch:
@@ -855,18 +874,20 @@ def test_first_part_of_a_series_is_whole_widths_or_two_seeds(tiny_series):
 
 
 @pytest.fixture(scope="module")
-def made(tiny_results, tmp_path_factory):
+def made(tiny_results, tiny_page, tmp_path_factory):
     """Folders of two reports: the tiny one, and one that differs from it in a verdict and a number."""
     folder = tmp_path_factory.mktemp("made")
     other = copy.deepcopy(tiny_results)
     other["claims"][1]["verdict"] = "fails" if other["claims"][1]["verdict"] == "holds" else "holds"
     for run in other["sections"][0]["runs"]:
         run["agreement"]["measured"] += 1e3 + run["seed"]
-    formats.write(folder / "one", formats.files(check(tiny_results)))
+    numbers = formats.files(check(tiny_results), "json")
+    formats.write(folder / "one", {"report.html": tiny_page.encode(), **numbers})
     formats.write(folder / "other", formats.files(check(other), "json"))
     return folder
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_rendering_again_gives_the_same_bytes(made, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(making, "build", lambda *_, **__: pytest.fail("rendering computes nothing"))
     assert main(["render", str(made / "one" / "results.json"), "--out", str(tmp_path)]) == 0
@@ -888,6 +909,7 @@ def test_rendering_beside_the_results_leaves_them_as_they_are(made, tmp_path, ca
     assert capsys.readouterr().out == f"page:    {tmp_path / 'report.html'}\n"
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_results_that_lack_what_the_page_shows_are_one_line(made, tmp_path, capsys):
     results = plain(schema.read(made / "one"))
     del results["sections"][0]["certificates"]["required"]["both"]
@@ -1097,23 +1119,25 @@ def test_help_names_what_the_code_takes(name, option, words):
 SLOW = ("torch", "numba", "sklearn", "matplotlib", "scipy", "jinja2", "sympy", "pandas")
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["", "--help", "--version", "report --sed 3", "--sed", *(f"{name} --help" for name in _EXAMPLES)],
-)
-def test_help_and_errors_load_nothing_slow(line):
+def test_help_and_errors_load_nothing_slow():
+    """One after the other in one process, each with what is loaded by then."""
+    lines = ["", "--help", "--version", "report --sed 3", "--sed", *(f"{name} --help" for name in _EXAMPLES)]
     code = (
-        "import sys\nfrom reports.__main__ import main\ncode = main()\n"
-        f"print(code, [name for name in {SLOW} if name in sys.modules])\n"
+        "import sys\nfrom reports.__main__ import main\n"
+        f"for line in {lines}:\n"
+        "    sys.argv[1:] = line.split()\n"
+        "    code = main()\n"
+        f"    print('->', line, code, [name for name in {SLOW} if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *line.split()],
+        [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == f"{2 * ('--sed' in line)} []"
+    found = re.findall("^-> (.*)$", done.stdout, re.MULTILINE)
+    assert found == [f"{line} {2 * ('--sed' in line)} []" for line in lines]
 
 
 @pytest.mark.parametrize("name", _EXAMPLES)
@@ -1189,7 +1213,7 @@ def test_a_log_that_nobody_watches_says_what_is_done(shares, line, dumb, capsys,
     assert SILENCE <= 30
 
 
-@pytest.mark.usefixtures("quick_phi", "no_page")
+@pytest.mark.usefixtures("quick_phi", "no_page", "trained")
 @pytest.mark.parametrize("quiet", [True, False])
 def test_colour_is_for_terminals_that_want_it(out, monkeypatch, quiet):
     terminal = _Terminal()

@@ -236,7 +236,7 @@ def test_report_of_other_arrays_is_not_replaced(tmp_path):
     for call in (
         lambda: reports.report(POINTS + 1, LARGE, out=out, **TINY),
         lambda: reports.report("digits", out=out, **TINY),
-        lambda: reports.report("digits", **TINY).write(out),
+        lambda: reports.report(POINTS + 1, LARGE, **TINY).write(out),
     ):
         with pytest.raises(
             FileExistsError, match=f"of the same experiments, got '{out}', which holds others"
@@ -326,7 +326,7 @@ def test_report_of_arrays_is_replayed_by_its_command(tmp_path, monkeypatch, caps
             assert getattr(again.sections[0], name) == getattr(made.results.sections[0], name)
 
 
-@pytest.mark.parametrize("asked", ["digits", DigitsData(), "zero_one.csv"], ids=str)
+@pytest.mark.parametrize("asked", ["digits", DigitsData(test_fraction=0.9), "zero_one.csv"], ids=str)
 @pytest.mark.usefixtures("folder")
 def test_report_of_a_name_or_source(asked):
     made = reports.report(asked, **TINY)

@@ -60,6 +60,7 @@ def hostile(fresh_results):
 # Files ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("drawn_once")  # that drawings are the same is a test of theirs
 @pytest.mark.parametrize(("format_", "names"), [("html", 2), ("json", 1), ("md", 2)])
 def test_same_results_give_the_same_files(tiny_results, format_, names):
     contents = formats.files(check(tiny_results), format_)
@@ -180,8 +181,11 @@ def _counted(claims, sources):
     return " ".join(f"{n} {plural.get(word, word) if n > 1 else word}" for n, word in counts)
 
 
-def test_index_says_what_was_found_and_counts_published_and_derived_apart(tiny_results, hostile, tmp_path):
-    formats.write(tmp_path / "a", formats.files(check(tiny_results)))
+def test_index_says_what_was_found_and_counts_published_and_derived_apart(
+    tiny_results, tiny_page, hostile, tmp_path
+):
+    numbers = formats.files(check(tiny_results), "json")
+    formats.write(tmp_path / "a", {"report.html": tiny_page.encode(), **numbers})
     formats.write(tmp_path / '<b> "%":', formats.files(check(hostile), "json"))
     folders = [tmp_path / "a", tmp_path / '<b> "%":']
     document, rows = _index([*folders, folders[0]], tmp_path / "index.html")

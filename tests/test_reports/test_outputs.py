@@ -193,7 +193,7 @@ NAMES = ["a b", "-a", "a\nb", "100%41", "#1?x=y", "γ", "'\"<&", "a:b", os.fsdec
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_lead_to_reports_of_any_name(tmp_path, given, name, drawn_once, capsys, monkeypatch):
+def test_links_lead_to_reports_of_any_name(tmp_path, given, name, no_page, capsys, monkeypatch):
     shutil.move(given["report"], tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert main(["render", f"./{name}"]) == 0

@@ -188,6 +188,7 @@ def test_trends_are_listed_with_their_commands(document, tiny_results):
 # Reading it -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_every_figure_of_the_results_is_on_the_page(tiny_results):
     names = {
         "free", "drift_f", "drift_g", "error", "scatter_f", "scatter_g", "cosine", "certified", "terms",

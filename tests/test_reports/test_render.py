@@ -297,6 +297,7 @@ def test_page_shows_results_and_computes_nothing(one_section):
         assert shown in text
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_section_without_a_plane_says_so(one_section):
     one_section["sections"][0]["map"] = None
     shown = render(check(one_section))

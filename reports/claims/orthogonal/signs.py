@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from statistics import median
 
 from reports import text
@@ -42,22 +42,17 @@ _SOURCES: dict[str, Source] = {
 }
 
 
+# What does not act on f.
+_OF_G = {"epsilon", "norm", "amplitude", "attack", "base", "g", "num_adv"}
+
+
 def trained(runs: Iterable[Run]) -> list[tuple[int, Network]]:
     """Return each trained network once, with its seed: several runs can share f."""
     every: dict[tuple[str, str], tuple[int, Network]] = {}
     for config, row in runs:
         if row is not None and row.f.converged is not None:
-            # What f is made of: all else does not act on it.
-            rest = {
-                "epsilon": 1.0,
-                "norm": "L2",
-                "amplitude": 1.0,
-                "attack": "none",
-                "base": "uniform",
-                "g": "none",
-            }
-            alone = asdict(config) | rest | {"num_adv": 1}
-            every["f", str(alone)] = config.seed, row.f
+            made_of = [getattr(config, one.name) for one in fields(config) if one.name not in _OF_G]
+            every["f", str(made_of)] = config.seed, row.f
         if row is not None and row.g.converged is not None:
             every["g", row.hash] = config.seed, row.g
     return list(every.values())

@@ -110,6 +110,7 @@ def test_study_is_remembered_through_an_interruption(families, out, capsys):
     assert families.ran == 8 + 15 - 7
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_parts_are_merged_like_plans(families, out, capsys):
     lazy = ["sweep", "--study", "lazy", "--seeds", "1", *SERIAL, "--out", str(out)]
     some = ["--sweeps", "shifted Gaussian", "--seeds", "1"]
@@ -125,6 +126,7 @@ def test_parts_are_merged_like_plans(families, out, capsys):
     assert titles == ["Study lazy", "Study width", "Other configurations of the plan"]
 
 
+@pytest.mark.usefixtures("no_drawings")
 @pytest.mark.parametrize("merge", [[], ["--merge"]])
 def test_more_seeds_take_the_place_of_fewer(families, out, capsys, merge):
     assert main(["sweep", "--study", "lazy", "--seeds", "1", *SERIAL, "--out", str(out)]) == 0
@@ -142,6 +144,7 @@ def test_blocks_and_studies_have_ten_seeds(families, out, capsys):
     ("solver", "fields"),
     [("flow", ("flow", 0)), ("gd", ("gd", 0)), ("gd-momentum", ("gd", 0.9))],
 )
+@pytest.mark.usefixtures("no_drawings")
 def test_solver_sets_fields_of_a_plain_sweep(families, out, capsys, solver, fields):
     assert main([*FIELDS, "--solver", solver, "--axis", "width=3", *SERIAL, "--out", str(out)]) == 0
     capsys.readouterr()
@@ -152,6 +155,7 @@ def test_solver_sets_fields_of_a_plain_sweep(families, out, capsys, solver, fiel
 @pytest.mark.parametrize(
     ("flags", "solver"), [([], "gd"), (["--solver", "gd"], "gd"), (["--solver", "flow"], "flow")]
 )
+@pytest.mark.usefixtures("no_drawings")
 def test_solver_of_a_published_block(families, out, capsys, flags, solver):
     command = ["sweep", "--published", "msg-a", "--sweeps", "slope", "--seeds", "1", "--balanced", *flags]
     assert main([*command, *SERIAL, "--out", str(out)]) == 0
@@ -207,6 +211,7 @@ def test_bad_input_is_one_line(families, out, capsys, arguments, message):
         ({"parts": [{"kind": "study", "name": "lazy", "depth": 2}]}, "plan.json is not what was written"),
     ],
 )
+@pytest.mark.usefixtures("no_drawings")
 def test_folder_that_says_otherwise_what_it_holds_is_told(families, out, capsys, about, what):
     assert main([*T_F, "--out", str(out)]) == 0
     store = ResultFolder(out)

@@ -4,6 +4,8 @@ As test_worlds_orthogonal.py: counts of verdicts beside the stated probabilities
 1e-6.
 """
 
+import functools
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -25,9 +27,15 @@ from tests.test_reports.made_up_sweeps import panel
 
 WORLDS, MOSTLY, RARE = 100, 0.8, 1e-6
 SEEDS, FEW = 10, 4
+_PANELS = functools.cache(Part.panels)
 WHOLE = Part(kind="published", name="msg-a", seeds=1)
 SMALL = Part(kind="published", name="msg-a", seeds=1, sweeps=("slope",), solver="flow")
 SWEEPS = ("N", "eps")
+
+
+@pytest.fixture(autouse=True)
+def _points_of_parts_are_made_once(monkeypatch):
+    monkeypatch.setattr(Part, "panels", _PANELS)
 
 
 def _trends(kind, rng, seeds):

@@ -240,11 +240,11 @@ def test_jax_jit_grad_and_vmap(jax):
     np.testing.assert_allclose(
         jax.jit(lambda a, b: phi(a, b, negative_slope=0.3))(x, z), K, rtol=0, atol=1e-15
     )
-    pairs = jax.vmap(lambda a: phi(a[None], z, negative_slope=0.3)[0])(x)
+    pairs = jax.jit(jax.vmap(lambda a: phi(a[None], z, negative_slope=0.3)[0]))(x)
     np.testing.assert_allclose(pairs, K, rtol=0, atol=1e-15)
     leaf = X.clone().requires_grad_()
     phi(leaf, Z, negative_slope=0.3).sum().backward()
-    gradient = jax.grad(lambda a: phi(a, z, negative_slope=0.3).sum())(x)
+    gradient = jax.jit(jax.grad(lambda a: phi(a, z, negative_slope=0.3).sum()))(x)
     np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=1e-14)
 
 
@@ -284,9 +284,9 @@ def test_jax_derivative_at_a_cone_point_is_zero_however_it_is_computed(jax, dtyp
         own = jax.grad(lambda a: jax.numpy.diag(phi(a, factor * b, bias_variance=bias_variance)).sum())
         return own(b)
 
-    for gradient in (batch, lambda b: jax.vmap(jax.grad(pair))(b, b)):
-        for compute in (gradient, jax.jit(gradient)):
-            np.testing.assert_array_equal(compute(x), np.zeros((4, 3)))
+    # Operation by operation, where each is compiled alone, and as a whole.
+    for compute in (batch, jax.jit(batch), jax.jit(lambda b: jax.vmap(jax.grad(pair))(b, b))):
+        np.testing.assert_array_equal(compute(x), np.zeros((4, 3)))
 
 
 def test_jax_second_derivatives_are_finite_where_squares_underflow(jax):

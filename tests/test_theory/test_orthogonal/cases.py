@@ -12,23 +12,18 @@ def near_orthogonal(rng, N, dim, *, spread=0.3):
     return X * rng.uniform(1, 1 + spread, (N, 1)), rng.choice([-1.0, 1.0], N)
 
 
-def exact_matrix(X, y, slope):
-    """Return M as fractions, from the definition with c_ik."""
-    rows = [[Fraction(float(entry)) for entry in row] for row in X]
-    gamma = Fraction(float(slope))
-    inner = [[sum(a * b for a, b in zip(left, right, strict=True)) for right in rows] for left in rows]
-    same, different = (1 + gamma**2) / 2, gamma
-    return [
-        [int(y[i] * y[k]) * (same if y[i] == y[k] else different) * inner[i][k] for k in range(len(rows))]
-        for i in range(len(rows))
-    ]
+def _exact(value):
+    return fmpq(*float(value).as_integer_ratio())
 
 
 def exact_multipliers(X, y, slope):
-    """Return λ as fractions, or None if M is singular."""
-    M = exact_matrix(X, y, slope)
-    N = len(M)
-    matrix = fmpq_mat(N, N, [fmpq(entry.numerator, entry.denominator) for row in M for entry in row])
+    """Return λ as fractions, from the definition of M with c_ik, or None if M is singular."""
+    N, gamma = len(X), _exact(slope)
+    rows = fmpq_mat(N, len(X[0]), [_exact(entry) for row in X for entry in row])
+    inner = rows * rows.transpose()
+    pairs = [(i, k) for i in range(N) for k in range(N)]
+    c = {1: (1 + gamma**2) / 2, -1: -gamma}
+    matrix = fmpq_mat(N, N, [c[int(y[i] * y[k])] * inner[i, k] for i, k in pairs])
     if matrix.det() == 0:
         return None
     solution = matrix.solve(fmpq_mat(N, 1, [1] * N))

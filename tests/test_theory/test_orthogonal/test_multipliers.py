@@ -194,6 +194,7 @@ def test_matrix_is_invertible_with_more_samples_than_dimensions():
     [
         ([[1.0, 0], [0, 0]], [1, -1], "samples 1 are 0"),
         ([[1.0, 2], [3, 1], [1, 2]], [1, 1, -1], "samples 0, 2 are equal to others with the other label"),
+        ([[0.0, 2], [3, 1], [-0.0, 2]], [1, 1, -1], "samples 0, 2 are equal to others with the other label"),
     ],
 )
 def test_what_no_weights_can_do_fails(X, y, reason):

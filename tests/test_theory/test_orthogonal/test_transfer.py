@@ -24,11 +24,12 @@ def perturbed_case(rng, *, norm=None, noise=False):
     return rng.standard_normal((6, dim)), X, y, base, X_adv, t, slope
 
 
-def test_sign_condition_is_never_violated_by_the_limit_boundary():
-    """2500 random sets of 6 points, seed 11: where the condition holds the sign is kept, no exception."""
+@pytest.mark.parametrize("trials", [1000, pytest.param(2500, marks=pytest.mark.slow)])
+def test_sign_condition_is_never_violated_by_the_limit_boundary(trials):
+    """Random sets of 6 points, seed 11: where the condition holds the sign is kept, no exception."""
     rng = np.random.default_rng(11)
     met, met_not, unknown = 0, 0, 0
-    for trial in range(2500):
+    for trial in range(trials):
         Z, X, y, base, X_adv, t, slope = perturbed_case(rng, noise=trial % 2 == 1)
         found = transfer(Z, X=X, y=y, X_adv=X_adv, y_adv=t, negative_slope=slope, base=base)
         for verdict, kept, old, new in zip(found.condition, found.kept, found.old, found.new, strict=True):
@@ -38,7 +39,7 @@ def test_sign_condition_is_never_violated_by_the_limit_boundary():
             met += verdict is Verdict.HOLDS
             met_not += verdict is Verdict.FAILS
             unknown += verdict is Verdict.UNKNOWN
-    assert min(met, met_not, unknown) > 1000
+    assert min(met, met_not, unknown) > 0.4 * trials
 
 
 def test_verdicts_against_exact_arithmetic():
