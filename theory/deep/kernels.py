@@ -288,7 +288,7 @@ def over_blocks(
     def block(start: int) -> AnyArray:
         rows = slice(start, min(start + height, len(Z)))
         with np.errstate(all="ignore"):
-            made = None if fast is None else fast.block(rows, slice(start if half else 0, None), into)
+            made = None if fast is None else fast.block(rows, start if half else 0, into)
             if made is not None:
                 return work(rows, made)
             return joined([part(top, min(top + step, rows.stop)) for top in range(start, rows.stop, step)])
@@ -296,13 +296,12 @@ def over_blocks(
     def joined(parts: list[AnyArray]) -> AnyArray:
         return parts[0] if len(parts) == 1 else array_api_compat.array_namespace(Z).concat(parts, axis=0)
 
-    height = step if fast is None else max(step, fast.height(_room(memory_budget), half=half))
+    height, most = step, _threads(memory_budget)
+    if fast is not None:
+        height = max(step, fast.height(_room(memory_budget), half=half))
+        height = math.ceil(len(Z) / (most * math.ceil(len(Z) / (most * height))))  # as much for every thread
     starts = range(0, len(Z), height)
-    return joined(
-        threads.run(block, starts, most=_threads(memory_budget))
-        if on_numpy
-        else [block(start) for start in starts]
-    )
+    return joined(threads.run(block, starts, most=most) if on_numpy else [block(start) for start in starts])
 
 
 def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance, AnyArray]:
@@ -403,23 +402,24 @@ class _Compiled:
         """Return rows of a block for which so many numbers are enough, near pairs and unit rows included."""
         N, d = self.X.shape
         pairs, points = N * (1 + math.ceil(_MANY * _COPIES)), _COPIES_OF_POINTS * (d + 1)
-        most: int = (room - N * (d + 1 + 2 * len(self.of_x))) // (pairs + points)
-        return min(most, max(_TALL // 2 if half else _TALL, _CACHED // N))
+        most = (room - N * (d + 1 + 2 * len(self.of_x))) // (pairs + points)
+        return int(min(most, max(_TALL // 2 if half else _TALL, _CACHED // N)))
 
-    def block(self, rows: slice, columns: slice, into: Array | None) -> Kernels | None:
-        """Return the kernels of a block of pairs; None where many of them are near."""
-        Z, X = self.Z[rows], self.X[columns]
-        U, V = gram.unit_rows(Z, compiled=self.compiled), self.V[columns]
-        K = np.empty((len(Z), len(X))) if into is None else into[rows, columns]
-        np.matmul(U[:, :-1], V[:, :-1].T, out=K)
-        of_z, of_x = self._roots(libraries.scales(Z)), self.of_x[:, columns].copy()
+    def block(self, rows: slice, left: int, into: Array | None) -> Kernels | None:
+        """Return the kernels of a block of pairs, from a column on; None where many of them are near."""
+        Z, X, V, of_x = self.Z[rows], self.X, self.V, self.of_x
+        U = gram.unit_rows(Z, compiled=self.compiled)
+        # Whole rows: numbers that a pass cannot know to be beside each other are taken one by one.
+        K = np.empty((len(Z), len(X))) if into is None else into[rows]
+        np.matmul(U[:, :-1], V[left:, :-1].T, out=K[:, left:])
+        of_z = self._roots(libraries.scales(Z))
         ends = U[:, -1].copy(), V[:, -1].copy(), of_z, of_x
         series = tuple(reversed(SERIES_TERMS))
         kind, limit, dim = _KINDS.index(self.kind), 1 - gram.NEAR, X.shape[1]
         i, j, opposite, inner = self.compiled.deep(
-            K, *ends, self.numbers, kind, limit, dim, series, *self.compiled.numbers(K.dtype)
+            K, left, *ends, self.numbers, kind, limit, dim, series, *self.compiled.numbers(K.dtype)
         )
-        if len(i) > _MANY * K.size:
+        if len(i) > _MANY * K[:, left:].size:
             return None
         if len(i):
             s_z, s_x = of_z[0], of_x[0]
@@ -429,7 +429,7 @@ class _Compiled:
             theta[close], D[close] = _close(Z, X, i[close], j[close], s_z, s_x)
             first = Covariance(s_z[i] ** 2, s_x[j] ** 2, D, 2 * np.sin(theta / 2) ** 2, theta)
             K[i, j] = getattr(kernels(first, inner, self.architecture, self.rates), self.kind)
-        made = dict.fromkeys(_KINDS) | {self.kind: K}
+        made = dict.fromkeys(_KINDS) | {self.kind: K[:, left:]}
         return Kernels(**made, covariance_slopes=None, tangent_slopes=None)
 
 

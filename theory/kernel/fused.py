@@ -142,6 +142,7 @@ def _inner(x: Floats, z: Floats) -> float:
 @compiled
 def deep(
     K: Floats,
+    left: int,
     b: Floats,
     c: Floats,
     of_z: Floats,
@@ -154,7 +155,7 @@ def deep(
     values: tuple[Any, ...],
     terms: tuple[Any, ...],
 ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
-    """Turn k into K^L, Θ or Φ^(L), as `kind` is 0, 1 or 2: `theory.deep.layers.kernels` of far pairs.
+    """Turn k into K^L, Θ or Φ^(L), as `kind` is 0, 1 or 2, from a column on: `layers.kernels` of far pairs.
 
     `of_z`, `of_x`, shape (2L, number): lengths s, and from layer to layer the roots of variances, of inputs C
     and of pre-activations u.  What is returned is as of `arcsine`, with ⟨x, z⟩.
@@ -168,7 +169,7 @@ def deep(
     found, total = _no_pairs(len(K), K), 0
     for i in range(len(K)):
         s_z, b_i = of_z[0, i], b[i]
-        for start in range(0, K.shape[1], _SHORT):
+        for start in range(left, K.shape[1], _SHORT):
             part = slice(start, min(start + _SHORT, K.shape[1]))
             row, of_c, s_x = K[i, part], c[part], of_x[0, part]
             num, near = len(row), False
@@ -281,17 +282,40 @@ def _add_near(
         count += 1 if abs(row[j] + b * c[j]) > limit else 0
     if total + count > len(found[0]):
         room = 2 * (total + count)
-        rows, columns = _longer(found[0], room), _longer(found[1], room)
-        opposite, factors = _longer(found[2], room), _longer(found[3], room)
-    else:
-        rows, columns, opposite, factors = found
+        found = (
+            _longer(found[0], room),
+            _longer(found[1], room),
+            _longer(found[2], room),
+            _longer(found[3], room),
+        )
+    rows, columns, opposite, factors = found
+    return found, _list(rows, columns, opposite, factors, total, at, row, b, c, p, q, added, limit)
+
+
+@compiled
+def _list(
+    rows: Indices,
+    columns: Indices,
+    opposite: NDArray[np.bool_],
+    factors: Floats,
+    total: int,
+    at: tuple[int, int],
+    row: Floats,
+    b: float,
+    c: Floats,
+    p: float,
+    q: Floats,
+    added: float,
+    limit: float,
+) -> int:
+    """Add to the lists; apart, since arrays that were replaced in a branch would be counted at every turn."""
     for j in range(len(row)):
         rho = row[j] + b * c[j]
         if abs(rho) > limit:
             rows[total], columns[total], opposite[total] = at[0], at[1] + j, rho < 0
             factors[total] = row[j] * p * q[j] + added
             total += 1
-    return (rows, columns, opposite, factors), total
+    return total
 
 
 @compiled
