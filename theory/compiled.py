@@ -1,7 +1,7 @@
 """The one way functions are compiled: kept on disk, without the interpreter lock, division as in numpy.
 
-Takes numba, so that nothing imports this file at the start; no fast arithmetic, so that results are those of
-the formulas as they stand, NaN and ∞ included.
+Takes numba, so that nothing imports this file at the start; no fast arithmetic unless `allowing` it, so that
+results are those of the formulas as they stand, NaN and ∞ included.
 """
 
 import contextlib
@@ -52,11 +52,22 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             super().save_overload(sig, data)
 
 
-def compiled(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Compile at the first call with each kind of arguments."""
-    ready: Any = numba.njit(nogil=True, error_model="numpy")(function)
-    # Where there is no folder to write to, or the comparison cannot be replaced, nothing is kept.
-    with contextlib.suppress(RuntimeError, AttributeError):
-        ready._cache = _Cache(function)
-    result: Callable[_P, _T] = ready
-    return result
+def allowing(*freedoms: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Return a decorator that compiles at the first call with each kind of arguments.
+
+    `freedoms` are of LLVM: "contract" rounds once where a product meets a sum, "reassoc" sums in any order.
+    Functions that use it call it `compiled` too, the word that `stamp` looks for.
+    """
+
+    def compiled(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        ready: Any = numba.njit(nogil=True, error_model="numpy", fastmath=set(freedoms))(function)
+        # Where there is no folder to write to, or the comparison cannot be replaced, nothing is kept.
+        with contextlib.suppress(RuntimeError, AttributeError):
+            ready._cache = _Cache(function)
+        result: Callable[_P, _T] = ready
+        return result
+
+    return compiled
+
+
+compiled = allowing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import ModuleType
-from typing import Literal
+from typing import Literal, get_args
 
 import array_api_compat
 import numpy as np
@@ -21,12 +21,13 @@ from theory.kernel.rows import angles_of_units
 from theory.validation import AnyArray, Array, check_integer, data_by_keyword
 
 Kind = Literal["covariance", "tangent", "phi"]
+_KINDS = get_args(Kind)
 # Temporary arrays of the size of a block of pairs.
 _COPIES, _COPIES_OF_SLOPES = 24, 40
 _COPIES_OF_POINTS = 3  # and of its points
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 _CACHED = 1 << 16  # pairs of a block on numpy, so that its temporary arrays stay in cache
-_TALL = 256  # rows of a block that compiled passes take, for the product
+_TALL = 512  # rows of a block that compiled passes take, for the product
 _MANY = 1 / 8  # share of near pairs from which compiled passes are left
 _NEAR = 0.05  # angle of the first layer below which a pair is computed from the difference of its points
 
@@ -203,7 +204,7 @@ def product(
             K = getattr(k, kind)
             return (K if added is None else K * (Z[rows, :] @ X[columns, :].T + added)) @ v[columns, ...]
 
-        return over_blocks(part, Z, X[columns, :], architecture, memory_budget)
+        return over_blocks(part, Z, X[columns, :], architecture, memory_budget, kind=kind)
 
     return _over_columns(of, X, _COPIES, memory_budget)
 
@@ -258,10 +259,13 @@ def over_blocks(
     *,
     gradient: bool = False,
     half: bool = False,
+    kind: Kind | None = None,
+    into: Array | None = None,
 ) -> AnyArray:
     """Return `work` of blocks of rows of Z and the kernels there, joined; on numpy in threads.
 
-    With `half`, for Z = X, a block has the columns from its first row on.
+    With `half`, for Z = X, a block has the columns from its first row on.  With `kind`, kernels of other
+    kinds may be missing, and those of that kind may be put into the whole matrix `into` already.
     """
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
     on_numpy = isinstance(Z, np.ndarray)
@@ -271,27 +275,33 @@ def over_blocks(
     rates = architecture.rates_for(X.shape[1])
     fast = None
     if on_numpy:
-        compiled = None if gradient else gram.passes(len(Z) * len(X))
-        step = min(step, max(1 if compiled is None else _TALL, _CACHED // len(X)))
-        fast = None if compiled is None else _Compiled(compiled, Z, X, architecture, rates)
+        step = min(step, max(1, _CACHED // len(X)))
+        compiled = gram.passes(len(Z) * len(X))
+        if compiled is not None and kind is not None:
+            fast = _Compiled(compiled, Z, X, architecture, rates, kind)
+
+    def part(start: int, stop: int) -> AnyArray:
+        rows, columns = slice(start, stop), slice(start if half else 0, None)
+        first, inner = first_layer(Z[rows, :], X[columns, :], gradient=gradient)
+        return work(rows, kernels(first, inner, architecture, rates))
 
     def block(start: int) -> AnyArray:
-        rows = slice(start, min(start + step, len(Z)))
-        columns = slice(start if half else 0, None)
+        rows = slice(start, min(start + height, len(Z)))
         with np.errstate(all="ignore"):
-            made = None if fast is None else fast.block(rows, columns)
-            if made is None:
-                first, inner = first_layer(Z[rows, :], X[columns, :], gradient=gradient)
-                made = kernels(first, inner, architecture, rates)
-            return work(rows, made)
+            made = None if fast is None else fast.block(rows, start if half else 0, into)
+            if made is not None:
+                return work(rows, made)
+            return joined([part(top, min(top + step, rows.stop)) for top in range(start, rows.stop, step)])
 
-    starts = range(0, len(Z), step)
-    parts = (
-        threads.run(block, starts, most=_threads(memory_budget))
-        if on_numpy
-        else [block(start) for start in starts]
-    )
-    return parts[0] if len(parts) == 1 else array_api_compat.array_namespace(Z).concat(parts, axis=0)
+    def joined(parts: list[AnyArray]) -> AnyArray:
+        return parts[0] if len(parts) == 1 else array_api_compat.array_namespace(Z).concat(parts, axis=0)
+
+    height, most = step, _threads(memory_budget)
+    if fast is not None:
+        height = max(step, fast.height(_room(memory_budget), half=half))
+        height = math.ceil(len(Z) / (most * math.ceil(len(Z) / (most * height))))  # as much for every thread
+    starts = range(0, len(Z), height)
+    return joined(threads.run(block, starts, most=most) if on_numpy else [block(start) for start in starts])
 
 
 def first_layer(Z: AnyArray, X: AnyArray, *, gradient: bool) -> tuple[Covariance, AnyArray]:
@@ -350,9 +360,10 @@ class _Compiled:
     """The recursion by compiled passes for far pairs, and by `kernels` for near ones."""
 
     def __init__(
-        self, compiled: ModuleType, Z: Array, X: Array, architecture: Architecture, rates: Rates
+        self, compiled: ModuleType, Z: Array, X: Array, architecture: Architecture, rates: Rates, kind: Kind
     ) -> None:
         self.compiled, self.Z, self.X, self.architecture, self.rates = compiled, Z, X, architecture, rates
+        self.kind = kind
         self.V = gram.unit_rows(X, compiled=compiled)
         with np.errstate(over="ignore"):
             self.of_x = self._roots(libraries.scales(X))
@@ -387,20 +398,28 @@ class _Compiled:
             roots += [u, np.sqrt(roots[-1] ** 2 + beta * E**2) if beta else E]
         return np.array(roots)
 
-    def block(self, rows: slice, columns: slice) -> Kernels | None:
-        """Return the kernels of a block of pairs; None where many of them are near."""
-        Z, X = self.Z[rows], self.X[columns]
-        U, V = gram.unit_rows(Z, compiled=self.compiled), self.V[columns]
-        K = U[:, :-1] @ V[:, :-1].T
-        T, P = np.empty_like(K), np.empty_like(K)
-        of_z, of_x = self._roots(libraries.scales(Z)), self.of_x[:, columns].copy()
+    def height(self, room: int, *, half: bool) -> int:
+        """Return rows of a block for which so many numbers are enough, near pairs and unit rows included."""
+        N, d = self.X.shape
+        pairs, points = N * (1 + math.ceil(_MANY * _COPIES)), _COPIES_OF_POINTS * (d + 1)
+        most = (room - N * (d + 1 + 2 * len(self.of_x))) // (pairs + points)
+        return int(min(most, max(_TALL // 2 if half else _TALL, _CACHED // N)))
+
+    def block(self, rows: slice, left: int, into: Array | None) -> Kernels | None:
+        """Return the kernels of a block of pairs, from a column on; None where many of them are near."""
+        Z, X, V, of_x = self.Z[rows], self.X, self.V, self.of_x
+        U = gram.unit_rows(Z, compiled=self.compiled)
+        # Whole rows: numbers that a pass cannot know to be beside each other are taken one by one.
+        K = np.empty((len(Z), len(X))) if into is None else into[rows]
+        np.matmul(U[:, :-1], V[left:, :-1].T, out=K[:, left:])
+        of_z = self._roots(libraries.scales(Z))
         ends = U[:, -1].copy(), V[:, -1].copy(), of_z, of_x
         series = tuple(reversed(SERIES_TERMS))
-        limit, dim = 1 - gram.NEAR, X.shape[1]
+        kind, limit, dim = _KINDS.index(self.kind), 1 - gram.NEAR, X.shape[1]
         i, j, opposite, inner = self.compiled.deep(
-            K, T, P, *ends, self.numbers, limit, dim, series, *self.compiled.numbers(K.dtype)
+            K, left, *ends, self.numbers, kind, limit, dim, series, *self.compiled.numbers(K.dtype)
         )
-        if len(i) > _MANY * K.size:
+        if len(i) > _MANY * K[:, left:].size:
             return None
         if len(i):
             s_z, s_x = of_z[0], of_x[0]
@@ -409,9 +428,9 @@ class _Compiled:
             close = theta < _NEAR
             theta[close], D[close] = _close(Z, X, i[close], j[close], s_z, s_x)
             first = Covariance(s_z[i] ** 2, s_x[j] ** 2, D, 2 * np.sin(theta / 2) ** 2, theta)
-            near = kernels(first, inner, self.architecture, self.rates)
-            K[i, j], T[i, j], P[i, j] = near.covariance, near.tangent, near.phi
-        return Kernels(K, T, P, None, None)
+            K[i, j] = getattr(kernels(first, inner, self.architecture, self.rates), self.kind)
+        made = dict.fromkeys(_KINDS) | {self.kind: K[:, left:]}
+        return Kernels(**made, covariance_slopes=None, tangent_slopes=None)
 
 
 def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:
@@ -435,15 +454,16 @@ def _filled(Z: Array, X: Array, architecture: Architecture, kind: Kind, *, half:
     K = np.empty((len(Z), len(X)))
 
     def fill(rows: slice, k: Kernels) -> Array:
-        part = getattr(k, kind)
+        part, place = getattr(k, kind), K[rows, rows.start if half else 0 :]
         if not np.isfinite(part.sum()):
             part = finite(part)
-        K[rows, rows.start if half else 0 :] = part
+        if not np.may_share_memory(part, place):
+            place[:] = part
         if half:
             height = len(part)
             K[rows, rows] = np.triu(part[:, :height]) + np.triu(part[:, :height], 1).T
             K[rows.stop :, rows] = part[:, height:].T
         return K[:0]
 
-    over_blocks(fill, Z, X, architecture, half=half)
+    over_blocks(fill, Z, X, architecture, half=half, kind=kind, into=K)
     return K

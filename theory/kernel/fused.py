@@ -19,10 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.compiled import compiled
+from theory.compiled import allowing
 
 Floats = NDArray[Any]  # float32 or float64
 Indices = NDArray[np.intp]
+
+# A product and a sum with one rounding, which takes none of the bounds away: less is rounded.
+compiled = allowing("contract")
 
 # Coefficients of P, of the highest power first.
 TERMS = {
@@ -51,7 +54,8 @@ TERMS = {
 }
 SERIES = 0.2  # angle below which sin θ − θ cos θ is summed
 ARCSIN_ERROR = 3  # machine epsilons, on [−1, 1]
-_LANES, _TOGETHER = 8, 128  # partial sums, and terms of each eight: few roundings in a row
+_LINE, _SHORT = 1024, 256  # entries of a row that are worked on together; of a row with many arrays
+_TOGETHER = 128  # terms of a partial sum: few roundings in a row
 
 
 def numbers(dtype: Any, *values: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:  # noqa: ANN401
@@ -83,57 +87,75 @@ def arcsine(
     c: Floats,
     p: Floats,
     q: Floats,
+    weights: Floats,
+    sums: Floats,
     values: tuple[Any, ...],
     terms: tuple[Any, ...],
 ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
     """Turn k into (offset + scale · arcsin ρ) (k p q + added) in place, ρ = k + b c, from a column on.
 
+    Without the second factor if p is empty, and added = 1.  With `weights`, one row of them or as many as of
+    K, fill `sums` with the sums of the result times them instead, and leave K.
+
     `values`: as of `numbers`, with the limit of |ρ|, scale, offset and added.  Pairs beyond the limit are
-    left to the caller: rows, columns, whether ρ < 0, and k p q + added are returned for them.
+    left to the caller, and out of sums: rows, columns, whether ρ < 0, and the second factor are returned.
     """
     half, quarter, limit, scale, offset, added = values
-    c, q = c[first:], q[first:]
-    line = np.empty_like(c)
-    rows, columns = np.empty(len(K), np.intp), np.empty(len(K), np.intp)
-    opposite, factors = np.empty(len(K), np.bool_), np.empty(len(K), K.dtype)
-    total = 0
+    line = np.empty(_LINE, K.dtype)
+    found, total = _no_pairs(len(K), K), 0
     for i in range(len(K)):
-        row = K[i, first:]  # from 0 on: an index that could be negative keeps loops from being vectorised
-        near = 0
-        for j in range(len(row)):
-            rho = row[j] + b[i] * c[j]
-            line[j] = (offset + scale * arcsin(rho, half, quarter, terms)) * (row[j] * p[i] * q[j] + added)
-            near += 1 if abs(rho) > limit else 0
-        rows, columns, opposite, factors = _with_room(rows, columns, opposite, factors, total + near)
-        if near:
+        summed, p_i = 0.0, p[i] if len(p) else K.dtype.type(0)
+        for start in range(first, K.shape[1], _LINE):
+            part = slice(start, min(start + _LINE, K.shape[1]))
+            row, of_c, of_q = K[i, part], c[part], q[part] if len(p) else c[part]
+            near = False  # not their number, whose type would halve the numbers in a vector
             for j in range(len(row)):
-                rho = row[j] + b[i] * c[j]
-                if abs(rho) > limit:
-                    rows[total], columns[total], opposite[total] = i, first + j, rho < 0
-                    factors[total] = row[j] * p[i] * q[j] + added
-                    total += 1
-        for j in range(len(row)):
-            row[j] = line[j]
-    return rows[:total], columns[:total], opposite[:total], factors[:total]
+                rho = row[j] + b[i] * of_c[j]
+                line[j] = offset + scale * arcsin(rho, half, quarter, terms)
+                near |= abs(rho) > limit
+            if len(p):
+                for j in range(len(row)):
+                    line[j] *= row[j] * p_i * of_q[j] + added
+            if near:
+                found, total = _add_near(found, total, (i, start), row, b[i], of_c, p_i, of_q, added, limit)
+            if len(weights):
+                for j in range(len(row) if near else 0):
+                    line[j] = 0 if abs(row[j] + b[i] * of_c[j]) > limit else line[j]
+                summed += _inner(line, weights[i % len(weights), part])
+            else:
+                for j in range(len(row)):
+                    row[j] = line[j]
+        if len(weights):
+            sums[i] = summed
+    return found[0][:total], found[1][:total], found[2][:total], found[3][:total]
+
+
+@allowing("contract", "reassoc")
+def _inner(x: Floats, z: Floats) -> float:
+    """Return ⟨x, z⟩, in float64 and in any order: partial sums for every number in a vector."""
+    total = 0.0
+    for j in range(len(z)):
+        total += np.float64(x[j]) * np.float64(z[j])
+    return total
 
 
 @compiled
 def deep(
     K: Floats,
-    T: Floats,
-    P: Floats,
+    left: int,
     b: Floats,
     c: Floats,
     of_z: Floats,
     of_x: Floats,
     architecture: tuple[float, ...],
+    kind: int,
     limit: float,
     dim: int,
     series: tuple[float, ...],
     values: tuple[Any, ...],
     terms: tuple[Any, ...],
 ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
-    """Turn k into K^L, and fill T and P with Θ and Φ^(L): `theory.deep.layers.kernels` of far pairs.
+    """Turn k into K^L, Θ or Φ^(L), as `kind` is 0, 1 or 2, from a column on: `layers.kernels` of far pairs.
 
     `of_z`, `of_x`, shape (2L, number): lengths s, and from layer to layer the roots of variances, of inputs C
     and of pre-activations u.  What is returned is as of `arcsine`, with ⟨x, z⟩.
@@ -141,73 +163,67 @@ def deep(
     half, quarter = values
     gamma, g0, c0, weight, bias, beta, branch, first, by_weights, by_biases, readout = architecture
     step, root, widen, narrow = c0 / g0, np.sqrt(bias), np.sqrt(weight), np.sqrt(g0)
-    num, layers = K.shape[1], len(of_z) // 2
-    deficit, tangent, product, D = np.empty(num), np.empty(num), np.empty(num), np.empty(num)
-    delta, after, moved, factor = np.empty(num), np.empty(num), np.empty(num), np.empty(num)
-    rows, columns = np.empty(len(K), np.intp), np.empty(len(K), np.intp)
-    opposite, inners = np.empty(len(K), np.bool_), np.empty(len(K))
-    total = 0
+    layers = len(of_z) // 2
+    deficit, tangent, product, D = np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT)
+    delta, after, moved, factor = np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT)
+    found, total = _no_pairs(len(K), K), 0
     for i in range(len(K)):
-        row, s_z, s_x, b_i = K[i], of_z[0, i], of_x[0], b[i]
-        near = 0
-        for j in range(num):
-            rho = row[j] + b_i * c[j]
-            theta = quarter - arcsin(rho, half, quarter, terms)
-            phi = gamma + c0 * (2 * quarter - theta)
-            D[j] = (s_x[j] - s_z) * (s_x[j] + s_z)
-            tangent[j] = first * (dim * (row[j] * s_z * s_x[j]) + 1) * phi
-            product[j] = phi
-            deficit[j] = (1 - rho) - step * _bracket(theta, 1 - rho, series)
-            near += 1 if abs(rho) > limit else 0
-        rows, columns, opposite, inners = _with_room(rows, columns, opposite, inners, total + near)
-        if near:
+        s_z, b_i = of_z[0, i], b[i]
+        for start in range(left, K.shape[1], _SHORT):
+            part = slice(start, min(start + _SHORT, K.shape[1]))
+            row, of_c, s_x = K[i, part], c[part], of_x[0, part]
+            num, near = len(row), False
             for j in range(num):
-                rho = row[j] + b_i * c[j]
-                if abs(rho) > limit:
-                    rows[total], columns[total], opposite[total] = i, j, rho < 0
-                    inners[total] = dim * (row[j] * s_z * s_x[j])
-                    total += 1
-        share = g0  # of D
-        for layer in range(1, layers):
-            C_z, C_x = of_z[2 * layer - 1, i], of_x[2 * layer - 1]
-            u_z, u_x = of_z[2 * layer, i], of_x[2 * layer]
-            next_z, next_x = of_z[2 * layer + 1, i], of_x[2 * layer + 1]
-            scale = weight * share
-            if bias > 0:
-                for j in range(num):
-                    a_z, a_x = widen * C_z, widen * C_x[j]
-                    size = u_z * u_x[j]
-                    delta[j] = _plus(deficit[j], 0.0, a_z, a_x, root, root, scale * D[j], 0.0, size)
-            else:
-                delta[:] = deficit
-            for j in range(num):
-                s = np.sqrt(half * delta[j])
-                theta = 2 * arcsin(1.0 if s > 1.0 else s, half, quarter, terms)
+                rho = row[j] + b_i * of_c[j]
+                theta = quarter - arcsin(rho, half, quarter, terms)
                 phi = gamma + c0 * (2 * quarter - theta)
-                value = C_z * C_x[j] * (1 - deficit[j])
-                moved[j] = phi * (weight * tangent[j] + by_weights * value + by_biases)
-                factor[j] = weight * phi
-                after[j] = delta[j] - step * _bracket(theta, delta[j], series)
-            if beta > 0:
+                D[j] = (s_x[j] - s_z) * (s_x[j] + s_z)
+                tangent[j] = first * (dim * (row[j] * s_z * s_x[j]) + 1) * phi
+                product[j] = phi
+                deficit[j] = (1 - rho) - step * _bracket(theta, 1 - rho, series)
+                near |= abs(rho) > limit
+            if near:
+                found, total = _add_near(found, total, (i, start), row, b_i, of_c, dim * s_z, s_x, 0.0, limit)
+            share = g0  # of D
+            for layer in range(1, layers):
+                C_z, C_x = of_z[2 * layer - 1, i], of_x[2 * layer - 1, part]
+                u_z, u_x = of_z[2 * layer, i], of_x[2 * layer, part]
+                next_z, next_x = of_z[2 * layer + 1, i], of_x[2 * layer + 1, part]
+                scale = weight * share
+                if bias > 0:
+                    for j in range(num):
+                        a_z, a_x = widen * C_z, widen * C_x[j]
+                        size = u_z * u_x[j]
+                        delta[j] = _plus(deficit[j], 0.0, a_z, a_x, root, root, scale * D[j], 0.0, size)
+                else:
+                    delta[:num] = deficit[:num]
                 for j in range(num):
-                    E_z, E_x = narrow * u_z, narrow * u_x[j]
-                    tangent[j] += beta * moved[j] + branch * (E_z * E_x * (1 - after[j]))
-                    product[j] *= 1 + beta * factor[j]
-                    b_z, b_x, size = np.sqrt(beta) * E_z, np.sqrt(beta) * E_x, next_z * next_x[j]
-                    d_a, d_b = share * D[j], beta * g0 * scale * D[j]
-                    deficit[j] = _plus(deficit[j], after[j], C_z, C_x[j], b_z, b_x, d_a, d_b, size)
-            else:
-                for j in range(num):
-                    tangent[j] = moved[j]
-                    product[j] *= factor[j]
-                    deficit[j] = after[j]
-            share = share * (1 + beta * g0 * weight) if beta > 0 else share * g0 * weight
-        last_z, last_x = of_z[2 * layers - 1, i], of_x[2 * layers - 1]
-        for j in range(num):
-            row[j] = last_z * last_x[j] * (1 - deficit[j])
-            T[i, j] = tangent[j] + readout * row[j]
-            P[i, j] = product[j]
-    return rows[:total], columns[:total], opposite[:total], inners[:total]
+                    s = np.sqrt(half * delta[j])
+                    theta = 2 * arcsin(1.0 if s > 1.0 else s, half, quarter, terms)
+                    phi = gamma + c0 * (2 * quarter - theta)
+                    value = C_z * C_x[j] * (1 - deficit[j])
+                    moved[j] = phi * (weight * tangent[j] + by_weights * value + by_biases)
+                    factor[j] = weight * phi
+                    after[j] = delta[j] - step * _bracket(theta, delta[j], series)
+                if beta > 0:
+                    for j in range(num):
+                        E_z, E_x = narrow * u_z, narrow * u_x[j]
+                        tangent[j] += beta * moved[j] + branch * (E_z * E_x * (1 - after[j]))
+                        product[j] *= 1 + beta * factor[j]
+                        b_z, b_x, size = np.sqrt(beta) * E_z, np.sqrt(beta) * E_x, next_z * next_x[j]
+                        d_a, d_b = share * D[j], beta * g0 * scale * D[j]
+                        deficit[j] = _plus(deficit[j], after[j], C_z, C_x[j], b_z, b_x, d_a, d_b, size)
+                else:
+                    for j in range(num):
+                        tangent[j] = moved[j]
+                        product[j] *= factor[j]
+                        deficit[j] = after[j]
+                share = share * (1 + beta * g0 * weight) if beta > 0 else share * g0 * weight
+            last_z, last_x = of_z[2 * layers - 1, i], of_x[2 * layers - 1, part]
+            for j in range(num):
+                value = last_z * last_x[j] * (1 - deficit[j])
+                row[j] = value if kind == 0 else tangent[j] + readout * value if kind == 1 else product[j]
+    return found[0][:total], found[1][:total], found[2][:total], found[3][:total]
 
 
 @compiled
@@ -242,12 +258,64 @@ def _bracket(theta: float, deficit: float, series: tuple[float, ...]) -> float:
 
 
 @compiled
-def _with_room(rows: Indices, columns: Indices, opposite: Any, values: Floats, least: int) -> Any:  # noqa: ANN401
-    """Return lists of pairs that hold at least so many."""
-    if least <= len(rows):
-        return rows, columns, opposite, values
-    room = 2 * least
-    return _longer(rows, room), _longer(columns, room), _longer(opposite, room), _longer(values, room)
+def _no_pairs(room: int, K: Floats) -> Any:  # noqa: ANN401
+    """Return lists with room for so many pairs: rows, columns, whether ρ < 0, factors."""
+    return np.empty(room, np.intp), np.empty(room, np.intp), np.empty(room, np.bool_), np.empty(room, K.dtype)
+
+
+@compiled
+def _add_near(
+    found: Any,  # noqa: ANN401
+    total: int,
+    at: tuple[int, int],
+    row: Floats,
+    b: float,
+    c: Floats,
+    p: float,
+    q: Floats,
+    added: float,
+    limit: float,
+) -> Any:  # noqa: ANN401
+    """Return the lists with the pairs of a part of a row that are beyond the limit, and their number."""
+    count = 0
+    for j in range(len(row)):
+        count += 1 if abs(row[j] + b * c[j]) > limit else 0
+    if total + count > len(found[0]):
+        room = 2 * (total + count)
+        found = (
+            _longer(found[0], room),
+            _longer(found[1], room),
+            _longer(found[2], room),
+            _longer(found[3], room),
+        )
+    rows, columns, opposite, factors = found
+    return found, _list(rows, columns, opposite, factors, total, at, row, b, c, p, q, added, limit)
+
+
+@compiled
+def _list(
+    rows: Indices,
+    columns: Indices,
+    opposite: NDArray[np.bool_],
+    factors: Floats,
+    total: int,
+    at: tuple[int, int],
+    row: Floats,
+    b: float,
+    c: Floats,
+    p: float,
+    q: Floats,
+    added: float,
+    limit: float,
+) -> int:
+    """Add to the lists; apart, since arrays that were replaced in a branch would be counted at every turn."""
+    for j in range(len(row)):
+        rho = row[j] + b * c[j]
+        if abs(rho) > limit:
+            rows[total], columns[total], opposite[total] = at[0], at[1] + j, rho < 0
+            factors[total] = row[j] * p * q[j] + added
+            total += 1
+    return total
 
 
 @compiled
@@ -277,25 +345,11 @@ def chords(U: Floats, V: Floats, rows: Indices, columns: Indices, angles: Floats
 def unit_rows(X: Floats, U: Floats, factor: Any, bias: Any, squares: NDArray[np.float64]) -> None:  # noqa: ANN401
     """Fill `U` with (factor · x, bias) over its length, and `squares` with the squares of lengths."""
     dim = X.shape[1]
-    lanes = np.empty(_LANES)
     for i in range(len(X)):
-        whole = np.float64(bias) * np.float64(bias)
         for k in range(dim):
             U[i, k] = factor * X[i, k]
-        for start in range(0, dim, _TOGETHER):
-            stop = min(start + _TOGETHER, dim)
-            even = start + (stop - start) // _LANES * _LANES
-            lanes[:] = 0
-            for k in range(start, even, _LANES):
-                for lane in range(_LANES):
-                    lanes[lane] += np.float64(U[i, k + lane]) * np.float64(U[i, k + lane])
-            part = (lanes[0] + lanes[4]) + (lanes[1] + lanes[5])
-            part += (lanes[2] + lanes[6]) + (lanes[3] + lanes[7])
-            for k in range(even, stop):
-                part += np.float64(U[i, k]) * np.float64(U[i, k])
-            whole += part
-        squares[i] = whole
-        length = X.dtype.type(np.sqrt(whole))
+        squares[i] = np.float64(bias) * np.float64(bias) + _inner(U[i, :dim], U[i, :dim])
+        length = X.dtype.type(np.sqrt(squares[i]))
         for k in range(dim):
             U[i, k] /= length
         U[i, dim] = bias / length

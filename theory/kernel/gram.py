@@ -73,12 +73,14 @@ def unit_rows(
     Rows are scaled before squaring where a square could over- or underflow.  `compiled` as in `gram`.
     """
     U = np.empty((len(X), X.shape[1] + 1), dtype=X.dtype)
+    # A compiled pass takes row by row, and no temporary arrays.
+    height = max(_ROWS, 0 if compiled is None else math.ceil(len(X) / threads.count()))
 
     def work(start: int) -> None:
-        part = slice(start, start + _ROWS)
+        part = slice(start, start + height)
         _unit_rows(X[part], U[part], weight_variance, bias_variance, compiled)
 
-    threads.run(work, range(0, len(X), _ROWS))
+    threads.run(work, range(0, len(X), height))
     return U
 
 
@@ -138,6 +140,8 @@ def gram(
     near: Callable[[Floats], Floats],
     compiled: ModuleType | None = None,
     added: float | None = None,
+    weights: Floats | None = None,
+    products: Floats | None = None,
 ) -> Floats:
     """Return a function of the angle θ between all pairs of rows, from ρ = ⟨u, v⟩ or, near pairs, from θ.
 
@@ -155,25 +159,31 @@ def gram(
         The passes to take, of `passes`; by the size of the result if absent.
     added : float, optional
         Multiply by ⟨x, z⟩ + added, x and z the points of `unit_rows` at variances 1; takes `compiled` and V.
+    weights : array, shape (N, Q) or (1, Q), dtype of `U`, optional
+        Sum the result times these over columns instead; takes `compiled` and V.
+    products : array, shape (N, Q), dtype of `U`, optional
+        Room for the products, and for the result without `weights`.
 
     Returns
     -------
-    array, shape (N, Q), dtype of `U`
+    array, shape (N, Q), or (N,) with `weights`, dtype of `U`
     """
     compiled = compiled or passes(len(U) * len(U if V is None else V))
     panel = _Panel(far, near, compiled if isinstance(far, Arcsine) else None, added)
     if V is None:
         return _symmetric(U, panel)
-    K = np.empty((len(U), len(V)), dtype=U.dtype)
+    K = np.empty((len(U), len(V)), dtype=U.dtype) if products is None else products
+    sums = np.empty(0 if weights is None else len(U), dtype=U.dtype)
     height = max(_FEWEST, math.ceil(len(U) / threads.count()))
 
     def work(start: int) -> None:
         rows = slice(start, start + height)
+        own = weights if weights is None or len(weights) == 1 else weights[rows]
         panel.multiply(U[rows], V, K[rows])
-        panel.finish(K[rows], U[rows], V)
+        panel.finish(K[rows], U[rows], V, weights=own, sums=sums[rows])
 
     threads.run(work, range(0, len(U), height))
-    return K
+    return K if weights is None else sums
 
 
 def _symmetric(U: Floats, panel: _Panel) -> Floats:
@@ -215,40 +225,60 @@ class _Panel:
         last = None if self.compiled is None else -1
         np.matmul(U[:, :last], V[:, :last].T, out=K)
 
-    def finish(self, K: Floats, U: Floats, V: Floats, *, first: int = 0) -> None:
+    def finish(
+        self,
+        K: Floats,
+        U: Floats,
+        V: Floats,
+        *,
+        first: int = 0,
+        weights: Floats | None = None,
+        sums: Floats | None = None,
+    ) -> None:
         """Turn products into the result, in place, from a column on, a group of rows after the other."""
         rows = max(1, _GROUP // K.shape[1])
         for start in range(0, len(K), rows):
             group = slice(start, start + rows)
-            self._finish_group(K[group], U[group], V, first)
+            if self.compiled is None:
+                self._finish_group(K[group], U[group], V, first)
+            else:
+                own = weights if weights is None or len(weights) == 1 else weights[group]
+                self._finish_compiled(
+                    K[group], U[group], V, first, own, None if sums is None else sums[group]
+                )
 
     def _finish_group(self, K: Floats, U: Floats, V: Floats, first: int) -> None:
-        factors: Floats | float = 1.0
-        if self.compiled is not None:
-            i, j, opposite, factors = self._pass(K, U, V, first)
-        else:
-            height = max(1, _CHUNK // K.shape[1])
-            parts = [
-                _chunk(K[start : start + height, first:], start, first, self.far)
-                for start in range(0, len(K), height)
-            ]
-            i, j, opposite = map(np.concatenate, zip(*parts, strict=True))
+        height = max(1, _CHUNK // K.shape[1])
+        parts = [
+            _chunk(K[start : start + height, first:], start, first, self.far)
+            for start in range(0, len(K), height)
+        ]
+        i, j, opposite = map(np.concatenate, zip(*parts, strict=True))
         if len(i):
-            K[i, j] = self.near(near_angles(U, V, i, j, opposite, self.compiled)) * factors
+            K[i, j] = self.near(near_angles(U, V, i, j, opposite, None))
 
-    def _pass(
-        self, K: Floats, U: Floats, V: Floats, first: int
-    ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
+    def _finish_compiled(
+        self, K: Floats, U: Floats, V: Floats, first: int, weights: Floats | None, sums: Floats | None
+    ) -> None:
         assert self.compiled is not None
         assert isinstance(self.far, Arcsine)
-        p = q = np.zeros(max(K.shape), K.dtype)
+        none = np.empty(0, K.dtype)
+        p = q = none
         if self.added is not None:
             p, q = (math.sqrt(U.shape[1] - 1) / one[:, -1] for one in (U, V))
+        weights, sums = (none[:, None], none) if weights is None or sums is None else (weights, sums)
         added = 1.0 if self.added is None else self.added
         numbers = self.compiled.numbers(K.dtype, 1 - NEAR, self.far.scale, self.far.offset, added)
-        found: tuple[Indices, Indices, NDArray[np.bool_], Floats]
-        found = self.compiled.arcsine(K, first, U[:, -1].copy(), V[:, -1].copy(), p, q, *numbers)
-        return found
+        i, j, opposite, factors = self.compiled.arcsine(
+            K, first, U[:, -1].copy(), V[:, -1].copy(), p, q, weights, sums, *numbers
+        )
+        if not len(i):
+            return
+        values = self.near(near_angles(U, V, i, j, opposite, self.compiled)) * factors
+        if len(weights):
+            np.add.at(sums, i, values * weights[i % len(weights), j])
+        else:
+            K[i, j] = values
 
 
 def _chunk(

@@ -37,8 +37,8 @@ _ARRAYS = 20
 _WIDER = 2  # times the side of a square block
 _THREAD = 1 << 22  # bytes below which a thread is not worth its share of the budget
 # Entries of a block that compiled passes find in cache, but so many rows at least; shares of the bias in a
-# unit row from which its inverse is a length.
-_CACHED, _LEAST, _SHORT = 1 << 19, 64, 1e-150
+# unit row from which its inverse is a length; blocks whose unit rows are made together.
+_CACHED, _LEAST, _SHORT, _PARTS = 1 << 18, 64, 1e-150, 8
 
 
 @data_by_keyword
@@ -200,27 +200,38 @@ def product(
     most = max(1, min(threads.count(), memory_budget // _THREAD))
     height, width = _block_shape(memory_budget / most, X.shape)
     compiled = gram.passes(len(Z) * len(X))
+    cached = max(_LEAST, _CACHED // width)
     if compiled is not None:
-        height = min(height, max(_LEAST, _CACHED // width))
+        height = min(height, _PARTS * cached)
     height = math.ceil(len(Z) / max(most, math.ceil(len(Z) / height)))  # as much for every thread
+    cached = min(height, cached)
     result = np.zeros(len(Z) if along else (len(Z), *v.shape[1:]))
     for columns in _slices(len(X), width):
         V = gram.unit_rows(X[columns], **(variances or {}), compiled=compiled)
 
         def add(rows: slice, columns: slice = columns, V: Array = V) -> None:
             """Add the part of some samples to some rows of the result."""
-            z, x = Z[rows], X[columns]
+            z, x, w = Z[rows], X[columns], v[columns]
             U = gram.unit_rows(z, **(variances or {}), compiled=compiled)
             # Of both factors in one pass, but for lengths whose inverses lose digits.
             once = compiled is not None and added is not None and min(U[:, -1].min(), V[:, -1].min()) > _SHORT
-            K = phi_of_units(U, V, slope, compiled=compiled, added=added if once else None)
+            how = {"compiled": compiled, "added": added if once else None}
+            summed = compiled is not None and (once or added is None) and (along or v.ndim == 1)
+            # Of every part of the rows, so that memory is asked for once.
+            K, weights = (np.empty((cached if summed else 0, len(V))) for _ in range(2))
             with np.errstate(over="ignore", invalid="ignore"):  # here, as threads have their own
-                if added is not None and not once:
-                    inner = z @ x.T
-                    inner += added
-                    K *= inner
-                sums = K @ v[columns]
-                result[rows] += np.einsum("qd,qd->q", sums, z) if along else sums
+                for part in _slices(len(z), cached if summed else len(z)):
+                    if summed:
+                        num = len(z[part])
+                        own = np.matmul(z[part], w.T, out=weights[:num]) if along else w[None]
+                        sums = phi_of_units(U[part], V, slope, **how, weights=own, products=K[:num])
+                    else:
+                        kernel = phi_of_units(U, V, slope, **how)
+                        if added is not None and not once:
+                            kernel *= z @ x.T + added
+                        sums = kernel @ w
+                        sums = np.einsum("qd,qd->q", sums, z) if along else sums
+                    result[rows][part] += sums
 
         threads.run(add, _slices(len(Z), height), most=most)
     return result

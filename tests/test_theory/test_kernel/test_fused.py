@@ -42,8 +42,9 @@ def test_remainder_of_the_polynomial_is_bounded(dtype):
 
 def turned(x, *, limit=2.0, added=1.0):
     """Return arcsin of numbers as the pass computes it."""
-    K, one = x[None].copy(), np.zeros(len(x), x.dtype)
-    found = fused.arcsine(K, 0, one, one, one, one, *fused.numbers(x.dtype, limit, 1.0, 0.0, added))
+    K, one, none = x[None].copy(), np.zeros(len(x), x.dtype), np.zeros((0, 1), x.dtype)
+    numbers = fused.numbers(x.dtype, limit, 1.0, 0.0, added)
+    found = fused.arcsine(K, 0, one, one, none[:, 0], none[:, 0], none, none[:, 0], *numbers)
     return K[0], found
 
 
@@ -65,18 +66,38 @@ def test_what_is_no_correlation_is_nan(dtype):
     assert len(rows) == 2  # infinities lie beyond the limit, NaN does not
 
 
-def test_near_pairs_are_handed_over():
-    """Many more than rows: the lists grow."""
-    K = np.array([[0.99, -0.995, 0.5, 0.981, -0.97]])
-    b, c, p, q = np.array([0.5]), np.full(5, 0.02), np.array([2.0]), np.arange(5.0)
-    before = K.copy()
-    numbers = fused.numbers(K.dtype, 0.98, 2.0, 3.0, 7.0)
-    rows, columns, opposite, factors = fused.arcsine(K, 1, b, c, p, q, *numbers)
-    assert (rows.tolist(), columns.tolist(), opposite.tolist()) == ([0, 0], [1, 3], [True, False])
-    np.testing.assert_allclose(factors, before[0, [1, 3]] * 2 * q[[1, 3]] + 7, rtol=1e-15)
-    expected = (3 + 2 * np.arcsin(before + 0.01)) * (before * 2 * q + 7)
-    np.testing.assert_allclose(K[0, [2, 4]], expected[0, [2, 4]], rtol=3e-15)
-    assert K[0, 0] == before[0, 0]  # left of the first column
+@pytest.mark.parametrize("length", [5, 3000])
+@pytest.mark.parametrize("factor", [False, True])
+@pytest.mark.parametrize("weighted", [0, 1, 3], ids=["matrix", "one row of weights", "as many as rows"])
+def test_a_pass_is_its_definition_and_hands_near_pairs_over(length, factor, weighted):
+    """More near pairs than rows, so that the lists grow, and rows longer than what is worked on together."""
+    rng = np.random.default_rng(length)
+    K = rng.uniform(-1, 0.99, size=(3, length))
+    K[1] /= 2
+    K[:, 0], K[2, -2:] = 0, (0.98, -0.995)
+    b, c = rng.normal(size=3), rng.uniform(-0.005, 0.005, size=length)
+    p, q = (rng.normal(size=3), rng.normal(size=length)) if factor else (np.zeros(0), np.zeros(0))
+    weights, sums = rng.normal(size=(weighted, length)), np.full(3 if weighted else 0, np.nan)
+    rho = (K + b[:, None] * c)[:, 1:]
+    factors = K[:, 1:] * np.outer(p, q[1:]) + 7 if factor else np.ones_like(rho)
+    with np.errstate(invalid="ignore"):
+        expected = (3 + 2 * np.arcsin(rho)) * factors
+    near = np.nonzero(np.abs(rho) > 0.98)
+    expected[near] = 0
+    left, whole = K[:, 0].copy(), K.copy()
+    numbers = fused.numbers(K.dtype, 0.98, 2.0, 3.0, 7.0 if factor else 1.0)
+    rows, columns, opposite, given = fused.arcsine(K, 1, b, c, p, q, weights, sums, *numbers)
+    np.testing.assert_array_equal((rows, columns - 1), near)
+    np.testing.assert_array_equal(opposite, rho[near] < 0)
+    np.testing.assert_allclose(given, factors[near], rtol=1e-14)
+    assert len(near[0]) > 3 if length > 5 else len(near[0]) > 0
+    if weighted:
+        np.testing.assert_allclose(sums, (expected * weights[:, 1:]).sum(axis=1), rtol=1e-13, atol=1e-11)
+        np.testing.assert_array_equal(K, whole)
+    else:
+        np.testing.assert_array_equal(K[:, 0], left)  # left of the first column
+        far = np.abs(rho) <= 0.98
+        np.testing.assert_allclose(K[:, 1:][far], expected[far], rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", EPS)
