@@ -9,9 +9,9 @@ is an option, and networks are trained to their limit.  The published 10⁵ epoc
 that the learning rate falls on plateaus.
 
 What a smaller size keeps.  Let ρ be the length of a perturbation of x = 0 along a typical direction s, whose
-entries are the quantiles of a normal law (Derivation 15, step 9): ε for L2, ε‖s‖/‖s‖_∞ for L∞.  For natural
-samples that are nearly orthogonal, and noise that is independent of them, the linear map Σ y^adv x^adv gives a
-natural sample its own label with mean over standard deviation c√(k/N)/√(1 + σ²d/(N_adv ρ²)), σ² = 1/3 the
+|s_i| are the quantiles of a normal law (Derivation 15, step 9): ε for L2, ε‖s‖/‖s‖_∞ for L∞.  For natural
+samples that are nearly orthogonal, and noise that is independent of them, the linear map Σ y^adv x^adv gives
+a natural sample its own label with mean over standard deviation c√(k/N)/√(1 + σ²d/(N_adv ρ²)), σ² = 1/3 the
 variance of a coordinate, k the number of those that move (all but for L0) and c a number that depends on k/d.
 At given N/d, k/d and N_adv/d this score moves with ρ, not with ρ/√d.  So two rules:
 
@@ -83,7 +83,7 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 msg = f"set must name a field of {', '.join(sorted(allowed))}; {name!r} {why}"
                 raise ValueError(msg)
         if not self.points():
-            msg = f"scale must leave at least one sample, got {self.scale}"
+            msg = f"scale must leave at least one sample, and one coordinate to move for L0, got {self.scale}"
             raise ValueError(msg)
 
     @property
@@ -202,7 +202,7 @@ def _scaled(published: Mapping[str, Any], scale: int, rule: Rule) -> dict[str, A
 @cache
 def _length(norm: Norm, dim: int, epsilon: float) -> float:
     """Return ρ of the published steps, at A = 1 within [−1, 1]^d for L0."""
-    direction = ndtri((np.arange(dim) + 0.5) / dim)
+    direction = ndtri((1 + (np.arange(dim) + 0.5) / dim) / 2)
     box = 1.0 if norm == "L0" else None
     step = limit_perturbations(
         np.zeros((1, dim)), direction, [1], norm=norm, epsilon=epsilon, steps="published", box=box

@@ -345,7 +345,7 @@ class _Experiment:
 def check_given(config: OrthogonalConfig, data: Dataset) -> None:
     """Check that data has the sizes that a configuration states, and no attack made for drawn samples."""
     if config.attack == "published":
-        msg = "attack must be 'limit', 'gradient' or 'none' with data in hand, which have no box, got 'published'"
+        msg = "attack must be 'limit', 'gradient' or 'none' with data in hand, got 'published'"
         raise ValueError(msg)
     stated = config.num_train, config.dim, config.num_test
     if (*data.X.shape, len(data.X_test)) != stated:
@@ -364,6 +364,8 @@ def _share(equal: NDArray[np.bool_], counted: NDArray[np.bool_]) -> float:
 
 
 def _mean_cosine(A: Array, B: Array) -> float:
-    """Return the mean cosine of rows; a row of zeros counts as 0, as it carries nothing."""
+    """Return the mean cosine of rows, NaN if B is 0; a row of zeros counts as 0, as it carries nothing."""
+    if not B.any():
+        return float("nan")
     lengths = np.linalg.norm(A, axis=1) * np.linalg.norm(B, axis=1)
     return float(((A * B).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)).mean())

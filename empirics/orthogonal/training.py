@@ -2,8 +2,9 @@
 
 f(x) = Σ_i a_i φ(⟨w_i, x⟩), φ(s) = max(s, γ s), half of the a_i = 1/√m and half −1/√m, frozen.  Only the part
 of w_i in the span of the samples moves, so descent runs in as few coordinates as there are samples; all is
-computed in float64, by numpy on the CPU and by torch elsewhere.  For the exponential and the logistic loss the weights grow without end while their
-direction tends to a point that meets the conditions of Karush, Kuhn and Tucker (KKT) for the problem
+computed in float64, by numpy on the CPU and by torch elsewhere.  For the exponential and the logistic loss
+the weights grow without end while their direction tends to a point that meets the conditions of Karush, Kuhn
+and Tucker (KKT) for the problem
 
     minimise ‖W‖²/2  subject to  y_n f(x_n; W) ≥ 1 for all n.
 """

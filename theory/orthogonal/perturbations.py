@@ -9,8 +9,8 @@ x_n^adv = x_n + t_n ρ e with one unit vector e and one length ρ for all sample
 For L0 ε is the *share* of coordinates that may change, and A (1 by default) how much each of them changes.
 Of equal |s_i| the earlier coordinate comes first.
 
-These are the longest steps along s within the balls.  The published attack, followed on the linear map ⟨s, ·⟩,
-ends elsewhere (``steps="published"``)::
+These are the longest steps along s within the balls.  The published attack, followed on the linear map
+⟨s, ·⟩, ends elsewhere (``steps="published"``)::
 
     Linf  ρ e = ε s/‖s‖_∞
     L0    ρ e = .3 A (k − j + 1) s_i/‖s‖_∞ where |s_i| is the j-th largest, j = 1 … k = ⌊εd⌋, 0 elsewhere

@@ -11,6 +11,7 @@ from empirics.campaigns import readings
 from empirics.campaigns.orthogonal import SWEEPS, Part
 from empirics.orthogonal import OrthogonalConfig, run_orthogonal
 from empirics.sweep import records
+from theory.orthogonal import limit_perturbations
 from theory.orthogonal.perturbations import NORMS
 
 
@@ -51,33 +52,46 @@ def test_a_smaller_size_keeps_what_its_rule_says(norm, sweep, rule):
         small, large = point.configs[0], full[point.x].configs[0]
         assert small.dim / small.num_train == large.dim / large.num_train
         assert small.num_adv == (large.num_adv // 20 if rule == "signal" else large.num_adv)
-        ratio = (_length(small) / _length(large)) ** 2 * (1 if rule == "signal" else 20)
-        # L0 rounds the number of coordinates up; ε is written with six digits.
-        most = 1 + 1 / (small.epsilon * small.dim) if norm == "L0" else 1 + 1e-5
-        assert 1 - 1e-5 <= ratio <= most
+        ratio = _length(small) / _length(large) * (1 if rule == "signal" else math.sqrt(20))
+        assert ratio == pytest.approx(1, rel=1e-5)  # six digits are written
 
 
 def _length(config):
-    if config.norm == "L0":
-        return config.amplitude * math.sqrt(math.ceil(config.epsilon * config.dim - 1e-9))
-    return config.epsilon * (math.sqrt(config.dim) if config.norm == "Linf" else 1.0)
+    """Return the length of a perturbation of 0 along quantiles of |normal|, in the box of an L0 attack."""
+    s = stats.halfnorm.ppf((np.arange(config.dim) + 0.5) / config.dim)
+    asked = {**config.perturbation, "box": config.box if config.norm == "L0" else None}
+    return np.linalg.norm(limit_perturbations(np.zeros((1, config.dim)), s, [1], steps="published", **asked))
+
+
+def test_the_length_of_an_l0_perturbation_is_that_of_its_coordinates():
+    # At full size all but the last of 500 coordinates end at the box: ρ is near √500, and for ε = .001
+    # k = 10 have moved .3 (11 − j) s_(j)/s_(1), cut at 1.
+    full = {point.x: point.configs[0] for point in sweep_of("L0", "eps")}
+    assert 0.98 * math.sqrt(500) < _length(full[0.05]) < math.sqrt(500)
+    top = stats.halfnorm.ppf((np.arange(10_000)[::-1][:10] + 0.5) / 10_000)
+    steps = np.minimum(0.3 * np.arange(10, 0, -1) * top / top[0], 1)
+    assert _length(full[0.001]) == pytest.approx(np.linalg.norm(steps), rel=1e-12)
 
 
 def test_the_full_size_is_the_published_base():
     config = sweep_of("L2", "d", seeds=2)[-1].configs[1]
     assert (config.dim, config.num_train, config.num_adv, config.epsilon) == (10_000, 1000, 10_000, 0.78)
-    assert (config.seed, config.negative_slope, config.attack) == (1, 0.01, "gradient")
+    assert (config.seed, config.negative_slope, config.attack, config.box) == (1, 0.01, "published", 1.0)
     controls = sweep_of("L0", "eps", seeds=2, series="control")
     assert controls[0].configs[1].attack == "none"
     assert len({config for p in controls for config in p.configs}) == 2  # ε does not act
     sizes = sweep_of("L0", "eps", seeds=2)
     assert len({config for p in sizes for config in p.configs}) == 2 * len(sizes)
-    # ε/√d is kept along the published sweep over d.
-    assert sweep_of("L2", "d")[0].configs[0].epsilon == pytest.approx(0.78 / 10)
+    # ε/√d is kept along the published sweep over d, up to two digits.
+    for point in sweep_of("L2", "d"):
+        assert point.configs[0].epsilon == pytest.approx(0.0078 * math.sqrt(point.x), rel=0.03)
 
 
 def test_points_too_small_for_the_scale_are_left_out():
-    assert [point.x for point in sweep_of("L2", "N_adv", scale=1000)] == [1000, 2500, 5000, 10_000]
+    found = [point.x for point in sweep_of("L2", "N_adv", scale=1000)]
+    assert found == [1000, 1500, 2500, 5000, 7500, 10_000]
+    # No coordinate of d = 500 to move below ε = 1/500.
+    assert [point.x for point in sweep_of("L0", "eps", scale=20)][:2] == [0.002, 0.004]
 
 
 def test_the_reduced_curve_follows_the_published_one():
@@ -147,6 +161,10 @@ def test_studies_vary_what_they_say():
         ({"rule": "both"}, "rule must be one of signal, per-root"),
         ({"scale": 0}, "scale must be >= 1, got 0"),
         ({"scale": 20_000, "sweeps": ("N",)}, "scale must leave at least one sample"),
+        (
+            {"name": "L0", "scale": 1000},
+            "scale must leave at least .* one coordinate to move for L0, got 1000",
+        ),
         ({"seeds": 0}, "seeds must be >= 1, got 0"),
         ({"options": {"dim": 3}}, "'dim' is set by what is run"),
         ({"options": {"breadth": 3}}, "'breadth' is no field"),
