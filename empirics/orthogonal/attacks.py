@@ -61,8 +61,8 @@ def attack(
     With g = y^adv ∇f at the iterate.  "gradient": L2: ε/5 along g, projected on ‖r‖ ≤ ε.  L∞: ε/5 sgn g,
     clipped to |r_i| ≤ ε.  L0: at each step the untouched coordinate with the largest |g_i| moves by
     A sgn g_i, until k = ⌈εd⌉ coordinates are touched.  "published": L2: the same.  L∞: ε/5 g/‖g‖_∞, and r
-    is rescaled to ‖r‖_∞ ≤ ε.  L0: k = ⌊εd⌋ steps, each of which touches one more coordinate, that with the largest |g_i|,
-    and moves all touched ones by .3 A g_i/‖g‖_∞.  On a linear f both are
+    is rescaled to ‖r‖_∞ ≤ ε.  L0: k = ⌊εd⌋ steps, each of which touches one more coordinate, that with the
+    largest |g_i|, and moves all touched ones by .3 A g_i/‖g‖_∞.  On a linear f both are
     `theory.orthogonal.limit_perturbations` with `steps` "steepest" and "published".
 
     Parameters

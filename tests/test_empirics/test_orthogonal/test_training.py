@@ -244,8 +244,8 @@ def test_time_is_that_of_the_mean_loss(max_time):
         step = min(0.5 / 9 * math.exp(margin), max_time - time)
         margin, time = margin + step * math.exp(-margin) * c, time + step
     assert found == pytest.approx(margin, rel=1e-12)
-    # The flow has m = log(e^{m_0} + cT).  A step of δ = c/18 in m takes δ e^m/c, in which e^m of the flow grows
-    # by δe^m and not by (e^δ − 1)e^m.
+    # The flow has m = log(e^{m_0} + cT).  A step of δ = c/18 in m takes δ e^m/c, in which e^m of the flow
+    # grows by δe^m and not by (e^δ − 1)e^m.
     ahead = found - math.log(math.exp(first) + c * max_time)
     assert 0 <= ahead < math.log(math.expm1(c / 18) / (c / 18))
 
