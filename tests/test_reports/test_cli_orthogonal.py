@@ -74,7 +74,9 @@ def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, m
             run(*TINY, "--seeds", 2, "--out", out)
     assert len(list((out / "results").glob("*.json"))) == 5
     count.clear()
-    monkeypatch.setattr(runs, "run_orthogonal", lambda *given, **more: count.append(given) or real(*given, **more))
+    monkeypatch.setattr(
+        runs, "run_orthogonal", lambda *given, **more: count.append(given) or real(*given, **more)
+    )
     run("--out", out)  # the plan of the folder
     assert len(count) == 15
     assert _bytes(out) == _bytes(tmp_path / "whole")
@@ -83,7 +85,9 @@ def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, m
 def test_more_seeds_extend_a_folder_and_fewer_are_refused(out, plain, monkeypatch):
     run(*STUDY, *FAST, "--out", out)
     ran, real = [], runs.run_orthogonal
-    monkeypatch.setattr(runs, "run_orthogonal", lambda *given, **more: ran.append(given) or real(*given, **more))
+    monkeypatch.setattr(
+        runs, "run_orthogonal", lambda *given, **more: ran.append(given) or real(*given, **more)
+    )
     run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
     assert {config.seed for config, *_ in ran} == {2}
     with pytest.raises(ValueError, match=r"out must be another folder: .* holds 'Study: orthogonality'"):
@@ -126,7 +130,10 @@ def test_a_folder_of_another_command_is_refused(out, plan, what):
         (["--published", "L1"], 'Invalid value "L1" for --published. Choose from: "L2", "Linf", "L0"'),
         (["--published", "L2", "--sweeps", "m"], "sweeps must be one of"),
         (["--published", "L2", "--device", "tpu"], "device must be cpu, cuda or cuda:N, got 'tpu'"),
-        (["--data", "digits", "--set", "attack=published"], "attack must be .* with data in hand, got 'published'"),
+        (
+            ["--data", "digits", "--set", "attack=published"],
+            "attack must be .* with data in hand, got 'published'",
+        ),
         (["--published", "L2", "--sweeps", "N,d,N"], "sweeps must name at least one, each once"),
         (["--published", "L2", "--classes", "a,b"], "--classes must come with --data"),
         (["--published", "L2", "--header", "no"], "--header must come with --data"),

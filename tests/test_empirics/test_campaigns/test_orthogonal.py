@@ -1,18 +1,24 @@
 """The published sweeps: readings as in the file, points as published, sizes by the stated rules."""
 
+import csv
+import lzma
 import math
+from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from empirics.campaigns import readings
-from empirics.campaigns.orthogonal import SWEEPS, Part
+from empirics.campaigns.orthogonal import SERIES, SWEEPS, Part
 from empirics.orthogonal import OrthogonalConfig, run_orthogonal
 from empirics.sweep import records
 from theory.orthogonal import limit_perturbations
 from theory.orthogonal.perturbations import NORMS
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def sweep_of(norm, sweep, *, series="adversarial", seeds=1, scale=1, rule="signal", **options):
@@ -112,19 +118,35 @@ def test_the_reduced_curve_follows_the_published_one():
 
 
 @pytest.mark.parametrize(
-    ("norm", "epsilon", "factor"), [("L2", 0.5, 1.0), ("Linf", 0.012, math.sqrt(2 / math.pi))]
+    ("norm", "epsilon", "c"),
+    [
+        ("L2", 0.5, 1.0),
+        ("Linf", 0.012, math.sqrt(2 / math.pi)),
+        ("L0", 0.05, 2 * stats.norm.pdf(stats.norm.isf(0.025)) / 0.05),
+    ],
 )
-def test_the_stated_score_is_that_of_nearly_orthogonal_samples(norm, epsilon, factor):
-    # 20 seeds × 20 samples: standard error of the share .020 at .8; five of them, which for the binomial
-    # at .81 is a two-sided probability below 1e-6, the cross terms (√(N/d) = .1) left out.
+def test_the_stated_score_is_that_of_nearly_orthogonal_samples(norm, epsilon, c):
+    # (15.12), for perturbations along s itself, its signs, and signs of the largest.  20 seeds × 20 samples:
+    # standard error of the share .020 at .8; five of them, which for the binomial at .81 is a two-sided
+    # probability below 1e-6, the cross terms (√(N/d) = .1) left out.
+    dim, count, amplitude = 2000, 20, 0.1
     config = OrthogonalConfig(
-        dim=2000, num_train=20, num_adv=20, epsilon=epsilon, norm=norm, f="limit", g="limit", attack="limit"
+        dim=dim,
+        num_train=count,
+        num_adv=count,
+        epsilon=epsilon,
+        norm=norm,
+        amplitude=amplitude,
+        f="limit",
+        g="limit",
+        attack="limit",
+        num_test=5,
     )
-    shares = [
-        run_orthogonal(replace(config, seed=seed, num_test=5)).record["accuracy_mean_g"] for seed in range(20)
-    ]
-    length = epsilon * (math.sqrt(2000) if norm == "Linf" else 1.0)
-    expected = stats.norm.cdf(factor * length * math.sqrt(3))
+    shares = [run_orthogonal(replace(config, seed=seed)).record["accuracy_mean_g"] for seed in range(20)]
+    moved = epsilon * dim if norm == "L0" else dim
+    length = {"L2": epsilon, "Linf": epsilon * math.sqrt(dim), "L0": amplitude * math.sqrt(moved)}[norm]
+    score = c * math.sqrt(moved / count) / math.sqrt(1 + dim / 3 / (count * length**2))
+    expected = stats.norm.cdf(score)
     assert 0.7 < expected < 0.85
     assert np.mean(shares) == pytest.approx(expected, abs=5 * math.sqrt(expected * (1 - expected) / 400))
 
@@ -186,3 +208,35 @@ def test_studies_vary_what_they_say():
 def test_bad_parts_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Part(**{"kind": "published", "name": "L2", **fields})
+
+
+def test_the_documented_table_is_that_of_the_runs():
+    with lzma.open(DOCS / "data" / "L0.csv.xz", "rt", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["series"] == "adversarial"]
+    accuracies = defaultdict(list)
+    for row in rows:
+        accuracies[row["sweep"], float(row["x"]), row["scale"]].append(float(row["accuracy_g"]))
+
+    def digits(value):
+        return f"{value:.3f}".removeprefix("0")
+
+    def cell(values):
+        return (
+            f"{digits(np.mean(values))} ({digits(min(values))} to {digits(max(values))}) |" if values else "|"
+        )
+
+    text = (DOCS / "results.md").read_text(encoding="utf-8")
+    points = {key[:2] for key in accuracies}
+    assert {sweep for sweep, _ in points} == set(SWEEPS)
+    for sweep, x in points:
+        reading = readings()["paperB_L0_uniform", sweep, x, SERIES["adversarial"]]
+        cells = " ".join(cell(accuracies[sweep, x, scale]) for scale in ("5", "1"))
+        assert f"| {'ε' if sweep == 'eps' else sweep} = {x:g} | {digits(reading.value)} | {cells}\n" in text
+    gaps = [
+        np.mean(accuracies["eps", x, "5"])
+        - readings()["paperB_L0_uniform", "eps", x, SERIES["adversarial"]].value
+        for sweep, x in points
+        if sweep == "eps" and x <= 0.02
+    ]
+    assert np.abs(gaps).max() < 0.026
+    assert np.mean(gaps) == pytest.approx(0.003, abs=5e-4)
