@@ -295,9 +295,11 @@ class Orthogonal(Files):
         Seeds 0 to N-1 (10).
     out
         Folder of results.
+    device
+        cpu, cuda or cuda:N, where networks are trained and attacked; one for all results of a folder.
     executor
-        serial, processes or dask://host:port (default: processes; for the first 4 s of little work, this
-        one).
+        serial, processes or dask://host:port (default: processes; for the first 4 s of little work, and on a
+        GPU, this one).
     jobs
         Number of processes (default: one a core).
     dry_run
@@ -317,6 +319,7 @@ class Orthogonal(Files):
     set: Names | None = None
     seeds: int | None = None
     out: Path = Path("perturblearn-orthogonal")
+    device: str = "cpu"
     executor: str | None = None
     jobs: int | None = None
     dry_run: bool = False

@@ -3,36 +3,42 @@
 Published: S. Kumano, H. Kera, T. Yamasaki, ICLR 2024; values are read off its figures
 (``published_curves.csv``), each with a reading error.  N natural points, uniform on [−1, 1]^d, have random
 labels; g learns from N_adv points of fresh noise with random targets, perturbed towards them, and is scored
-on the natural points.  The published width is 1000; here it is an option.  Not reproduced: 10⁵ epochs of
-descent with momentum and a learning rate that falls on plateaus, and an L∞ step along g/max|g| in place of
-signs.
+on the natural points.  The steps of the attack are the published ones.  The published width is 1000; here it
+is an option, and networks are trained to their limit.  The published 10⁵ epochs (learning rate .01, momentum
+.9, initial weights on ± 1/√d) are a flow time of .1 · 10⁵: ``max_time=1e4``, ``init_scale=1``; left out is
+that the learning rate falls on plateaus.
 
-What a smaller size keeps.  Let ρ be the length of a perturbation, ε (L2), ε√d (L∞) or A√⌈εd⌉ (L0).  For
-natural samples that are exactly orthogonal, of equal norms, perturbed along their limit s, and noise that is
-independent of them, the linear map Σ y^adv x^adv gives a natural sample its own label with mean over standard
-deviation near (ρ/σ) √(N_adv/N) (L2; c times that with c = √(2/π) for L∞), σ² = 1/3 the variance of a
-coordinate.  At given N/d and N_adv/d this score moves with ρ, not with ρ/√d.  So two rules:
+What a smaller size keeps.  Let ρ be the length of a perturbation of x = 0 along a typical direction s, whose
+|s_i| are the quantiles of a normal law (Derivation 15, step 9): ε for L2, ε‖s‖/‖s‖_∞ for L∞.  For natural
+samples that are nearly orthogonal, and noise that is independent of them, the linear map Σ y^adv x^adv gives
+a natural sample its own label with mean over standard deviation c√(k/N)/√(1 + σ²d/(N_adv ρ²)), σ² = 1/3 the
+variance of a coordinate, k the number of those that move (all but for L0) and c a number that depends on k/d.
+At given N/d, k/d and N_adv/d this score moves with ρ, not with ρ/√d.  So two rules:
 
 - "signal": d, N and N_adv are divided by the scale, ρ is kept: the score, N/d and N_adv/d are unchanged;
 - "per-root": d and N are divided by the scale, ρ by its root, N_adv is kept: the score, N/d and ρ/√d are
   unchanged, N_adv/d grows.
 
-L0 rounds the number of coordinates up: at 1/20 of the size ε < .002 means a single one.
+ρ is adjusted by ε for L2 and L∞, for L0 by A, of which steps and box [−A, A]^d are multiples: k, rounded
+down, is fixed by ε.  Points without a coordinate to move are left out: at 1/20 of the size those of ε < .002.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal
 
+import numpy as np
 from msgspec import field
+from scipy.special import ndtri
 
 from empirics.campaigns.files import AnyPart, Campaign, Point, Reading, campaign, readings
 from empirics.data import Dataset
 from empirics.orthogonal import OrthogonalConfig, orthogonal
 from empirics.sweep import Experiment
 from theory.orthogonal.gram import check_open_slope
-from theory.orthogonal.perturbations import NORMS
+from theory.orthogonal.perturbations import NORMS, Norm, limit_perturbations
 from theory.validation import check_choice, check_integer, check_real
 
 Rule = Literal["signal", "per-root"]
@@ -77,7 +83,7 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 msg = f"set must name a field of {', '.join(sorted(allowed))}; {name!r} {why}"
                 raise ValueError(msg)
         if not self.points():
-            msg = f"scale must leave at least one sample, got {self.scale}"
+            msg = f"scale must leave at least one sample, and one coordinate to move for L0, got {self.scale}"
             raise ValueError(msg)
 
     @property
@@ -100,15 +106,15 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
 
     def _published(self) -> Iterator[_Row]:
-        """Yield the points of the sweeps, but those whose scaled d, N or N_adv is below 1."""
+        """Yield the points of the sweeps, but those whose scaled d, N, N_adv or k (L0) is below 1."""
         base = _scaled(self.campaign.base, self.scale, self.rule)
         # Equal for all controls of the same sizes, which are then one experiment.
-        idle = {name: base[name] for name in ("epsilon", "amplitude")}
+        idle = {"epsilon": base["epsilon"], "amplitude": 1.0}
         for sweep in self._chosen(self.campaign.sweeps()):
             for x, block in sweep.blocks():
                 made = _scaled(block.base, self.scale, self.rule) | self.options
-                if min(made["dim"], made["num_train"], made["num_adv"]) >= 1:
-                    yield sweep.name, "adversarial", x, made | {"attack": "gradient"}
+                if min(made["dim"], made["num_train"], made["num_adv"], made["amplitude"]) > 0:
+                    yield sweep.name, "adversarial", x, made | {"attack": "published"}
                     # The same noise and targets, without an attack.
                     yield sweep.name, "control", x, made | {"attack": "none"} | idle
 
@@ -174,18 +180,31 @@ def lists(kind: str, name: str) -> tuple[str, ...]:
 
 
 def _scaled(published: Mapping[str, Any], scale: int, rule: Rule) -> dict[str, Any]:
-    """Return the fields of the published ones at a smaller size."""
-    made, root = dict(published), math.sqrt(scale)
-    share = made.pop("epsilon_per_root", None)
-    epsilon = made["epsilon"] if share is None else share * math.sqrt(made["dim"])
-    if made["norm"] == "L2" and rule == "per-root":
-        epsilon /= root
-    if made["norm"] == "Linf" and rule == "signal":
-        epsilon *= root
-    return made | {
-        "amplitude": root if made["norm"] == "L0" and rule == "signal" else 1.0,
-        "dim": made["dim"] // scale,
-        "num_train": made["num_train"] // scale,
-        "num_adv": made["num_adv"] // (scale if rule == "signal" else 1),
-        "epsilon": float(f"{epsilon:.6g}"),
+    """Return the fields of the published ones at a smaller size; `amplitude` 0 where nothing can move."""
+    norm, dim = published["norm"], published["dim"] // scale
+    made = dict(published) | {
+        "amplitude": 1.0,
+        "dim": dim,
+        "num_train": published["num_train"] // scale,
+        "num_adv": published["num_adv"] // (scale if rule == "signal" else 1),
     }
+    # What is one unit of ε, or of A for L0, times what it must be.
+    field = "amplitude" if norm == "L0" else "epsilon"
+    whole, small = (
+        _length(norm, size, published["epsilon"]) if size else 0.0 for size in (published["dim"], dim)
+    )
+    factor = whole / small if small else 0.0
+    return made | {
+        field: float(f"{made[field] * factor / (math.sqrt(scale) if rule == 'per-root' else 1):.6g}")
+    }
+
+
+@cache
+def _length(norm: Norm, dim: int, epsilon: float) -> float:
+    """Return ρ of the published steps, at A = 1 within [−1, 1]^d for L0."""
+    direction = ndtri((1 + (np.arange(dim) + 0.5) / dim) / 2)
+    box = 1.0 if norm == "L0" else None
+    step = limit_perturbations(
+        np.zeros((1, dim)), direction, [1], norm=norm, epsilon=epsilon, steps="published", box=box
+    )
+    return float(np.linalg.norm(step))

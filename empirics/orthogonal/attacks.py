@@ -1,19 +1,24 @@
 """Targeted perturbations of a trained network by projected gradient steps, within L2, L∞ and L0 balls.
 
 The loss falls as y^adv f(x) rises, whatever the (strictly decreasing) loss is, so that the steps below need
-no loss: L2 steps follow the normalised gradient, L∞ steps its signs, L0 steps add the untouched coordinate
-with the largest gradient.  How far an L0 step moves its coordinate was not published; here it is an argument.
+no loss.  "gradient" makes the longest perturbations within a ball: L∞ steps follow the signs of ∇f, and L0
+steps move one coordinate each.  "published" are the steps of the prior work, which keep the shape of ∇f.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from empirics.model import TwoLayerNet, as_array, as_inputs, as_tensor
-from theory.orthogonal.perturbations import NORMS, Norm, num_changed
+from theory.orthogonal.perturbations import L0_STEP, NORMS, Norm, num_changed
 from theory.validation import Array, as_labels, check_choice, check_integer, check_real
+
+GradientSteps = Literal["gradient", "published"]
+GRADIENT_STEPS = ("gradient", "published")
 
 NUM_STEPS = 100  # of the published attack, each of ε/5
 _STEPS_PER_RADIUS = 5
@@ -48,17 +53,22 @@ def attack(
     epsilon: float,
     amplitude: float = 1.0,
     num_steps: int = NUM_STEPS,
+    steps: GradientSteps = "gradient",
+    box: float | None = None,
 ) -> Attack:
     """Perturb each point so that y^adv f rises, by projected steps; keep the best iterate of each point.
 
-    L2: ε/5 along ∇f, projected on ‖r‖ ≤ ε.  L∞: ε/5 sgn ∇f, clipped to |r_i| ≤ ε.  L0: at each step the
-    untouched coordinate with the largest |∂f/∂x_i| moves by y^adv A sgn ∂f/∂x_i, until k = ⌈εd⌉ coordinates
-    are touched.  On a linear f this is `theory.orthogonal.limit_perturbations`.
+    With g = y^adv ∇f at the iterate.  "gradient": L2: ε/5 along g, projected on ‖r‖ ≤ ε.  L∞: ε/5 sgn g,
+    clipped to |r_i| ≤ ε.  L0: at each step the untouched coordinate with the largest |g_i| moves by
+    A sgn g_i, until k = ⌈εd⌉ coordinates are touched.  "published": L2: the same.  L∞: ε/5 g/‖g‖_∞, and r
+    is rescaled to ‖r‖_∞ ≤ ε.  L0: k = ⌊εd⌋ steps, each of which touches one more coordinate, that with the
+    largest |g_i|, and moves all touched ones by .3 A g_i/‖g‖_∞.  On a linear f both are
+    `theory.orthogonal.limit_perturbations` with `steps` "steepest" and "published".
 
     Parameters
     ----------
     network : TwoLayerNet
-        f, trained.
+        f, trained; the attack runs on its device.
     base : array, shape (N, d)
     targets : array, shape (N,)
         y^adv, −1 or +1.
@@ -69,6 +79,9 @@ def attack(
         A > 0, for L0 only: how far a step moves its coordinate, units of the data.
     num_steps : int
         Of L2 and L∞, at least 1; L0 makes k steps.
+    steps : {"gradient", "published"}
+    box : float, optional
+        b > 0: after each step x + r is clamped to [−b, b]^d, as published for uniform data with b = 1.
 
     Returns
     -------
@@ -88,68 +101,72 @@ def attack(
     base = as_inputs("base", base, network).astype(np.float64, copy=False)
     targets = as_labels("targets", as_array("targets", targets), length=len(base))
     check_choice("norm", norm, NORMS)
+    published = check_choice("steps", steps, GRADIENT_STEPS) == "published"
     check_real("epsilon", epsilon, minimum=0, exclusive=True)
     check_real("amplitude", amplitude, minimum=0, exclusive=True)
     check_integer("num_steps", num_steps, minimum=1)
-    if norm == "L0":
-        path = _coordinates(network, base, targets, num_changed(epsilon, network.dim), amplitude)
-    else:
-        path = _projected(network, base, targets, norm, epsilon, num_steps)
-    before = targets * _outputs(network, base)
-    best, after = base.copy(), before.copy()
-    for points in path:
-        reached = targets * _outputs(network, points)
-        better = reached > after
-        best[better], after[better] = points[better], reached[better]
-    return Attack(X_adv=best, before=before, after=after, num_zero=int((best == base).all(axis=1).sum()))
-
-
-def _projected(
-    network: TwoLayerNet, base: Array, targets: Array, norm: Norm, epsilon: float, num_steps: int
-) -> Iterator[Array]:
-    R = np.zeros_like(base)
-    for _ in range(num_steps):
-        G = targets[:, None] * _gradients(network, base + R)
-        if norm == "Linf":
-            R = np.clip(R + epsilon / _STEPS_PER_RADIUS * np.sign(G), -epsilon, epsilon)
-        else:
-            R = R + epsilon / _STEPS_PER_RADIUS * _unit(G)
-            R *= np.minimum(1.0, epsilon / np.maximum(np.linalg.norm(R, axis=1, keepdims=True), epsilon))
-        yield base + R
-
-
-def _coordinates(
-    network: TwoLayerNet, base: Array, targets: Array, count: int, size: float
-) -> Iterator[Array]:
-    points, untouched = base.copy(), np.ones(base.shape, dtype=bool)
-    rows = np.arange(len(base))
+    if box is not None:
+        check_real("box", box, minimum=0, exclusive=True)
+    count = num_changed(epsilon, network.dim, whole=published) if norm == "L0" else num_steps
+    X, t = (as_tensor(array, device=network.weight.device) for array in (base, targets))
+    one = partial(_step, norm=norm, published=published, size=amplitude if norm == "L0" else epsilon)
+    before = t * _outputs(network, X)
+    best, after, points = X.clone(), before, X
+    touched = torch.zeros_like(X, dtype=torch.bool)
     for _ in range(count):
-        G = targets[:, None] * _gradients(network, points)
-        chosen = np.where(untouched, np.abs(G), -1.0).argmax(axis=1)
-        points[rows, chosen] += size * np.sign(G[rows, chosen])
-        untouched[rows, chosen] = False
-        yield points.copy()
+        points = X + one(points - X, t[:, None] * _gradients(network, points), touched)
+        if box is not None:
+            points = points.clamp(-box, box)
+        reached = t * _outputs(network, points)
+        better = reached > after
+        best[better], after = points[better], torch.where(better, reached, after)
+    num_zero = int((best == X).all(dim=1).sum())
+    return Attack(X_adv=_array(best), before=_array(before), after=_array(after), num_zero=num_zero)
 
 
-def _unit(G: Array) -> Array:
-    largest = np.abs(G).max(axis=1, keepdims=True)
-    scaled = G / np.where(largest > 0, largest, 1.0)  # before squaring: a tiny gradient is still a direction
-    norms = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.asarray(scaled / np.where(norms > 0, norms, 1.0))
+def _step(R: Tensor, G: Tensor, touched: Tensor, *, norm: Norm, published: bool, size: float) -> Tensor:
+    """Return the next perturbations; L0 marks what it touches."""
+    if norm == "L0":
+        chosen = G.abs().masked_fill(touched, -1.0).argmax(dim=1, keepdim=True)
+        touched.scatter_(1, chosen, value=True)
+        if published:
+            return R + L0_STEP * size * torch.where(touched, _scaled(G), 0.0)
+        return R.scatter_add(1, chosen, size * G.gather(1, chosen).sign())
+    step = size / _STEPS_PER_RADIUS
+    if norm == "L2":
+        G = _scaled(G)  # before squaring: a tiny gradient is still a direction
+        norms = torch.linalg.vector_norm(G, dim=1, keepdim=True)
+        R = R + step * G / torch.where(norms > 0, norms, 1.0)
+        lengths = torch.linalg.vector_norm(R, dim=1, keepdim=True)
+    elif published:
+        R = R + step * _scaled(G)
+        lengths = R.abs().amax(dim=1, keepdim=True)
+    else:
+        return (R + step * G.sign()).clamp(-size, size)
+    scale: Tensor = size / lengths.clamp(min=size)
+    return R * scale
 
 
-def _tensor(network: TwoLayerNet, X: Array) -> torch.Tensor:
-    return as_tensor(X, dtype=network.weight.dtype, device=network.weight.device)
+def _scaled(G: Tensor) -> Tensor:
+    """Return rows over their largest |entry|; 0 where that is 0."""
+    largest = G.abs().amax(dim=1, keepdim=True)
+    return G / torch.where(largest > 0, largest, 1.0)
 
 
-def _outputs(network: TwoLayerNet, X: Array) -> Array:
-    return np.asarray(network.outputs(_tensor(network, X)).cpu().numpy())
+def _array(tensor: Tensor) -> Array:
+    return np.asarray(tensor.cpu().numpy())
 
 
-def _gradients(network: TwoLayerNet, X: Array) -> Array:
-    gradients = np.asarray(network.input_gradients(_tensor(network, X)).cpu().numpy())
-    bad = np.flatnonzero(~np.isfinite(gradients).all(axis=1))
-    if bad.size:
-        msg = f"gradients of f must be finite, got {bad.size} rows that are not, the first at row {bad[0]}"
+def _outputs(network: TwoLayerNet, X: Tensor) -> Tensor:
+    return network.outputs(X.to(network.weight.dtype))
+
+
+def _gradients(network: TwoLayerNet, X: Tensor) -> Tensor:
+    gradients = network.input_gradients(X.to(network.weight.dtype))
+    bad = (~torch.isfinite(gradients).all(dim=1)).nonzero()
+    if len(bad):
+        msg = (
+            f"gradients of f must be finite, got {len(bad)} rows that are not, the first at row {int(bad[0])}"
+        )
         raise FloatingPointError(msg)
     return gradients

@@ -12,12 +12,12 @@ from theory.validation import Array, check_choice, check_integer, check_real
 
 Distribution = Literal["uniform", "gaussian"]  # uniform on [−1, 1]^d, N(0, I)
 Base = Literal["natural", "uniform", "gaussian"]
-AttackKind = Literal["limit", "gradient", "none"]
+AttackKind = Literal["limit", "gradient", "published", "none"]
 Learner = Literal["trained", "limit", "none"]
 
 DISTRIBUTIONS = ("uniform", "gaussian")
 BASES = ("natural", "uniform", "gaussian")
-ATTACKS = ("limit", "gradient", "none")
+ATTACKS = ("limit", "gradient", "published", "none")
 LEARNERS = ("trained", "limit", "none")
 
 
@@ -45,7 +45,8 @@ class OrthogonalConfig:
     epsilon: float  # radius in the units of the data; L0: share of the coordinates
     norm: Norm = "L2"
     amplitude: float = 1.0  # how far L0 moves a coordinate, units of the data
-    attack: AttackKind = "gradient"  # "limit": along s = Σ λ_k y_k x_k; "none": control, ε does not act
+    attack: AttackKind = "gradient"  # "limit": along s = Σ λ_k y_k x_k; "none": control, ε does not act;
+    # "published": the steps of the prior work; what is perturbed, if uniform, stays within ± `amplitude`
     base: Base = "uniform"  # what is perturbed: the natural samples, or fresh noise
     distribution: Distribution = "uniform"  # of the natural samples and of the test points
     f: Learner = "trained"  # "limit": the linear map ⟨s, ·⟩ in its place
@@ -56,6 +57,7 @@ class OrthogonalConfig:
     init_scale: float = 0.01  # weights uniform on ± init_scale/√d; 1 is the usual initialisation
     tolerance: float = 0.01  # of the KKT residual
     max_steps: int = 5000  # of each network
+    max_time: float | None = None  # flow time of the mean loss at which training ends, not at its limit
     num_test: int = 1000  # fresh points on which signs are compared
     seed: int = 0  # of data, noise, targets and both initialisations
 
@@ -65,6 +67,8 @@ class OrthogonalConfig:
         check_even(self.width)
         for name in ("epsilon", "amplitude", "init_scale", "tolerance"):
             check_real(name, getattr(self, name), minimum=0, exclusive=True)
+        if self.max_time is not None:
+            check_real("max_time", self.max_time, minimum=0, exclusive=True)
         check_choice("norm", self.norm, NORMS)
         if self.norm == "L0":
             num_changed(self.epsilon, self.dim)  # refuses a share above 1
@@ -79,8 +83,10 @@ class OrthogonalConfig:
         if self.base == "natural" and self.num_adv != self.num_train:
             msg = f"num_adv must be num_train = {self.num_train} with base 'natural', got {self.num_adv}"
             raise ValueError(msg)
-        if self.f == "limit" and self.attack == "gradient":
-            msg = "attack must be 'limit' or 'none' with f 'limit', which has no network, got 'gradient'"
+        if self.f == "limit" and self.attack in {"gradient", "published"}:
+            msg = (
+                f"attack must be 'limit' or 'none' with f 'limit', which has no network, got {self.attack!r}"
+            )
             raise ValueError(msg)
 
     @property
@@ -88,9 +94,15 @@ class OrthogonalConfig:
         """What functions of perturbations take."""
         return {"norm": self.norm, "epsilon": self.epsilon, "amplitude": self.amplitude}
 
+    @property
+    def box(self) -> float | None:
+        """The b of [−b, b]^d that perturbed points are clamped to, if they are."""
+        what = self.distribution if self.base == "natural" else self.base
+        return self.amplitude if self.attack == "published" and what == "uniform" else None
+
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
+        """Return the fields as plain JSON values; without `max_time` where there is none."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def draw(count: int, dim: int, *, distribution: Distribution, rng: np.random.Generator) -> Array:

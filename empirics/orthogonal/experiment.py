@@ -40,7 +40,7 @@ from theory.verdicts import Verdict
 _EXPECTED = (ArithmeticError, ValueError, MemoryError, np.linalg.LinAlgError)
 
 
-def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Outcome:
+def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None, *, device: str = "cpu") -> Outcome:
     """Run one experiment.
 
     Parameters
@@ -49,6 +49,8 @@ def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Out
     data : Dataset, optional
         In place of natural samples and test points that are drawn; must have the d, N and number of test
         points of `config`.  The seed is then that of noise, targets and initialisations alone.
+    device : str
+        Of torch: where networks are trained and attacked.  λ systems are solved on the CPU.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def run_orthogonal(config: OrthogonalConfig, data: Dataset | None = None) -> Out
     has a case where it finds another.  Where f or g is not trained its limit takes its place.
     """
     try:
-        return Outcome(record=_Experiment(config, data).record())
+        return Outcome(record=_Experiment(config, data, device).record())
     except _EXPECTED as error:
         return Outcome.failed(error)
 
@@ -136,7 +138,8 @@ class _Learner:
     def outputs(self, Z: Array) -> Array:
         if self.network is None:
             return np.asarray(Z @ self.direction)
-        return np.asarray(self.network.outputs(as_tensor(Z)).numpy())
+        where = self.network.weight.device
+        return np.asarray(self.network.outputs(as_tensor(Z, device=where)).cpu().numpy())
 
     def predicts(self, Z: Array) -> NDArray[np.bool_]:
         """Return where a sign is predicted: ⟨s, z⟩ is not 0 but for rounding (no limit: any output)."""
@@ -159,9 +162,9 @@ class _Learner:
         """Return ‖W − cW̄‖/‖cW̄‖, infinite unless c > 0; NaN without a network or a limit."""
         if self.network is None or self.limit is None:
             return math.nan
-        W = self.network.weight.detach().double().numpy()
+        W = self.network.weight.detach().cpu().double().numpy()
         v, u = limit_network(self.X, self.y, width=len(W), **self.given)
-        limit = np.where(self.network.readout.numpy()[:, None] > 0, v, u)
+        limit = np.where(self.network.readout.cpu().numpy()[:, None] > 0, v, u)
         with np.errstate(all="ignore"):
             W, limit = W / np.linalg.norm(W), limit / np.linalg.norm(limit)
             c = float((W * limit).sum())
@@ -186,8 +189,8 @@ class _Learner:
 class _Experiment:
     """The data of an experiment and its steps."""
 
-    def __init__(self, config: OrthogonalConfig, data: Dataset | None = None) -> None:
-        self.config = config
+    def __init__(self, config: OrthogonalConfig, data: Dataset | None = None, device: str = "cpu") -> None:
+        self.config, self.device = config, device
         data_seed, self.f_seed, self.g_seed, target_seed, test_seed = seeds_of(config.seed)
         if data is None:
             rng = np.random.default_rng(data_seed)
@@ -196,7 +199,7 @@ class _Experiment:
             rng = np.random.default_rng(test_seed)
             self.Z = draw(config.num_test, config.dim, distribution=config.distribution, rng=rng)
         else:
-            check_sizes(config, data)
+            check_given(config, data)
             self.X, self.y, self.Z = data.X, data.y, data.X_test
         rng = np.random.default_rng(target_seed)
         self.y_adv = draw_targets(config.num_adv, rng=rng)
@@ -251,7 +254,13 @@ class _Experiment:
             return _Learner(X, y, solved, limit, None, record)
         start = initialise(config.dim, config.width, negative_slope=slope, scale=config.init_scale, seed=seed)
         result = train_to_limit(
-            start, X, y, loss=config.loss, tolerance=config.tolerance, max_steps=config.max_steps
+            start.to(self.device),
+            X,
+            y,
+            loss=config.loss,
+            tolerance=config.tolerance,
+            max_steps=config.max_steps,
+            max_time=config.max_time,
         )
         learner = _Learner(X, y, solved, limit, result, record)
         final = result.final
@@ -288,15 +297,24 @@ class _Experiment:
         closed: Array | None = None
         more: dict[str, Cell] = {}
         if f.limit is not None or config.attack == "limit":
-            closed = limit_perturbations(self.base, f.standard, self.y_adv, **config.perturbation)
+            closed = limit_perturbations(
+                self.base,
+                f.standard,
+                self.y_adv,
+                steps="published" if config.attack == "published" else "steepest",
+                box=config.box,
+                **config.perturbation,
+            )
         if config.attack == "limit":
             assert closed is not None
             X_adv, cosine = closed, 1.0
         else:
             assert f.network is not None
-            X_adv = attack(f.network, self.base, self.y_adv, **config.perturbation).X_adv
+            X_adv = attack(
+                f.network, self.base, self.y_adv, steps=config.attack, box=config.box, **config.perturbation
+            ).X_adv
             cosine = float("nan") if closed is None else _mean_cosine(X_adv - self.base, closed - self.base)
-            if closed is not None and f.limit is not None:
+            if closed is not None and config.attack == "gradient":
                 more = self.kinks(f, X_adv - self.base)
         after = float(np.mean(self.y_adv * f.outputs(X_adv) > 0))
         return X_adv, {"attack_cosine": cosine, **more, "reached_before": before, "reached_after": after}
@@ -324,8 +342,11 @@ class _Experiment:
         return float("nan") if learner.limit is None else accuracy(self.X @ learner.limit, self.y)
 
 
-def check_sizes(config: OrthogonalConfig, data: Dataset) -> None:
-    """Check that data has the sizes that a configuration states."""
+def check_given(config: OrthogonalConfig, data: Dataset) -> None:
+    """Check that data has the sizes that a configuration states, and no attack made for drawn samples."""
+    if config.attack == "published":
+        msg = "attack must be 'limit', 'gradient' or 'none' with data in hand, got 'published'"
+        raise ValueError(msg)
     stated = config.num_train, config.dim, config.num_test
     if (*data.X.shape, len(data.X_test)) != stated:
         msg = f"data must have num_train, dim, num_test = {stated}, got {(*data.X.shape, len(data.X_test))}"
@@ -343,6 +364,8 @@ def _share(equal: NDArray[np.bool_], counted: NDArray[np.bool_]) -> float:
 
 
 def _mean_cosine(A: Array, B: Array) -> float:
-    """Return the mean cosine of rows; a row of zeros counts as 0, as it carries nothing."""
+    """Return the mean cosine of rows, NaN if B is 0; a row of zeros counts as 0, as it carries nothing."""
+    if not B.any():
+        return float("nan")
     lengths = np.linalg.norm(A, axis=1) * np.linalg.norm(B, axis=1)
     return float(((A * B).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)).mean())

@@ -17,7 +17,7 @@ from empirics.measure import accuracy
 from empirics.orthogonal import examination
 from empirics.orthogonal.config import OrthogonalConfig
 from empirics.orthogonal.examination import Draw, Examination, GivenData, Known, Signs
-from empirics.orthogonal.experiment import check_sizes
+from empirics.orthogonal.experiment import check_given
 from empirics.perturb import draw_targets
 from empirics.seeds import seeds_of
 from theory.orthogonal import (
@@ -174,7 +174,7 @@ def examine(data: Dataset, config: OrthogonalConfig, *, num_seeds: int) -> Exami
     ValueError
         If the sizes differ.
     """
-    check_sizes(config, data)
+    check_given(config, data)
     slope = config.negative_slope
     found = orthogonality(data.X, negative_slope=slope)
     known = multipliers(data.X, data.y, negative_slope=slope)

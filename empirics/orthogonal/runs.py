@@ -6,7 +6,6 @@ their digest belongs to it.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any, get_type_hints
 
@@ -60,7 +59,7 @@ def orthogonal(data: Dataset | None = None, *, content: str | None = None) -> Ex
         name="orthogonal",
         version=ORTHOGONAL_VERSION,
         make=_make,
-        to_json=asdict,
+        to_json=OrthogonalConfig.to_json,
         run=partial(_run, data, content),
         key=repr,  # none share work
         work=_work,
@@ -79,8 +78,8 @@ def _run(
     if data is None and content is not None:
         msg = f"data must be given where results are missing, got only their digest {content}"
         raise ValueError(msg)
-    given = {} if data is None else {"data": data}
-    yield from ((index, run_orthogonal(config, **given)) for index, config in enumerate(configs))
+    for index, config in enumerate(configs):
+        yield index, run_orthogonal(config, data, device=device)
 
 
 def _content(content: str | None, _config: OrthogonalConfig, _known: dict[Any, str]) -> str | None:

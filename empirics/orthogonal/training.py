@@ -2,8 +2,9 @@
 
 f(x) = Σ_i a_i φ(⟨w_i, x⟩), φ(s) = max(s, γ s), half of the a_i = 1/√m and half −1/√m, frozen.  Only the part
 of w_i in the span of the samples moves, so descent runs in as few coordinates as there are samples; all is
-computed in float64.  For the exponential and the logistic loss the weights grow without end while their
-direction tends to a point that meets the conditions of Karush, Kuhn and Tucker (KKT) for the problem
+computed in float64, by numpy on the CPU and by torch elsewhere.  For the exponential and the logistic loss
+the weights grow without end while their direction tends to a point that meets the conditions of Karush, Kuhn
+and Tucker (KKT) for the problem
 
     minimise ‖W‖²/2  subject to  y_n f(x_n; W) ≥ 1 for all n.
 """
@@ -11,27 +12,30 @@ direction tends to a point that meets the conditions of Karush, Kuhn and Tucker 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import array_api_compat
 import numpy as np
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 
-from empirics.model import TwoLayerNet, as_array, as_inputs
+from empirics.model import TwoLayerNet, as_array, as_inputs, as_tensor
 from empirics.samples import compressed
 from theory.orthogonal.gram import check_open_slope
-from theory.validation import Array, as_labels, check_choice, check_integer, check_real
+from theory.validation import AnyArray, Array, as_labels, check_choice, check_integer, check_real
 
 LimitLoss = Literal["exponential", "logistic"]
 LIMIT_LOSSES = ("exponential", "logistic")
 
 # log |ℓ'| at the margins y_n f(x_n): finite for every finite margin, where |ℓ'| itself is 0 beyond 745.
-_LOG_SLOPE: dict[str, Callable[[Array], Array]] = {
-    "exponential": np.negative,
-    "logistic": lambda margins: -np.logaddexp(0.0, margins),
+_LOG_SLOPE: dict[str, Callable[[AnyArray], AnyArray]] = {
+    "exponential": lambda margins: -margins,
+    "logistic": lambda margins: -_namespace(margins).logaddexp(0 * margins, margins),
 }
 # Part of the step at which the weights q would begin to oscillate, if they stayed as they are.
 _STEP = 0.5
 _EVERY = 20  # steps between two looks at the measures
+_ALL_VALUES = 300  # rows or columns from which Lanczos steps find the largest singular value sooner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +150,7 @@ def train_to_limit(
     loss: LimitLoss = "exponential",
     tolerance: float = 0.01,
     max_steps: int = 20_000,
+    max_time: float | None = None,
 ) -> LimitTraining:
     """Train the weights by full-batch descent until their direction is nearly that of a KKT point.
 
@@ -153,11 +158,12 @@ def train_to_limit(
     gradient descent whose learning rate is η over the sum of slopes, taken in logarithms, so that no margin
     is too large; η = 1/(2 max_n q_n λ_max), λ_max the largest eigenvalue of (⟨x_i, x_k⟩), is half of the
     inverse of what the curvature of log Σ exp(−y_n f(x_n)) is at most while signs of pre-activations last.
+    In the time of gradient flow of the mean loss such a step takes ηN/Σ_k |ℓ'_k|.
 
     Parameters
     ----------
     network : TwoLayerNet
-        Biases 0, slope in (0, 1); left as it is.
+        Biases 0, slope in (0, 1); left as it is.  Training runs on its device.
     X : array, shape (N, d)
     y : array, shape (N,)
         Labels, −1 or +1.
@@ -166,11 +172,13 @@ def train_to_limit(
         Of the KKT residual (`Convergence.residual`), > 0.
     max_steps : int
         At least 1.
+    max_time : float, optional
+        > 0: training also ends at this flow time of the mean loss (learning rate × steps, over 1 − momentum).
 
     Returns
     -------
     LimitTraining
-        With `converged` False if the tolerance is not met after `max_steps`.
+        With `converged` False if the tolerance is not met after `max_steps` or `max_time`.
 
     Raises
     ------
@@ -188,6 +196,7 @@ def train_to_limit(
     check_choice("loss", loss, LIMIT_LOSSES)
     check_real("tolerance", tolerance, minimum=0, exclusive=True)
     check_integer("max_steps", max_steps, minimum=1)
+    time = math.inf if max_time is None else check_real("max_time", max_time, minimum=0, exclusive=True)
     check_open_slope(network.negative_slope)
     if bool(network.bias.any()):
         msg = f"network must have no biases, got {int((network.bias != 0).sum())} that are not 0"
@@ -195,31 +204,54 @@ def train_to_limit(
     if not X.any():
         msg = f"X must have a row that is not 0, got {len(X)} zero rows"
         raise ValueError(msg)
-    return _Descent(network, X, y, loss).run(tolerance, max_steps)
+    return _Descent(network, X, y, loss).run(tolerance, max_steps, time)
 
 
 class _Descent:
     """The state W, of shape (m, r) in coordinates of the span of the samples, and what stays fixed."""
 
     def __init__(self, network: TwoLayerNet, X: Array, y: Array, loss: LimitLoss) -> None:
+        self.device = network.weight.device
         self.start = network.weight.detach().cpu().double().numpy()
         self.readout = network.readout.cpu().double().numpy()
-        self.gamma, self.y, self.log_slope = network.negative_slope, y, _LOG_SLOPE[loss]
-        self.basis, self.inputs = compressed(X)
-        self.W = self.start.copy() if self.basis is None else self.start @ self.basis.T
+        self.gamma, self.log_slope = network.negative_slope, _LOG_SLOPE[loss]
+        self.basis, inputs = compressed(X)
+        W = self.start.copy() if self.basis is None else self.start @ self.basis.T
         # What no sample sees; the difference of two squares may round below 0.
-        seen = float((self.W**2).sum())
+        seen = float((W**2).sum())
         self.outside = 0.0 if self.basis is None else max(float((self.start**2).sum()) - seen, 0.0)
-        self.top = float(np.linalg.norm(self.inputs, ord=2)) ** 2
+        slopes = self.readout[:, None] * np.array([1.0, self.gamma])  # a_i φ' on both sides of the kink
+        self.W, self.inputs, self.y, self.slopes = map(self.held, (W, inputs, y, slopes))
+        self.xp = _namespace(self.W)
+        self.top = self.largest_eigenvalue(inputs)
 
-    def run(self, tolerance: float, max_steps: int) -> LimitTraining:
-        weights = np.zeros(len(self.y))  # Σ η q_n
-        looks = [(0, self.W.copy(), weights.copy())]
+    def held(self, array: Array) -> AnyArray:
+        return array if self.device.type == "cpu" else as_tensor(array, device=self.device)
+
+    def given(self, array: AnyArray) -> Array:
+        return np.asarray(as_array("array", array))
+
+    def largest_eigenvalue(self, inputs: Array) -> float:
+        """Return that of (⟨x_i, x_k⟩); where all would take long, by Lanczos steps from a fixed start."""
+        count = len(inputs)
+        if min(inputs.shape) < _ALL_VALUES:
+            return float(np.linalg.norm(inputs, ord=2)) ** 2
+        times = LinearOperator(
+            (count, count),
+            dtype=np.float64,
+            matvec=lambda v: self.given(self.inputs @ (self.inputs.T @ self.held(v))),
+        )
+        return float(eigsh(times, k=1, v0=np.ones(count), return_eigenvectors=False)[0])
+
+    def run(self, tolerance: float, max_steps: int, max_time: float) -> LimitTraining:
+        weights, time = 0 * self.y, 0.0  # Σ η q_n
+        looks = [(0, self.copy(self.W), weights)]
         history: list[Convergence] = []
         for step in range(max_steps + 1):
-            margins, q, G = self.gradient()
-            if step and (step % _EVERY == 0 or step == max_steps):
-                if not np.isfinite(self.W).all():
+            margins, q, mean, G = self.gradient()
+            end = step == max_steps or time >= max_time
+            if step and (step % _EVERY == 0 or end):
+                if not bool(self.xp.all(self.xp.isfinite(self.W))):
                     msg = f"training diverged: weights not finite after {step} steps"
                     raise FloatingPointError(msg)
                 while len(looks) > 1 and 2 * looks[1][0] <= step:
@@ -227,32 +259,42 @@ class _Descent:
                 _, before, used = looks[0]
                 measures, multipliers = self.measure(step, margins, before, weights - used)
                 history.append(measures)
-                if measures.residual <= tolerance or step == max_steps:
+                if measures.residual <= tolerance or end:
                     break
                 if 4 * step >= 5 * looks[-1][0]:
-                    looks.append((step, self.W.copy(), weights.copy()))
+                    looks.append((step, self.copy(self.W), weights))
             rate = _STEP / (float(q.max()) * self.top)
+            if math.isfinite(max_time):
+                rate = min(rate, (max_time - time) * mean)
+                time = max_time if rate == (max_time - time) * mean else time + rate / mean
             self.W += rate * G
-            weights += rate * q
+            weights = weights + rate * q
         return LimitTraining(
-            network=_network(self.weights(), self.readout, self.gamma),
+            network=_network(self.weights(), self.readout, self.gamma).to(self.device),
             converged=history[-1].residual <= tolerance,
             history=tuple(history),
             multipliers=multipliers,
         )
 
-    def gradient(self) -> tuple[Array, Array, Array]:
-        """Return margins, normalised slopes q, and Σ_n q_n y_n ∇f(x_n)."""
-        U = self.W @ self.inputs.T
-        slopes = np.where(U > 0, 1.0, self.gamma)
-        slopes *= self.readout[:, None]
-        margins = self.y * (slopes * U).sum(axis=0)
-        logs = self.log_slope(margins)
-        q = np.exp(logs - logs.max())
-        q /= q.sum()
-        return margins, q, (slopes * (q * self.y)) @ self.inputs
+    def copy(self, array: AnyArray) -> AnyArray:
+        return self.xp.asarray(array, copy=True)
 
-    def measure(self, step: int, margins: Array, before: Array, used: Array) -> tuple[Convergence, Array]:
+    def gradient(self) -> tuple[AnyArray, AnyArray, float, AnyArray]:
+        """Return margins, normalised slopes q, the mean slope, and Σ_n q_n y_n ∇f(x_n)."""
+        U = self.W @ self.inputs.T
+        slopes = self.xp.where(U > 0, self.slopes[:, :1], self.slopes[:, 1:])
+        margins = self.y * self.xp.sum(slopes * U, axis=0)
+        logs = self.log_slope(margins)
+        top = float(logs.max())
+        q = self.xp.exp(logs - top)
+        total = float(q.sum())
+        q = q / total
+        mean = math.exp(min(max(top, -700.0), 700.0)) * (total / len(self.y))  # within the range of floats
+        return margins, q, mean, (slopes * (q * self.y)) @ self.inputs
+
+    def measure(
+        self, step: int, margins: AnyArray, before: AnyArray, used: AnyArray
+    ) -> tuple[Convergence, Array]:
         """Return the measures now, and the multipliers; `used` are the b_n since W was `before`."""
         G = self.W - before
         length = math.sqrt(float((self.W**2).sum()) + self.outside)
@@ -273,12 +315,18 @@ class _Descent:
             turn=1 - inner / (length * earlier),
         )
         known = lowest > 0 and t > 0
-        return measures, t * used / lowest if known else np.full(len(used), math.nan)
+        multipliers = self.given(used) * (t / lowest if known else math.nan)
+        return measures, multipliers
 
     def weights(self) -> Array:
+        W = self.given(self.W)
         if self.basis is None:
-            return self.W
-        return np.asarray(self.start + (self.W - self.start @ self.basis.T) @ self.basis)
+            return W
+        return np.asarray(self.start + (W - self.start @ self.basis.T) @ self.basis)
+
+
+def _namespace(array: AnyArray) -> Any:  # noqa: ANN401 - a module
+    return array_api_compat.array_namespace(array)
 
 
 def boundary_direction(network: TwoLayerNet) -> Array:

@@ -20,6 +20,7 @@ from reports.claims.orthogonal.rows import Results
 from reports.options import Orthogonal
 from reports.orthogonal.page import EXAMINATION, NUMBERS, read_part, write_page
 from reports.presets import source, two_names
+from reports.provenance import check_device
 from reports.running import SEEDS, carry_out, check_together, claims_said, set_fields
 
 _KINDS = ("published", "study", "data")
@@ -32,8 +33,10 @@ _NEEDS = {
 
 def run(options: Orthogonal, show: terminal.Show) -> str:
     """Run the command; return what to print.  It raises as `carry_out`."""
+    check_device(options.device)
     part, data = _asked(options)
-    pool = executors.parse(options.executor or "processes", jobs=options.jobs)
+    serial = options.device != "cpu"
+    pool = executors.parse(options.executor or ("serial" if serial else "processes"), jobs=options.jobs)
     if not options.dry_run:
         part = _settled(options.out, part)
         if data is None and part.kind == "data":
@@ -45,7 +48,17 @@ def run(options: Orthogonal, show: terminal.Show) -> str:
         raise ValueError(msg)
     experiment = part.experiment(data)
     plan = plan_of_configs(experiment, part.configs())
-    return carry_out(experiment, plan, [part], options, show, pool=pool, finish=write_page, said=claims)
+    return carry_out(
+        experiment,
+        plan,
+        [part],
+        options,
+        show,
+        pool=pool,
+        finish=write_page,
+        said=claims,
+        device=options.device,
+    )
 
 
 def claims(folder: Path) -> str:

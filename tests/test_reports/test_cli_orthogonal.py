@@ -43,18 +43,18 @@ def _bytes(folder):
 
 def test_a_finished_folder_is_drawn_again_byte_for_byte(out, monkeypatch, capsys):
     said = run(*TINY, "--seeds", 2, "--out", out)
-    assert "done                   16" in said
+    assert "done                   20" in said
     assert capsys.readouterr().err == ""  # no progress where nobody watches
     first = _bytes(out)
     (out / "report.html").unlink()
 
-    def refuse(_config):
+    def refuse(*_given, **_more):
         raise AssertionError
 
     monkeypatch.setattr(runs, "run_orthogonal", refuse)
     again = run("--out", out)
     assert again.partition("\ndone ")[0] == said.partition("\ndone ")[0]
-    assert "kept from before       16" in again
+    assert "kept from before       20" in again
     assert _bytes(out) == first
 
 
@@ -62,30 +62,34 @@ def test_an_interrupted_folder_goes_on_to_the_same_bytes(out, tmp_path, plain, m
     run(*TINY, "--seeds", 2, "--out", tmp_path / "whole")
     real, count = runs.run_orthogonal, []
 
-    def some(config):
-        count.append(config)
+    def some(*given, **more):
+        count.append(given)
         if len(count) == 6:
             raise KeyboardInterrupt
-        return real(config)
+        return real(*given, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(runs, "run_orthogonal", some)
-        with pytest.raises(KeyboardInterrupt, match=r"5 of 16 results are in .*; the same command does"):
+        with pytest.raises(KeyboardInterrupt, match=r"5 of 20 results are in .*; the same command does"):
             run(*TINY, "--seeds", 2, "--out", out)
     assert len(list((out / "results").glob("*.json"))) == 5
     count.clear()
-    monkeypatch.setattr(runs, "run_orthogonal", lambda config: count.append(config) or real(config))
+    monkeypatch.setattr(
+        runs, "run_orthogonal", lambda *given, **more: count.append(given) or real(*given, **more)
+    )
     run("--out", out)  # the plan of the folder
-    assert len(count) == 11
+    assert len(count) == 15
     assert _bytes(out) == _bytes(tmp_path / "whole")
 
 
 def test_more_seeds_extend_a_folder_and_fewer_are_refused(out, plain, monkeypatch):
     run(*STUDY, *FAST, "--out", out)
     ran, real = [], runs.run_orthogonal
-    monkeypatch.setattr(runs, "run_orthogonal", lambda config: ran.append(config) or real(config))
+    monkeypatch.setattr(
+        runs, "run_orthogonal", lambda *given, **more: ran.append(given) or real(*given, **more)
+    )
     run(*STUDY, "--set", "max_steps=40", "--seeds", 3, "--out", out)
-    assert {config.seed for config in ran} == {2}
+    assert {config.seed for config, *_ in ran} == {2}
     with pytest.raises(ValueError, match=r"out must be another folder: .* holds 'Study: orthogonality'"):
         run(*STUDY, *FAST, "--out", out)
 
@@ -125,6 +129,11 @@ def test_a_folder_of_another_command_is_refused(out, plan, what):
         (["--published", "L2", "--study", "turning"], "one of --published, --study, --data, got --published"),
         (["--published", "L1"], 'Invalid value "L1" for --published. Choose from: "L2", "Linf", "L0"'),
         (["--published", "L2", "--sweeps", "m"], "sweeps must be one of"),
+        (["--published", "L2", "--device", "tpu"], "device must be cpu, cuda or cuda:N, got 'tpu'"),
+        (
+            ["--data", "digits", "--set", "attack=published"],
+            "attack must be .* with data in hand, got 'published'",
+        ),
         (["--published", "L2", "--sweeps", "N,d,N"], "sweeps must name at least one, each once"),
         (["--published", "L2", "--classes", "a,b"], "--classes must come with --data"),
         (["--published", "L2", "--header", "no"], "--header must come with --data"),
@@ -151,10 +160,10 @@ def test_bad_options_are_one_line_and_leave_nothing(arguments, message, out):
 
 
 def test_dry_run_counts_published_sizes(out):
-    # 23 points, the base in all four sweeps: 20 with an attack, 15 without, where ε does not act.
+    # 36 points, the base in all four sweeps: 33 with an attack, 21 without, where ε does not act.
     assert (
         run("--published", "L0", "--scale", 1, "--dry-run", "--out", out)
-        == "350 configurations in 350 tasks; nothing was run"
+        == "540 configurations in 540 tasks; nothing was run"
     )
     assert not out.exists()
 

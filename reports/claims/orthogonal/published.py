@@ -175,7 +175,7 @@ def _learned(results: Results) -> list[Claim]:
 
 def _predicted(results: Results, runs: Sequence[Run]) -> list[Claim]:
     """Compare predicted with measured accuracies of g, run by run."""
-    attacked = [run for run in runs if run.config.attack == "gradient"]
+    attacked = [run for run in runs if run.config.attack == "published"]
     lost = {config.seed for config, row in attacked if row is None}
     made = []
     for column, what in (

@@ -1,17 +1,24 @@
 """The published sweeps: readings as in the file, points as published, sizes by the stated rules."""
 
+import csv
+import lzma
 import math
+from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from empirics.campaigns import readings
-from empirics.campaigns.orthogonal import SWEEPS, Part
+from empirics.campaigns.orthogonal import SERIES, SWEEPS, Part
 from empirics.orthogonal import OrthogonalConfig, run_orthogonal
 from empirics.sweep import records
+from theory.orthogonal import limit_perturbations
 from theory.orthogonal.perturbations import NORMS
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def sweep_of(norm, sweep, *, series="adversarial", seeds=1, scale=1, rule="signal", **options):
@@ -51,33 +58,46 @@ def test_a_smaller_size_keeps_what_its_rule_says(norm, sweep, rule):
         small, large = point.configs[0], full[point.x].configs[0]
         assert small.dim / small.num_train == large.dim / large.num_train
         assert small.num_adv == (large.num_adv // 20 if rule == "signal" else large.num_adv)
-        ratio = (_length(small) / _length(large)) ** 2 * (1 if rule == "signal" else 20)
-        # L0 rounds the number of coordinates up; ε is written with six digits.
-        most = 1 + 1 / (small.epsilon * small.dim) if norm == "L0" else 1 + 1e-5
-        assert 1 - 1e-5 <= ratio <= most
+        ratio = _length(small) / _length(large) * (1 if rule == "signal" else math.sqrt(20))
+        assert ratio == pytest.approx(1, rel=1e-5)  # six digits are written
 
 
 def _length(config):
-    if config.norm == "L0":
-        return config.amplitude * math.sqrt(math.ceil(config.epsilon * config.dim - 1e-9))
-    return config.epsilon * (math.sqrt(config.dim) if config.norm == "Linf" else 1.0)
+    """Return the length of a perturbation of 0 along quantiles of |normal|, in the box of an L0 attack."""
+    s = stats.halfnorm.ppf((np.arange(config.dim) + 0.5) / config.dim)
+    asked = {**config.perturbation, "box": config.box if config.norm == "L0" else None}
+    return np.linalg.norm(limit_perturbations(np.zeros((1, config.dim)), s, [1], steps="published", **asked))
+
+
+def test_the_length_of_an_l0_perturbation_is_that_of_its_coordinates():
+    # At full size all but the last of 500 coordinates end at the box: ρ is near √500, and for ε = .001
+    # k = 10 have moved .3 (11 − j) s_(j)/s_(1), cut at 1.
+    full = {point.x: point.configs[0] for point in sweep_of("L0", "eps")}
+    assert 0.98 * math.sqrt(500) < _length(full[0.05]) < math.sqrt(500)
+    top = stats.halfnorm.ppf((np.arange(10_000)[::-1][:10] + 0.5) / 10_000)
+    steps = np.minimum(0.3 * np.arange(10, 0, -1) * top / top[0], 1)
+    assert _length(full[0.001]) == pytest.approx(np.linalg.norm(steps), rel=1e-12)
 
 
 def test_the_full_size_is_the_published_base():
     config = sweep_of("L2", "d", seeds=2)[-1].configs[1]
     assert (config.dim, config.num_train, config.num_adv, config.epsilon) == (10_000, 1000, 10_000, 0.78)
-    assert (config.seed, config.negative_slope, config.attack) == (1, 0.01, "gradient")
+    assert (config.seed, config.negative_slope, config.attack, config.box) == (1, 0.01, "published", 1.0)
     controls = sweep_of("L0", "eps", seeds=2, series="control")
     assert controls[0].configs[1].attack == "none"
     assert len({config for p in controls for config in p.configs}) == 2  # ε does not act
     sizes = sweep_of("L0", "eps", seeds=2)
     assert len({config for p in sizes for config in p.configs}) == 2 * len(sizes)
-    # ε/√d is kept along the published sweep over d.
-    assert sweep_of("L2", "d")[0].configs[0].epsilon == pytest.approx(0.78 / 10)
+    # ε/√d is kept along the published sweep over d, up to two digits.
+    for point in sweep_of("L2", "d"):
+        assert point.configs[0].epsilon == pytest.approx(0.0078 * math.sqrt(point.x), rel=0.03)
 
 
 def test_points_too_small_for_the_scale_are_left_out():
-    assert [point.x for point in sweep_of("L2", "N_adv", scale=1000)] == [1000, 2500, 5000, 10_000]
+    found = [point.x for point in sweep_of("L2", "N_adv", scale=1000)]
+    assert found == [1000, 1500, 2500, 5000, 7500, 10_000]
+    # No coordinate of d = 500 to move below ε = 1/500.
+    assert [point.x for point in sweep_of("L0", "eps", scale=20)][:2] == [0.002, 0.004]
 
 
 def test_the_reduced_curve_follows_the_published_one():
@@ -98,19 +118,35 @@ def test_the_reduced_curve_follows_the_published_one():
 
 
 @pytest.mark.parametrize(
-    ("norm", "epsilon", "factor"), [("L2", 0.5, 1.0), ("Linf", 0.012, math.sqrt(2 / math.pi))]
+    ("norm", "epsilon", "c"),
+    [
+        ("L2", 0.5, 1.0),
+        ("Linf", 0.012, math.sqrt(2 / math.pi)),
+        ("L0", 0.05, 2 * stats.norm.pdf(stats.norm.isf(0.025)) / 0.05),
+    ],
 )
-def test_the_stated_score_is_that_of_nearly_orthogonal_samples(norm, epsilon, factor):
-    # 20 seeds × 20 samples: standard error of the share .020 at .8; five of them, which for the binomial
-    # at .81 is a two-sided probability below 1e-6, the cross terms (√(N/d) = .1) left out.
+def test_the_stated_score_is_that_of_nearly_orthogonal_samples(norm, epsilon, c):
+    # (15.12), for perturbations along s itself, its signs, and signs of the largest.  20 seeds × 20 samples:
+    # standard error of the share .020 at .8; five of them, which for the binomial at .81 is a two-sided
+    # probability below 1e-6, the cross terms (√(N/d) = .1) left out.
+    dim, count, amplitude = 2000, 20, 0.1
     config = OrthogonalConfig(
-        dim=2000, num_train=20, num_adv=20, epsilon=epsilon, norm=norm, f="limit", g="limit", attack="limit"
+        dim=dim,
+        num_train=count,
+        num_adv=count,
+        epsilon=epsilon,
+        norm=norm,
+        amplitude=amplitude,
+        f="limit",
+        g="limit",
+        attack="limit",
+        num_test=5,
     )
-    shares = [
-        run_orthogonal(replace(config, seed=seed, num_test=5)).record["accuracy_mean_g"] for seed in range(20)
-    ]
-    length = epsilon * (math.sqrt(2000) if norm == "Linf" else 1.0)
-    expected = stats.norm.cdf(factor * length * math.sqrt(3))
+    shares = [run_orthogonal(replace(config, seed=seed)).record["accuracy_mean_g"] for seed in range(20)]
+    moved = epsilon * dim if norm == "L0" else dim
+    length = {"L2": epsilon, "Linf": epsilon * math.sqrt(dim), "L0": amplitude * math.sqrt(moved)}[norm]
+    score = c * math.sqrt(moved / count) / math.sqrt(1 + dim / 3 / (count * length**2))
+    expected = stats.norm.cdf(score)
     assert 0.7 < expected < 0.85
     assert np.mean(shares) == pytest.approx(expected, abs=5 * math.sqrt(expected * (1 - expected) / 400))
 
@@ -147,6 +183,10 @@ def test_studies_vary_what_they_say():
         ({"rule": "both"}, "rule must be one of signal, per-root"),
         ({"scale": 0}, "scale must be >= 1, got 0"),
         ({"scale": 20_000, "sweeps": ("N",)}, "scale must leave at least one sample"),
+        (
+            {"name": "L0", "scale": 1000},
+            "scale must leave at least .* one coordinate to move for L0, got 1000",
+        ),
         ({"seeds": 0}, "seeds must be >= 1, got 0"),
         ({"options": {"dim": 3}}, "'dim' is set by what is run"),
         ({"options": {"breadth": 3}}, "'breadth' is no field"),
@@ -168,3 +208,35 @@ def test_studies_vary_what_they_say():
 def test_bad_parts_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Part(**{"kind": "published", "name": "L2", **fields})
+
+
+def test_the_documented_table_is_that_of_the_runs():
+    with lzma.open(DOCS / "data" / "L0.csv.xz", "rt", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["series"] == "adversarial"]
+    accuracies = defaultdict(list)
+    for row in rows:
+        accuracies[row["sweep"], float(row["x"]), row["scale"]].append(float(row["accuracy_g"]))
+
+    def digits(value):
+        return f"{value:.3f}".removeprefix("0")
+
+    def cell(values):
+        return (
+            f"{digits(np.mean(values))} ({digits(min(values))} to {digits(max(values))}) |" if values else "|"
+        )
+
+    text = (DOCS / "results.md").read_text(encoding="utf-8")
+    points = {key[:2] for key in accuracies}
+    assert {sweep for sweep, _ in points} == set(SWEEPS)
+    for sweep, x in points:
+        reading = readings()["paperB_L0_uniform", sweep, x, SERIES["adversarial"]]
+        cells = " ".join(cell(accuracies[sweep, x, scale]) for scale in ("5", "1"))
+        assert f"| {'ε' if sweep == 'eps' else sweep} = {x:g} | {digits(reading.value)} | {cells}\n" in text
+    gaps = [
+        np.mean(accuracies["eps", x, "5"])
+        - readings()["paperB_L0_uniform", "eps", x, SERIES["adversarial"]].value
+        for sweep, x in points
+        if sweep == "eps" and x <= 0.02
+    ]
+    assert np.abs(gaps).max() < 0.026
+    assert np.mean(gaps) == pytest.approx(0.003, abs=5e-4)

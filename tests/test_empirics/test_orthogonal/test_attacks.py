@@ -1,5 +1,6 @@
 """Targeted attacks: their constraints, exactly, what they do to outputs, the closed form on linear maps."""
 
+import itertools
 import math
 
 import numpy as np
@@ -17,6 +18,7 @@ from theory.orthogonal import (
 )
 
 NORMS = ("L2", "Linf", "L0")
+STEPS = ("gradient", "published")
 SIZES = {"L2": 2.0, "Linf": 0.1, "L0": 0.055}  # of 200 coordinates 11
 DIM, POINTS = 200, 60
 
@@ -43,10 +45,11 @@ def _outputs(network, Z):
     return network.outputs(torch.as_tensor(Z)).numpy()
 
 
+@pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("norm", NORMS)
-def test_constraints_hold_and_are_reached(case, norm):
+def test_constraints_hold_and_are_reached(case, norm, steps):
     network, _, _, base, targets = case
-    result = attack(network, base, targets, norm=norm, epsilon=SIZES[norm], amplitude=0.7)
+    result = attack(network, base, targets, norm=norm, epsilon=SIZES[norm], amplitude=0.7, steps=steps)
     R = result.X_adv - base
     # r = (x + r) − x: rounding of numbers of order 1 in 200 coordinates.
     slack = 1e-12
@@ -56,16 +59,20 @@ def test_constraints_hold_and_are_reached(case, norm):
         sizes = np.abs(R).max(axis=1)
     else:
         sizes = np.count_nonzero(R, axis=1) / DIM
-        assert np.abs(np.abs(R[R != 0]) - 0.7).max() < slack
+        if steps == "gradient":
+            assert np.abs(np.abs(R[R != 0]) - 0.7).max() < slack
     assert sizes.max() <= SIZES[norm] + slack
     assert sizes.min() > 0.9 * SIZES[norm]
     assert result.num_zero == 0
 
 
+@pytest.mark.parametrize("steps", STEPS)
 @pytest.mark.parametrize("norm", NORMS)
-def test_outputs_move_to_the_target(case, norm):
+def test_outputs_move_to_the_target(case, norm, steps):
     network, _, _, base, targets = case
-    result = attack(network, base, targets, norm=norm, epsilon=SIZES[norm], amplitude=2.0)
+    # L∞ in the shape of the gradient is about a third as long, ‖s‖/‖s‖_∞ against √d.
+    epsilon = SIZES[norm] * (3 if (norm, steps) == ("Linf", "published") else 1)
+    result = attack(network, base, targets, norm=norm, epsilon=epsilon, amplitude=2.0, steps=steps)
     np.testing.assert_array_equal(result.before, targets * _outputs(network, base))
     np.testing.assert_array_equal(result.after, targets * _outputs(network, result.X_adv))
     assert (result.after > result.before).all()
@@ -79,9 +86,51 @@ def test_on_a_linear_map_the_attack_is_the_closed_form(norm, scale):
     rng = np.random.default_rng(1)
     s, base = rng.standard_normal(50), rng.uniform(-1, 1, size=(20, 50))
     targets = rng.choice([-1.0, 1.0], size=20)
-    found = attack(_linear(s, scale), base, targets, norm=norm, epsilon=0.1, amplitude=0.3).X_adv
-    closed = limit_perturbations(base, s, targets, norm=norm, epsilon=0.1, amplitude=0.3)
-    np.testing.assert_allclose(found, closed, atol=1e-12)
+    options = {"norm": norm, "epsilon": 0.1, "amplitude": 0.3}
+    for steps, closed in zip(STEPS, ("steepest", "published"), strict=True):
+        found = attack(_linear(s, scale), base, targets, steps=steps, **options).X_adv
+        np.testing.assert_allclose(
+            found, limit_perturbations(base, s, targets, steps=closed, **options), atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_in_a_box_the_attack_of_a_linear_map_is_the_clamped_closed_form(steps):
+    # L0, exactly.  L∞ and L2 give other coordinates back what the box takes: r = clip(x + c t s) − x for one
+    # c of each point, at least that of the closed form (Derivation 15, step 9).
+    rng = np.random.default_rng(2)
+    s, base = rng.standard_normal(50), rng.uniform(-1, 1, size=(20, 50))
+    targets = rng.choice([-1.0, 1.0], size=20)
+    steepest = np.abs(s).argmax()
+    base[0, steepest] = targets[0] * np.sign(s[steepest])  # no room where L∞ would end
+    options = {"epsilon": 0.3, "amplitude": 1.5, "box": 1.0}
+    closed = {"gradient": "steepest", "published": "published"}[steps]
+    found = attack(_linear(s), base, targets, norm="L0", steps=steps, **options).X_adv
+    np.testing.assert_allclose(
+        found, limit_perturbations(base, s, targets, norm="L0", steps=closed, **options), atol=1e-12
+    )
+    assert (np.abs(found) == 1).any()
+    for norm, unit in (("L2", 1 / np.linalg.norm(s)), ("Linf", 1 / np.abs(s).max())):
+        if (norm, steps) == ("Linf", "gradient"):
+            continue
+        found = attack(_linear(s), base, targets, norm=norm, steps=steps, num_steps=400, **options).X_adv
+        factors = targets[:, None] * (found - base) / s
+        factor = factors.max(axis=1, keepdims=True)
+        np.testing.assert_allclose(found, np.clip(base + factor * targets[:, None] * s, -1, 1), atol=1e-9)
+        assert (factor >= 0.3 * unit * (1 - 1e-12)).all()
+        assert (factor > 0.3 * unit * (1 + 1e-6)).any()
+
+
+def test_published_l0_steps_move_all_touched_coordinates():
+    # Two steps on f = 4 z_1 − 2 z_2 + z_3 from 0 within [−.5, .5]: .3 of z_1; then .3 more, clamped, and
+    # .3 · 2/4 of z_2.  With ε = 1/4 of three coordinates none is touched.
+    options = {"norm": "L0", "steps": "published", "box": 0.5}
+    network, origin = _linear(np.array([4.0, -2.0, 1.0])), np.zeros((1, 3))
+    found = attack(network, origin, np.array([-1.0]), epsilon=0.7, **options)
+    np.testing.assert_allclose(found.X_adv, [[-0.5, 0.15, 0.0]], atol=1e-15)
+    none = attack(network, origin, np.array([-1.0]), epsilon=0.25, **options)
+    assert none.num_zero == 1
+    np.testing.assert_array_equal(none.X_adv, origin)
 
 
 def test_a_whole_share_of_coordinates_touches_all():
@@ -130,8 +179,8 @@ def test_without_a_gradient_nothing_moves_and_it_is_counted():
         torch.tensor([1.0, -1.0], dtype=torch.float64),
         negative_slope=0.5,
     )
-    for norm in NORMS:
-        result = attack(zero, np.ones((4, 3)), np.ones(4), norm=norm, epsilon=0.5)
+    for norm, steps in itertools.product(NORMS, STEPS):
+        result = attack(zero, np.ones((4, 3)), np.ones(4), norm=norm, epsilon=0.5, steps=steps)
         np.testing.assert_array_equal(result.X_adv, np.ones((4, 3)))
         assert result.num_zero == 4
 
@@ -151,6 +200,8 @@ def test_bad_arguments_get_one_clear_error(case):
         ({"norm": "L0", "epsilon": 1.5}, "epsilon must be <= 1 for L0.*got 1.5"),
         ({"norm": "L0", "epsilon": 0.1, "amplitude": 0.0}, "amplitude must be > 0, got 0"),
         ({"num_steps": 0}, "num_steps must be >= 1, got 0"),
+        ({"steps": "limit"}, "steps must be one of gradient, published, got 'limit'"),
+        ({"box": -1.0}, "box must be > 0, got -1"),
     ]:
         with pytest.raises(ValueError, match=message):
             attack(network, base, targets, **{**good, **change})

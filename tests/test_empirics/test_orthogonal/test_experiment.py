@@ -62,6 +62,38 @@ def test_g_learns_the_function_of_f_from_perturbations_alone(norm, epsilon, base
     assert right >= 36
 
 
+@pytest.mark.parametrize("norm", ["L2", "Linf", "L0"])
+def test_published_steps_are_near_their_own_closed_form(norm):
+    # On the trained network, in the box: measured .9934 (L2), .9945 (Linf), .929 (L0, where other coordinates
+    # of nearly equal |s_i| are touched).
+    epsilon, least = {"L2": (2.0, 0.99), "Linf": (0.3, 0.99), "L0": (0.1, 0.92)}[norm]
+    record = _record(replace(BASE, norm=norm, epsilon=epsilon, attack="published"))
+    assert record["attack_cosine"] > least
+    assert "kink_bound" not in record
+    # Nothing to move, nothing to compare.
+    if norm == "L0":
+        still = _record(replace(BASE, norm=norm, epsilon=0.003, attack="published"))
+        assert math.isnan(still["attack_cosine"])
+        assert still["reached_after"] == still["reached_before"]
+
+
+def test_what_is_uniform_has_a_box():
+    published = replace(BASE, attack="published", amplitude=0.7)
+    assert published.box == replace(published, base="natural", num_adv=8).box == 0.7
+    for other in ({"attack": "gradient"}, {"base": "gaussian"}):
+        assert replace(published, **other).box is None
+    assert replace(published, base="natural", num_adv=8, distribution="gaussian").box is None
+
+
+def test_training_ends_at_a_time():
+    record = _record(replace(BASE, max_time=5.0))
+    assert not record["converged_f"]
+    assert record["num_steps_f"] < _record(BASE)["num_steps_f"]
+    # Results of configurations without it are filed as before there was one.
+    assert "max_time" not in BASE.to_json()
+    assert replace(BASE, max_time=5.0).to_json()["max_time"] == 5.0
+
+
 def test_without_an_attack_g_is_at_chance_exactly():
     # 20 seeds × 25 samples.  g sees neither X nor y, so the count is exactly Binomial(500, ½); fails with
     # probability 1e-6.
@@ -170,7 +202,7 @@ def test_draws_have_their_distributions():
         ({"g": "some"}, "g must be one of trained, limit, none"),
         ({"base": "normal"}, "base must be one of natural, uniform, gaussian"),
         ({"distribution": "natural"}, "distribution must be one of uniform, gaussian"),
-        ({"attack": "fgsm"}, "attack must be one of limit, gradient, none"),
+        ({"attack": "fgsm"}, "attack must be one of limit, gradient, published, none"),
         ({"base": "natural"}, "num_adv must be num_train = 8 with base 'natural', got 30"),
         ({"f": "limit"}, "attack must be 'limit' or 'none' with f 'limit'"),
         ({"seed": -1}, "seed must be >= 0, got -1"),

@@ -53,7 +53,9 @@ def test_rows_come_in_the_order_asked_for_with_fields_and_errors():
 def test_equal_configurations_run_once(monkeypatch):
     ran = []
     real = module.run_orthogonal
-    monkeypatch.setattr(module, "run_orthogonal", lambda config: ran.append(config) or real(config))
+    monkeypatch.setattr(
+        module, "run_orthogonal", lambda config, data, *, device: ran.append(config) or real(config)
+    )
     rows = records(orthogonal(), [BASE, BASE, replace(BASE, epsilon=1)])
     assert ran == [BASE]
     assert rows[0] == rows[1] == rows[2]
@@ -62,7 +64,9 @@ def test_equal_configurations_run_once(monkeypatch):
 def test_what_is_most_work_runs_first(monkeypatch):
     ran = []
     real = module.run_orthogonal
-    monkeypatch.setattr(module, "run_orthogonal", lambda config: ran.append(config.num_adv) or real(config))
+    monkeypatch.setattr(
+        module, "run_orthogonal", lambda config, data, *, device: ran.append(config.num_adv) or real(config)
+    )
     rows = records(orthogonal(), [replace(BASE, num_adv=count) for count in (3, 9, 5, 7, 4)])
     assert ran == [9, 7, 5, 4, 3]
     assert [row["num_adv"] for row in rows] == [3, 9, 5, 7, 4]
@@ -74,7 +78,7 @@ def test_a_folder_keeps_results_and_gives_the_same_rows(tmp_path, monkeypatch):
     assert same(first, records(orthogonal(), configs))
     tables = (tmp_path / "results.csv").read_bytes()
 
-    def refuse(_config):
+    def refuse(_config, _data, *, device):
         raise AssertionError
 
     monkeypatch.setattr(module, "run_orthogonal", refuse)

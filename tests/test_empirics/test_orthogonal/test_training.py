@@ -10,7 +10,7 @@ import torch
 from empirics.measure import agreement
 from empirics.model import TwoLayerNet
 from empirics.orthogonal import alignment, boundary_direction, initialise, train_to_limit
-from empirics.orthogonal.training import _LOG_SLOPE
+from empirics.orthogonal.training import _LOG_SLOPE, _Descent
 from theory.orthogonal import limit_direction, limit_network, multipliers, orthogonality
 from theory.verdicts import Verdict
 
@@ -222,6 +222,49 @@ def test_steps_are_those_of_autograd_on_the_scaled_loss():
         W = (W - 0.5 / (float(q) * top) * gradient).detach()
     result = train_to_limit(start, X, y, max_steps=20, tolerance=1e-12)
     np.testing.assert_allclose(_weights(result.network), W.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("max_time", [3.0, 1e4])
+def test_time_is_that_of_the_mean_loss(max_time):
+    # One sample with all neurons aligned: W moves along a_i φ' x alone, so that m = y f follows
+    # dm/dt = e^{−m} c, c = ‖x‖²(1 + γ²)/2, in steps of the normalised rate ½/‖x‖².
+    x = np.array([[2.0, -1.0, 2.0]])
+    signs = np.array([1.0, 1.0, -1.0, -1.0])
+    start = TwoLayerNet(
+        torch.as_tensor(0.01 * signs[:, None] * x),
+        torch.zeros(4, dtype=torch.float64),
+        torch.as_tensor(signs / 2),
+        negative_slope=0.5,
+    )
+    first = float(start.outputs(torch.as_tensor(x)))
+    network = train_to_limit(start, x, np.ones(1), tolerance=1e-12, max_time=max_time).network
+    found = float(network.outputs(torch.as_tensor(x)))
+    margin, time, c = first, 0.0, 9 * 0.625
+    while time < max_time:
+        step = min(0.5 / 9 * math.exp(margin), max_time - time)
+        margin, time = margin + step * math.exp(-margin) * c, time + step
+    assert found == pytest.approx(margin, rel=1e-12)
+    # The flow has m = log(e^{m_0} + cT).  A step of δ = c/18 in m takes δ e^m/c, in which e^m of the flow
+    # grows by δe^m and not by (e^δ − 1)e^m.
+    ahead = found - math.log(math.exp(first) + c * max_time)
+    assert 0 <= ahead < math.log(math.expm1(c / 18) / (c / 18))
+
+
+def test_other_devices_compute_the_same(monkeypatch):
+    # On a device all arrays are tensors; here those of the CPU.
+    for N, d in ((6, 400), (60, 20), (400, 400)):
+        X, y = _data(8, N=N, d=d)
+        start = initialise(d, 10, negative_slope=0.01, scale=1.0, seed=8)
+        for loss in LOSSES:
+            options = {"loss": loss, "max_steps": 60, "max_time": 500.0}
+            ours = train_to_limit(start, X, y, **options)
+            with monkeypatch.context() as patch:
+                patch.setattr(_Descent, "held", lambda _, array: torch.as_tensor(array))
+                other = train_to_limit(start, X, y, **options)
+            np.testing.assert_allclose(_weights(other.network), _weights(ours.network), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(other.multipliers, ours.multipliers, rtol=1e-9)
+            for one, same in zip(other.history, ours.history, strict=True):
+                assert vars(one) == pytest.approx(vars(same), rel=1e-9)
 
 
 def test_the_network_of_more_samples_than_dimensions_is_trained_too():

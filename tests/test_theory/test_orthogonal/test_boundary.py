@@ -102,10 +102,42 @@ def test_perturbations_by_norm():
         assert sparse == pytest.approx(np.outer([1, -1], expected), rel=1e-15)
 
 
-def test_share_of_coordinates_forgives_rounding():
-    """0.07 · 100 is 7.000000000000001 in float64."""
-    changed = limit_perturbations(np.zeros((1, 100)), np.arange(1.0, 101), [1], norm="L0", epsilon=0.07)
-    assert np.count_nonzero(changed) == 7
+def test_perturbations_of_the_published_steps():
+    """L2 as above; ε s/‖s‖_∞; .3 A (k − j + 1) s/‖s‖_∞ on the k = ⌊εd⌋ largest, j the rank."""
+    for norm, expected in (("L2", 0.7 * DIRECTION / np.sqrt(42)), ("Linf", 0.7 * DIRECTION / 4)):
+        made = limit_perturbations(ORIGIN, DIRECTION, [1, -1], norm=norm, epsilon=0.7, steps="published")
+        assert made == pytest.approx(np.outer([1, -1], expected), rel=1e-15)
+    for share, counts in (
+        (0.19, [0, 0, 0, 0, 0]),
+        (0.2, [0, 1, 0, 0, 0]),
+        (0.59, [0, 2, 0, 1, 0]),
+        (0.6, [1, 3, 0, 2, 0]),
+        (1.0, [3, 5, 0, 4, 2]),  # the coordinate with s = 0 is touched last, and stays
+    ):
+        made = limit_perturbations(
+            ORIGIN, DIRECTION, [1, -1], norm="L0", epsilon=share, amplitude=2.5, steps="published"
+        )
+        assert made == pytest.approx(np.outer([1, -1], 0.75 * np.array(counts) * DIRECTION / 4), rel=1e-15)
+
+
+@given(st.sampled_from(["L2", "Linf", "L0"]), st.sampled_from(["steepest", "published"]))
+def test_a_box_clamps_perturbed_samples(norm, steps):
+    base = np.array([[0.9, -0.2, 0.1, 0.0, -0.95], [-0.9, 0.9, 0.0, 0.3, 0.4]])
+    options = {"norm": norm, "epsilon": 0.6, "steps": steps}
+    free = limit_perturbations(base, DIRECTION, [1, -1], **options)
+    clamped = limit_perturbations(base, DIRECTION, [1, -1], box=0.95, **options)
+    assert (clamped == np.clip(free, -0.95, 0.95)).all()
+    assert (clamped != free).any()
+
+
+@pytest.mark.parametrize(("steps", "share"), [("steepest", 0.07), ("published", 0.29)])
+def test_share_of_coordinates_forgives_rounding(steps, share):
+    """In float64 0.07 · 100 is above 7, and 0.29 · 100 below 29."""
+    assert (share * 100) % 1 > 0
+    changed = limit_perturbations(
+        np.zeros((1, 100)), np.arange(1.0, 101), [1], norm="L0", epsilon=share, steps=steps
+    )
+    assert np.count_nonzero(changed) == round(share * 100)
 
 
 @given(st.sampled_from(["L2", "Linf", "L0"]), st.floats(0, 1), st.integers(0, 2**32 - 1))
@@ -131,6 +163,8 @@ def test_perturbed_samples_are_base_plus_target_times_step(norm, epsilon, seed):
         ({"norm": "L0", "amplitude": -1.0}, "amplitude must be >= 0"),
         ({"epsilon": -0.1}, "epsilon must be >= 0"),
         ({"targets": [1, 0]}, "targets must be -1 or"),
+        ({"steps": "largest"}, "steps must be one of steepest, published, got 'largest'"),
+        ({"box": 0.0}, "box must be > 0, got 0"),
     ],
 )
 def test_bad_perturbations_are_refused(changes, message):
