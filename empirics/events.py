@@ -10,6 +10,9 @@ A kink with c_k > 0 is concave and always crossed.
 
 Between two looks at all samples only those near their kinks are followed.  The others are safe as long as the
 neuron strays from the line that it was on by less than their distance: |p_k − p_k(line)| ≤ ‖x̃_k‖ ‖stray‖.
+
+Compiled code has loops in place of array expressions: numba compiles those and most functions of numpy for as
+long as everything else here together.
 """
 
 import numpy as np
@@ -64,7 +67,6 @@ DECIDED, STUCK, UNSOLVED, UNSURE = range(4)
 _ERROR, _DRIFT, _FORCE, _PEAK, _SIZE, _WIDEST = range(6)
 
 
-@compiled
 def follow_all(
     inputs: Array, labels: Array, slope: float, starts: Array, readouts: Array, times: Array
 ) -> tuple[Array, Integers, int, int]:
@@ -98,151 +100,237 @@ def follow_all(
         `STUCK`: its events piled up without time between them.  `UNSOLVED`: no shortest velocity was found on
         the kinks where it was.  `UNSURE`: rounding hides what it does next.  `DECIDED` if there is none.
     """
-    q, dim = len(readouts), inputs.shape[1]
+    q, n, dim = len(readouts), *inputs.shape
+    together = max(1, min(_GROUP, _ROOM // n))
+    # As many rows for the last ones, so that rounding does not depend on how neurons are divided.
+    rows = -(-q // together) * together
+    group, own, reached = np.zeros((rows, n)), np.zeros(rows), np.zeros((rows, len(times), dim))
+    group[:q], own[:q] = starts, readouts
+    twins, counts = _mixed(inputs, labels, _CLOSE), np.zeros(len(COUNTS), dtype=np.int64)
+    undecided, why = _follow(inputs, labels, twins, slope, group, own, times, together, reached, counts)
     ways = np.zeros((len(times), q, dim))
-    gram = np.dot(inputs, inputs.T) if len(inputs) <= _FEW else np.empty((0, 0))
-    counts = np.zeros(4, dtype=np.int64)
-    twins = _mixed(inputs, labels, _CLOSE)
-    together = max(1, min(_GROUP, _ROOM // len(inputs)))
-    for first in range(0, q, together):
-        count = min(together, q - first)
-        # As many rows for the last ones, so that rounding does not depend on how neurons are divided.
-        group, own = np.zeros((together, len(inputs))), np.zeros(together)
-        group[:count], own[:count] = starts[first : first + count], readouts[first : first + count]
-        reached, undecided, why = _follow(inputs, gram, labels, twins, slope, group, own, times, counts)
-        if undecided >= 0:
-            return ways, counts, first + undecided, why
-        for i in range(count):
-            if readouts[first + i] != 0:
-                for index in range(len(times)):
-                    for j in range(dim):
-                        ways[index, first + i, j] = reached[i, index, j] / readouts[first + i]
-    return ways, counts, -1, DECIDED
+    np.divide(reached[:q].swapaxes(0, 1), readouts[:, None], out=ways, where=readouts[:, None] != 0)
+    return ways, counts, undecided, why
 
 
-@compiled
 def _mixed(inputs: Array, labels: Array, nearness: float) -> Array:
     """Tell which samples are as close as this share of their norm: 1 in a group that has both labels.
 
     In a group of one label it is a negative number of the group, and 0 for a sample by itself.
     """
-    mixed, begin = np.zeros(len(inputs)), 0
     # Close ones are neighbours in the order of a projection on no special direction.
     direction = np.cos(np.arange(inputs.shape[1]) + 1.0)
-    at, size = np.dot(inputs, direction), np.sqrt(np.sum(direction**2))
-    order, lengths = np.argsort(at), np.sqrt(np.sum(inputs**2, axis=1))
-    for k in range(1, len(order) + 1):
-        if k < len(order):
-            here, last = order[k], order[k - 1]
-            near = nearness * lengths[here]
-            # Twice, for the rounding of the projection.
-            may = at[here] - at[last] <= 2 * size * near
-            if may and np.sum((inputs[here] - inputs[last]) ** 2) <= near**2:
-                continue
-        group = order[begin:k]
-        if k > begin + 1:
-            mixed[group] = 1.0 if labels[group].min() < 0 < labels[group].max() else -1.0 - begin
-        begin = k
+    at, near = inputs @ direction, nearness * np.sqrt(np.einsum("kj, kj -> k", inputs, inputs))
+    order = np.argsort(at, kind="stable")
+    # Twice, for the rounding of the projection.
+    joined = np.diff(at[order]) <= 2 * np.sqrt(direction @ direction) * near[order[1:]]
+    maybe = np.flatnonzero(joined)
+    here, last = order[maybe + 1], order[maybe]
+    joined[maybe] = np.sum((inputs[here] - inputs[last]) ** 2, axis=1) <= near[here] ** 2
+    group = np.empty_like(order)
+    group[order] = np.cumsum(np.r_[0, ~joined])
+    size, positive = np.bincount(group), np.bincount(group, weights=labels > 0)
+    kind = np.where((positive > 0) & (positive < size), 1.0, -1.0 - np.arange(len(size)))
+    mixed: Array = np.where(size > 1, kind, 0.0)[group]
     return mixed
 
 
 @compiled
 def _follow(
     inputs: Array,
-    gram: Array,
     labels: Array,
     twins: Array,
     slope: float,
     starts: Array,
     readouts: Array,
     times: Array,
+    together: int,
+    ways: Array,
     counts: Integers,
-) -> tuple[Array, int, int]:
-    """Follow some neurons; return the ways Σ_k c_k L_k ∫ s_k dr up to each time, shape (q, K, D).
+) -> tuple[int, int]:
+    """Fill `ways`, shape (q, K, D), with Σ_k c_k L_k ∫ s_k dr; return whose path is not known, and why.
 
-    They look at all samples together, which are then read once for all; neurons without readout or at their
-    end look on, so that the rounding of one does not depend on the others.
+    So many look at all samples together, which are then read once for all; neurons without readout or at
+    their end look on, so that the rounding of one does not depend on the others.
     """
-    (q, n), dim = starts.shape, inputs.shape[1]
-    side = np.where(starts > 0, 1.0, -1.0)  # 0 while sliding
-    s = np.where(starts > 0, 1.0, slope)
-    lengths = np.empty(n)
+    n, dim = inputs.shape
+    lengths, everyone, widest, slowest = np.empty(n), np.empty(n, dtype=np.int64), 0.0, 0.0
     for k in range(n):
-        lengths[k] = np.sqrt(np.sum(inputs[k] ** 2))
-    slowest = _SLOWEST * np.sum(np.abs(labels) * lengths)
-    known, pulls = np.zeros((q, 6)), np.abs(labels)
-    for i in range(q):
-        known[i, _WIDEST] = lengths.max()
-        known[i, _SIZE] = np.max(np.abs(starts[i]) / lengths)
-        known[i, _DRIFT] = _SAME * known[i, _SIZE]
-    way, ways = np.zeros((q, dim)), np.empty((q, len(times), dim))
-    now, straying, index = np.zeros(q), np.zeros(q), np.where(readouts == 0, len(times), 0)
-    standing = np.zeros(q, dtype=np.int64)
-    looks, share = 0, _NEAR
-    while index.min() < len(times):
-        velocity, force = np.dot(labels * s, inputs), np.dot(pulls * s, lengths)
-        for i in range(q):
-            velocity[i] *= np.sign(readouts[i])
-        rate = np.dot(velocity, inputs.T)
-        p = starts + np.dot(way, inputs.T)
-        looks += 1
-        if looks % _PATIENCE == 0:
-            share *= 2
-        for i in range(q):
-            if index[i] == len(times):
-                continue
-            counts[_LOOKS] += 1
-            known[i, _FORCE] = known[i, _PEAK] = 0.0
-            _note(known[i], force[i], 1.0)
-            speed = np.sqrt(np.sum(velocity[i] ** 2))
-            if looks == 1:
-                straying[i] = speed + slowest
-            if len(gram):
-                horizon, members, near, products = np.inf, np.arange(n), inputs, gram
-            else:
-                # What clock and positions cannot tell apart is followed together: a look ahead by less would
-                # be repeated for ever.
-                far = known[i, _SIZE] + np.sqrt(np.sum(way[i] ** 2))
-                least = _SAME * max(now[i], far / (straying[i] + speed))
-                horizon, members = _near(p[i], side[i], rate[i], lengths, straying[i], least, share)
-                near = inputs[members]
-                products = np.dot(near, near.T) if len(near) <= _HELD else np.empty((0, 0))
-            before = now[i]
-            now[i], index[i], stray, ended = _window(
-                near,
-                products,
-                np.sign(readouts[i]) * labels[members],
+        everyone[k], lengths[k] = k, np.sqrt(_inner(inputs[k], inputs[k]))
+        widest, slowest = max(widest, lengths[k]), slowest + abs(labels[k]) * lengths[k]
+    slowest *= _SLOWEST
+    gram = _products(inputs, n <= _FEW)
+    side, s = np.empty((together, n)), np.empty((together, n))  # a side is 0 while sliding
+    p, rate, weighted = np.empty((together, n)), np.empty((together, n)), np.empty((together, n))
+    way, velocity, known = np.empty((together, dim)), np.empty((together, dim)), np.empty((together, 6))
+    force, clock = np.empty(together), np.empty((together, len(times)))
+    now, straying = np.empty(together), np.empty(together)
+    index, standing = np.empty(together, dtype=np.int64), np.empty(together, dtype=np.int64)
+    for first in range(0, len(readouts), together):
+        looks, share, left = 0, _NEAR, 0
+        for i in range(together):
+            _begin(
+                starts[first + i],
+                readouts[first + i],
+                lengths,
                 slope,
-                p[i, members],
+                times,
                 side[i],
                 s[i],
-                rate[i, members],
-                members,
-                twins[members],
-                lengths[members],
                 known[i],
-                velocity[i],
-                way[i],
-                ways[i],
-                before,
-                abs(readouts[i]) * times,
-                index[i],
-                horizon,
-                straying[i] * horizon,
-                counts,
+                clock[i],
             )
-            if ended != DECIDED:
-                return ways, i, ended
-            # The next line will be left about as fast as this one was.
-            standing[i] += 1
-            if standing[i] > _PATIENCE:
-                return ways, i, STUCK
-            if now[i] > before:
-                standing[i] = 0
-                straying[i] = max(2 * stray / (now[i] - before), straying[i] / 4, slowest)
-            else:
-                straying[i] *= 2
-    return ways, -1, DECIDED
+            known[i, _WIDEST] = widest
+            way[i] = now[i] = standing[i] = 0
+            index[i] = len(times) if readouts[first + i] == 0 else 0
+            left += index[i] < len(times)
+        while left:
+            _look(
+                inputs,
+                labels,
+                lengths,
+                starts[first:],
+                readouts[first:],
+                s,
+                way,
+                weighted,
+                force,
+                velocity,
+                rate,
+                p,
+            )
+            looks += 1
+            if looks % _PATIENCE == 0:
+                share *= 2
+            for i in range(together):
+                if index[i] == len(times):
+                    continue
+                counts[_LOOKS] += 1
+                known[i, _FORCE] = known[i, _PEAK] = 0.0
+                _note(known[i], force[i], 1.0)
+                speed = np.sqrt(_inner(velocity[i], velocity[i]))
+                if looks == 1:
+                    straying[i] = speed + slowest
+                # What clock and positions cannot tell apart is followed together: a look ahead by less would
+                # be repeated for ever.
+                horizon, members, near, products = np.inf, everyone, inputs, gram
+                if len(gram) == 0:
+                    least = _SAME * max(now[i], _extent(known[i], way[i]) / (straying[i] + speed))
+                    horizon, members = _near(p[i], side[i], rate[i], lengths, straying[i], least, share)
+                    near = _rows(inputs, members)
+                    products = _products(near, len(near) <= _HELD)
+                before = now[i]
+                now[i], index[i], stray, ended = _window(
+                    near,
+                    products,
+                    labels,
+                    np.sign(readouts[first + i]),
+                    slope,
+                    p[i],
+                    side[i],
+                    s[i],
+                    rate[i],
+                    members,
+                    twins,
+                    lengths,
+                    known[i],
+                    velocity[i],
+                    way[i],
+                    ways[first + i],
+                    before,
+                    clock[i],
+                    index[i],
+                    horizon,
+                    straying[i] * horizon,
+                    counts,
+                )
+                # The next line will be left about as fast as this one was.
+                standing[i] += 1
+                if ended != DECIDED or standing[i] > _PATIENCE:
+                    return first + i, STUCK if ended == DECIDED else ended
+                left -= index[i] == len(times)
+                if now[i] > before:
+                    standing[i] = 0
+                    straying[i] = max(2 * stray / (now[i] - before), straying[i] / 4, slowest)
+                else:
+                    straying[i] *= 2
+    return -1, DECIDED
+
+
+@compiled
+def _begin(
+    start: Array,
+    readout: float,
+    lengths: Array,
+    slope: float,
+    times: Array,
+    side: Array,
+    s: Array,
+    known: Array,
+    clock: Array,
+) -> None:
+    """Fill in sides, slopes, what is known and the times r of a neuron at its start."""
+    size = 0.0
+    for k in range(len(start)):
+        side[k], s[k] = (1.0, 1.0) if start[k] > 0 else (-1.0, slope)
+        size = max(size, abs(start[k]) / lengths[k])
+    known[_SIZE], known[_DRIFT] = size, _SAME * size
+    for j in range(len(times)):
+        clock[j] = abs(readout) * times[j]
+
+
+@compiled
+def _look(
+    inputs: Array,
+    labels: Array,
+    lengths: Array,
+    starts: Array,
+    readouts: Array,
+    s: Array,
+    way: Array,
+    weighted: Array,
+    force: Array,
+    velocity: Array,
+    rate: Array,
+    p: Array,
+) -> None:
+    """Fill in the sums of the forces, velocities, rates and p from s and the ways; `weighted` is scratch."""
+    q, n = p.shape
+    for i in range(q):
+        for k in range(n):
+            weighted[i, k] = abs(labels[k]) * s[i, k]
+    np.dot(weighted, lengths, force)
+    for i in range(q):
+        for k in range(n):
+            weighted[i, k] = labels[k] * s[i, k]
+    np.dot(weighted, inputs, velocity)
+    for i in range(q):
+        for j in range(inputs.shape[1]):
+            velocity[i, j] *= np.sign(readouts[i])
+    np.dot(velocity, inputs.T, rate)
+    np.dot(way, inputs.T, p)
+    for i in range(q):
+        for k in range(n):
+            p[i, k] += starts[i, k]
+
+
+@compiled
+def _rows(inputs: Array, members: Integers) -> Array:
+    rows = np.empty((len(members), inputs.shape[1]))
+    for k in range(len(members)):
+        for j in range(inputs.shape[1]):
+            rows[k, j] = inputs[members[k], j]
+    return rows
+
+
+@compiled
+def _products(inputs: Array, held: bool) -> Array:
+    """Return the inner products of samples if they are to be held, else an empty array."""
+    size = len(inputs) if held else 0
+    products = np.empty((size, size))
+    if held:
+        np.dot(inputs, inputs.T, products)
+    return products
 
 
 @compiled
@@ -255,32 +343,64 @@ def _near(
     `least`.
     """
     n = len(p)
-    most = int(share * np.sqrt(n)) + np.sum(side == 0)
-    soonest = np.empty(n)
+    members, soonest, ordered = np.empty(n, dtype=np.int64), np.empty(n), np.empty(n)
+    most, count = int(share * np.sqrt(n)), 0
     for k in range(n):
         speed = straying * lengths[k] + max(-side[k] * rate[k], 0.0)
-        soonest[k] = max(side[k] * p[k], 0.0) / speed
+        soonest[k] = ordered[k] = max(side[k] * p[k], 0.0) / speed
+        most += side[k] == 0
     while most < n:
-        horizon = np.partition(soonest, most)[most]
+        horizon = _smallest(ordered, most)
         if horizon > least:
-            return horizon, np.flatnonzero(soonest < horizon)
+            for k in range(n):
+                if soonest[k] < horizon:
+                    members[count] = k
+                    count += 1
+            return horizon, members[:count]
         most = 2 * most
-    return np.inf, np.arange(n)
+    for k in range(n):
+        members[k] = k
+    return np.inf, members
+
+
+@compiled
+def _smallest(values: Array, rank: int) -> float:
+    """Return the value of this rank, from 0; values change places (Hoare, Algorithm 65: FIND, 1961)."""
+    low, high = 0, len(values) - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            break
+    return float(values[rank])
 
 
 @compiled
 def _window(
     inputs: Array,
     gram: Array,
-    weights: Array,
+    labels: Array,
+    sign: float,
     slope: float,
-    p: Array,
+    at: Array,
     all_sides: Array,
     all_slopes: Array,
-    rate: Array,
+    rates: Array,
     members: Integers,
-    twins: Array,
-    lengths: Array,
+    all_twins: Array,
+    all_lengths: Array,
     known: Array,
     velocity: Array,
     way: Array,
@@ -298,23 +418,37 @@ def _window(
     the neuron strayed from its line, and how it ended.
     """
     line, here, begin = velocity.copy(), way.copy(), now
-    n = len(weights)
-    side, s = all_sides[members], all_slopes[members]
-    kinks = np.empty(n, dtype=np.int64)
-    sliding = 0
-    for k in range(n):
-        if side[k] == 0 or (now == 0 and p[k] == 0 and weights[k] < 0):
-            kinks[sliding] = k
-            sliding += 1
-            p[k] = 0.0
-    pause = 0
-    if sliding:
-        sliding = _settle(
-            inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, lengths, known, counts
-        )
-    ended = UNSOLVED if sliding < 0 else DECIDED
-    finished = sliding < 0
-    while not finished:
+    n = len(members)
+    own, kinks = np.empty((7, n)), np.empty(n, dtype=np.int64)
+    sliding = _gather(
+        members, sign, labels, at, all_sides, all_slopes, rates, all_twins, all_lengths, now == 0, own, kinks
+    )
+    p, side, s, rate, weights, twins, lengths = own[0], own[1], own[2], own[3], own[4], own[5], own[6]
+    pause, ended = 0, DECIDED
+    while True:
+        if sliding:
+            sliding = _settle(
+                inputs,
+                gram,
+                weights,
+                slope,
+                kinks,
+                sliding,
+                p,
+                s,
+                side,
+                rate,
+                velocity,
+                lengths,
+                known,
+                counts,
+            )
+        if sliding < 0:
+            ended = UNSOLVED
+            break
+        # Not where no time has passed since the last look, which would say the same again.
+        if now > begin and known[_FORCE] < _FADED * known[_PEAK]:
+            break
         longest = min(begin + horizon - now, 2 * (times[-1] - now))
         step, event, sure = _next(p, side, rate, weights, twins, lengths, known, longest, pause > n)
         if not sure:
@@ -334,8 +468,7 @@ def _window(
         now += step
         known[_DRIFT] += step * _STEADY * known[_ERROR]
         if event < 0:
-            finished = True
-            continue
+            break
         if _together(event, p, side, weights, twins, lengths, known[_DRIFT]):
             ended = UNSURE
             break
@@ -360,17 +493,43 @@ def _window(
             known,
             counts,
         )
-        ended = UNSOLVED if sliding < 0 else DECIDED
-        # Not where no time has passed since the last look, which would say the same again.
-        finished = sliding < 0 or (now > begin and known[_FORCE] < _FADED * known[_PEAK])
     for k in range(n):
         # What rounding left of a force of 0, while sliding, would be solved for and fade without end.
         if side[k] == 0 and s[k] < slope + _SAME:
             s[k] = slope
         all_sides[members[k]] = side[k]
         all_slopes[members[k]] = s[k]
-    stray = np.sqrt(np.sum((way - here - (now - begin) * line) ** 2))
-    return now, index, stray, ended
+    for j in range(len(way)):
+        here[j] = way[j] - here[j] - (now - begin) * line[j]
+    return now, index, np.sqrt(_inner(here, here)), ended
+
+
+@compiled
+def _gather(
+    members: Integers,
+    sign: float,
+    labels: Array,
+    p: Array,
+    side: Array,
+    s: Array,
+    rate: Array,
+    twins: Array,
+    lengths: Array,
+    begins: bool,
+    own: Array,
+    kinks: Integers,
+) -> int:
+    """Fill `own` with rows p, side, s, rate, weight, twin, length, and `kinks`; return how many those are."""
+    sliding = 0
+    for k in range(len(members)):
+        of = members[k]
+        own[0, k], own[1, k], own[2, k], own[3, k] = p[of], side[of], s[of], rate[of]
+        own[4, k], own[5, k], own[6, k] = sign * labels[of], twins[of], lengths[of]
+        if side[of] == 0 or (begins and p[of] == 0 and own[4, k] < 0):
+            kinks[sliding] = k
+            sliding += 1
+            own[0, k] = 0.0
+    return sliding
 
 
 @compiled
@@ -380,11 +539,12 @@ def _read(
     """Fill `ways` for the times of this step; return the index of the next and `DECIDED` or `UNSURE`."""
     ended = DECIDED
     while index < len(times) and times[index] <= now + step:
-        ways[index] = way + (times[index] - now) * velocity
+        for j in range(len(way)):
+            ways[index, j] = way[j] + (times[index] - now) * velocity[j]
         drift = known[_DRIFT] + (times[index] - now) * _STEADY * known[_ERROR]
         # From 0 there is no other scale than what the forces could have done.
         size = known[_SIZE] if known[_SIZE] > 0 else known[_PEAK] * times[index]
-        if drift > _LOST * (size + np.sqrt(np.sum(ways[index] ** 2))):
+        if drift > _LOST * (size + np.sqrt(_inner(ways[index], ways[index]))):
             ended = UNSURE
         index += 1
     return index, ended
@@ -393,7 +553,7 @@ def _read(
 @compiled
 def _within(way: Array, here: Array, velocity: Array, line: Array, time: float, room: float) -> float:
     """Return for how long ‖stray + t (velocity − line)‖ ≤ room: the neuron stays near its line."""
-    square, mixed, size = 0.0, 0.0, -(room**2)
+    square, mixed, size = 0.0, 0.0, -room * room
     for j in range(len(way)):
         stray, change = way[j] - here[j] - time * line[j], velocity[j] - line[j]
         square += change * change
@@ -524,9 +684,24 @@ def add(total: Array, factor: float, row: Array) -> None:
 
 
 @compiled
+def _inner(one: Array, other: Array) -> float:
+    """Return the inner product, summed in order: the BLAS would round differently."""
+    total = 0.0
+    for k in range(len(one)):
+        total += one[k] * other[k]
+    return total
+
+
+@compiled
+def _extent(known: Array, way: Array) -> float:
+    """Return how large positions may be, over the norms of the samples."""
+    return float(known[_SIZE] + np.sqrt(_inner(way, way)))
+
+
+@compiled
 def _product(gram: Array, inputs: Array, k: int, j: int) -> float:
     """Return ⟨L_k, L_j⟩, kept or not."""
-    return float(gram[k, j] if len(gram) else np.sum(inputs[k] * inputs[j]))
+    return float(gram[k, j] if len(gram) else _inner(inputs[k], inputs[j]))
 
 
 @compiled
@@ -535,7 +710,9 @@ def _push(rate: Array, velocity: Array, change: float, gram: Array, inputs: Arra
     if len(gram):
         add(rate, change, gram[k])
     else:
-        add(rate, change, np.dot(inputs, inputs[k]))
+        products = np.empty(len(rate))
+        np.dot(inputs, inputs[k], products)
+        add(rate, change, products)
     add(velocity, change, inputs[k])
 
 
@@ -557,7 +734,7 @@ def _meet(
     known: Array,
     counts: Integers,
 ) -> int:
-    """Cross the kink of sample `event` or begin to slide on it; return what `_settle` does."""
+    """Cross the kink of sample `event` or count it among those to slide on; return how many these are."""
     p[event] = 0.0
     change = (slope - 1) * side[event]
     beyond = rate[event] + weights[event] * change * _product(gram, inputs, event, event)
@@ -570,11 +747,7 @@ def _meet(
     else:
         kinks[sliding] = event
         sliding += 1
-    if sliding == 0:
-        return 0
-    return _settle(
-        inputs, gram, weights, slope, kinks, sliding, p, s, side, rate, velocity, lengths, known, counts
-    )
+    return sliding
 
 
 @compiled
@@ -602,20 +775,25 @@ def _settle(
     members = kinks[:count].copy()
     local = np.empty((count, count))
     # ξ = c s lies in [c, γ c], as c < 0; s = 1 is its lower end.
-    force, place, base, ends = np.empty(count), np.empty(count), np.empty(count), weights[members]
+    force, low, high, place = np.empty(count), np.empty(count), np.empty(count), np.empty(count)
+    base, tolerance, pulls = np.empty(count), np.empty(count), np.empty(count)
     for i in range(count):
         k = members[i]
+        low[i], high[i], tolerance[i] = weights[k], slope * weights[k], _ROUNDING * known[_PEAK] * lengths[k]
         for j in range(count):
             local[i, j] = _product(gram, inputs, k, members[j])
         force[i] = weights[k] * s[k]
         place[i] = -side[k]
         base[i] = rate[k]
-    base -= local @ force
-    tolerance = _ROUNDING * known[_PEAK] * lengths[members]
-    chosen, narrowest = least_norm(local, base, force.copy(), ends, slope * ends, place, tolerance)
+    np.dot(local, force, pulls)
+    add(base, -1.0, pulls)
+    chosen, narrowest = least_norm(local, base, force.copy(), low, high, place, tolerance)
     if narrowest == 0:
         return -1
-    _note(known, np.sum((np.abs(chosen) - np.abs(force)) * lengths[members]), narrowest)
+    change = 0.0
+    for i in range(count):
+        change += (abs(chosen[i]) - abs(force[i])) * lengths[members[i]]
+    _note(known, change, narrowest)
     left = 0
     for i in range(count):
         k = members[i]

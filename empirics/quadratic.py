@@ -49,9 +49,10 @@ def least_norm(
     free = np.empty(count, dtype=np.int64)
     factor = np.empty((count, count))
     way = np.empty(count)
-    num = 0
-    lengths = np.sqrt(np.diag(gram))
+    num = int(np.int64(0))  # a literal would have all that takes it compiled once more
+    lengths = np.empty(count)
     for i in range(count):
+        lengths[i] = np.sqrt(gram[i, i])
         if place[i] == 0:
             free[num] = i
             num += 1
@@ -63,12 +64,13 @@ def least_norm(
                 way[i] = -base[free[i]]
                 for j in range(count):
                     way[i] -= gram[free[i], j] * force[j]
-            if _solve(gram, free, num, way, factor):
-                num, finished = _move(force, low, high, place, free, num, way, 1.0)
-            else:  # the last is in the span of the others: the goal is constant along this way
+            longest = 1.0
+            if not _solve(gram, free, num, way, factor):
+                # The last is in the span of the others: the goal is constant along this way.
                 _span(gram, free, num, way, factor)
-                num, _ = _move(force, low, high, place, free, num, way, np.inf)
-            finished = finished or num == 0
+                longest = np.inf
+            num, reached = _move(force, low, high, place, free, num, way, longest)
+            finished = num == 0 or (reached and longest == 1)
         worst, which, rough = 1.0, -1, False
         rounding = 0.0
         for i in range(count):
@@ -89,7 +91,7 @@ def least_norm(
         if which < 0:
             narrowest = 1.0
             for i in range(num):
-                narrowest = min(narrowest, factor[i, i] ** 2 / gram[free[i], free[i]])
+                narrowest = min(narrowest, factor[i, i] * factor[i, i] / gram[free[i], free[i]])
             return force, narrowest
         sign = -place[which]
         place[which] = 0.0
@@ -97,7 +99,8 @@ def least_norm(
         num += 1
         # In the span of the free ones the goal is linear along this way: go to the end of an interval.
         if _span(gram, free, num, way, factor) <= _DEPENDENT * gram[which, which]:
-            way[:num] *= sign
+            for i in range(num):
+                way[i] *= sign
             num, _ = _move(force, low, high, place, free, num, way, np.inf)
     return force, 0.0
 

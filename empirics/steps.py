@@ -74,7 +74,9 @@ def descend_all(
     last = stops[len(stops) - 1]
     for i in range(len(readouts)):
         p = starts[i].copy()
-        side = np.where(p > 0, 1.0, -1.0)
+        side = np.empty(n)
+        for k in range(n):
+            side[k] = 1.0 if p[k] > 0 else -1.0
         force, push = forces[i].copy(), pushes[i].copy()
         speed, velocity, way = np.zeros(n), np.zeros(dim), np.zeros(dim)  # each over a
         pace = readouts[i] * rate
@@ -83,7 +85,8 @@ def descend_all(
             # Looking ahead costs about as much as two steps, and is in vain where signs change in each.
             ahead = _steps_ahead(p, speed, push, side, pace, momentum, lanes) if quiet else 0
             while index < len(stops) and stops[index] <= done + ahead:
-                ways[index, i] = way
+                for j in range(dim):
+                    ways[index, i, j] = way[j]
                 _leap(ways[index, i], velocity, force, stops[index] - done, rate, momentum, False)
                 index += 1
             if done + ahead >= last:
@@ -124,7 +127,9 @@ def _steps_ahead(
             now, later = -rate * sides[k] * fast[k], -rate * sides[k] * lasting * pushed[k]
             share = (now if now > later else later) / abs(at[k])  # of the distance, a step; NaN is 0
             lanes[k] = share if share > lanes[k] else lanes[k]
-    share = lanes.max()
+    share = 0.0
+    for k in range(_LANES):
+        share = max(share, lanes[k])
     # A step is left, more than rounding.
     return max(0, int(1 / share) - 1) if share > _LEAST_SHARE else _FAR
 

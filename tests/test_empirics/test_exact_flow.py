@@ -720,6 +720,29 @@ def test_all_kinks_of_a_grid_met_at_once_are_decided(slope):
         assert fall == pytest.approx((path[0] ** 2).sum(), rel=1e-10)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 50, 1001])
+def test_the_value_of_a_rank_is_that_of_sorting(count):
+    rng = np.random.default_rng(count)
+    for values in (rng.normal(size=count), rng.integers(0, 4, count) * 1.0, np.arange(count)[::-1] * 1.0):
+        for rank in {0, count // 3, count - 1}:
+            assert empirics.events._smallest(values.copy(), rank) == np.sort(values)[rank]
+
+
+def test_close_samples_are_grouped_and_told_by_their_labels():
+    """Pairs and triples within 1e-6 of their norm, some of both labels, and four samples by themselves."""
+    rng = np.random.default_rng(0)
+    at = np.repeat(np.arange(8), [2, 3, 2, 3, 1, 1, 1, 1])
+    inputs = rng.normal(size=(8, 5))[at] + 1e-7 * rng.normal(size=(14, 5))
+    labels = np.where(np.arange(14) < 5, -1.0, 1.0)
+    labels[[5, 9]] = -1.0
+    order = rng.permutation(14)
+    found = empirics.events._mixed(inputs[order], labels[order], 1e-5)[np.argsort(order)]
+    assert (found[5:10] == 1).all()
+    assert (found[10:] == 0).all()
+    assert found[0] == found[1] != found[2] == found[3] == found[4]
+    assert found[:5].max() < 0
+
+
 def test_rounding_does_not_depend_on_how_neurons_are_divided():
     rng = np.random.default_rng(0)
     inputs, labels = distinct(rng.normal(size=(1600, 5)), rng.choice([-1.0, 1.0], 1600))
@@ -863,16 +886,16 @@ MUTANTS = {
     ),
     "rates stale while sliding": ("_push(rate, velocity, chosen", "_push(rate.copy(), velocity, chosen"),
     "slope of the wrong side": (
-        "s = np.where(starts > 0, 1.0, slope)",
-        "s = np.where(starts > 0, slope, 1.0)",
+        "(1.0, 1.0) if start[k] > 0 else (-1.0, slope)",
+        "(1.0, slope) if start[k] > 0 else (-1.0, 1.0)",
     ),
     "wrong slope after a slide": ("s[k] = 1.0 if place[i] < 0", "s[k] = 1.0 if place[i] > 0"),
-    "slope 0 for γ on a kink": ("ends, slope * ends, place", "ends, 0 * ends, place"),
-    "sign of the readout lost": ("velocity[i] *= np.sign(readouts[i])", "pass"),
-    "sign of the readout lost in a window": ("np.sign(readouts[i]) * labels[members]", "labels[members]"),
-    "way not added to the start": ("p = starts + np.dot(way, inputs.T)", "p = starts + 0 * rate"),
+    "slope 0 for γ on a kink": ("weights[k], slope * weights[k], _ROUNDING", "weights[k], 0.0, _ROUNDING"),
+    "sign of the readout lost": ("velocity[i, j] *= np.sign(readouts[i])", "pass"),
+    "sign of the readout lost in a window": ("sign * labels[of]", "labels[of]"),
+    "way not added to the start": ("np.dot(way, inputs.T, p)", "p[:] = 0"),
     "clock stands": ("now += step", "now += 0"),
-    "push of the others doubled": ("base -= local @ force", "pass"),
+    "push of the others doubled": ("add(base, -1.0, pulls)", "pass"),
     "leaves no end of an interval": (
         "if place[i] * gradient > worst",
         "if place[i] * gradient > np.inf * worst",
@@ -880,7 +903,7 @@ MUTANTS = {
     "ends exchanged": ("end = high[free[i]] if way[i] > 0", "end = high[free[i]] if way[i] < 0"),
     "straying ignored by the look": ("straying * lengths[k] + max", "1e-9 * straying * lengths[k] + max"),
     "straying not watched": ("if longest < step:", "if longest < -1:"),
-    "products that are not kept": ("np.dot(inputs, inputs[k])", "0 * rate"),
+    "products that are not kept": ("np.dot(inputs, inputs[k], products)", "products[:] = 0"),
     "state of a window forgotten": ("all_slopes[members[k]] = s[k]", "pass"),
 }
 

@@ -158,7 +158,7 @@ MUTANTS = {
     "multiplier of the wrong sign": ("if place[i] * gradient > worst", "if -place[i] * gradient > worst"),
     "ends exchanged": ("end = high[free[i]] if way[i] > 0", "end = high[free[i]] if way[i] < 0"),
     "stays at the wrong end": ("place[k] = 1.0 if way[hit] > 0", "place[k] = 1.0 if way[hit] < 0"),
-    "stops at the first end": ("finished = finished or num == 0", "finished = True"),
+    "stops at the first end": ("finished = num == 0 or (reached and longest == 1)", "finished = True"),
     "base forgotten": ("way[i] = -base[free[i]]", "way[i] = 0.0"),
     "gives up": (
         "which < 0:\n            narrowest = 1.0",
