@@ -170,7 +170,8 @@ def _index(folders, out):
     page = listing.index_page(folders, out)
     assert page == listing.index_page(folders, out)
     document = parse(page)
-    return document, [[content(cell) for cell in row] for row in document.iter(f"{HTML}tr")][1:]
+    table = next(document.iter(f"{HTML}table"))
+    return document, [[content(cell) for cell in row] for row in table.iter(f"{HTML}tr")][1:]
 
 
 def _counted(claims, sources):
