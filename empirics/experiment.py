@@ -73,7 +73,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu", over_times: bool = Fal
         predicted=theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope),
         published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),
     )
-    agree = agrees(points_f.final, points_g.final)
+    agree, gradients = agrees(points_f.final, points_g.final), on.gradients
     along = {one.T: agreement(f.on_test, evaluate(one.final, Z)) for one in pair.path}
     along[config.T_g] = agreement(f.on_test, g.on_test)
     return ExperimentResult(
@@ -88,13 +88,13 @@ def run(config: ExperimentConfig, *, device: str = "cpu", over_times: bool = Fal
         g=_measure(g, points_g),
         points_f=points_f,
         points_g=points_g,
-        cosines=_cosines(on),
+        cosines=_cosines(on, gradients),
         conditions=tuple(
             count_conditions(dataset, X_adv, setting, agree, label_noise)
             for label_noise in ("published", "scenario")
         ),
         agreement=_agreement(on, points_f, points_g, setting),
-        zero_gradients=int((~on.gradients.any(axis=1)).sum()),
+        zero_gradients=int((~gradients.any(axis=1)).sum()),
         over_times=tuple(times.over_times(config, dataset, y_adv, along)) if over_times else (),
     )
 
@@ -141,8 +141,10 @@ def _smallest_pvalue(counts: np.ndarray, trials: int, probability: Array) -> flo
     return float(np.minimum(1.0, smallest * len(counts)))
 
 
-def _cosines(on: Perturbed) -> Cosines[float]:
-    gradient, paper, final = on.family.gradient, on.family.published_direction, on.gradients
+def _cosines(on: Perturbed, final: Array) -> Cosines[float]:
+    gradient, paper = on.family.gradient, on.family.published_direction
+    initial = on.initial_gradients
+    trained = final - initial
 
     def mean(A: Array, B: Array) -> float:
         values = cosines(A, B)
@@ -152,9 +154,9 @@ def _cosines(on: Perturbed) -> Cosines[float]:
     return Cosines(
         perturbation_paper=mean(final, paper),
         perturbation_gradient=mean(final, gradient),
-        perturbation_given_initial=mean(final, on.lazy_directions),
-        trained_paper=mean(final - on.initial_gradients, paper),
-        trained_gradient=mean(final - on.initial_gradients, gradient),
+        perturbation_given_initial=mean(final, initial + on.f.trained.T * gradient),
+        trained_paper=mean(trained, paper),
+        trained_gradient=mean(trained, gradient),
         between=mean(paper, gradient),
     )
 
