@@ -112,8 +112,9 @@ class Part(AnyPart, frozen=True, kw_only=True, forbid_unknown_fields=True):
         idle = {"epsilon": base["epsilon"], "amplitude": 1.0}
         for sweep in self._chosen(self.campaign.sweeps()):
             for x, block in sweep.blocks():
-                made = _scaled(block.base, self.scale, self.rule) | self.options
-                if min(made["dim"], made["num_train"], made["num_adv"], made["amplitude"]) > 0:
+                scaled = _scaled(block.base, self.scale, self.rule)
+                made = scaled | self.options
+                if min(made["dim"], made["num_train"], made["num_adv"], scaled["amplitude"]) > 0:
                     yield sweep.name, "adversarial", x, made | {"attack": "published"}
                     # The same noise and targets, without an attack.
                     yield sweep.name, "control", x, made | {"attack": "none"} | idle

@@ -81,7 +81,8 @@ def attack(
         Of L2 and L∞, at least 1; L0 makes k steps.
     steps : {"gradient", "published"}
     box : float, optional
-        b > 0: after each step x + r is clamped to [−b, b]^d, as published for uniform data with b = 1.
+        b ≥ all |base_ni|: after each step x + r is clamped to [−b, b]^d, as published for uniform data with
+        b = 1.
 
     Returns
     -------
@@ -106,7 +107,8 @@ def attack(
     check_real("amplitude", amplitude, minimum=0, exclusive=True)
     check_integer("num_steps", num_steps, minimum=1)
     if box is not None:
-        check_real("box", box, minimum=0, exclusive=True)
+        largest = float(np.abs(base).max(initial=0.0))
+        check_real("box", box, minimum=largest, exclusive=largest == 0)
     count = num_changed(epsilon, network.dim, whole=published) if norm == "L0" else num_steps
     X, t = (as_tensor(array, device=network.weight.device) for array in (base, targets))
     one = partial(_step, norm=norm, published=published, size=amplitude if norm == "L0" else epsilon)

@@ -89,6 +89,12 @@ class OrthogonalConfig:
             )
             raise ValueError(msg)
 
+        if self.box is not None and self.amplitude < 1:
+            msg = (
+                f"amplitude must be >= 1, as points on [−1, 1]^d are clamped to ± it, got {self.amplitude:g}"
+            )
+            raise ValueError(msg)
+
     @property
     def perturbation(self) -> Perturbation:
         """What functions of perturbations take."""

@@ -101,7 +101,8 @@ def processes(number: int | None = None, *, here: float = 0.0) -> Pool:
     Notes
     -----
     Functions and tasks travel by pickle, and a script that calls this needs ``if __name__ == "__main__"``.
-    The processes end with the one that started them, even if that one is killed.
+    The processes end with the one that started them, even if that one is killed.  Where they are copies of a
+    process that the first pool started, they have its limits, priority and cores, and the environment of now.
     """
     workers = cores() if number is None else check_integer("jobs", number, minimum=1)
 
@@ -112,15 +113,18 @@ def processes(number: int | None = None, *, here: float = 0.0) -> Pool:
     return Pool(name="processes", open=open_, window=workers, here=here)
 
 
-def prepare(*modules: str) -> None:
-    """Import modules, meanwhile, in the process that workers are copies of, where there is such a one.
+def prepare(*modules: str) -> str:
+    """Import modules, meanwhile, in the process that workers are copies of; return how workers start.
 
-    Without effect once it runs.
+    Without effect once it runs.  Where there is none, as its socket's path is too long or it is the child of
+    another process, workers start anew.
     """
     if _START == "forkserver":
-        with one_thread_in_children(), held_back():
+        with suppress(OSError), one_thread_in_children(), held_back():
             get_context(_START).set_forkserver_preload(list(modules))
             forkserver.ensure_running()
+            return _START
+    return "spawn"
 
 
 @contextmanager
@@ -132,9 +136,9 @@ def _started(number: int) -> Iterator[Executor]:
     RuntimeError
         If no process can start.
     """
-    prepare()
+    method = prepare()
     with one_thread_in_children():
-        executor = _Processes(number)
+        executor = _Processes(number, method)
         try:
             try:
                 executor.submit(_ping).result()
@@ -163,8 +167,8 @@ class _Processes(ProcessPoolExecutor):
     others then end with the pool, and nothing that was garbled is read.
     """
 
-    def __init__(self, number: int) -> None:
-        context = get_context(_START)
+    def __init__(self, number: int, method: str) -> None:
+        context = get_context(method)
         self._inbox, self._outbox = context.Pipe(duplex=False)
         given = self._outbox, context.Lock(), dict(os.environ)
         super().__init__(number, mp_context=context, initializer=_start_worker, initargs=given)

@@ -62,7 +62,7 @@ def limit_perturbations(
     steps : {"steepest", "published"}
         Which ρ e.
     box : float, optional
-        b > 0: base_n + r_n is clamped to [−b, b]^d.
+        b ≥ all |base_ni|: base_n + r_n is clamped to [−b, b]^d.
 
     Returns
     -------
@@ -95,7 +95,8 @@ def limit_perturbations(
     perturbed = np.asarray(base + targets[:, None] * (length * unit))
     if box is None:
         return perturbed
-    bound = check_real("box", box, minimum=0, exclusive=True)
+    largest = float(np.abs(base).max(initial=0.0))
+    bound = check_real("box", box, minimum=largest, exclusive=largest == 0)
     return np.clip(perturbed, -bound, bound)
 
 

@@ -97,7 +97,9 @@ def test_points_too_small_for_the_scale_are_left_out():
     found = [point.x for point in sweep_of("L2", "N_adv", scale=1000)]
     assert found == [1000, 1500, 2500, 5000, 7500, 10_000]
     # No coordinate of d = 500 to move below ε = 1/500.
-    assert [point.x for point in sweep_of("L0", "eps", scale=20)][:2] == [0.002, 0.004]
+    for options in ({}, {"amplitude": 2.0}):
+        part = Part(kind="published", name="L0", sweeps=("eps",), scale=20, options=options)
+        assert [point.x for point in part.points() if point.series == "adversarial"][:2] == [0.002, 0.004]
 
 
 def test_the_reduced_curve_follows_the_published_one():

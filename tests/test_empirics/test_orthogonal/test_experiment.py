@@ -78,8 +78,10 @@ def test_published_steps_are_near_their_own_closed_form(norm):
 
 
 def test_what_is_uniform_has_a_box():
-    published = replace(BASE, attack="published", amplitude=0.7)
-    assert published.box == replace(published, base="natural", num_adv=8).box == 0.7
+    published = replace(BASE, attack="published", amplitude=1.7)
+    assert published.box == replace(published, base="natural", num_adv=8).box == 1.7
+    with pytest.raises(ValueError, match=r"amplitude must be >= 1, as points on \[−1, 1\]\^d.*got 0.7"):
+        replace(published, amplitude=0.7)
     for other in ({"attack": "gradient"}, {"base": "gaussian"}):
         assert replace(published, **other).box is None
     assert replace(published, base="natural", num_adv=8, distribution="gaussian").box is None

@@ -329,6 +329,16 @@ if __name__ == "__main__":
     assert (done.stderr, done.stdout) == ("", "(0, (True, 1)) (1, (False, 1))\n")
 
 
+@pytest.mark.parametrize("error", [OSError("AF_UNIX path too long"), ChildProcessError("of another")])
+def test_where_nothing_can_be_copied_processes_start_anew(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(executors.forkserver, "ensure_running", fail)
+    assert executors.prepare() == "spawn"
+    assert dict(run_tasks(executors.processes(1), _folder, range(1))) == {0: environment("FAKE_FOLDER")}
+
+
 def loaded(name):
     """Whether a module is there, and the threads of what this is a copy of: a lock of one would stay held."""
     yield name in sys.modules, len(list(Path(f"/proc/{os.getppid()}/task").iterdir()))

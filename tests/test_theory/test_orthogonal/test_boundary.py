@@ -165,9 +165,10 @@ def test_perturbed_samples_are_base_plus_target_times_step(norm, epsilon, seed):
         ({"targets": [1, 0]}, "targets must be -1 or"),
         ({"steps": "largest"}, "steps must be one of steepest, published, got 'largest'"),
         ({"box": 0.0}, "box must be > 0, got 0"),
+        ({"base": np.full((2, 5), -2.0), "box": 1.5}, "box must be >= 2, got 1.5"),
     ],
 )
 def test_bad_perturbations_are_refused(changes, message):
-    arguments = {"direction": DIRECTION, "targets": [1, -1], "norm": "L2", "epsilon": 0.5} | changes
+    asked = {"base": ORIGIN, "direction": DIRECTION, "targets": [1, -1], "norm": "L2", "epsilon": 0.5}
     with pytest.raises(ValueError, match=message):
-        limit_perturbations(ORIGIN, **arguments)
+        limit_perturbations(**asked | changes)
