@@ -3,10 +3,11 @@
 Provenance, the check of Φ, one section a data set, the claims.  Rendering reads them and computes nothing.
 """
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from reports.claims import claims
 from reports.claims.simulated import total as total_of_simulated
 from reports.claims.theorem import trends
 from reports.measured import Measured
-from reports.phi_check import check_phi
+from reports.phi_check import PhiCheck, check_phi
 from reports.presets import Series
 from reports.provenance import Origin
 from reports.results import (
@@ -89,21 +90,24 @@ def build(
     experiment = measured.experiment(device)
     asked = [measured.runs_of(series) for series in all_series]
     flat = list(chain.from_iterable(asked))
+    phi: Future[PhiCheck] = Future()
 
     def report(finished: int, total: int) -> None:
         progress(finished / total, f"{finished} of {total} runs")
+        if phi.done():
+            phi.result()  # what went wrong there ends the runs
 
-    with ThreadPoolExecutor(1) as beside:
-        phi = beside.submit(check_phi)
-        if pool is None or pool.open is None or pool.here:  # tasks here may need the precision that it sets
-            progress(0.0, "checking Φ")
-            phi.result()
-        if folder is None:
-            found = outcomes(experiment, flat, known=known, pool=pool, device=device, progress=report)
-        else:
-            plan = plan_of_configs(experiment, flat)
-            run_sweep(experiment, plan, folder, pool=pool, device=device, progress=report)
-            found = stored(experiment, flat, folder)
+    # What interrupts the runs does not wait for it.
+    threading.Thread(target=_check, args=(phi,), name="phi", daemon=True).start()
+    if pool is None or pool.open is None or pool.here:  # tasks here may need the precision that it sets
+        progress(0.0, "checking Φ")
+        phi.result()
+    if folder is None:
+        found = outcomes(experiment, flat, known=known, pool=pool, device=device, progress=report)
+    else:
+        plan = plan_of_configs(experiment, flat)
+        run_sweep(experiment, plan, folder, pool=pool, device=device, progress=report)
+        found = stored(experiment, flat, folder)
     sections = [
         _section(series, [Measured.of(found[run]) for run in part])
         for series, part in zip(all_series, asked, strict=True)
@@ -119,6 +123,13 @@ def build(
     judged = convert(finite([vars(claim) for claim in claims(results)]), tuple[Claim, ...])
     progress(1.0, "done")
     return replace(results, claims=judged)
+
+
+def _check(phi: Future[PhiCheck]) -> None:
+    try:
+        phi.set_result(check_phi())
+    except BaseException as error:  # for whoever asks for the result
+        phi.set_exception(error)
 
 
 def _named_apart(sections: Sequence[Section]) -> Iterator[Section]:

@@ -59,7 +59,12 @@ def index_page(folders: Sequence[Path], out: Path) -> str:
     lead = f"""{many(len(places), "page")}: what was found, and claims by verdict. Published statements and
         those that this project derives are counted apart."""
     table = Table(_COLUMNS, tuple(rows), name="index")
-    reports = [shlex.quote(str(place)) for place in places if _numbers_of(place) == schema.RESULTS]
+    named = [f"./{place}" if str(place).startswith("-") else str(place) for place in places]
+    reports = [
+        shlex.quote(name)
+        for name, place in zip(named, places, strict=True)
+        if _numbers_of(place) == schema.RESULTS
+    ]
     command = f"perturblearn compare {' '.join(reports[:2])} --out my-comparison"
     changed = [("What changed between two of these reports?", command)] if len(reports) > 1 else []
     next_ = opening([*changed, *steps_of("index")])
@@ -157,7 +162,12 @@ def agreements(results: Results) -> list[Agreement]:
 def _places_in(folder: Path) -> list[Path]:
     if _numbers_of(folder):
         return [folder]
-    below = sorted(place for place in folder.iterdir() if _numbers_of(place)) if folder.is_dir() else []
+
+    def shown(place: Path) -> bool:
+        numbers = _numbers_of(place)
+        return bool(numbers) and (numbers != plans.NUMBERS or plans.has_lines(place))
+
+    below = sorted(filter(shown, folder.iterdir())) if folder.is_dir() else []
     if not below:
         msg = (
             f"folder must have a report ({schema.RESULTS}), a sweep with its page ({NUMBERS}) or a plan "

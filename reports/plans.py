@@ -1,5 +1,6 @@
 """A plan of an experiment: what it says, its page, its files."""
 
+import contextlib
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -262,9 +263,16 @@ def read_lines(folder: Path) -> list[str]:
             msg = "it says nothing"
             raise ValueError(msg)
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        msg = f"{file} must hold the numbers of a plan, whole: {error}"
+        msg = f"{file} must hold the numbers of a plan, whole and of this version; make it again: {error}"
         raise schema.SchemaError(msg) from error
     return lines
+
+
+def has_lines(folder: Path) -> bool:
+    """Return whether `read_lines` reads what is there; it does not of a plan of an older version."""
+    with contextlib.suppress(schema.SchemaError):
+        return bool(read_lines(folder))
+    return False
 
 
 def check_output(folder: Path) -> None:

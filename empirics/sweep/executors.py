@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
-from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker, set_start_method
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Lock
 from queue import Empty, SimpleQueue
@@ -120,6 +120,8 @@ def prepare(*modules: str) -> str:
     another process, workers start anew.
     """
     if _START == "forkserver":
+        # It lets Ctrl-C through where it starts, to what starts then as well: so first.
+        resource_tracker.ensure_running()
         with suppress(OSError), one_thread_in_children(), held_back():
             get_context(_START).set_forkserver_preload(list(modules))
             forkserver.ensure_running()
@@ -454,6 +456,7 @@ def _start_worker(connection: Connection, lock: Lock, environment: Mapping[str, 
     os.environ.clear()  # that of the process it is a copy of may be an older one
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    set_start_method("spawn", force=True)  # where numba reads "fork" it makes a lock, which would be left
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=partial(_end_with, parent), daemon=True).start()

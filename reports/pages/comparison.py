@@ -59,9 +59,10 @@ def _steps(c: Comparison) -> list[tuple[str, str]]:
     """Return questions that the comparison leaves, each with the command that answers it."""
     most = max((len(seeds) for section in c.sections for seeds in section.seeds), default=0)
     unknown = c.counts["unknown"]
-    asked = f"{many(unknown, 'number')} cannot be told apart yet; more seeds may do it:"
-    more = f"the commands of both reports, with --seeds {max(SEEDS, 2 * most)} and the same --out"
-    return [(asked, more)] * (unknown > 0) + steps_of("comparison")
+    asked = f"""{many(unknown, "number")} cannot be told apart yet; more seeds may do it, with the commands of
+        both reports again, the same --out and"""
+    more = f"--seeds {max(SEEDS, 2 * most)}"
+    return [(" ".join(asked.split()), more)] * (unknown > 0) + steps_of("comparison")
 
 
 def setting_text(value: Any) -> str:  # noqa: ANN401

@@ -744,6 +744,44 @@ def test_killed_report_goes_on_where_it_was(out, tmp_path, capsys):
     assert _without_origin(out) == _without_origin(tmp_path / "whole")
 
 
+def _group(leader):
+    """Return the processes of a group."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            stats.append(path.read_text().rpartition(")")[2].split())
+    return [one for one in stats if int(one[2]) == leader]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("computes", [False, True])
+def test_ctrl_c_at_a_terminal_goes_to_all_processes_and_says_one_line(out, computes):
+    code = (
+        "import contextlib, sys\nfrom reports import terminal\n"
+        "show = lambda share, text: print(text, flush=True)\n"
+        "terminal.progress = lambda _: contextlib.nullcontext(show)\n"
+        "from reports.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [*TINY, "--widths", "16,64,200000", "--seeds", "2", "--num-steps", "9", "--jobs", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *command, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+    ) as process:
+        if computes:
+            assert any(line == "4 of 6 runs\n" for line in process.stdout)  # the others take a second or more
+        while len(_group(process.pid)) < 3:  # the process that others are copies of has begun, too
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=100)[1]
+    assert process.returncode == 130
+    assert said.startswith("perturblearn: interrupted")
+    assert len(said.splitlines()) <= 1 + computes
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_while_the_command_is_imported_is_one_line(number):
     code = (
@@ -963,8 +1001,12 @@ def test_index_lists_plans_by_what_they_predict(tmp_path, capsys):
     assert "perturblearn compare" not in text
     (planned / "plan.json").write_text('{"lines": []}', encoding="utf-8")
     assert main(["index", str(planned), "--out", str(out)]) == 2
-    said = "plan.json must hold the numbers of a plan, whole: it says nothing"
+    said = (
+        "plan.json must hold the numbers of a plan, whole and of this version; make it again: it says nothing"
+    )
     assert said in capsys.readouterr().err
+    assert main(["index", str(tmp_path), "--out", str(out)]) == 2  # as if it were not there
+    assert "folder must have a report" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
