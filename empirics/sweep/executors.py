@@ -10,6 +10,7 @@ that know only of results, when the task ends.
 
 import math
 import os
+import pickle
 import re
 import signal
 import sys
@@ -22,7 +23,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
-from itertools import chain
 from multiprocessing import forkserver, get_context, parent_process, resource_tracker, set_start_method
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Lock
@@ -435,9 +435,19 @@ _outbox: tuple[Connection, Lock]  # of a process that `_Processes` started
 def _sent(index: int, function: Callable[[_Task], Iterable[_Item]], task: _Task) -> None:
     set_one_thread_of_child()
     connection, lock = _outbox
-    for item in chain(function(task), [_End()]):
+
+    def send(item: _Item | _End) -> None:
         with lock:
             connection.send((index, item))
+
+    end = _End()
+    try:
+        for item in function(task):
+            send(item)
+    except Exception as error:
+        pickle.loads(pickle.dumps(error))
+        end = _End(error)
+    send(end)  # after the items, which what is raised here could overtake
 
 
 def _collected(function: Callable[[_Task], Iterable[_Item]], task: _Task) -> list[_Item]:

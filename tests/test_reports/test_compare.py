@@ -208,9 +208,8 @@ def test_the_page_says_what_changed_what_the_theorem_says_and_what_is_next(tiny_
     assert plain_text(found.text).startswith("0 verdicts changed, 0 of ")
     for section in results.sections:
         assert rows[name].count(f"{section.name}: {in_words(section)}") == 1
-    asked = (
-        f"{made.counts['unknown']} numbers cannot be told apart yet; more seeds may do it: the commands of"
-    )
+    count = made.counts["unknown"]
+    asked = f"{count} numbers cannot be told apart yet; more seeds may do it, with the commands of"
     assert asked in rows["What to do next"]
     assert rows["What to do next"].count("perturblearn") == 2
 
