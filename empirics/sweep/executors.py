@@ -120,7 +120,7 @@ def prepare(*modules: str) -> str:
     another process, workers start anew.
     """
     if _START == "forkserver":
-        # It lets Ctrl-C through where it starts, to what starts then as well: so first.
+        # Starting the tracker lifts a block of Ctrl-C, so that it comes before the block.
         resource_tracker.ensure_running()
         with suppress(OSError), one_thread_in_children(), held_back():
             get_context(_START).set_forkserver_preload(list(modules))
@@ -466,7 +466,7 @@ def _start_worker(connection: Connection, lock: Lock, environment: Mapping[str, 
     os.environ.clear()  # that of the process it is a copy of may be an older one
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_start_method("spawn", force=True)  # where numba reads "fork" it makes a lock, which would be left
+    set_start_method("spawn", force=True)  # numba leaves a named lock behind where this has "fork" in it
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=partial(_end_with, parent), daemon=True).start()

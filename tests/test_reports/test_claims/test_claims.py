@@ -459,8 +459,6 @@ def _float_leaves(value, path=()):
         for index, item in enumerate(value):
             if isinstance(item, dict) and item.get("seed", 0) > 0 and "cosines" in item:
                 continue  # one seed stands for all
-            if isinstance(item, float) and 0 < index < len(value) - 1:
-                continue  # and both ends for a curve
             yield from _float_leaves(item, (*path, index))
     elif isinstance(value, float):
         yield path
