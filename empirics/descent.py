@@ -38,6 +38,9 @@ from theory.validation import Array, as_labels, check_choice, check_integer, che
 # samples in place of products with the data.
 _FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
+# Samples from which their Gram matrix, of a network in float32, is in float32 too: memory sets the pace there.
+_MANY_SAMPLES = 4096
+_MODERATE = 1e15  # inner products of such entries stay far from overflow in float32
 _LARGE = 1e300  # sums of products of samples and weights stay below, far from overflow
 
 # ℓ'(s) of s = −y f(x), in torch: `theory.lazy.losses.SLOPE` is the same in numpy.
@@ -187,8 +190,9 @@ def train_path(
     Notes
     -----
     With the identity loss, up to 10,000 samples in at least 15 dimensions and on the CPU, the same steps are
-    taken in float64 by the Gram matrix of the samples (`empirics.steps`; 800 MB at 10,000) and rounded to the
-    network's dtype at the end; otherwise all is computed in that dtype.
+    taken in float64 by the Gram matrix of the samples (`empirics.steps`) and rounded to the network's dtype
+    at the end; otherwise all is computed in that dtype.  Above 4096 samples the matrix itself is in the
+    network's dtype: at 10,000 it takes 400 MB in float32.
 
     Examples
     --------
@@ -300,7 +304,10 @@ def _at_samples(
     if not len(labels):  # all labels cancel
         return [parameters.clone() for _ in schedule.counts]
     basis, coordinates = compressed(inputs)
-    gram = coordinates @ coordinates.T
+    rows = coordinates
+    if len(labels) > _MANY_SAMPLES and parameters.dtype == torch.float32 and np.abs(inputs).max() < _MODERATE:
+        rows = coordinates.astype(np.float32)
+    gram = rows @ rows.T
     labelled = labels[:, None] * coordinates
     whole = labelled.sum(axis=0)
     readout = network.readout.double().numpy()
@@ -314,7 +321,7 @@ def _at_samples(
         active = (before > 0).astype(np.float64)
         forces = (1 - network.negative_slope) * (active @ labelled) + network.negative_slope * whole
         ways = descend_all(
-            coordinates,
+            rows,
             gram,
             labels,
             network.negative_slope,

@@ -5,9 +5,12 @@ of the x̃ a step therefore costs as many operations as there are samples, and a
 where products with the data cost d + 1 times as many in every step.  Steps in which no sign can change are
 taken in one: with a constant gradient F heavy-ball descent has, A_k = Σ_{j<k} μ^j and B_k = Σ_{j≤k} A_j::
 
-    v_k = μ^k v_0 + A_k F,    p_k = p_0 + η (μ A_k v_0 + B_k F),
+    v_k = μ^k v_0 + A_k F,    p_k = p_0 + η (μ A_k v_0 + B_k F).
 
-and as v_k lies between v_0 and l = F/(1 − μ), no sign changes in the first k steps if k η max(|v_0|, |l|),
+Descent is linear in the gradients: a change of F that begins k steps before the end moves the weights by
+η B_k times it.  So they are not followed, only how far each sample moves them.
+
+As v_k lies between v_0 and l = F/(1 − μ), no sign changes in the first k steps if k η max(|v_0|, |l|),
 over those of the two that point to the kink, is less than the distance from it.
 """
 
@@ -20,6 +23,8 @@ from theory.validation import Array
 
 # Samples looked at together.
 _LANES = 64
+# Up to how many steps sums of momentum are kept.
+_TABLE = 4096
 # A sample that covers less of its distance in a step changes its side in _FAR steps at the earliest.
 _LEAST_SHARE, _FAR = 1e-15, 10**14
 
@@ -43,9 +48,9 @@ def descend_all(
     Parameters
     ----------
     inputs : array, shape (n, D)
-        The x̃ in some orthonormal basis.
+        The x̃ in some orthonormal basis, in float64 or float32.
     gram : array, shape (n, n)
-        Their inner products.
+        Their inner products, in the same.
     labels : array, shape (n,)
         Sum of the labels of each distinct sample over N.
     slope : float
@@ -69,44 +74,85 @@ def descend_all(
         Minus η Σ v over the steps, over a: the weights move by a times it.
     """
     n, dim = inputs.shape
-    ways = np.zeros((len(stops), len(readouts), dim))
-    flipped, lanes = np.empty(n, dtype=np.int64), np.empty(_LANES)
+    ways = np.empty((len(stops), len(readouts), dim))
+    flipped, changes, lanes = np.empty(n, dtype=np.int64), np.empty(n), np.empty(_LANES)
+    moved = np.empty((len(stops), n))  # how far each sample's changes have moved the weights, in η x̃
+    sums = _table(momentum)
     last = stops[len(stops) - 1]
     for i in range(len(readouts)):
-        p = starts[i].copy()
+        p, push, speed = starts[i].copy(), pushes[i].copy(), np.zeros(n)  # but p over a
         side = np.empty(n)
         for k in range(n):
             side[k] = 1.0 if p[k] > 0 else -1.0
-        force, push = forces[i].copy(), pushes[i].copy()
-        speed, velocity, way = np.zeros(n), np.zeros(dim), np.zeros(dim)  # each over a
+        moved[:] = 0.0
         pace = readouts[i] * rate
         done, index, quiet = 0, 0, False
         while True:
             # Looking ahead costs about as much as two steps, and is in vain where signs change in each.
             ahead = _steps_ahead(p, speed, push, side, pace, momentum, lanes) if quiet else 0
-            while index < len(stops) and stops[index] <= done + ahead:
-                for j in range(dim):
-                    ways[index, i, j] = way[j]
-                _leap(ways[index, i], velocity, force, stops[index] - done, rate, momentum, False)
-                index += 1
             if done + ahead >= last:
                 break
             if ahead:
-                _leap(p, speed, push, ahead, pace, momentum, True)
-                _leap(way, velocity, force, ahead, rate, momentum, True)
-            for j in range(dim):
-                velocity[j] = momentum * velocity[j] + force[j]
-                way[j] += rate * velocity[j]
-            changes = _advance(p, speed, push, side, pace, momentum, flipped)
-            for k in range(changes):
-                event = flipped[k]
-                change = (slope - 1) * side[event] * labels[event]
-                side[event] = -side[event]
-                add(push, change, gram[event])
-                add(force, change, inputs[event])
+                _leap(p, speed, push, ahead, pace, momentum)
+            count = _advance(p, speed, push, side, pace, momentum, flipped)
             done += ahead + 1
-            quiet = changes == 0
+            while index < len(stops) and stops[index] <= done:
+                index += 1
+            for k in range(count):
+                event = flipped[k]
+                changes[k] = (slope - 1) * side[event] * labels[event]
+                side[event] = -side[event]
+                for j in range(index, len(stops)):
+                    moved[j, event] += changes[k] * _sum(sums, stops[j] - done, momentum)
+            _add_rows(push, changes, gram, flipped, count)
+            quiet = count == 0
+        for j in range(len(stops)):
+            whole = _sum(sums, stops[j], momentum)
+            for k in range(dim):
+                ways[j, i, k] = whole * forces[i, k]
+            count = 0
+            for k in range(n):
+                if moved[j, k] != 0:
+                    flipped[count], changes[count] = k, moved[j, k]
+                    count += 1
+            _add_rows(ways[j, i], changes, inputs, flipped, count)
+    ways *= rate
     return ways
+
+
+@compiled
+def _add_rows(total: Array, factors: Array, rows: Array, which: Integers, count: int) -> None:
+    """Add Σ_k factors_k · rows[which_k] in place, k < count; four at a time, as it waits for memory."""
+    whole = count - count % 4
+    for k in range(0, whole, 4):
+        one, two, three, four = (
+            rows[which[k]],
+            rows[which[k + 1]],
+            rows[which[k + 2]],
+            rows[which[k + 3]],
+        )
+        a, b, c, d = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
+        for j in range(len(total)):
+            total[j] += (a * one[j] + b * two[j]) + (c * three[j] + d * four[j])
+    for k in range(whole, count):
+        add(total, factors[k], rows[which[k]])
+
+
+@compiled
+def _table(momentum: float) -> Array:
+    """Return B_k for k < `_TABLE`."""
+    sums = np.zeros(_TABLE)
+    single = 0.0
+    for k in range(1, _TABLE):
+        single = 1 + momentum * single
+        sums[k] = sums[k - 1] + single
+    return sums
+
+
+@compiled
+def _sum(sums: Array, count: int, momentum: float) -> float:
+    """Return B_k, k = `count`."""
+    return sums[count] if count < len(sums) else momentum_sums(count, momentum)[2]
 
 
 @compiled
@@ -135,15 +181,12 @@ def _steps_ahead(
 
 
 @compiled
-def _leap(
-    place: Array, speed: Array, push: Array, count: int, rate: float, momentum: float, whole: bool
-) -> None:
-    """Take `count` steps with a constant gradient, in place; the speed follows if `whole`."""
+def _leap(place: Array, speed: Array, push: Array, count: int, rate: float, momentum: float) -> None:
+    """Take `count` steps with a constant gradient, in place."""
     power, single, double = momentum_sums(count, momentum)
     for k in range(len(place)):
         place[k] += rate * (momentum * single * speed[k] + double * push[k])
-        if whole:
-            speed[k] = power * speed[k] + single * push[k]
+        speed[k] = power * speed[k] + single * push[k]
 
 
 @compiled
