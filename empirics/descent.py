@@ -38,7 +38,7 @@ from theory.validation import Array, as_labels, check_choice, check_integer, che
 # samples in place of products with the data.
 _FEW_SAMPLES = 10_000
 _MANY_FEATURES = 16
-# Samples from which their Gram matrix, of a network in float32, is in float32 too: memory sets the pace there.
+# Samples from which the Gram matrix of a network in float32 is in float32 too: it waits for memory there.
 _MANY_SAMPLES = 4096
 _MODERATE = 1e15  # inner products of such entries stay far from overflow in float32
 _LARGE = 1e300  # sums of products of samples and weights stay below, far from overflow
