@@ -12,7 +12,7 @@ def orthogonal(*, options: Orthogonal = Orthogonal()) -> Run:
     or on your data, beside the limit that the theory of nearly orthogonal samples states. Interrupted, the
     same command does what is missing. Ends with a page, report.html.
     """
-    if options.executor is None and options.jobs != 1:
+    if options.executor is None and options.jobs != 1 and not options.dry_run:
         from empirics.sweep.executors import prepare
 
         prepare("empirics.orthogonal.experiment")

@@ -17,7 +17,7 @@ def sweep(plan: Path | None = None, /, *, options: Sweep = Sweep()) -> Run:
     plan
         A .toml file with base, seeds and [[sweep]] tables of axes.
     """
-    if options.executor is None and options.jobs != 1:
+    if options.executor is None and options.jobs != 1 and not options.dry_run:
         from empirics.sweep.executors import prepare
 
         prepare("empirics.families")
