@@ -13,6 +13,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from empirics.sweep import executors
+from tests import warm
+
 # Workers on all cores whose libraries use all cores spend most of their time waiting for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -32,10 +35,15 @@ for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.S
 
 
 def pytest_collection_finish():
-    """Leave what was collected out of the search for cycles, which else takes a twentieth of the time."""
+    """Leave what was collected out of the search for cycles, which else takes a twentieth of the time.
+
+    And let the processes of sweeps be copies of one that has imported what they need.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # where tests with processes are sure to come
+        executors.prepare(*warm.MODULES, "pytest")
 
 
 class Disk(type(Path())):

@@ -42,6 +42,7 @@ from reports.compare import ERROR_PROBABILITY
 from reports.planning import Question
 from reports.schema import check
 from reports.sweeps.run import _SOLVERS
+from tests import warm
 from tests.test_reports.made_up import plain
 from tests.test_reports.parsed import parse
 from theory import setting
@@ -717,7 +718,7 @@ def test_killed_report_goes_on_where_it_was(out, tmp_path, capsys):
         "from reports.cli import main\nmain(sys.argv[1:])\n"
     )
     command = [*TINY, "--widths", "16,64,100000", "--seeds", "2", "--num-steps", "3"]
-    with subprocess.Popen(
+    with warm.Popen(
         [sys.executable, "-c", code, *command, "--jobs", "2", "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -763,7 +764,7 @@ def test_ctrl_c_at_a_terminal_goes_to_all_processes_and_says_one_line(out, compu
         "from reports.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     command = [*TINY, "--widths", "16,64,200000", "--seeds", "2", "--num-steps", "9", "--jobs", "2"]
-    with subprocess.Popen(
+    with warm.Popen(
         [sys.executable, "-c", code, *command, "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
