@@ -758,9 +758,13 @@ def _group(leader):
 @pytest.mark.parametrize("computes", [False, True])
 def test_ctrl_c_at_a_terminal_goes_to_all_processes_and_says_one_line(out, computes):
     code = (
-        "import contextlib, sys\nfrom reports import terminal\n"
+        "import contextlib, sys\nfrom reports import formats, terminal\n"
         "show = lambda share, text: print(text, flush=True)\n"
         "terminal.progress = lambda _: contextlib.nullcontext(show)\n"
+        "formats.render = lambda results: 'page'\n"
+        "from reports.build import build\nfrom reports.phi_check import PhiCheck, MonteCarlo\n"
+        "found = PhiCheck([], {}, [], 0.0, MonteCarlo(0.3, 9, [], [], [], 0.0))\n"
+        "build.__globals__['check_phi'] = lambda: found\n"
         "from reports.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     command = [*TINY, "--widths", "16,64,200000", "--seeds", "2", "--num-steps", "9", "--jobs", "2"]
