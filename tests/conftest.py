@@ -46,6 +46,18 @@ def pytest_collection_finish():
         executors.prepare(*warm.MODULES, "pytest")
 
 
+_FILE_SIZE = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Lift the limit of `full_disk` before the outcome is told, perhaps to a long file."""
+    try:
+        return (yield)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_SIZE)
+
+
 class Disk(type(Path())):
     """A folder that takes fewer than `room` bytes more, and why."""
 
@@ -60,10 +72,8 @@ def full_disk(request, tmp_path):
     disk.mkdir()
     if request.param == "limit":
         disk.reason = "File too large"
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (disk.room // 4, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (disk.room // 4, _FILE_SIZE[1]))
         yield disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return
     disk.reason, option = {
         "full": ("No space left on device", "size=64k"),
