@@ -7,6 +7,7 @@ a test is about what is imported, or about what is read meanwhile, it starts Pyt
 import atexit
 import functools
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -73,7 +74,8 @@ Popen = _Popen if sys.platform == "linux" else subprocess.Popen
 
 def run(arguments, **options):
     """Do as `subprocess.run`, for the arguments of Python."""
-    _server()  # is a process, too, which has to start in the common way
+    if Popen is _Popen:
+        _server()  # is a process, too, which has to start in the common way
     with mock.patch.object(subprocess, "Popen", Popen):
         return subprocess.run(arguments, **options)  # noqa: PLW1510  (its caller says)
 
@@ -83,8 +85,10 @@ def run(arguments, **options):
 
 def _serve():
     """Return what is to be run, in a copy of this process for each; end with the process that asks."""
-    for name in MODULES:
-        __import__(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in MODULES:
+            importlib.import_module(name)
     assert len(list(Path("/proc/self/task").iterdir())) == 1  # no thread, which a copy would lack
     gc.freeze()  # else a copy looks through all of it when it ends
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
