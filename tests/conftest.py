@@ -13,6 +13,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from empirics.sweep import executors
+from tests import warm
+
 # Workers on all cores whose libraries use all cores spend most of their time waiting for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -32,10 +35,27 @@ for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.S
 
 
 def pytest_collection_finish():
-    """Leave what was collected out of the search for cycles, which else takes a twentieth of the time."""
+    """Leave what was collected out of the search for cycles, which else takes a twentieth of the time.
+
+    And let the processes of sweeps be copies of one that has imported what they need.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # where tests with processes are sure to come
+        executors.prepare(*warm.MODULES, "pytest")
+
+
+_FILE_SIZE = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Lift the limit of `full_disk` before the outcome is told, perhaps to a long file."""
+    try:
+        return (yield)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_SIZE)
 
 
 class Disk(type(Path())):
@@ -52,10 +72,8 @@ def full_disk(request, tmp_path):
     disk.mkdir()
     if request.param == "limit":
         disk.reason = "File too large"
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (disk.room // 4, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (disk.room // 4, _FILE_SIZE[1]))
         yield disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return
     disk.reason, option = {
         "full": ("No space left on device", "size=64k"),

@@ -2,7 +2,6 @@
 
 import math
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from empirics.falsify import (
 )
 from empirics.falsify.moves import complexity, moved, random_instance, simpler
 from empirics.falsify.stated import margin_theorem
+from tests import warm
 
 ROOT = Path(__file__).parents[2]
 SMALL = Budget(evaluations=120, max_width=256, max_dim=12)
@@ -479,7 +479,7 @@ def test_other_bad_input_is_refused():
 
 
 def execute(path, *arguments):
-    return subprocess.run(
+    return warm.run(
         [sys.executable, "-W", "error", path, *arguments],
         capture_output=True,
         text=True,

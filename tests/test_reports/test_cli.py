@@ -42,6 +42,7 @@ from reports.compare import ERROR_PROBABILITY
 from reports.planning import Question
 from reports.schema import check
 from reports.sweeps.run import _SOLVERS
+from tests import warm
 from tests.test_reports.made_up import plain
 from tests.test_reports.parsed import parse
 from theory import setting
@@ -255,7 +256,7 @@ def test_second_report_takes_the_place_of_the_first_only_if_asked(out, capsys):
 
 
 def test_module_is_the_command(out):
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, "-W", "error", "-m", "reports", *TINY, *FAST, "--out", str(out)],
         capture_output=True,
         text=True,
@@ -717,7 +718,7 @@ def test_killed_report_goes_on_where_it_was(out, tmp_path, capsys):
         "from reports.cli import main\nmain(sys.argv[1:])\n"
     )
     command = [*TINY, "--widths", "16,64,100000", "--seeds", "2", "--num-steps", "3"]
-    with subprocess.Popen(
+    with warm.Popen(
         [sys.executable, "-c", code, *command, "--jobs", "2", "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -757,13 +758,18 @@ def _group(leader):
 @pytest.mark.parametrize("computes", [False, True])
 def test_ctrl_c_at_a_terminal_goes_to_all_processes_and_says_one_line(out, computes):
     code = (
-        "import contextlib, sys\nfrom reports import terminal\n"
+        "import contextlib, sys\nfrom reports import formats, terminal\n"
         "show = lambda share, text: print(text, flush=True)\n"
         "terminal.progress = lambda _: contextlib.nullcontext(show)\n"
+        "formats.render = lambda results: 'page'\n"
+        "from reports.build import build\nfrom reports.phi_check import PhiCheck, MonteCarlo\n"
+        "found = PhiCheck([], {}, [], 0.0, MonteCarlo(0.3, 9, [], [], [], 0.0))\n"
+        "build.__globals__['check_phi'] = lambda: found\n"
         "from reports.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     command = [*TINY, "--widths", "16,64,200000", "--seeds", "2", "--num-steps", "9", "--jobs", "2"]
-    with subprocess.Popen(
+    start = subprocess.Popen if computes else warm.Popen  # once from nothing
+    with start(
         [sys.executable, "-c", code, *command, "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

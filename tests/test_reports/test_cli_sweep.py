@@ -5,7 +5,6 @@ import json
 import math
 import os
 import signal
-import subprocess
 import sys
 import types
 from pathlib import Path
@@ -17,6 +16,7 @@ from empirics.sweep.outcome import Outcome
 from empirics.sweep.store import ResultFolder
 from reports.cli import main
 from reports.running import table
+from tests import warm
 
 FIELDS = ["sweep", "--data", "gaussian", "--set", "data.dim=3", "--set", "data.num_train=4"]
 TINY = [*FIELDS, "--axis", "width=10,20", "--axis", "T_f,T_g=1:2,3:4", "--seeds", "2"]
@@ -313,7 +313,7 @@ def test_cluster_that_does_not_answer_is_one_line(families, out, tmp_path):
         "sys.modules['empirics.families'] = module\n"
         "from reports.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, "-c", code, *TINY, "--executor", "dask://127.0.0.1:1", "--out", str(out)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         cwd=tmp_path,

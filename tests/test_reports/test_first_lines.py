@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from reports.build import build
 from reports.cli import main
 from reports.presets import series
 from reports.schema import read
+from tests import warm
 
 # 60 rows of 5 features, and whether the first one is large.
 POINTS = np.random.default_rng(1).normal(size=(60, 5)).round(3)
@@ -279,7 +279,7 @@ def test_sweep_of_arrays_is_replayed_by_its_command(tmp_path, capsys):
     for path in (made.folder / "results").iterdir():
         path.unlink()
     again = [sys.executable, "-m", "reports", *shlex.split(made.command)[1:], "--executor", "serial"]
-    done = subprocess.run(again, capture_output=True, text=True, check=False)
+    done = warm.run(again, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (made.folder / "results.jsonl").read_bytes() == rows
     assert "done                    4" in done.stdout
@@ -305,6 +305,7 @@ def test_arrays_of_one_class_are_examined():
     assert set(load_given(ArrayData(POINTS, np.ones(60), standardise="none")).y) == {1.0}
 
 
+@pytest.mark.usefixtures("no_page")
 @pytest.mark.usefixtures("no_page")
 def test_report_of_arrays_is_replayed_by_its_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -1,5 +1,6 @@
-"""A task whose module imports nothing slow."""
+"""Tasks whose module imports nothing slow."""
 
+import os
 import sys
 
 
@@ -10,3 +11,8 @@ def late(_task):
     import torch  # noqa: PLC0415
 
     yield before, torch.get_num_threads(), numba.get_num_threads()
+
+
+def folder(_task):
+    """Yield a variable of the environment."""
+    yield os.environ.get("FAKE_FOLDER")

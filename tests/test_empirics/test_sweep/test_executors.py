@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from empirics.sweep import executors
 from empirics.sweep.executors import Pool, WorkerDiedError, run_tasks
-from tests.test_empirics.test_sweep.late import late
+from tests.test_empirics.test_sweep.late import folder, late
 
 ROOT = Path(__file__).parents[3]
 
@@ -303,13 +303,9 @@ def _report(_task):
 def test_processes_see_the_environment_of_now_however_old_what_they_are_copies_of(monkeypatch):
     for value in ("before", "after"):
         monkeypatch.setenv("FAKE_FOLDER", value)
-        assert dict(run_tasks(executors.processes(1), _folder, range(1))) == {0: value}
+        assert dict(run_tasks(executors.processes(1), folder, range(1))) == {0: value}
     monkeypatch.delenv("FAKE_FOLDER")
-    assert dict(run_tasks(executors.processes(1), _folder, range(1))) == {0: None}
-
-
-def _folder(_task):
-    yield environment("FAKE_FOLDER")
+    assert dict(run_tasks(executors.processes(1), folder, range(1))) == {0: None}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes start afresh elsewhere")
@@ -336,7 +332,7 @@ def test_where_nothing_can_be_copied_processes_start_anew(monkeypatch, error):
 
     monkeypatch.setattr(executors.forkserver, "ensure_running", fail)
     assert executors.prepare() == "spawn"
-    assert dict(run_tasks(executors.processes(1), _folder, range(1))) == {0: environment("FAKE_FOLDER")}
+    assert dict(run_tasks(executors.processes(1), folder, range(1))) == {0: environment("FAKE_FOLDER")}
 
 
 def loaded(name):

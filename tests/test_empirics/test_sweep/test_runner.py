@@ -20,6 +20,7 @@ from empirics.sweep.outcome import Outcome
 from empirics.sweep.runner import FailedError, outcomes, records, run_sweep, stored
 from empirics.sweep.store import DamagedError, ResultFolder
 from empirics.wide import WIDE, plan
+from tests import warm
 
 BASE = ExperimentConfig(data=GaussianData(dim=3, num_train=4), width=10)
 AXES = {"width": [10, 20, 30], "T_f": [1.0, 2.0]}
@@ -625,7 +626,7 @@ def killed(fake, tmp_path, wanted, *, kills, moments):
     root = tmp_path / "sweeps"
     root.mkdir()
     paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, str(script), json.dumps(wanted.to_json()), str(root), str(kills), str(moments)],
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -717,7 +718,7 @@ def test_killed_family_loses_no_result_that_was_computed(fake, tmp_path, executo
     script.write_text(LONG, encoding="utf-8")
     folder = tmp_path / "out"
     paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
-    with subprocess.Popen(
+    with warm.Popen(
         [sys.executable, str(script), str(folder), executor],
         env={**os.environ, "PYTHONPATH": paths, "FAKE_SECONDS": "0.3"},
         stdout=subprocess.PIPE,
@@ -773,7 +774,7 @@ def test_workers_end_with_their_parent(fake, expected, tmp_path, how):
     script.write_text(PARENT, encoding="utf-8")
     folder = tmp_path / "out"
     paths = os.pathsep.join([str(Path(fake.__file__).parent), str(Path(__file__).parents[3])])
-    with subprocess.Popen(
+    with warm.Popen(
         [sys.executable, str(script), json.dumps(PLAN.to_json()), str(folder)],
         env={**os.environ, "PYTHONPATH": paths, "FAKE_SECONDS": "0.5"},
         stdout=subprocess.PIPE,
