@@ -55,7 +55,7 @@ def run(config: ExperimentConfig, *, device: str = "cpu", over_times: bool = Fal
     >>> result.agreement.measured, result.f.flipped_not_free
     (0.6, 0)
     """
-    ((_, pair),) = pairs([config], device=device, earlier=over_times and not config.momentum)
+    ((_, pair),) = pairs([config], device=device, earlier=over_times and not config.momentum, gradients=True)
     if isinstance(pair, Exception):
         raise pair
     on, f, g = pair.perturbed, pair.perturbed.f, pair.g

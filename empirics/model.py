@@ -133,12 +133,10 @@ class TwoLayerNet(nn.Module):
                 total += (slopes.mul_(self.readout[part]) @ self.weight[part]).double()
         return total
 
-    @torch.no_grad()
     def preactivations(self, X: Tensor, part: slice) -> Tensor:
         """Return the u_i(x) of a block of neurons, shape (N, neurons)."""
         return torch.addmm(self.bias[part], X, self.weight[part].T)
 
-    @torch.no_grad()
     def output_of(self, preactivations: Tensor, part: slice) -> Tensor:
         """Return Σ a_i φ(u_i(x)) over a block of neurons, shape (N,), float64; takes the memory of the u."""
         active = nn.functional.leaky_relu(preactivations, self.negative_slope, inplace=True)
