@@ -55,20 +55,20 @@ def run(config: ExperimentConfig, *, device: str = "cpu", over_times: bool = Fal
     >>> result.agreement.measured, result.f.flipped_not_free
     (0.6, 0)
     """
-    ((_, pair),) = pairs([config], device=device, earlier=over_times and not config.momentum)
+    ((_, pair),) = pairs([config], device=device, earlier=over_times and not config.momentum, gradients=True)
     if isinstance(pair, Exception):
         raise pair
     on, f, g = pair.perturbed, pair.perturbed.f, pair.g
     dataset, X_adv, y_adv = on.family.dataset, on.X_adv, on.y_adv
     setting, slope, Z = config.setting(dataset), config.negative_slope, dataset.X_test
     points_f = Points(
-        initial=evaluate(f.trained.initial, Z),
+        initial=f.counts.initial,
         final=f.on_test,
         predicted=theory.f_predict(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
         published=theory.f_hat(Z, X=dataset.X, y=dataset.y, negative_slope=slope),
     )
     points_g = Points(
-        initial=evaluate(g.trained.initial, Z),
+        initial=g.counts.initial,
         final=g.on_test,
         predicted=theory.g_predict(Z, X_adv=X_adv, y_adv=y_adv, negative_slope=slope),
         published=theory.g_hat(Z, X=dataset.X, y=dataset.y, X_adv=X_adv, negative_slope=slope),

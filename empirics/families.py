@@ -5,7 +5,6 @@ perturbations are trained.  `empirics.experiment.run` measures one experiment in
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -94,10 +93,10 @@ def _from_initial(pair: Pair) -> Record:
     """
     on, family, g = pair.perturbed, pair.perturbed.family, pair.g.trained
     start = on.f.trained
-    signs_f = evaluate(start.initial, family.dataset.X_test) + start.T * family.f_b[1]
+    signs_f = on.f.counts.initial + start.T * family.f_b[1]
     values: Record = {}
     if pair.config.loss == "identity":
-        initial = family.at_points(partial(evaluate, g.initial))
+        initial = evaluate(g.initial, family.X[family.shown]), pair.g.counts.initial
         train, test = (at_0 + g.T * velocity for at_0, velocity in zip(initial, on.lazy, strict=True))
         values |= _foreseen("lazy", family, signs_f, (train, test))
     if pair.config.scenario == "a":

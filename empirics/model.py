@@ -120,9 +120,7 @@ class TwoLayerNet(nn.Module):
         total = torch.zeros(len(X), dtype=torch.float64, device=X.device)
         with threads_for(work=X.numel() * self.width):
             for part in blocks(self.width, len(X)):
-                hidden = torch.addmm(self.bias[part], X, self.weight[part].T)
-                hidden = nn.functional.leaky_relu(hidden, self.negative_slope, inplace=True)
-                total += (hidden @ self.readout[part]).double()
+                total += self.output_of(self.preactivations(X, part), part)
         return total
 
     @torch.no_grad()
@@ -131,10 +129,18 @@ class TwoLayerNet(nn.Module):
         total = torch.zeros(X.shape, dtype=torch.float64, device=X.device)
         with threads_for(work=X.numel() * self.width):
             for part in blocks(self.width, len(X)):
-                hidden = torch.addmm(self.bias[part], X, self.weight[part].T)
-                slopes = activation_slopes(hidden, self.negative_slope) * self.readout[part]
-                total += (slopes @ self.weight[part]).double()
+                slopes = activation_slopes(self.preactivations(X, part), self.negative_slope, inplace=True)
+                total += (slopes.mul_(self.readout[part]) @ self.weight[part]).double()
         return total
+
+    def preactivations(self, X: Tensor, part: slice) -> Tensor:
+        """Return the u_i(x) of a block of neurons, shape (N, neurons)."""
+        return torch.addmm(self.bias[part], X, self.weight[part].T)
+
+    def output_of(self, preactivations: Tensor, part: slice) -> Tensor:
+        """Return Σ a_i φ(u_i(x)) over a block of neurons, shape (N,), float64; takes the memory of the u."""
+        active = nn.functional.leaky_relu(preactivations, self.negative_slope, inplace=True)
+        return (active @ self.readout[part]).double()
 
 
 def activation_slopes(preactivations: Tensor, negative_slope: float, *, inplace: bool = False) -> Tensor:

@@ -18,7 +18,7 @@ import theory
 from empirics.config import ExperimentConfig
 from empirics.descent import Trained
 from empirics.measure import NeuronCounts, cosines, count_neurons, evaluate
-from empirics.model import TwoLayerNet, as_array, as_tensor
+from empirics.model import as_array, as_tensor
 from empirics.perturb import adversarial_inputs, draw_targets, normalised, perturb
 from empirics.quadratic import Integers
 from empirics.seeds import seeds_of
@@ -166,7 +166,7 @@ class Network:
         FloatingPointError
             If one is not finite.
         """
-        outputs = evaluate(self.trained.final, self.family.dataset.X_test)
+        outputs = self.counts.final
         if not np.isfinite(outputs).all():
             precision = self.family.config.precision
             msg = f"outputs of {self.name} must be finite, got some that are not in {precision}"
@@ -198,7 +198,7 @@ class Network:
 
     @cached_property
     def counts(self) -> NeuronCounts:
-        """Numbers of free neurons and of those that flipped, at the test points."""
+        """Numbers of free neurons and of those that flipped at the test points, and outputs there."""
         Z = self.family.dataset.X_test
         if np.isfinite(self.lipschitz):
             return count_neurons(self.trained, Z, self.samples.kappa)
@@ -214,17 +214,25 @@ class Perturbed:
     ------
     FloatingPointError
         On construction, if a gradient is not finite, or an input of g does not fit its precision.
+
+    Attributes
+    ----------
+    gradients : array, shape (N, d)
+        ∇f at the training points, which are large; none, shape (0, d), unless they are asked for.  0 where
+        there are no perturbations.
     """
 
-    def __init__(self, f: Network, config: ExperimentConfig) -> None:
+    def __init__(self, f: Network, config: ExperimentConfig, *, gradients: bool = False) -> None:
         self.family, self.f, self.config = f.family, f, config
         X = self.family.dataset.X
         self.epsilon = float(np.sqrt(X.shape[1])) if config.epsilon is None else config.epsilon
         rng = np.random.default_rng(self.family.target_seed)
         self.y_adv = draw_targets(len(X), kind=config.targets, rng=rng)
-        self.R = np.zeros_like(X)
+        self.R, found = np.zeros_like(X), np.zeros_like(X)
         if self.epsilon > 0:
-            self.R = perturb(f.trained.final, X, self.y_adv, epsilon=self.epsilon).R
+            made = perturb(f.trained.final, X, self.y_adv, epsilon=self.epsilon)
+            self.R, found = made.R, made.gradients
+        self.gradients = found if gradients else found[:0].copy()
         self.X_adv = adversarial_inputs(X, self.R, scenario=config.scenario)
         if np.abs(self.X_adv).max() > np.finfo(config.precision).max:
             msg = f"epsilon must keep the inputs of g within {config.precision}, got {self.epsilon:g}"
@@ -257,19 +265,12 @@ class Perturbed:
         u, derived = (float(c[known].mean()) if (known := np.isfinite(c)).any() else np.nan for c in values)
         return u, derived
 
-    def _gradients(self, network: TwoLayerNet) -> Array:
-        points = as_tensor(self.family.dataset.X, dtype=network.weight.dtype, device=network.weight.device)
-        return _array(network.input_gradients(points))
-
-    @property
-    def gradients(self) -> Array:
-        """∇f at the training points; 0 where there are no perturbations."""
-        return self._gradients(self.f.trained.final) if self.epsilon > 0 else np.zeros_like(self.R)
-
     @property
     def initial_gradients(self) -> Array:
         """∇f(x; 0) at the training points."""
-        return self._gradients(self.f.trained.initial)
+        network = self.f.trained.initial
+        points = as_tensor(self.family.dataset.X, dtype=network.weight.dtype, device=network.weight.device)
+        return _array(network.input_gradients(points))
 
     @property
     def lazy_directions(self) -> Array:
@@ -313,7 +314,11 @@ class Pair:
 
 
 def pairs(
-    configs: Sequence[ExperimentConfig], *, device: str = "cpu", earlier: bool = False
+    configs: Sequence[ExperimentConfig],
+    *,
+    device: str = "cpu",
+    earlier: bool = False,
+    gradients: bool = False,
 ) -> Iterator[tuple[int, Pair | Exception]]:
     """Train the pairs of one family.
 
@@ -325,6 +330,8 @@ def pairs(
         Where networks are trained by descent: "cpu" or "cuda".
     earlier : bool
         Whether g is kept at some earlier stops, too.
+    gradients : bool
+        Whether those of f are.
 
     Yields
     ------
@@ -349,7 +356,7 @@ def pairs(
             network = f if isinstance(f, Exception) else Network(family, f, family.samples, "f")
             one_f = {index: config for index, config in one_rate.items() if stop_f(config) == stop}
             for group in _groups(one_f, _perturbations):
-                yield from _trained_on_one(network, group, earlier=earlier)
+                yield from _trained_on_one(network, group, earlier=earlier, gradients=gradients)
 
 
 def _perturbations(config: ExperimentConfig) -> Hashable:
@@ -367,13 +374,13 @@ def _groups(
 
 
 def _trained_on_one(
-    f: Network | Exception, configs: Mapping[int, ExperimentConfig], *, earlier: bool
+    f: Network | Exception, configs: Mapping[int, ExperimentConfig], *, earlier: bool, gradients: bool
 ) -> Iterator[tuple[int, Pair | Exception]]:
     """Train g on one set of perturbations, along one trajectory for each learning rate."""
     try:
         if isinstance(f, Exception):
             raise f
-        on = Perturbed(f, next(iter(configs.values())))
+        on = Perturbed(f, next(iter(configs.values())), gradients=gradients)
     except EXPECTED as error:
         yield from ((index, error) for index in configs)
         return

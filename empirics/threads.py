@@ -10,7 +10,13 @@ from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
-_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_OF_CHILDREN = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+) | {
+    # The C library else gives the memory of each temporary array back, and pages it in anew for the next.
+    name: str(1 << 25)
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+}
 
 
 def cores() -> int:
@@ -56,8 +62,8 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def one_thread_in_children() -> Iterator[None]:
     """Let processes that start meanwhile have one thread each: they inherit variables that say so."""
-    before = {name: os.environ.get(name) for name in _VARIABLES}
-    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
+    before = {name: os.environ.get(name) for name in _OF_CHILDREN}
+    os.environ.update(_OF_CHILDREN)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 It imports nothing slow before it has seen to signals and streams: the rest takes seconds to load.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ import reports
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
+    gc.set_threshold(50_000, 20, 20)  # imports and figures make many objects and hardly any garbage
     _open_streams()
     # What is ignored, as after nohup, stays ignored.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):

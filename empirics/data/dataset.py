@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import combinations, groupby
 from typing import Any
 
@@ -470,7 +471,11 @@ def class_name(label: object) -> str:
 
     Numbers are those that a program would write: "007" and "1E1" are text.  Bytes are in UTF-8.
     """
-    text = label.decode() if isinstance(label, bytes) else str(label)
+    return _named(label.decode() if isinstance(label, bytes) else str(label))
+
+
+@lru_cache(maxsize=1024)
+def _named(text: str) -> str:
     if not _PLAIN.fullmatch(text):
         return text
     number = Context(prec=len(text)).normalize(Decimal(text))

@@ -4,6 +4,7 @@ Also the published form beside them.  Certificates by simulation of single neuro
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import theory
 from empirics.measure.result import ExperimentResult
 from empirics.record import NAMES, Count, Name, Number, OfBoth, Record
 from theory.certificates.inverse import WIDEST
-from theory.certificates.lazy import AgreementProof
+from theory.certificates.lazy import AgreementProof, agreement_prover, prover
 from theory.certificates.published import compare_published
 from theory.validation import Array
 
@@ -115,9 +116,9 @@ def counts(result: ExperimentResult, *, in_hand: bool) -> dict[str, Certified]:
         By "descent", "flow" and "in hand".
     """
     signs = np.sign(result.points_f.final), np.sign(result.points_g.final)
+    prove = lazy_prover(result, result.dataset.X_test)
     found: dict[str, Certified] = {
-        dynamics: count_points(lazy_proof(result, result.dataset.X_test, result.setting, dynamics), signs)
-        for dynamics in DYNAMICS
+        dynamics: count_points(prove(result.setting, dynamics), signs) for dynamics in DYNAMICS
     }
     if in_hand:
         pair = theory.AgreementCertificate(*(_of_network(result, name) for name in NAMES))
@@ -141,12 +142,8 @@ def curves(result: ExperimentResult) -> Certificates:
                 theory.required_width(Z, X=X, y=y, setting=setting, delta=DELTA, share=share, **more)
                 for share in SHARES
             ]
-    bounds = [
-        theory.margin_bound(
-            Z, X=X, y=y, setting=replace(setting, width=width), delta=DELTA / 2, dynamics="flow", sides=1
-        ).terms
-        for width in _WIDTHS
-    ]
+    prove = prover(Z, X, y, setting, delta=DELTA / 2)
+    bounds = [prove(replace(setting, width=width), "flow").bound.terms for width in _WIDTHS]
     predicted = theory.f_predict(Z, X=X, y=y, negative_slope=setting.negative_slope)
     return Certificates(
         delta=DELTA,
@@ -165,7 +162,7 @@ def region(result: ExperimentResult, points: Array, found: Certificates) -> tupl
     width = found.required["both"]["flow"][0]
     if width is None or not math.isfinite(width):
         return None, None
-    both = lazy_proof(result, points, replace(result.setting, width=int(width)), "flow")
+    both = lazy_prover(result, points)(replace(result.setting, width=int(width)), "flow")
     return both.certified.astype(int).tolist(), width
 
 
@@ -242,21 +239,12 @@ def width_bounds(result: ExperimentResult) -> WidthBounds:
     return WidthBounds(free_share=FREE_SHARE, rows=rows, published=theory.published_width(setting))
 
 
-def lazy_proof(
-    result: ExperimentResult, points: Array, setting: theory.Setting, dynamics: theory.Dynamics
-) -> theory.AgreementCertificate:
+def lazy_prover(
+    result: ExperimentResult, points: Array
+) -> Callable[[theory.Setting, theory.Dynamics], theory.AgreementCertificate]:
     """Return the certificate of agreement at these points, from the data and the perturbed set."""
     data = result.dataset
-    return theory.certify_agreement(
-        points,
-        X=data.X,
-        y=data.y,
-        X_adv=result.X_adv,
-        y_adv=result.y_adv,
-        setting=setting,
-        delta=DELTA,
-        dynamics=dynamics,
-    )
+    return agreement_prover(points, data.X, data.y, result.X_adv, result.y_adv, result.setting, delta=DELTA)
 
 
 def _of_network(result: ExperimentResult, network: Name) -> theory.Certificate:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from empirics.descent import Trained
-from empirics.model import TwoLayerNet, as_tensor, blocks, input_tensor, threads_for
+from empirics.model import TwoLayerNet, activation_slopes, as_tensor, blocks, input_tensor, threads_for
 from empirics.perturb import row_blocks
 from theory.setting import LIPSCHITZ
 from theory.validation import Array, as_real
@@ -29,11 +29,15 @@ class NeuronCounts:
         The sign of u_i(z, ·) after training differs from the initial one.
     flipped_not_free : array
         Flipped although not free, beyond rounding: the theory says 0.
+    initial, final : array, float64
+        f(z; 0) and f(z; T), as `evaluate` returns them: the pre-activations are at hand.
     """
 
     free: Counts
     flipped: Counts
     flipped_not_free: Counts
+    initial: Array
+    final: Array
 
 
 def evaluate(network: TwoLayerNet, Z: Array) -> Array:
@@ -205,31 +209,32 @@ def count_neurons(
     # Below the spacing of floats at a start a count would be one of starts that round to 0.
     seen = reach_of_points * before.readout.abs().max() > unit * lengths
     totals = torch.zeros(3, len(Z), dtype=torch.int64, device=points.device)
+    outputs = torch.zeros(2, len(Z), dtype=torch.float64, device=points.device)
     with threads_for(work=points.numel() * before.width):
         for part in blocks(before.width, len(Z)):
-            start = torch.addmm(before.bias[part], points, before.weight[part].T)
-            end = torch.addmm(after.bias[part], points, after.weight[part].T)
+            start, end = before.preactivations(points, part), after.preactivations(points, part)
             readout = before.readout[part].abs()
             limit = reach_of_points[:, None] * readout
             if (readout == 0).any():  # such a neuron never moves, whatever the limit
                 limit = torch.where(readout > 0, limit, 0.0)
-            free = start.abs() < limit
-            flipped = (start > 0) != (end > 0)
-            totals[0] += free.sum(dim=1) * seen
-            totals[1] += flipped.sum(dim=1)
-            outside = flipped > free  # none beyond its limit is free
-            if not outside.any():
-                continue
-            size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
-            size = torch.maximum(
-                size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
-            )
-            point, neuron = outside.nonzero(as_tuple=True)
-            allowed = stretch * limit[point, neuron] + roundings * lengths[point] * size[neuron]
-            beyond = start[point, neuron].abs() > allowed
-            totals[2] += torch.bincount(point[beyond], minlength=len(Z))
-    free_counts, flipped_counts, beyond_counts = totals.cpu().numpy()
-    return NeuronCounts(free_counts, flipped_counts, beyond_counts)
+            # 1 and 0 in place of truth values, which torch is slow to make of floats.
+            free = start.abs().lt_(limit)
+            flipped = activation_slopes(start, 0.0).ne_(activation_slopes(end, 0.0))
+            totals[0] += free.sum(dim=1).long() * seen
+            totals[1] += flipped.sum(dim=1).long()
+            outside = flipped.gt_(free)  # none beyond its limit is free
+            if outside.amax() > 0:
+                size = torch.sqrt((after.weight[part] ** 2).sum(dim=1) + after.bias[part] ** 2)
+                size = torch.maximum(
+                    size, torch.sqrt((before.weight[part] ** 2).sum(dim=1) + before.bias[part] ** 2)
+                )
+                point, neuron = outside.nonzero(as_tuple=True)
+                allowed = stretch * limit[point, neuron] + roundings * lengths[point] * size[neuron]
+                beyond = start[point, neuron].abs() > allowed
+                totals[2] += torch.bincount(point[beyond], minlength=len(Z))
+            outputs[0] += before.output_of(start, part)
+            outputs[1] += after.output_of(end, part)
+    return NeuronCounts(*totals.cpu().numpy(), *outputs.cpu().numpy())
 
 
 def _reach(trained: Trained, num_points: int, kappa: Array | None, reach: Array | None) -> Array:

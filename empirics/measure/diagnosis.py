@@ -149,8 +149,8 @@ def initial_kernel(network: TwoLayerNet, inputs: Array, Z: Array) -> Array:
     points = torch.as_tensor(np.concatenate([inputs, Z])).to(network.weight)
     total = torch.zeros(len(inputs), len(Z), dtype=torch.float64, device=points.device)
     for part in blocks(network.width, len(points)):
-        hidden = torch.addmm(network.bias[part], points, network.weight[part].T)
-        slopes = activation_slopes(hidden, network.negative_slope) * network.readout[part]
+        hidden = network.preactivations(points, part)
+        slopes = activation_slopes(hidden, network.negative_slope, inplace=True).mul_(network.readout[part])
         total += (slopes[: len(inputs)] @ slopes[len(inputs) :].T).double()
     return np.asarray(total.cpu().numpy())
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from empirics.config import ExperimentConfig
-from empirics.measure.certified import DELTA, DYNAMICS, Certified, count_points, lazy_proof
+from empirics.measure.certified import DELTA, DYNAMICS, Certified, count_points, lazy_prover
 from empirics.measure.counts import agreement
 from empirics.measure.result import ExperimentResult, Points
 from empirics.neurons import Schedule, SimulatedAgreement, simulate_neurons
@@ -94,9 +94,8 @@ def simulate(
     f, g = (_by_simulation(result, name, result.setting.width, num_neurons) for name in NAMES)
     signs = np.sign(result.points_f.final[chosen]), np.sign(result.points_g.final[chosen])
     counted = {"simulation": count_points(SimulatedAgreement(f=f.proof, g=g.proof), signs)}
-    for dynamics in DYNAMICS:
-        lazy = lazy_proof(result, result.dataset.X_test[chosen], result.setting, dynamics)
-        counted[dynamics] = count_points(lazy, signs)
+    prove = lazy_prover(result, result.dataset.X_test[chosen])
+    counted |= {dynamics: count_points(prove(result.setting, dynamics), signs) for dynamics in DYNAMICS}
     sign_match: dict[str, dict[str, Number]] = {}
     error: dict[str, dict[str, Number]] = {}
     for name, one in zip(NAMES, (f, g), strict=True):

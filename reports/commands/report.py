@@ -12,7 +12,7 @@ def report(
     if options.executor is None and options.jobs != 1:
         from empirics.sweep.executors import prepare
 
-        prepare("reports.measured")
+        prepare("reports.measured", "sklearn.datasets")  # and what reads data, with pandas in it
     from reports.making import make
 
     return partial(make, options, data, setting, command=command)

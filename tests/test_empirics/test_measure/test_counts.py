@@ -61,6 +61,9 @@ def test_counts_are_the_naive_ones(monkeypatch, block):
     np.testing.assert_array_equal(counts.flipped, flipped.sum(axis=1))
     np.testing.assert_array_equal(counts.flipped_not_free, (flipped & ~free).sum(axis=1))
     assert counts.flipped_not_free.sum() > 0
+    for name in ("initial", "final"):
+        outputs = evaluate(getattr(trained, name), data.X_test)
+        np.testing.assert_array_equal(getattr(counts, name), outputs)  # to the last bit
 
 
 LAW_SETTINGS = {
