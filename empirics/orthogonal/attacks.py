@@ -114,25 +114,22 @@ def attack(
     count = num_changed(epsilon, network.dim, whole=published) if norm == "L0" else num_steps
     X, t = (as_tensor(array, device=network.weight.device) for array in (base, targets))
     one = partial(_step, norm=norm, published=published, size=amplitude if norm == "L0" else epsilon)
-    bad = (~torch.isfinite(network.input_gradients(X.to(network.weight.dtype))).all(dim=1)).nonzero()
-    if len(bad):
-        msg = (
-            f"gradients of f must be finite, got {len(bad)} rows that are not, the first at row {int(bad[0])}"
-        )
-        raise FloatingPointError(msg)
-    rows = max(1, _BLOCK // network.width)
-    parts = [
-        _climb(network, X[part : part + rows], t[part : part + rows], one, count, box)
-        for part in range(0, len(X), rows)
-    ]
-    best, before, after = map(torch.cat, zip(*parts, strict=True))
+    parts = torch.split(torch.arange(len(X), device=X.device), max(1, _BLOCK // network.width))
+    found = [_climb(network, X[rows], t[rows], rows, one, count, box) for rows in parts]
+    best, before, after = map(torch.cat, zip(*found, strict=True))
     num_zero = int((best == X).all(dim=1).sum())
     return Attack(X_adv=_array(best), before=_array(before), after=_array(after), num_zero=num_zero)
 
 
 @torch.no_grad()
 def _climb(
-    network: TwoLayerNet, X: Tensor, t: Tensor, one: Callable[..., Tensor], count: int, box: float | None
+    network: TwoLayerNet,
+    X: Tensor,
+    t: Tensor,
+    rows: Tensor,
+    one: Callable[..., Tensor],
+    count: int,
+    box: float | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the best points, and t f before and there.
 
@@ -140,7 +137,7 @@ def _climb(
     """
     best, points, touched = X.clone(), X, torch.zeros_like(X, dtype=torch.bool)
     outputs, above = _outputs(network, X)
-    G = _gradients(network, above, t)
+    G = _gradients(network, above, t, rows)
     before = after = t * outputs
     for _ in range(count):
         points = X + one(points - X, G, touched)
@@ -150,7 +147,7 @@ def _climb(
         better = t * outputs > after
         best[better], after = points[better], torch.where(better, t * outputs, after)
         changed = (now != above).any(dim=1)
-        G[changed], above = _gradients(network, now[changed], t[changed]), now
+        G[changed], above = _gradients(network, now[changed], t[changed], rows[changed]), now
     return best, before, after
 
 
@@ -195,7 +192,14 @@ def _outputs(network: TwoLayerNet, X: Tensor) -> tuple[Tensor, Tensor]:
     return (hidden @ network.readout).double(), above
 
 
-def _gradients(network: TwoLayerNet, above: Tensor, t: Tensor) -> Tensor:
+def _gradients(network: TwoLayerNet, above: Tensor, t: Tensor, rows: Tensor) -> Tensor:
     """Return t ∇f where these pre-activations are above 0."""
     slopes = torch.where(above, network.readout, network.negative_slope * network.readout)
-    return t[:, None] * (slopes @ network.weight).double()
+    gradients = (slopes @ network.weight).double()
+    bad = rows[~torch.isfinite(gradients).all(dim=1)]
+    if len(bad):
+        msg = (
+            f"gradients of f must be finite, got {len(bad)} rows that are not, the first at row {int(bad[0])}"
+        )
+        raise FloatingPointError(msg)
+    return t[:, None] * gradients
