@@ -23,8 +23,8 @@ def advance(
     way: Array,
     weights: Array,
     margins: Array,
-    inputs: Array,
-    gram: Array,
+    factor: Array,
+    second: Array,
     y: Array,
     readouts: Array,
     slope: float,
@@ -43,15 +43,13 @@ def advance(
     coefficients : array, shape (m, N)
         C.
     way : array, shape (m, r)
-        Scratch where `gram` is empty.
+        Scratch, where `second` is not empty.
     weights : array, shape (N,)
         Sum of η q over the steps.
     margins : array, shape (N,)
         Filled with those after the last step.
-    inputs : array, shape (N, r)
-        L.
-    gram : array, shape (N, N) or (0, 0)
-        L Lᵀ; products with L and Lᵀ take its place if it is empty.
+    factor, second : arrays, shapes (N, N) and (0, 0), or (N, r) and (r, N)
+        L Lᵀ, or L and Lᵀ.
     y : array, shape (N,)
     readouts : array, shape (m,)
         a.
@@ -96,12 +94,17 @@ def advance(
             high, low = readouts[i], readouts[i] * slope
             for n in range(N):
                 own[n] += q[n] * (high if start[n] + push[n] > 0 else low)
-        if len(gram):
-            np.dot(coefficients, gram, pushes)
+        if len(second):
+            _multiply(coefficients, factor, way)
+            _multiply(way, second, pushes)
         else:
-            np.dot(coefficients, inputs, way)
-            np.dot(way, inputs.T, pushes)
+            _multiply(coefficients, factor, pushes)
     return step, time
+
+
+@compiled
+def _multiply(one: Array, other: Array, result: Array) -> None:
+    np.dot(one, other, result)  # here alone: each call takes as long to compile as half of the rest
 
 
 @compiled

@@ -217,7 +217,8 @@ class _Descent:
         self.coefficients, self.pushes = 0 * self.starts, 0 * self.starts
         # Products with L and Lᵀ take 2Nr multiplications a neuron, with L Lᵀ N².
         few = len(inputs) <= 2 * inputs.shape[1]
-        self.gram = self.inputs @ self.inputs.T if few else self.inputs[:0, :0]
+        self.factor = self.inputs @ self.inputs.T if few else self.inputs
+        self.second = self.held(inputs[:0, :0] if few else inputs.T)
         self.way = 0 * (self.W_0[:0] if few else self.W_0)
         self.margins, self.weights, self.time = 0 * self.y, 0 * self.y, 0.0  # y_n f(x_n), and Σ η q_n
         self.top = self.largest_eigenvalue(inputs)
@@ -277,8 +278,8 @@ class _Descent:
             self.way,
             self.weights,
             self.margins,
-            self.inputs,
-            self.gram,
+            self.factor,
+            self.second,
             self.y,
             self.readout,
             self.slope,
@@ -308,9 +309,9 @@ class _Descent:
                 rate, self.time = (left, max_time) if left <= rate else (rate, self.time + rate / mean)
             self.weights = self.weights + rate * q
             self.coefficients = self.coefficients + slopes * (rate * q * self.y)
-            held = len(self.gram) > 0
-            self.pushes = self.coefficients @ (self.gram if held else self.inputs)
-            self.pushes = self.pushes if held else self.pushes @ self.inputs.T
+            self.pushes = self.coefficients @ self.factor
+            if len(self.second):
+                self.pushes = self.pushes @ self.second
             taken += 1
 
     def measure(

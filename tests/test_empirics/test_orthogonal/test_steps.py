@@ -41,18 +41,18 @@ def test_it_matches_plain_descent(held, loss, max_time, run):
     W, a = rng.standard_normal((width, dim)), rng.standard_normal(width)
     starts, time, steps = W @ X.T, 0.0, 0
     (margins, sums), (pushes, coefficients) = np.zeros((2, N)), np.zeros((2, width, N))
-    gram, way = (X @ X.T, W[:0]) if held else (np.empty((0, 0)), np.empty_like(W))
+    factor, second = (X @ X.T, np.empty((0, 0))) if held else (X, X.T.copy())
     top = np.linalg.eigvalsh(X @ X.T)[-1]
     for count in (1, 0, 29):  # a call goes on where the one before stopped
         taken, time = run(
             starts,
             pushes,
             coefficients,
-            way,
+            np.empty_like(W),
             sums,
             margins,
-            X,
-            gram,
+            factor,
+            second,
             y,
             a,
             slope,
