@@ -213,6 +213,7 @@ class _Descent:
         seen = float((W**2).sum())
         self.outside = 0.0 if self.basis is None else max(float((self.start**2).sum()) - seen, 0.0)
         self.W_0, self.inputs, self.y, self.readout = map(self.held, (W, inputs, y, readout))
+        self.top = self.largest_eigenvalue(inputs)  # first: an error where products would overflow
         self.starts = self.W_0 @ self.inputs.T
         self.coefficients, self.pushes = 0 * self.starts, 0 * self.starts
         # Products with L and Lᵀ take 2Nr multiplications a neuron, with L Lᵀ N².
@@ -221,7 +222,6 @@ class _Descent:
         self.second = self.held(inputs[:0, :0] if few else inputs.T)
         self.way = 0 * (self.W_0[:0] if few else self.W_0)
         self.margins, self.weights, self.time = 0 * self.y, 0 * self.y, 0.0  # y_n f(x_n), and Σ η q_n
-        self.top = self.largest_eigenvalue(inputs)
 
     def held(self, array: Array) -> AnyArray:
         if self.device.type != "cpu":
