@@ -5,6 +5,7 @@ no loss.  "gradient" makes the longest perturbations within a ball: L∞ steps f
 steps move one coordinate each.  "published" are the steps of the prior work, which keep the shape of ∇f.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -22,6 +23,7 @@ GRADIENT_STEPS = ("gradient", "published")
 
 NUM_STEPS = 100  # of the published attack, each of ε/5
 _STEPS_PER_RADIUS = 5
+_BLOCK = 1 << 20  # pre-activations at a time, 8 MiB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,18 +114,41 @@ def attack(
     count = num_changed(epsilon, network.dim, whole=published) if norm == "L0" else num_steps
     X, t = (as_tensor(array, device=network.weight.device) for array in (base, targets))
     one = partial(_step, norm=norm, published=published, size=amplitude if norm == "L0" else epsilon)
-    before = t * _outputs(network, X)
-    best, after, points = X.clone(), before, X
-    touched = torch.zeros_like(X, dtype=torch.bool)
-    for _ in range(count):
-        points = X + one(points - X, t[:, None] * _gradients(network, points), touched)
-        if box is not None:
-            points = points.clamp(-box, box)
-        reached = t * _outputs(network, points)
-        better = reached > after
-        best[better], after = points[better], torch.where(better, reached, after)
+    parts = torch.split(torch.arange(len(X), device=X.device), max(1, _BLOCK // network.width))
+    found = [_climb(network, X[rows], t[rows], rows, one, count, box) for rows in parts]
+    best, before, after = map(torch.cat, zip(*found, strict=True))
     num_zero = int((best == X).all(dim=1).sum())
     return Attack(X_adv=_array(best), before=_array(before), after=_array(after), num_zero=num_zero)
+
+
+@torch.no_grad()
+def _climb(
+    network: TwoLayerNet,
+    X: Tensor,
+    t: Tensor,
+    rows: Tensor,
+    one: Callable[..., Tensor],
+    count: int,
+    box: float | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the best points, and t f before and there.
+
+    Most perturbations are too short for many neurons: where all keep their sides the gradient stays.
+    """
+    best, points, touched = X.clone(), X, torch.zeros_like(X, dtype=torch.bool)
+    outputs, above = _outputs(network, X)
+    G = _gradients(network, above, t, rows)
+    before = after = t * outputs
+    for _ in range(count):
+        points = X + one(points - X, G, touched)
+        if box is not None:
+            points = points.clamp(-box, box)
+        outputs, now = _outputs(network, points)
+        better = t * outputs > after
+        best[better], after = points[better], torch.where(better, t * outputs, after)
+        changed = (now != above).any(dim=1)
+        G[changed], above = _gradients(network, now[changed], t[changed], rows[changed]), now
+    return best, before, after
 
 
 def _step(R: Tensor, G: Tensor, touched: Tensor, *, norm: Norm, published: bool, size: float) -> Tensor:
@@ -159,16 +184,22 @@ def _array(tensor: Tensor) -> Array:
     return np.asarray(tensor.cpu().numpy())
 
 
-def _outputs(network: TwoLayerNet, X: Tensor) -> Tensor:
-    return network.outputs(X.to(network.weight.dtype))
+def _outputs(network: TwoLayerNet, X: Tensor) -> tuple[Tensor, Tensor]:
+    """Return f(X), and which pre-activations are above 0."""
+    hidden = torch.addmm(network.bias, X.to(network.weight.dtype), network.weight.T)
+    above = hidden > 0
+    hidden = torch.nn.functional.leaky_relu(hidden, network.negative_slope, inplace=True)
+    return (hidden @ network.readout).double(), above
 
 
-def _gradients(network: TwoLayerNet, X: Tensor) -> Tensor:
-    gradients = network.input_gradients(X.to(network.weight.dtype))
-    bad = (~torch.isfinite(gradients).all(dim=1)).nonzero()
+def _gradients(network: TwoLayerNet, above: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+    """Return t ∇f where these pre-activations are above 0."""
+    slopes = torch.where(above, network.readout, network.negative_slope * network.readout)
+    gradients = (slopes @ network.weight).double()
+    bad = rows[~torch.isfinite(gradients).all(dim=1)]
     if len(bad):
         msg = (
             f"gradients of f must be finite, got {len(bad)} rows that are not, the first at row {int(bad[0])}"
         )
         raise FloatingPointError(msg)
-    return gradients
+    return t[:, None] * gradients

@@ -2,24 +2,23 @@
 
 f(x) = Σ_i a_i φ(⟨w_i, x⟩), φ(s) = max(s, γ s), half of the a_i = 1/√m and half −1/√m, frozen.  Only the part
 of w_i in the span of the samples moves, so descent runs in as few coordinates as there are samples; all is
-computed in float64, by numpy on the CPU and by torch elsewhere.  For the exponential and the logistic loss
-the weights grow without end while their direction tends to a point that meets the conditions of Karush, Kuhn
-and Tucker (KKT) for the problem
+computed in float64, by compiled steps on the CPU (`empirics.orthogonal.steps`) and by torch elsewhere.  For
+the exponential and the logistic loss the weights grow without end while their direction tends to a point that
+meets the conditions of Karush, Kuhn and Tucker (KKT) for the problem
 
     minimise ‖W‖²/2  subject to  y_n f(x_n; W) ≥ 1 for all n.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import array_api_compat
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from empirics.model import TwoLayerNet, as_array, as_inputs, as_tensor
+from empirics.model import TwoLayerNet, activation_slopes, as_array, as_inputs, as_tensor
+from empirics.orthogonal.steps import STEP, advance
 from empirics.samples import compressed
 from theory.orthogonal.gram import check_open_slope
 from theory.validation import AnyArray, Array, as_labels, check_choice, check_integer, check_real
@@ -27,13 +26,6 @@ from theory.validation import AnyArray, Array, as_labels, check_choice, check_in
 LimitLoss = Literal["exponential", "logistic"]
 LIMIT_LOSSES = ("exponential", "logistic")
 
-# log |ℓ'| at the margins y_n f(x_n): finite for every finite margin, where |ℓ'| itself is 0 beyond 745.
-_LOG_SLOPE: dict[str, Callable[[AnyArray], AnyArray]] = {
-    "exponential": lambda margins: -margins,
-    "logistic": lambda margins: -_namespace(margins).logaddexp(0 * margins, margins),
-}
-# Part of the step at which the weights q would begin to oscillate, if they stayed as they are.
-_STEP = 0.5
 _EVERY = 20  # steps between two looks at the measures
 _ALL_VALUES = 300  # rows or columns from which Lanczos steps find the largest singular value sooner
 
@@ -208,25 +200,33 @@ def train_to_limit(
 
 
 class _Descent:
-    """The state W, of shape (m, r) in coordinates of the span of the samples, and what stays fixed."""
+    """Coefficients C of the samples in W = W_0 + C L, L the samples in coordinates of their span."""
 
     def __init__(self, network: TwoLayerNet, X: Array, y: Array, loss: LimitLoss) -> None:
         self.device = network.weight.device
         self.start = network.weight.detach().cpu().double().numpy()
-        self.readout = network.readout.cpu().double().numpy()
-        self.gamma, self.log_slope = network.negative_slope, _LOG_SLOPE[loss]
+        readout = network.readout.cpu().double().numpy()
+        self.slope, self.logistic = network.negative_slope, loss == "logistic"
         self.basis, inputs = compressed(X)
         W = self.start.copy() if self.basis is None else self.start @ self.basis.T
         # What no sample sees; the difference of two squares may round below 0.
         seen = float((W**2).sum())
         self.outside = 0.0 if self.basis is None else max(float((self.start**2).sum()) - seen, 0.0)
-        slopes = self.readout[:, None] * np.array([1.0, self.gamma])  # a_i φ' on both sides of the kink
-        self.W, self.inputs, self.y, self.slopes = map(self.held, (W, inputs, y, slopes))
-        self.xp = _namespace(self.W)
-        self.top = self.largest_eigenvalue(inputs)
+        self.W_0, self.inputs, self.y, self.readout = map(self.held, (W, inputs, y, readout))
+        self.top = self.largest_eigenvalue(inputs)  # first: an error where products would overflow
+        self.starts = self.W_0 @ self.inputs.T
+        self.coefficients, self.pushes = 0 * self.starts, 0 * self.starts
+        # Products with L and Lᵀ take 2Nr multiplications a neuron, with L Lᵀ N².
+        few = len(inputs) <= 2 * inputs.shape[1]
+        self.factor = self.inputs @ self.inputs.T if few else self.inputs
+        self.second = self.held(inputs[:0, :0] if few else inputs.T)
+        self.way = 0 * (self.W_0[:0] if few else self.W_0)
+        self.margins, self.weights, self.time = 0 * self.y, 0 * self.y, 0.0  # y_n f(x_n), and Σ η q_n
 
     def held(self, array: Array) -> AnyArray:
-        return array if self.device.type == "cpu" else as_tensor(array, device=self.device)
+        if self.device.type != "cpu":
+            return as_tensor(array, device=self.device)
+        return np.require(array, requirements=["C", "W"])  # others would be compiled for once more
 
     def given(self, array: AnyArray) -> Array:
         return np.asarray(as_array("array", array))
@@ -244,89 +244,105 @@ class _Descent:
         return float(eigsh(times, k=1, v0=np.ones(count), return_eigenvectors=False)[0])
 
     def run(self, tolerance: float, max_steps: int, max_time: float) -> LimitTraining:
-        weights, time = 0 * self.y, 0.0  # Σ η q_n
-        looks = [(0, self.copy(self.W), weights)]
+        step, looks = 0, [(0, self.W_0, 0 * self.y)]
         history: list[Convergence] = []
-        for step in range(max_steps + 1):
-            margins, q, mean, G = self.gradient()
-            end = step == max_steps or time >= max_time
-            if step and (step % _EVERY == 0 or end):
-                if not bool(self.xp.all(self.xp.isfinite(self.W))):
-                    msg = f"training diverged: weights not finite after {step} steps"
-                    raise FloatingPointError(msg)
-                while len(looks) > 1 and 2 * looks[1][0] <= step:
-                    looks.pop(0)
-                _, before, used = looks[0]
-                measures, multipliers = self.measure(step, margins, before, weights - used)
-                history.append(measures)
-                if measures.residual <= tolerance or end:
-                    break
-                if 4 * step >= 5 * looks[-1][0]:
-                    looks.append((step, self.copy(self.W), weights))
-            rate = _STEP / (float(q.max()) * self.top)
-            if math.isfinite(max_time):
-                rate = min(rate, (max_time - time) * mean)
-                time = max_time if rate == (max_time - time) * mean else time + rate / mean
-            self.W += rate * G
-            weights = weights + rate * q
+        while True:
+            step += self.advance(min(_EVERY, max_steps - step), max_time)
+            W = self.W_0 + self.coefficients @ self.inputs
+            if not math.isfinite(float(abs(W).max())):
+                msg = f"training diverged: weights not finite after {step} steps"
+                raise FloatingPointError(msg)
+            while len(looks) > 1 and 2 * looks[1][0] <= step:
+                looks.pop(0)
+            measures, multipliers = self.measure(step, W, *looks[0][1:])
+            history.append(measures)
+            if measures.residual <= tolerance or step == max_steps or self.time >= max_time:
+                break
+            if 4 * step >= 5 * looks[-1][0]:
+                looks.append((step, W, 1 * self.weights))
         return LimitTraining(
-            network=_network(self.weights(), self.readout, self.gamma).to(self.device),
-            converged=history[-1].residual <= tolerance,
+            network=_network(self.all_weights(W), self.given(self.readout), self.slope).to(self.device),
+            converged=measures.residual <= tolerance,
             history=tuple(history),
             multipliers=multipliers,
         )
 
-    def copy(self, array: AnyArray) -> AnyArray:
-        return self.xp.asarray(array, copy=True)
+    def advance(self, count: int, max_time: float) -> int:
+        """Take so many steps, fewer up to the time; return how many, with the margins then."""
+        if isinstance(self.W_0, torch.Tensor):
+            return self.advance_on_device(count, max_time)
+        taken, self.time = advance(
+            self.starts,
+            self.pushes,
+            self.coefficients,
+            self.way,
+            self.weights,
+            self.margins,
+            self.factor,
+            self.second,
+            self.y,
+            self.readout,
+            self.slope,
+            self.logistic,
+            self.top,
+            count,
+            self.time,
+            max_time,
+        )
+        return taken
 
-    def gradient(self) -> tuple[AnyArray, AnyArray, float, AnyArray]:
-        """Return margins, normalised slopes q, the mean slope, and Σ_n q_n y_n ∇f(x_n)."""
-        U = self.W @ self.inputs.T
-        slopes = self.xp.where(U > 0, self.slopes[:, :1], self.slopes[:, 1:])
-        margins = self.y * self.xp.sum(slopes * U, axis=0)
-        logs = self.log_slope(margins)
-        top = float(logs.max())
-        q = self.xp.exp(logs - top)
-        total = float(q.sum())
-        q = q / total
-        mean = math.exp(min(max(top, -700.0), 700.0)) * (total / len(self.y))  # within the range of floats
-        return margins, q, mean, (slopes * (q * self.y)) @ self.inputs
+    def advance_on_device(self, count: int, max_time: float) -> int:
+        """Do what `empirics.orthogonal.steps.advance` does, with tensors."""
+        taken = 0
+        while True:
+            U = self.starts + self.pushes
+            slopes = self.readout[:, None] * activation_slopes(U, self.slope)
+            self.margins = self.y * (slopes * U).sum(dim=0)
+            if taken == count or self.time >= max_time:
+                return taken
+            logs = torch.nn.functional.logsigmoid(-self.margins) if self.logistic else -self.margins
+            q = torch.softmax(logs, dim=0)
+            rate = STEP / (float(q.max()) * self.top)
+            if math.isfinite(max_time):
+                mean = math.exp(min(max(float(torch.logsumexp(logs, dim=0)), -700.0), 700.0)) / len(q)
+                left = (max_time - self.time) * mean
+                rate, self.time = (left, max_time) if left <= rate else (rate, self.time + rate / mean)
+            self.weights = self.weights + rate * q
+            self.coefficients = self.coefficients + slopes * (rate * q * self.y)
+            self.pushes = self.coefficients @ self.factor
+            if len(self.second):
+                self.pushes = self.pushes @ self.second
+            taken += 1
 
     def measure(
-        self, step: int, margins: AnyArray, before: AnyArray, used: AnyArray
+        self, step: int, W: AnyArray, before: AnyArray, earlier: AnyArray
     ) -> tuple[Convergence, Array]:
-        """Return the measures now, and the multipliers; `used` are the b_n since W was `before`."""
-        G = self.W - before
-        length = math.sqrt(float((self.W**2).sum()) + self.outside)
-        square = float((G**2).sum())
-        t = max(float((self.W * G).sum()) / square, 0.0) if square else 0.0
+        """Return the measures at W, and the multipliers; the sums of weights were `earlier` at `before`."""
+        used, margins, lowest = self.weights - earlier, self.margins, float(self.margins.min())
+        w, v = W.ravel(), before.ravel()  # inner products of vectors are the fastest sums
+        G = w - v
+        size = math.sqrt(float(w @ w) + self.outside)
+        square = float(G @ G)
+        t = max(float(w @ G) / square, 0.0) if square else 0.0
         # ‖W − tG‖ directly: 1 − cos² would lose half of the digits.
-        distance = math.sqrt(float(((self.W - t * G) ** 2).sum()) + self.outside)
-        lowest = float(margins.min())
-        inner = float((self.W * before).sum()) + self.outside
-        earlier = math.sqrt(float((before**2).sum()) + self.outside)
+        rest = w - t * G
         measures = Convergence(
             num_steps=step,
-            margin=lowest / length,
-            stationarity=distance / length,
+            margin=lowest / size,
+            stationarity=math.sqrt(float(rest @ rest) + self.outside) / size,
             slackness=float(used @ (margins - lowest)) / (lowest * float(used.sum()))
             if lowest > 0
             else math.inf,
-            turn=1 - inner / (length * earlier),
+            turn=1 - (float(w @ v) + self.outside) / (size * math.sqrt(float(v @ v) + self.outside)),
         )
         known = lowest > 0 and t > 0
         multipliers = self.given(used) * (t / lowest if known else math.nan)
         return measures, multipliers
 
-    def weights(self) -> Array:
-        W = self.given(self.W)
+    def all_weights(self, W: AnyArray) -> Array:
         if self.basis is None:
-            return W
-        return np.asarray(self.start + (W - self.start @ self.basis.T) @ self.basis)
-
-
-def _namespace(array: AnyArray) -> Any:  # noqa: ANN401 - a module
-    return array_api_compat.array_namespace(array)
+            return self.given(W)
+        return np.asarray(self.start + self.given(self.coefficients @ self.inputs) @ self.basis)
 
 
 def boundary_direction(network: TwoLayerNet) -> Array:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from empirics.model import TwoLayerNet
-from empirics.orthogonal import attack, initialise, train_to_limit
+from empirics.orthogonal import attack, attacks, initialise, train_to_limit
 from theory.orthogonal import (
     gradient_cosine,
     kink_cosine,
@@ -158,6 +158,30 @@ def test_gradient_steps_follow_the_gradient_of_the_limit_network_and_not_s(case)
     expected = 2.25 / math.sqrt(2 * (1.25**2 + 1))
     # Off by cross terms of the samples, of order √(N/d) = .17, times the distance of the cosine from 1.
     assert np.median((R @ s)[apart]) / np.linalg.norm(s) == pytest.approx(expected, abs=2e-3)
+
+
+def test_l2_steps_are_those_of_autograd_at_every_iterate(monkeypatch):
+    # In blocks of 4 points, of which the last is short; at some no neuron changes its side in the end.
+    monkeypatch.setattr(attacks, "_BLOCK", 4 * 8)
+    rng = np.random.default_rng(4)
+    network = initialise(20, 8, negative_slope=0.1, seed=4)
+    base, targets = rng.uniform(-1, 1, size=(30, 20)), rng.choice([-1.0, 1.0], size=30)
+    X, t = torch.as_tensor(base), torch.as_tensor(targets)
+    points, best, after, patterns = X, X.clone(), t * network.outputs(X), []
+    for _ in range(20):
+        points = points.detach().requires_grad_(True)
+        (gradients,) = torch.autograd.grad((t * network(points)).sum(), points)
+        R = points.detach() - X + 0.2 * gradients / gradients.norm(dim=1, keepdim=True)
+        points = (X + R / R.norm(dim=1, keepdim=True).clamp(min=1.0)).clamp(-1, 1)
+        reached = t * network.outputs(points)
+        best[reached > after] = points[reached > after]
+        after = torch.maximum(reached, after)
+        patterns.append(points @ network.weight.T > 0)
+    found = attack(network, base, targets, norm="L2", epsilon=1.0, num_steps=20, steps="published", box=1.0)
+    np.testing.assert_allclose(found.X_adv, best.numpy(), atol=1e-12)
+    np.testing.assert_allclose(found.after, after.numpy(), rtol=1e-12)
+    changed = [(one != other).any(dim=1) for one, other in itertools.pairwise(patterns)]
+    assert 0 < torch.stack(changed).double().mean() < 0.5
 
 
 def test_the_best_iterate_is_kept():
