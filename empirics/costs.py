@@ -6,12 +6,15 @@ products with the data (`train_path` chooses between them by itself).  Of the th
 """
 
 import json
+import os
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from msgspec import structs
+from threadpoolctl import threadpool_limits
 
 import theory
 from empirics import descent
@@ -27,7 +31,9 @@ from empirics.descent import train
 from empirics.exact_flow import flow
 from empirics.model import TwoLayerNet
 from empirics.record import Count, Record
+from empirics.threads import one_thread_in_children
 from theory import Setting
+from theory.kernel import threads
 from theory.validation import check_choice, check_integer, check_real
 
 Solver = Literal["flow", "samples", "products", "phi", "f_hat", "certify", "agreement_law"]
@@ -41,6 +47,7 @@ AXES = {"N": SOLVERS, "dim": SOLVERS, "width": TRAINING, "queries": THEORY}
 # From here on descent at the samples is what `train` does: 15 dimensions and more, 10,000 samples and fewer.
 _LEAST_DIM, _MOST_SAMPLES = 15, 10_000
 
+_SEEN = 1 << 20  # bytes; fewer may come out of what a process has already
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -75,6 +82,9 @@ class Problem:
             raise ValueError(msg)
 
 
+_SMALL = Problem(solver="flow", N=8, dim=_LEAST_DIM, width=4, queries=4, num_steps=2)
+
+
 class Cost(Record, frozen=True, kw_only=True):
     """What a run took."""
 
@@ -88,15 +98,17 @@ class Row(Cost, frozen=True, kw_only=True):
     axis: str
     solver: Solver
     x: int
-    median: float  # of the seconds
+    least: float  # of the seconds: what else the machine does only adds to them
 
     def cost(self, quantity: Quantity) -> float | None:
-        """Return the median of the seconds, or the bytes."""
-        return self.median if quantity == "seconds" else self.peak_bytes
+        """Return the least of the seconds, or the bytes; None where they are too few to be told."""
+        if quantity == "seconds":
+            return self.least
+        return None if self.peak_bytes is None or self.peak_bytes < _SEEN else self.peak_bytes
 
 
 class Slope(Record, frozen=True, kw_only=True):
-    """Least-squares slope of log cost against log size; None for fewer than two positive values."""
+    """Least-squares slope of log cost against log size; None for fewer than two values."""
 
     axis: str
     solver: Solver
@@ -165,16 +177,16 @@ def measure(
     ]
     problems = list(dict.fromkeys(problem for *_, problem in wanted))  # the base lies on every axis
     costs = {}
-    for finished, problem in enumerate(problems, start=1):
-        costs[problem] = run_alone(problem, repeats=repeats)
-        progress(finished, len(problems))
+    for problem, cost in zip(problems, run_alone(problems, repeats=repeats), strict=True):
+        costs[problem] = cost
+        progress(len(costs), len(problems))
     rows = [
         Row(
             **structs.asdict(costs[problem]),
             axis=axis,
             solver=problem.solver,
             x=x,
-            median=statistics.median(costs[problem].seconds),
+            least=min(costs[problem].seconds),
         )
         for axis, x, problem in wanted
     ]
@@ -183,32 +195,66 @@ def measure(
 
 
 _CHILD = """
-import json, sys
+import sys
 sys.path.insert(0, sys.argv[1])
-from empirics.costs import Problem, run_here
-cost = run_here(Problem(**json.loads(sys.argv[2])), int(sys.argv[3]))
-print(json.dumps([cost.seconds, cost.peak_bytes]))
+from empirics import costs
+costs.answer(*map(int, sys.argv[2:]))
 """
+# Elsewhere libraries of the system do not bear copies of a process that has loaded them.
+_COPIES = sys.platform == "linux"
 
 
-def run_alone(problem: Problem, *, repeats: int) -> Cost:
-    """Run a problem in a new process, so that no memory of others is there to be used again.
+def run_alone(problems: Iterable[Problem], *, repeats: int) -> Iterator[Cost]:
+    """Run each problem in a process of its own, so that no memory of others is there to be used again.
+
+    On Linux they are copies of one that has loaded what all need, which takes longer than most runs.
 
     Raises
     ------
     RuntimeError
-        If the process fails, with the last line of what it said.
+        If a process fails, with the last line of what it said.
     """
-    arguments = [str(Path(__file__).parents[1]), json.dumps(asdict(problem)), str(repeats)]
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, *arguments], check=False, capture_output=True, text=True
-    )
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        msg = f"run of {problem} failed: {said[-1]}"
-        raise RuntimeError(msg)
-    seconds, peak = json.loads(done.stdout)
-    return Cost(seconds=tuple(seconds), peak_bytes=peak)
+    numbers = map(str, (repeats, threads.count(), torch.get_num_threads()))
+    command = [sys.executable, "-c", _CHILD, str(Path(__file__).parents[1]), *numbers]
+    pipe = subprocess.PIPE
+    for group in [list(problems)] if _COPIES else [[problem] for problem in problems]:
+        with tempfile.TemporaryFile("w+") as said:
+            with one_thread_in_children():
+                started = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said, text=True)
+            with suppress(BrokenPipeError), started as process:  # where one ends before it reads
+                for problem in group:
+                    assert process.stdin is not None
+                    assert process.stdout is not None
+                    print(json.dumps(asdict(problem)), file=process.stdin, flush=True)
+                    if not (line := process.stdout.readline()):
+                        break
+                    seconds, peak = json.loads(line)
+                    yield Cost(seconds=tuple(seconds), peak_bytes=peak)
+            if process.returncode:
+                said.seek(0)
+                last = said.read().strip().splitlines() or [f"exit code {process.returncode}"]
+                msg = f"run of {problem} failed: {last[-1]}"
+                raise RuntimeError(msg)
+
+
+def answer(repeats: int, blas_threads: int, torch_threads: int) -> None:
+    """Run the problems that come in, a line each, and print what they cost.
+
+    This process has one thread, as copies of a process have none of its others.
+    """
+    for solver in SOLVERS:
+        _prepared(replace(_SMALL, solver=solver))()
+    for line in sys.stdin:
+        if _COPIES and (copy := os.fork()):
+            if code := os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]):
+                sys.exit(code)
+            continue
+        threadpool_limits(blas_threads)
+        torch.set_num_threads(torch_threads)
+        cost = run_here(Problem(**json.loads(line)), repeats)
+        print(json.dumps([cost.seconds, cost.peak_bytes]), flush=True)
+        if _COPIES:
+            os._exit(0)
 
 
 def run_here(problem: Problem, repeats: int) -> Cost:
@@ -218,7 +264,7 @@ def run_here(problem: Problem, repeats: int) -> Cost:
     """
     if problem.solver == "products":
         descent._FEW_SAMPLES = 0
-    _prepared(replace(problem, N=8, dim=_LEAST_DIM, width=4, queries=4, num_steps=2))()
+    _prepared(replace(_SMALL, solver=problem.solver))()
     work = _prepared(problem)
     known = _forget_peak()
     before = _memory("VmRSS")

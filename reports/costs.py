@@ -21,7 +21,7 @@ from reports.provenance import Origin
 from reports.shown import opening, steps_of
 from reports.svg import INK, THIRD, F, G
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PAGE, NUMBERS = "costs.html", "costs.json"
 # Key in the results, name on the page, colour, marker.
 SOLVERS: tuple[tuple[Solver, str, str, str], ...] = (
@@ -59,7 +59,7 @@ class Results(Costs, frozen=True, kw_only=True):
 
 
 def figure(results: Costs, axis: str, quantity: Quantity, group: str = "training") -> Figure | None:
-    """Draw time or memory against one size, with fitted slopes; None where there is no positive value.
+    """Draw time or memory against one size, with fitted slopes; None where there is none.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def figure(results: Costs, axis: str, quantity: Quantity, group: str = "training
     what = {"seconds": "Wall time", "bytes": "Peak memory"}[quantity]
     alt = f"{what} of {group} against {LABELS[axis]}"
     numbers = records(row for row in results.rows if row.axis == axis and row.solver in GROUPS[group])
-    return svg.figure(draw, f"{axis}-{group}", quantity, alt, "Medians with fitted power laws.", numbers)
+    return svg.figure(draw, f"{axis}-{group}", quantity, alt, "Fitted power laws.", numbers)
 
 
 def _curve(results: Costs, axis: str, solver: Solver, quantity: Quantity) -> tuple[np.ndarray, np.ndarray]:
@@ -127,10 +127,10 @@ def render(results: Results) -> str:
         descent to the same flow time, and Φ, f̂, certificates and the law of a plan, identity loss, shifted
         Gaussian data. One size is varied at a time from N = {made["N"]}, d = {made["dim"]},
         m = {made["width"]}, Q = {made["queries"]} query points. Each run has a process of its own; times are
-        medians of {results.repeats} repetitions after a small run that is not counted, memory is the peak
-        of the first repetition above what the process held before it. Slopes are least squares over all sizes
-        on log–log axes: fixed costs flatten them, so they are no asymptotic orders. Descent has one number of
-        steps throughout, the flow as many events as it needs.""")
+        the least of {results.repeats} repetitions after a small run that is not counted, memory is the peak
+        of the first repetition above what the process held before it, drawn from 1 MiB on. Slopes are least
+        squares over all sizes on log–log axes: fixed costs flatten them, so they are no asymptotic orders.
+        Descent has one number of steps throughout, the flow as many events as it needs.""")
     said = note(
         "{}, {} threads of the BLAS; revision {}; {}. Made by `{}`. Numbers: `costs.json`, schema {}.",
         origin.machine.system,
@@ -168,8 +168,8 @@ def _against(results: Costs, axis: str) -> Iterator[Block]:
     columns = {
         LABELS[axis]: lambda row: str(row.x),
         "what": lambda row: names[row.solver],
-        "median seconds": lambda row: text.number(row.median),
-        "smallest, largest": lambda row: ", ".join(text.number(f(row.seconds)) for f in (min, max)),
+        "least seconds": lambda row: text.number(row.least),
+        "most": lambda row: text.number(max(row.seconds)),
         "peak MiB": lambda row: text.number(None if row.peak_bytes is None else row.peak_bytes / 2**20),
     }
     runs = table(rows, columns, name="runs")

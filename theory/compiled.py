@@ -52,15 +52,18 @@ class _Cache(FunctionCache):  # type: ignore[misc]
             super().save_overload(sig, data)
 
 
-def allowing(*freedoms: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+def allowing(*freedoms: str, inline: bool = False) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Return a decorator that compiles at the first call with each kind of arguments.
 
     `freedoms` are of LLVM: "contract" rounds once where a product meets a sum, "reassoc" sums in any order.
-    Functions that use it call it `compiled` too, the word that `stamp` looks for.
+    Functions that use it call it `compiled` too, the word that `stamp` looks for.  With `inline`, it becomes
+    part of its callers however long it is: a loop with a call in it takes its numbers one by one.
     """
 
     def compiled(function: Callable[_P, _T]) -> Callable[_P, _T]:
-        ready: Any = numba.njit(nogil=True, error_model="numpy", fastmath=set(freedoms))(function)
+        ready: Any = numba.njit(nogil=True, error_model="numpy", fastmath=set(freedoms), forceinline=inline)(
+            function
+        )
         # Where there is no folder to write to, or the comparison cannot be replaced, nothing is kept.
         with contextlib.suppress(RuntimeError, AttributeError):
             ready._cache = _Cache(function)

@@ -1,15 +1,18 @@
 """Costs: what is measured and fitted, at tiny sizes. No time is asserted."""
 
+import io
 import math
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
+import torch
 from msgspec import json
 
 import theory
 from empirics import costs, descent
 from empirics.costs import AXES, SOLVERS, THEORY, Cost, Costs, Problem, Row, measure, run_alone, slopes
+from theory.kernel import threads
 
 TINY = Problem(solver="flow", N=6, dim=16, width=3, T=1.0, num_steps=3)
 
@@ -19,10 +22,13 @@ def measured(monkeypatch):
     """A measurement whose runs cost what a power law says."""
     ran = []
 
-    def law(problem, *, repeats):
-        ran.append(problem)
-        seconds = 1e-3 * problem.N**1.5 * problem.width
-        return Cost(seconds=(seconds, 3 * seconds, 2 * seconds)[:repeats], peak_bytes=problem.dim**2)
+    def law(problems, *, repeats):
+        for problem in problems:
+            ran.append(problem)
+            seconds = 1e-3 * problem.N**1.5 * problem.width
+            yield Cost(
+                seconds=(2 * seconds, seconds, 3 * seconds)[:repeats], peak_bytes=2**20 * problem.dim**2
+            )
 
     monkeypatch.setattr(costs, "run_alone", law)
     values = {"N": (4, 6, 16), "dim": (16, 32), "width": (3, 30), "queries": (500, 50)}
@@ -43,20 +49,23 @@ def test_rows_are_all_solvers_along_each_axis(measured):
     assert made.base == {"N": 6, "dim": 16, "width": 3, "queries": 500, "T": 1.0, "num_steps": 3}
 
 
-def test_medians_and_slopes_are_those_of_the_runs(measured):
+def test_least_times_and_slopes_are_those_of_the_runs(measured):
     made, _ = measured
     for row in made.rows:
-        assert row.median == sorted(row.seconds)[1]
+        assert row.least == row.seconds[1] < min(row.seconds[0], row.seconds[2])
     found = {(s.axis, s.quantity): s.slope for s in made.slopes if s.solver == "flow"}
     exact = {("N", "seconds"): 1.5, ("dim", "seconds"): 0, ("width", "seconds"): 1}
     exact |= {("N", "bytes"): 0, ("dim", "bytes"): 2, ("width", "bytes"): 0}
     assert found == pytest.approx(exact, abs=1e-12)
 
 
-@pytest.mark.parametrize(("values", "n"), [([None, None], 0), ([0, 4], 1), ([3, 3], 2)])
-def test_slope_needs_two_positive_values(values, n):
+SEEN = 1 << 20
+
+
+@pytest.mark.parametrize(("values", "n"), [([None, None], 0), ([SEEN - 1, SEEN], 1), ([SEEN, SEEN], 2)])
+def test_slope_needs_two_values_that_are_seen(values, n):
     rows = [
-        Row(axis="N", solver="flow", x=x, seconds=(1.0,), median=1.0, peak_bytes=value)
+        Row(axis="N", solver="flow", x=x, seconds=(1.0,), least=1.0, peak_bytes=value)
         for x, value in zip((10, 20), values, strict=True)
     ]
     memory = slopes(rows)[1]
@@ -100,19 +109,43 @@ def test_memory_of_a_run_is_that_of_what_it_holds():
     """Descent at the samples holds their Gram matrix, 8 N² bytes; by products less (.8 MB measured)."""
     N = 1000
     problem = replace(TINY, N=N, dim=64, width=100)
-    peaks = {
-        way: run_alone(replace(problem, solver=way), repeats=1).peak_bytes for way in ("samples", "products")
-    }
-    if None in peaks.values():
+    ways = ("samples", "samples", "products")  # the second has no memory of the first
+    made = run_alone([replace(problem, solver=way) for way in ways], repeats=1)
+    first, second, products = (cost.peak_bytes for cost in made)
+    if first is None:
         pytest.skip("this system does not set peaks back")
-    assert 8 * N**2 <= peaks["samples"] < 5 * 8 * N**2
-    assert 0 < peaks["products"] < 8 * N**2
+    assert 8 * N**2 <= first < 5 * 8 * N**2
+    assert 8 * N**2 <= second < 5 * 8 * N**2
+    assert 0 < products < 8 * N**2
 
 
-def test_a_failing_process_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(costs, "_CHILD", "raise SystemExit('out of luck')")
-    with pytest.raises(RuntimeError, match=r"run of Problem\(solver='flow', .* failed: out of luck"):
-        run_alone(TINY, repeats=1)
+@pytest.mark.parametrize("copies", [True, False])
+@pytest.mark.parametrize(
+    ("last", "said"), [("raise SystemExit('out of luck')", "out of luck"), ("exit(3)", "exit code 3")]
+)
+def test_a_failing_process_is_one_clear_error(copies, last, said, monkeypatch):
+    """Of the problem that failed, after what the others cost."""
+    answer = "print('[[1.5, 2], null]', flush=True)"
+    alone = f"import json\nif json.loads(input())['N'] == 6: {last}\n{answer}"
+    child = f"input()\n{answer}\n{last}" if copies else alone
+    monkeypatch.setattr(costs, "_CHILD", child)
+    monkeypatch.setattr(costs, "_COPIES", copies)
+    made = run_alone([replace(TINY, N=5), TINY], repeats=2)
+    assert next(made) == Cost(seconds=(1.5, 2.0), peak_bytes=None)
+    with pytest.raises(RuntimeError, match=rf"run of Problem\(solver='flow', N=6, .* failed: {said}$"):
+        next(made)
+
+
+def test_problems_that_come_in_are_answered(monkeypatch, capsys):
+    """In this process, as where no copies are made."""
+    lines = "".join(f"{json.encode(asdict(replace(TINY, solver=one))).decode()}\n" for one in ("flow", "phi"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    monkeypatch.setattr(costs, "_COPIES", False)
+    monkeypatch.setattr(costs, "_forget_peak", lambda: False)
+    costs.answer(2, threads.count(), torch.get_num_threads())
+    answers = [json.decode(line) for line in capsys.readouterr().out.splitlines()]
+    assert [len(seconds) for seconds, _ in answers] == [2, 2]
+    assert [peak for _, peak in answers] == [None, None]
 
 
 @pytest.mark.parametrize(

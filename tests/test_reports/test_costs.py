@@ -21,7 +21,7 @@ def results(peak=lambda x: 2**20 * x):
             solver=solver,
             x=x,
             seconds=(1e-3 * x**power,),
-            median=1e-3 * x**power,
+            least=1e-3 * x**power,
             peak_bytes=peak(x),
         )
         for axis, power in (("N", 2), ("dim", 1), ("width", 1), ("queries", 1))

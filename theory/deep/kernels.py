@@ -365,8 +365,8 @@ class _Compiled:
         self.compiled, self.Z, self.X, self.architecture, self.rates = compiled, Z, X, architecture, rates
         self.kind = kind
         self.V = gram.unit_rows(X, compiled=compiled)
-        with np.errstate(over="ignore"):
-            self.of_x = self._roots(libraries.scales(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.of_x = self._of_points(libraries.scales(X))
         residual = 0.0 if architecture.residual is None else architecture.residual**2
         self.numbers = tuple(
             map(
@@ -376,7 +376,6 @@ class _Compiled:
                     architecture.half_square,
                     architecture.kink_factor,
                     architecture.resolved_weight_variance,
-                    architecture.bias_variance,
                     architecture.branch_factor,
                     residual * rates.branches,
                     rates.first,
@@ -387,16 +386,18 @@ class _Compiled:
             )
         )
 
-    def _roots(self, s: Array) -> Array:
-        """Return s, the root of the first output's variance and two of each later layer: `fused.deep`."""
+    def _of_points(self, s: Array) -> Array:
+        """Return what `fused.deep` needs of points of lengths s, each a row."""
         g0, beta = self.architecture.half_square, self.architecture.branch_factor
         weight, bias = self.architecture.resolved_weight_variance, self.architecture.bias_variance
-        roots = [s, math.sqrt(g0) * s]
+        rows, C = [s], g0 * s**2
         for _ in range(self.architecture.depth - 1):
-            u = np.sqrt(weight * roots[-1] ** 2 + bias)
-            E = math.sqrt(g0) * u
-            roots += [u, np.sqrt(roots[-1] ** 2 + beta * E**2) if beta else E]
-        return np.array(roots)
+            rows += [np.sqrt(C), *_shares(weight * C, bias)]
+            E = g0 * (weight * C + bias)
+            if beta:
+                rows += [np.sqrt(E), *_shares(C, beta * E)]
+            C = C + beta * E if beta else E
+        return np.array([*rows, np.sqrt(C)])
 
     def height(self, room: int, *, half: bool) -> int:
         """Return rows of a block for which so many numbers are enough, near pairs and unit rows included."""
@@ -412,13 +413,11 @@ class _Compiled:
         # Whole rows: numbers that a pass cannot know to be beside each other are taken one by one.
         K = np.empty((len(Z), len(X))) if into is None else into[rows]
         np.matmul(U[:, :-1], V[left:, :-1].T, out=K[:, left:])
-        of_z = self._roots(libraries.scales(Z))
+        of_z = self._of_points(libraries.scales(Z))
         ends = U[:, -1].copy(), V[:, -1].copy(), of_z, of_x
         series = tuple(reversed(SERIES_TERMS))
         kind, limit, dim = _KINDS.index(self.kind), 1 - gram.NEAR, X.shape[1]
-        i, j, opposite, inner = self.compiled.deep(
-            K, left, *ends, self.numbers, kind, limit, dim, series, *self.compiled.numbers(K.dtype)
-        )
+        i, j, opposite, inner = self.compiled.deep(K, left, *ends, self.numbers, kind, limit, dim, series)
         if len(i) > _MANY * K[:, left:].size:
             return None
         if len(i):
@@ -431,6 +430,12 @@ class _Compiled:
             K[i, j] = getattr(kernels(first, inner, self.architecture, self.rates), self.kind)
         made = dict.fromkeys(_KINDS) | {self.kind: K[:, left:]}
         return Kernels(**made, covariance_slopes=None, tangent_slopes=None)
+
+
+def _shares(a: Array, b: Array | float) -> list[Array]:
+    """Return the roots (cos α, sin α) of the shares of two variances in their sum, and sin α/2, cos α/2."""
+    half = np.arctan2(np.sqrt(b), np.sqrt(a)) / 2
+    return [np.sqrt(a / (a + b)), np.sqrt(b / (a + b)), np.sin(half), np.cos(half)]
 
 
 def _matrix(X: AnyArray, Z: AnyArray, architecture: Architecture, kind: Kind) -> AnyArray:

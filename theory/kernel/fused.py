@@ -52,7 +52,32 @@ TERMS = {
         0.1666666666666665,
     ),
 }
-SERIES = 0.2  # angle below which sin θ − θ cos θ is summed
+# Coefficients of Q of `_angle`, of odd and of even powers: a loop of all of them would stay a loop.
+ANGLE = (
+    (
+        0.6629475548369097,
+        3.7316474816315224,
+        2.573508064401593,
+        0.46581061083892006,
+        0.033823977477227554,
+        0.011985559032731258,
+        0.017354730668996843,
+        0.030381946078023858,
+        0.07500000000008983,
+    ),
+    (
+        -2.277990489441633,
+        -3.7415993002001366,
+        -1.258681300394588,
+        -0.1174784139555458,
+        0.0058919623838489124,
+        0.013929824301362788,
+        0.022372086303686842,
+        0.04464285712358516,
+        0.1666666666666666,
+    ),
+)
+CLOSE = 0.02  # δ below which sin θ − θ cos θ is summed
 ARCSIN_ERROR = 3  # machine epsilons, on [−1, 1]
 _LINE, _SHORT = 1024, 256  # entries of a row that are worked on together; of a row with many arrays
 _TOGETHER = 128  # terms of a partial sum: few roundings in a row
@@ -71,10 +96,7 @@ def arcsin(x: Any, half: Any, quarter: Any, terms: Any) -> Any:  # noqa: ANN401
     outer = size > half
     square = half - half * size if outer else size * size
     s = np.sqrt(square) if outer else size
-    total = terms[0]
-    for k in range(1, len(terms)):
-        total = total * square + terms[k]
-    angle = s + s * (square * total)
+    angle = s + s * (square * _horner(square, terms))
     angle = quarter - (angle + angle) if outer else angle
     return angle if x >= 0 else -angle
 
@@ -109,25 +131,50 @@ def arcsine(
             part = slice(start, min(start + _LINE, K.shape[1]))
             row, of_c, of_q = K[i, part], c[part], q[part] if len(p) else c[part]
             near = False  # not their number, whose type would halve the numbers in a vector
-            for j in range(len(row)):
-                rho = row[j] + b[i] * of_c[j]
-                line[j] = offset + scale * arcsin(rho, half, quarter, terms)
-                near |= abs(rho) > limit
-            if len(p):
+            if len(weights):
+                own = weights[i % len(weights), part]
+                of_part, near = _weighted(row, b[i], of_c, p_i, of_q, own, values, terms)
+                summed += of_part
+            else:
                 for j in range(len(row)):
-                    line[j] *= row[j] * p_i * of_q[j] + added
+                    rho = row[j] + b[i] * of_c[j]
+                    line[j] = offset + scale * arcsin(rho, half, quarter, terms)
+                    near |= abs(rho) > limit
+                if len(p):
+                    for j in range(len(row)):
+                        line[j] *= row[j] * p_i * of_q[j] + added
             if near:
                 found, total = _add_near(found, total, (i, start), row, b[i], of_c, p_i, of_q, added, limit)
-            if len(weights):
-                for j in range(len(row) if near else 0):
-                    line[j] = 0 if abs(row[j] + b[i] * of_c[j]) > limit else line[j]
-                summed += _inner(line, weights[i % len(weights), part])
-            else:
+            if not len(weights):
                 for j in range(len(row)):
                     row[j] = line[j]
         if len(weights):
             sums[i] = summed
     return found[0][:total], found[1][:total], found[2][:total], found[3][:total]
+
+
+@allowing("contract", "reassoc")
+def _weighted(
+    row: Floats,
+    b: Any,  # noqa: ANN401
+    c: Floats,
+    p: Any,  # noqa: ANN401
+    q: Floats,
+    weights: Floats,
+    values: tuple[Any, ...],
+    terms: tuple[Any, ...],
+) -> tuple[float, bool]:
+    """Return the weighted sum of far pairs, in float64 and in any order, and whether others are there."""
+    half, quarter, limit, scale, offset, added = values
+    total, near = 0.0, False
+    for j in range(len(row)):
+        rho = row[j] + b * c[j]
+        factor = (row[j] * p * q[j] + added) * weights[j]
+        value = np.float64((offset + scale * arcsin(rho, half, quarter, terms)) * factor)
+        beyond = abs(rho) > limit
+        total += 0.0 if beyond else value
+        near |= beyond
+    return total, near
 
 
 @allowing("contract", "reassoc")
@@ -152,20 +199,17 @@ def deep(
     limit: float,
     dim: int,
     series: tuple[float, ...],
-    values: tuple[Any, ...],
-    terms: tuple[Any, ...],
 ) -> tuple[Indices, Indices, NDArray[np.bool_], Floats]:
     """Turn k into K^L, Θ or Φ^(L), as `kind` is 0, 1 or 2, from a column on: `layers.kernels` of far pairs.
 
-    `of_z`, `of_x`, shape (2L, number): lengths s, and from layer to layer the roots of variances, of inputs C
-    and of pre-activations u.  What is returned is as of `arcsine`, with ⟨x, z⟩.
+    `of_z`, `of_x`: lengths s; from layer to layer the root of the variance of inputs and what `_sum` needs of
+    a point, of residual blocks as much of their branches; and the root of the last variance.  What is
+    returned is as of `arcsine`, with ⟨x, z⟩.
     """
-    half, quarter = values
-    gamma, g0, c0, weight, bias, beta, branch, first, by_weights, by_biases, readout = architecture
-    step, root, widen, narrow = c0 / g0, np.sqrt(bias), np.sqrt(weight), np.sqrt(g0)
-    layers = len(of_z) // 2
-    deficit, tangent, product, D = np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT)
-    delta, after, moved, factor = np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT)
+    gamma, g0, c0, weight, beta, branch, first, by_weights, by_biases, readout = architecture
+    step, each = c0 / g0, 10 if beta > 0 else 5
+    deficit, tangent, product = np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT)
+    delta, angle, after = np.empty(_SHORT), np.empty(_SHORT), np.empty(_SHORT)
     found, total = _no_pairs(len(K), K), 0
     for i in range(len(K)):
         s_z, b_i = of_z[0, i], b[i]
@@ -175,51 +219,45 @@ def deep(
             num, near = len(row), False
             for j in range(num):
                 rho = row[j] + b_i * of_c[j]
-                theta = quarter - arcsin(rho, half, quarter, terms)
-                phi = gamma + c0 * (2 * quarter - theta)
-                D[j] = (s_x[j] - s_z) * (s_x[j] + s_z)
-                tangent[j] = first * (dim * (row[j] * s_z * s_x[j]) + 1) * phi
-                product[j] = phi
-                deficit[j] = (1 - rho) - step * _bracket(theta, 1 - rho, series)
+                theta, bracket = _angle(1 - rho)
+                product[j] = gamma + c0 * (math.pi - theta)
+                tangent[j] = first * (dim * (row[j] * s_z * s_x[j]) + 1) * product[j]
+                deficit[j] = (1 - rho) - step * bracket
                 near |= abs(rho) > limit
             if near:
                 found, total = _add_near(found, total, (i, start), row, b_i, of_c, dim * s_z, s_x, 0.0, limit)
-            share = g0  # of D
-            for layer in range(1, layers):
-                C_z, C_x = of_z[2 * layer - 1, i], of_x[2 * layer - 1, part]
-                u_z, u_x = of_z[2 * layer, i], of_x[2 * layer, part]
-                next_z, next_x = of_z[2 * layer + 1, i], of_x[2 * layer + 1, part]
-                scale = weight * share
-                if bias > 0:
-                    for j in range(num):
-                        a_z, a_x = widen * C_z, widen * C_x[j]
-                        size = u_z * u_x[j]
-                        delta[j] = _plus(deficit[j], 0.0, a_z, a_x, root, root, scale * D[j], 0.0, size)
-                else:
-                    delta[:num] = deficit[:num]
+            for at in range(1, len(of_z) - 1, each):
+                root_z, root_x = of_z[at, i], of_x[at, part]
+                z, (a, d, sine, cosine) = _at(of_z, at + 1, i), _rows(of_x, at + 1, part)
+                close = False
                 for j in range(num):
-                    s = np.sqrt(half * delta[j])
-                    theta = 2 * arcsin(1.0 if s > 1.0 else s, half, quarter, terms)
-                    phi = gamma + c0 * (2 * quarter - theta)
-                    value = C_z * C_x[j] * (1 - deficit[j])
-                    moved[j] = phi * (weight * tangent[j] + by_weights * value + by_biases)
-                    factor[j] = weight * phi
-                    after[j] = delta[j] - step * _bracket(theta, delta[j], series)
+                    delta[j] = _sum(deficit[j], 0.0, z, a[j], d[j], sine[j], cosine[j])
+                    angle[j], bracket = _angle(delta[j])
+                    after[j] = delta[j] - step * bracket
+                    close |= delta[j] < CLOSE
+                for j in range(num if close else 0):
+                    cube = angle[j] * (angle[j] * angle[j])
+                    summed = delta[j] - step * (cube * _horner(angle[j] * angle[j], series))
+                    after[j] = summed if delta[j] < CLOSE else after[j]
                 if beta > 0:
+                    branch_z, branch_x = of_z[at + 5, i], of_x[at + 5, part]
+                    z, (a, d, sine, cosine) = _at(of_z, at + 6, i), _rows(of_x, at + 6, part)
                     for j in range(num):
-                        E_z, E_x = narrow * u_z, narrow * u_x[j]
-                        tangent[j] += beta * moved[j] + branch * (E_z * E_x * (1 - after[j]))
-                        product[j] *= 1 + beta * factor[j]
-                        b_z, b_x, size = np.sqrt(beta) * E_z, np.sqrt(beta) * E_x, next_z * next_x[j]
-                        d_a, d_b = share * D[j], beta * g0 * scale * D[j]
-                        deficit[j] = _plus(deficit[j], after[j], C_z, C_x[j], b_z, b_x, d_a, d_b, size)
+                        value = root_z * root_x[j] * (1 - deficit[j])
+                        of_branch = branch_z * branch_x[j] * (1 - after[j])
+                        phi = gamma + c0 * (math.pi - angle[j])
+                        moved = phi * (weight * tangent[j] + by_weights * value + by_biases)
+                        tangent[j] += beta * moved + branch * of_branch
+                        product[j] *= 1 + beta * (weight * phi)
+                        deficit[j] = _sum(deficit[j], after[j], z, a[j], d[j], sine[j], cosine[j])
                 else:
                     for j in range(num):
-                        tangent[j] = moved[j]
-                        product[j] *= factor[j]
+                        value = root_z * root_x[j] * (1 - deficit[j])
+                        phi = gamma + c0 * (math.pi - angle[j])
+                        tangent[j] = phi * (weight * tangent[j] + by_weights * value + by_biases)
+                        product[j] *= weight * phi
                         deficit[j] = after[j]
-                share = share * (1 + beta * g0 * weight) if beta > 0 else share * g0 * weight
-            last_z, last_x = of_z[2 * layers - 1, i], of_x[2 * layers - 1, part]
+            last_z, last_x = of_z[-1, i], of_x[-1, part]
             for j in range(num):
                 value = last_z * last_x[j] * (1 - deficit[j])
                 row[j] = value if kind == 0 else tangent[j] + readout * value if kind == 1 else product[j]
@@ -227,34 +265,49 @@ def deep(
 
 
 @compiled
-def _plus(
-    of_a: float,
-    of_b: float,
-    a_z: float,
-    a_x: float,
-    b_z: float,
-    b_x: float,
-    D_a: float,
-    D_b: float,
-    size: float,
-) -> float:
-    """Return the deficit of a sum of covariances: `theory.deep.layers.Covariance.plus`, of roots."""
-    crossed = D_a * (b_x * b_x) - a_x * a_x * D_b if D_a < 0 else D_a * (b_z * b_z) - a_z * a_z * D_b
-    if crossed != 0:
-        crossed /= a_x * b_z + a_z * b_x
-    a, b = a_z * a_x, b_z * b_x
-    return (a * of_a + b * of_b + crossed * crossed / (size + a + b)) / size
+def _at(of_z: Floats, at: int, i: int) -> tuple[float, float, float, float]:
+    return of_z[at, i], of_z[at + 1, i], of_z[at + 2, i], of_z[at + 3, i]
 
 
 @compiled
-def _bracket(theta: float, deficit: float, series: tuple[float, ...]) -> float:
-    """Return sin θ − θ cos θ, θ = arccos(1 − δ); sin θ from δ, as θ is."""
-    square = theta * theta
-    total = series[0]
-    for k in range(1, len(series)):
-        total = total * square + series[k]
-    beyond = np.sqrt(deficit * (2 - deficit)) - theta * (1 - deficit)
-    return theta * square * total if theta < SERIES else beyond
+def _rows(of_x: Floats, at: int, part: slice) -> tuple[Floats, Floats, Floats, Floats]:
+    return of_x[at, part], of_x[at + 1, part], of_x[at + 2, part], of_x[at + 3, part]
+
+
+@allowing("contract", inline=True)
+def _sum(
+    of_a: float,
+    of_b: float,
+    z: tuple[float, float, float, float],
+    a: float,
+    b: float,
+    sine: float,
+    cosine: float,
+) -> float:
+    """Return the deficit of a sum of covariances, from the numbers of both points."""
+    turned = z[2] * cosine - z[3] * sine
+    return z[0] * a * of_a + z[1] * b * of_b + 2 * turned * turned
+
+
+@allowing("contract", inline=True)
+def _angle(deficit: float) -> tuple[float, float]:
+    """Return θ = arccos(1 − δ) and sin θ − θ cos θ, which loses digits near 0.
+
+    θ = 2√t (1 + t Q(t)), t = δ/2 ≤ 1/2, and beyond θ = π − θ' of δ' = 2 − δ.
+    """
+    t = 0.5 * (2 - deficit if deficit > 1 else deficit)
+    s, square = np.sqrt(t), t * t
+    half = s + s * (t * (t * _horner(square, ANGLE[0]) + _horner(square, ANGLE[1])))
+    theta = math.pi - 2 * half if deficit > 1 else 2 * half
+    return theta, np.sqrt(deficit * (2 - deficit)) - theta * (1 - deficit)
+
+
+@compiled
+def _horner(x: Any, terms: Any) -> Any:  # noqa: ANN401
+    total = terms[0]
+    for k in range(1, len(terms)):
+        total = total * x + terms[k]
+    return total
 
 
 @compiled

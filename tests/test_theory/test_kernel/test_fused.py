@@ -15,29 +15,45 @@ from theory.kernel import fused, gram
 from theory.kernel.rows import angles
 
 EPS = {np.dtype(dtype): float(np.finfo(dtype).eps) for dtype in (np.float32, np.float64)}
-# Error of the polynomial relative to s, for s ≤ 1/2, as Derivation 1 has it.
-REMAINDER = {np.dtype(np.float32): 3e-9, np.dtype(np.float64): 6e-17}
+# Error of z P(z) and t Q(t), that is of the polynomials relative to s, as Derivations 1 and 17 have it.
+REMAINDERS = {"float32": 3e-9, "float64": 6e-17, "angle": 9e-17}
 
 
 def exactly(number):
     return fmpq(*float(number).as_integer_ratio())
 
 
-@pytest.mark.parametrize("dtype", REMAINDER)
-def test_remainder_of_the_polynomial_is_bounded(dtype):
-    """In rationals: Σ a_k z^k − z P(z) on pieces of [0, 1/4], by its Taylor coefficients."""
-    series, most = [fmpq(0)], 40
+@pytest.mark.parametrize("name", REMAINDERS)
+def test_remainder_of_the_polynomial_is_bounded(name):
+    """In rationals: Σ a_k z^k − z P(z) on pieces of [0, 1/4], or [0, 1/2], by its Taylor coefficients."""
+    series, most = [fmpq(0)], 80
     for k in range(1, most):  # arcsin s = s Σ (2k)!/(4^k k!² (2k + 1)) z^k
         series.append(fmpq(math.factorial(2 * k), 4**k * math.factorial(k) ** 2 * (2 * k + 1)))
-    _, terms = fused.numbers(dtype)
+    if name == "angle":
+        end, terms = fmpq(1, 2), [term for pair in zip(*fused.ANGLE, strict=True) for term in pair]
+    else:
+        end, terms = fmpq(1, 4), fused.numbers(name)[1]
     difference = fmpq_poly(series) - fmpq_poly([0, *(exactly(term) for term in terms[::-1])])
     pieces, worst = 256, 0.0
-    radius = fmpq(1, 8 * pieces)
+    radius = end / (2 * pieces)
     for piece in range(pieces):
         around = difference(fmpq_poly([radius * (2 * piece + 1), 1])).coeffs()
         worst = max(worst, float(sum(abs(float(c)) * float(radius) ** k for k, c in enumerate(around))))
-    tail = 0.25**most / (1 - 0.25)
-    assert 0.9 * REMAINDER[dtype] < worst + tail < REMAINDER[dtype]
+    tail = float(end) ** most / (1 - float(end))
+    assert 0.9 * REMAINDERS[name] < worst + tail < REMAINDERS[name]
+
+
+def test_angle_of_a_deficit_is_accurate():
+    """θ relative to itself, up to π − 0.02; sin θ − θ cos θ in roundings of its terms."""
+    ends = [1e-300, 1e-30, 1e-9, np.nextafter(1, 0), 1.0, np.nextafter(1, 2), 2 - 2e-4]
+    for delta in [*ends, *np.geomspace(1e-6, 1, 300), *np.linspace(0.001, 1.999, 300)]:
+        theta, bracket = fused._angle(delta)
+        with mp.workdps(40):
+            exact = 2 * mp.asin(mp.sqrt(mp.mpf(float(delta)) / 2))
+            assert abs(theta / exact - 1) < 2 * EPS[np.dtype("float64")]
+            size = mp.sin(exact) + exact
+            assert abs(bracket - mp.sin(exact) + exact * mp.cos(exact)) < 2 * EPS[np.dtype("float64")] * size
+    assert fused._angle(0.0) == (0.0, 0.0)
 
 
 def turned(x, *, limit=2.0, added=1.0):
