@@ -445,6 +445,8 @@ def _separated(text: str, path: Path) -> tuple[str, _Rows]:
             errors.append(error)
     if not found:
         raise errors[0]
+    if len(found) == 1:
+        return next(iter(found.items()))
     left = {mark: _left_over(rows, possible) for mark, rows in found.items()}
     best = [mark for mark in found if left[mark] == min(left.values())]
     if len(best) > 1:
