@@ -212,33 +212,66 @@ def test_bad_parts_are_refused(fields, message):
         Part(**{"kind": "published", "name": "L2", **fields})
 
 
-def test_the_documented_table_is_that_of_the_runs():
-    with lzma.open(DOCS / "data" / "L0.csv.xz", "rt", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["series"] == "adversarial"]
+def digits(value):
+    return f"{value:.3f}".removeprefix("0")
+
+
+def accuracies_of(norm):
+    """Return those of g in the runs that are kept, by sweep, x and scale."""
     accuracies = defaultdict(list)
-    for row in rows:
-        accuracies[row["sweep"], float(row["x"]), row["scale"]].append(float(row["accuracy_g"]))
+    with lzma.open(DOCS / "data" / f"{norm}.csv.xz", "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["series"] == "adversarial":
+                accuracies[row["sweep"], float(row["x"]), row["scale"]].append(float(row["accuracy_g"]))
+    return accuracies
 
-    def digits(value):
-        return f"{value:.3f}".removeprefix("0")
 
+def published(norm, sweep, x):
+    """Return the reading, None where there is none."""
+    return readings().get((f"paperB_{norm}_uniform", sweep, x, SERIES["adversarial"]))
+
+
+@pytest.mark.parametrize(("norm", "scales"), [("L0", "5 1"), ("L2", "20 10"), ("Linf", "20")])
+def test_the_documented_table_is_that_of_the_runs(norm, scales):
     def cell(values):
-        return (
-            f"{digits(np.mean(values))} ({digits(min(values))} to {digits(max(values))}) |" if values else "|"
-        )
+        return f"{digits(np.mean(values))} ({digits(min(values))} to {digits(max(values))})" if values else ""
 
-    text = (DOCS / "results.md").read_text(encoding="utf-8")
+    accuracies, text = accuracies_of(norm), (DOCS / "results.md").read_text(encoding="utf-8")
     points = {key[:2] for key in accuracies}
     assert {sweep for sweep, _ in points} == set(SWEEPS)
     for sweep, x in points:
-        reading = readings()["paperB_L0_uniform", sweep, x, SERIES["adversarial"]]
-        cells = " ".join(cell(accuracies[sweep, x, scale]) for scale in ("5", "1"))
-        assert f"| {'ε' if sweep == 'eps' else sweep} = {x:g} | {digits(reading.value)} | {cells}\n" in text
+        reading = published(norm, sweep, x)
+        cells = ["" if reading is None else digits(reading.value)]
+        cells += [cell(accuracies[sweep, x, scale]) for scale in scales.split()]
+        line = f"| {'ε' if sweep == 'eps' else sweep} = {x:g} | {' | '.join(cells)} |\n".replace(
+            "|  |", "| |"
+        )
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("norm", "scale", "most", "largest", "mean", "within"),
+    [
+        ("L0", "5", {"eps": 0.02, "d": 0, "N": 0, "N_adv": 0}, 0.026, 0.003, (5, 30)),
+        ("L2", "20", None, 0.075, 0.023, (13, 27)),
+        ("L2", "20", {"eps": 0, "d": 0, "N": 10_000, "N_adv": 10_000}, 0.037, 0.017, (13, 27)),
+    ],
+)
+def test_distances_from_published_values_are_those_that_the_page_says(
+    norm, scale, most, largest, mean, within
+):
+    ends = {("d", 10_000), ("N", 1000), ("N_adv", 10_000)}  # the point that ends the sweep over ε, too
+    runs = {key[:2]: of for key, of in accuracies_of(norm).items() if key[2] == scale and key[:2] not in ends}
+    read = {point: published(norm, *point) for point in runs}
     gaps = [
-        np.mean(accuracies["eps", x, "5"])
-        - readings()["paperB_L0_uniform", "eps", x, SERIES["adversarial"]].value
-        for sweep, x in points
-        if sweep == "eps" and x <= 0.02
+        np.mean(runs[point]) - read[point].value
+        for point in runs
+        if most is None or most[point[0]] >= point[1]
     ]
-    assert np.abs(gaps).max() < 0.026
-    assert np.mean(gaps) == pytest.approx(0.003, abs=5e-4)
+    assert 0 <= largest - np.abs(gaps).max() < 1e-3
+    assert digits(np.mean(gaps)) == digits(mean)
+    inside = [
+        min(runs[point]) - one.error <= one.value <= max(runs[point]) + one.error
+        for point, one in read.items()
+    ]
+    assert (sum(inside), len(inside)) == within

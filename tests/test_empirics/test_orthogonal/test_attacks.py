@@ -209,10 +209,16 @@ def test_without_a_gradient_nothing_moves_and_it_is_counted():
         assert result.num_zero == 4
 
 
-def test_a_gradient_that_is_not_finite_is_an_error():
+def test_a_gradient_that_is_not_finite_is_an_error(monkeypatch):
     network = _linear(np.array([np.inf, 1.0]))
     with pytest.raises(FloatingPointError, match="gradients of f must be finite, got 2 rows"):
         attack(network, np.ones((2, 2)), np.ones(2), norm="L2", epsilon=0.5)
+    # 10 · 1e308 above the kink alone, where the second of two points is, in a block of its own.
+    monkeypatch.setattr(attacks, "_BLOCK", 1)
+    numbers = [torch.tensor(given, dtype=torch.float64) for given in ([[1e308]], [0.0], [10.0])]
+    network = TwoLayerNet(*numbers, negative_slope=0.01)
+    with pytest.raises(FloatingPointError, match="got 1 rows that are not, the first at row 1"):
+        attack(network, np.array([[-1.0], [1.0]]), np.ones(2), norm="L2", epsilon=0.5)
 
 
 def test_bad_arguments_get_one_clear_error(case):
