@@ -13,7 +13,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from empirics.sweep import executors
 from tests import warm
 
 # Workers on all cores whose libraries use all cores spend most of their time waiting for each other.
@@ -43,6 +42,8 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     if "PYTEST_XDIST_WORKER" in os.environ:  # where tests with processes are sure to come
+        from empirics.sweep import executors  # noqa: PLC0415  (numpy reads the variables above)
+
         executors.prepare(*warm.MODULES, "pytest")
 
 

@@ -1,4 +1,4 @@
-"""A copy of a warmed process does what Python itself does."""
+"""A copy of a warmed process does what Python itself does; workers of pytest keep to one thread."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from tests import warm
 
@@ -58,3 +59,10 @@ def test_a_copy_is_waited_for_so_long_and_ends_with_a_signal(number):
         assert process.wait(100) == -number
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one worker may use all cores")
+def test_each_of_several_workers_has_one_thread():
+    """Numpy reads the variable when it is imported, which must come after `conftest` has set it."""
+    found = {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+    assert found == {int(os.environ["OMP_NUM_THREADS"])}
