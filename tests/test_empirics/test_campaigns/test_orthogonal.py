@@ -254,6 +254,7 @@ def test_the_documented_table_is_that_of_the_runs(norm, scales):
     [
         ("L0", "5", {"eps": 0.02, "d": 0, "N": 0, "N_adv": 0}, 0.026, 0.003, (5, 30)),
         ("L2", "20", None, 0.075, 0.023, (13, 27)),
+        ("L2", "10", None, 0.032, 0.019, (3, 5)),
         ("L2", "20", {"eps": 0, "d": 0, "N": 10_000, "N_adv": 10_000}, 0.037, 0.017, (13, 27)),
     ],
 )
@@ -268,7 +269,7 @@ def test_distances_from_published_values_are_those_that_the_page_says(
         for point in runs
         if most is None or most[point[0]] >= point[1]
     ]
-    assert 0 <= largest - np.abs(gaps).max() < 1e-3
+    assert -1e-9 < largest - np.abs(gaps).max() < 1e-3  # rounded up, but for rounding of decimals
     assert digits(np.mean(gaps)) == digits(mean)
     inside = [
         min(runs[point]) - one.error <= one.value <= max(runs[point]) + one.error
