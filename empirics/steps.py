@@ -25,8 +25,8 @@ from theory.validation import Array
 _LANES = 64
 # Up to how many steps sums of momentum are kept.
 _TABLE = 4096
-# A sample that covers less of its distance in a step changes its side in _FAR steps at the earliest.
-_LEAST_SHARE, _FAR = 1e-15, 10**14
+# A sample that covers less of its distance in a step does not change its side.
+_LEAST_SHARE = 1e-15
 
 
 @compiled
@@ -56,7 +56,7 @@ def descend_all(
     slope : float
         γ; φ'(0) = γ.
     starts : array, shape (q, n)
-        Pre-activations before training.
+        Pre-activations before training; their memory is used, and that of `pushes`.
     forces : array, shape (q, D)
         Minus the gradients there, over a: Σ labels_k φ'(p_k) x̃_k.
     pushes : array, shape (q, n)
@@ -80,7 +80,7 @@ def descend_all(
     sums = _table(momentum)
     last = stops[len(stops) - 1]
     for i in range(len(readouts)):
-        p, push, speed = starts[i].copy(), pushes[i].copy(), np.zeros(n)  # but p over a
+        p, push, speed = starts[i], pushes[i], np.zeros(n)  # but p over a
         side = np.empty(n)
         for k in range(n):
             side[k] = 1.0 if p[k] > 0 else -1.0
@@ -89,7 +89,7 @@ def descend_all(
         done, index, quiet = 0, 0, False
         while True:
             # Looking ahead costs about as much as two steps, and is in vain where signs change in each.
-            ahead = _steps_ahead(p, speed, push, side, pace, momentum, lanes) if quiet else 0
+            ahead = _steps_ahead(p, speed, push, side, pace, momentum, last - done, lanes) if quiet else 0
             if done + ahead >= last:
                 break
             if ahead:
@@ -157,11 +157,14 @@ def _sum(sums: Array, count: int, momentum: float) -> float:
 
 @compiled
 def _steps_ahead(
-    p: Array, speed: Array, push: Array, side: Array, rate: float, momentum: float, lanes: Array
+    p: Array, speed: Array, push: Array, side: Array, rate: float, momentum: float, left: int, lanes: Array
 ) -> int:
-    """Return a number of steps from here in which no sample changes its side; `lanes` is scratch."""
+    """Return a number of steps from here in which no sample changes its side, `left` if that is all of them.
+
+    `lanes` is scratch.
+    """
     lanes[:] = 0.0
-    lasting = 1 / (1 - momentum)
+    lasting, whole, some = 1 / (1 - momentum), float(left), False
     for start in range(0, len(p), _LANES):
         at, fast, pushed, sides = (
             p[start : start + _LANES],
@@ -169,15 +172,21 @@ def _steps_ahead(
             push[start : start + _LANES],
             side[start : start + _LANES],
         )
+        met = 0
         for k in range(len(at)):
             now, later = -rate * sides[k] * fast[k], -rate * sides[k] * lasting * pushed[k]
-            share = (now if now > later else later) / abs(at[k])  # of the distance, a step; NaN is 0
-            lanes[k] = share if share > lanes[k] else lanes[k]
+            met |= whole * (now if now > later else later) >= abs(at[k])
+        if met:  # else none gets there, and there is nothing to divide
+            some = True
+            for k in range(len(at)):
+                now, later = -rate * sides[k] * fast[k], -rate * sides[k] * lasting * pushed[k]
+                share = (now if now > later else later) / abs(at[k])  # of the distance, a step; NaN is 0
+                lanes[k] = share if share > lanes[k] else lanes[k]
     share = 0.0
-    for k in range(_LANES):
+    for k in range(_LANES if some else 0):
         share = max(share, lanes[k])
     # A step is left, more than rounding.
-    return max(0, int(1 / share) - 1) if share > _LEAST_SHARE else _FAR
+    return min(left, max(0, int(1 / share) - 1)) if share > _LEAST_SHARE else left
 
 
 @compiled

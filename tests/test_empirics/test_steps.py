@@ -23,6 +23,7 @@ def _descend(inputs, labels, slope, starts, readouts, rate, momentum, stops):
     gram = inputs @ inputs.T
     forces = (np.where(starts > 0, 1.0, slope) * labels) @ inputs
     pushes = forces @ inputs.T
+    starts = starts.copy()  # its memory is used
     return descend_all(inputs, gram, labels, slope, starts, forces, pushes, readouts, rate, momentum, stops)
 
 
