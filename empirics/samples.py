@@ -40,8 +40,8 @@ def compressed(inputs: Array) -> tuple[Array | None, Array]:
     return np.ascontiguousarray(basis.T), np.ascontiguousarray(triangle.T)
 
 
-# Pre-activations in one block: 2 MiB, which caches hold.
-_BLOCK = 1 << 18
+# Pre-activations in one block: 1 MiB, which caches hold.
+_BLOCK = 1 << 17
 
 
 def neurons_in_blocks(width: int, num_samples: int) -> list[slice]:
