@@ -20,6 +20,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(_variable, "1")
 
+gc.set_threshold(100_000, 20, 20)  # a fifth of the time of collection
+
 hypothesis.settings.register_profile("dev", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("all", max_examples=200, deadline=None)
@@ -40,7 +42,6 @@ def pytest_collection_finish():
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
     if "PYTEST_XDIST_WORKER" in os.environ:  # where tests with processes are sure to come
         from empirics.sweep import executors  # noqa: PLC0415  (numpy reads the variables above)
 
