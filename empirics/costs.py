@@ -8,6 +8,7 @@ products with the data (`train_path` chooses between them by itself).  Of the th
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -220,13 +221,20 @@ def run_alone(problems: Iterable[Problem], *, repeats: int) -> Iterator[Cost]:
     for group in [list(problems)] if _COPIES else [[problem] for problem in problems]:
         with tempfile.TemporaryFile("w+") as said:
             with one_thread_in_children():
-                started = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=said, text=True)
+                started = subprocess.Popen(
+                    command, stdin=pipe, stdout=pipe, stderr=said, text=True, start_new_session=True
+                )
             with suppress(BrokenPipeError), started as process:  # where one ends before it reads
                 for problem in group:
                     assert process.stdin is not None
                     assert process.stdout is not None
-                    print(json.dumps(asdict(problem)), file=process.stdin, flush=True)
-                    if not (line := process.stdout.readline()):
+                    try:
+                        print(json.dumps(asdict(problem)), file=process.stdin, flush=True)
+                        line = process.stdout.readline()
+                    except (KeyboardInterrupt, SystemExit):  # its copy is of its session
+                        (os.killpg if _COPIES else os.kill)(process.pid, signal.SIGTERM)
+                        raise
+                    if not line:
                         break
                     seconds, peak = json.loads(line)
                     yield Cost(seconds=tuple(seconds), peak_bytes=peak)
@@ -247,7 +255,7 @@ def answer(repeats: int, blas_threads: int, torch_threads: int) -> None:
     for line in sys.stdin:
         if _COPIES and (copy := os.fork()):
             if code := os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]):
-                sys.exit(code)
+                sys.exit(code if code > 0 else f"ended by signal {-code}")
             continue
         threadpool_limits(blas_threads)
         torch.set_num_threads(torch_threads)

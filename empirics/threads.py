@@ -17,6 +17,8 @@ _OF_CHILDREN = dict.fromkeys(
     name: str(1 << 25)
     for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 }
+# pandas may import pyarrow, whose thread a copy of the process would lack.
+_OF_CHILDREN["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 
 
 def cores() -> int:

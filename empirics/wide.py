@@ -19,7 +19,7 @@ from empirics.sweep.plan import Block, Plan, axis_of, seeds_axis, typed
 _Config = TypeVar("_Config")
 # Part of the identity of every result.  Raise it when a record means something else than before: results of
 # older versions are then not used again.
-RECORD_VERSION = 3
+RECORD_VERSION = 4
 _ARRAYS = "arrays-"  # begins names of files of arrays in a folder of results
 DATA_PREFIX = "data."  # of the names of fields of the data
 # The name of a source, or of its class where each instance has a name of its own: "file", "idx".

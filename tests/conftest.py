@@ -76,6 +76,7 @@ def full_disk(request, tmp_path):
         disk.reason = "File too large"
         resource.setrlimit(resource.RLIMIT_FSIZE, (disk.room // 4, _FILE_SIZE[1]))
         yield disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_SIZE)
         return
     disk.reason, option = {
         "full": ("No space left on device", "size=64k"),

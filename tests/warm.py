@@ -1,7 +1,8 @@
 """Python processes that begin with what takes seconds to import: copies of one that has done so.
 
 They have their own arguments, streams, folder, environment, session and signals, and end as any other.  Where
-a test is about what is imported, or about what is read meanwhile, it starts Python itself.
+a test is about what is imported, or about what is read meanwhile, it starts Python itself: copies have one
+thread in torch, UTF-8 streams, one seed of hashes, and no limits of their caller.
 """
 
 import atexit
@@ -46,6 +47,7 @@ class _Popen(subprocess.Popen):
     def _execute_child(self, args, *rest):
         cwd, env, streams, new_session = rest[4], rest[5], rest[9:15], rest[20]
         assert args[0] == sys.executable
+        assert (rest[1], tuple(rest[3]), rest[19], rest[21]) == (None, (), -1, -1)  # what copies do not know
         self._told, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._told.settimeout(PATIENCE)
         words = [list(map(str, args[1:])), str(cwd or Path.cwd()), dict(env or os.environ), new_session]
@@ -53,6 +55,7 @@ class _Popen(subprocess.Popen):
         with there:
             socket.send_fds(_server(), [json.dumps(words).encode()], [*given, there.fileno()])
         self.pid = int(self._told.recv(64))
+        self._told.settimeout(None)  # how long it runs is its caller's to limit
         self._child_created = True
         self._close_pipe_fds(*streams)
 
@@ -132,7 +135,9 @@ def _become(arguments):
         sys.warnoptions.append(arguments[1])
         warnings.simplefilter(arguments[1])
         arguments = arguments[2:]
-    sys.path[:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    own = {str(ROOT), str(ROOT / "tests")}  # of the process that is copied
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [*given, *(path for path in sys.path if path not in own)]
     kind, *rest = arguments
     if kind == "-c":
         sys.argv[:] = ["-c", *rest[1:]]

@@ -779,7 +779,9 @@ def test_ctrl_c_at_a_terminal_goes_to_all_processes_and_says_one_line(out, compu
     ) as process:
         if computes:
             assert any(line == "4 of 6 runs\n" for line in process.stdout)  # the others take a second or more
-        while len(_group(process.pid)) < 3:  # the process that others are copies of has begun, too
+        while (
+            process.poll() is None and len(_group(process.pid)) < 3
+        ):  # the process that others are copies of has begun, too
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
         said = process.communicate(timeout=100)[1]

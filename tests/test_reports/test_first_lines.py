@@ -306,7 +306,6 @@ def test_arrays_of_one_class_are_examined():
 
 
 @pytest.mark.usefixtures("no_page")
-@pytest.mark.usefixtures("no_page")
 def test_report_of_arrays_is_replayed_by_its_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     made = reports.report(POINTS, LARGE, name="mine", standardise="center", out="first", **TINY)

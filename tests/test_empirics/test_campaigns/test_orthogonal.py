@@ -3,6 +3,7 @@
 import csv
 import lzma
 import math
+import re
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -247,6 +248,13 @@ def test_the_documented_table_is_that_of_the_runs(norm, scales):
             "|  |", "| |"
         )
         assert line in text
+
+
+def test_the_documented_tables_have_no_other_rows():
+    lines = re.findall(
+        r"^\| (?:ε|d|N|N_adv) = ", (DOCS / "results.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(lines) == sum(len({key[:2] for key in accuracies_of(norm)}) for norm in ("L0", "L2", "Linf"))
 
 
 @pytest.mark.parametrize(

@@ -315,9 +315,9 @@ import sys
 from empirics.sweep import executors
 from tests.test_empirics.test_sweep.test_executors import loaded
 if __name__ == "__main__":
-    executors.prepare("empirics.families", "empirics.orthogonal.experiment", "reports.measured")
+    executors.prepare("empirics.families", "empirics.orthogonal.experiment", "reports.measured", "sklearn.datasets")
     executors.prepare("wave")  # too late
-    print(*executors.run_tasks(executors.processes(1), loaded, ["reports.measured", "wave"]))
+    print(*executors.run_tasks(executors.processes(1), loaded, ["sklearn.datasets", "wave"]))
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
