@@ -23,8 +23,8 @@ from theory.validation import Array
 
 # Samples looked at together.
 _LANES = 64
-# Up to how many steps sums of momentum are kept.
-_TABLE = 4096
+# Up to how many steps sums of momentum are kept: 8 MiB.
+_TABLE = 1 << 20
 # A sample that covers less of its distance in a step does not change its side.
 _LEAST_SHARE = 1e-15
 
@@ -77,8 +77,8 @@ def descend_all(
     ways = np.empty((len(stops), len(readouts), dim))
     flipped, changes, lanes = np.empty(n, dtype=np.int64), np.empty(n), np.empty(_LANES)
     moved = np.empty((len(stops), n))  # how far each sample's changes have moved the weights, in η x̃
-    sums = _table(momentum)
     last = stops[len(stops) - 1]
+    sums = _table(momentum, min(last + 1, _TABLE))
     for i in range(len(readouts)):
         p, push, speed = starts[i], pushes[i], np.zeros(n)  # but p over a
         side = np.empty(n)
@@ -139,11 +139,11 @@ def _add_rows(total: Array, factors: Array, rows: Array, which: Integers, count:
 
 
 @compiled
-def _table(momentum: float) -> Array:
-    """Return B_k for k < `_TABLE`."""
-    sums = np.zeros(_TABLE)
+def _table(momentum: float, count: int) -> Array:
+    """Return B_k for k < `count`."""
+    sums = np.zeros(count)
     single = 0.0
-    for k in range(1, _TABLE):
+    for k in range(1, count):
         single = 1 + momentum * single
         sums[k] = sums[k - 1] + single
     return sums

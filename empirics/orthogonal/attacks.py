@@ -136,18 +136,18 @@ def _climb(
     Most perturbations are too short for many neurons: where all keep their sides the gradient stays.
     """
     best, points, touched = X.clone(), X, torch.zeros_like(X, dtype=torch.bool)
-    outputs, above = _outputs(network, X)
-    G = _gradients(network, above, t, rows)
+    outputs, now = _outputs(network, X)
+    G, above = torch.empty_like(X), ~now  # of no point is the gradient known
     before = after = t * outputs
     for _ in range(count):
+        changed = (now != above).any(dim=1)
+        G[changed], above = _gradients(network, now[changed], t[changed], rows[changed]), now
         points = X + one(points - X, G, touched)
         if box is not None:
             points = points.clamp(-box, box)
         outputs, now = _outputs(network, points)
         better = t * outputs > after
         best[better], after = points[better], torch.where(better, t * outputs, after)
-        changed = (now != above).any(dim=1)
-        G[changed], above = _gradients(network, now[changed], t[changed], rows[changed]), now
     return best, before, after
 
 

@@ -318,7 +318,10 @@ class _Descent:
         self, step: int, W: AnyArray, before: AnyArray, earlier: AnyArray
     ) -> tuple[Convergence, Array]:
         """Return the measures at W, and the multipliers; the sums of weights were `earlier` at `before`."""
-        used, margins, lowest = self.weights - earlier, self.margins, float(self.margins.min())
+        # Of W, not of what it was made from: opposite samples cancel in W, and leave rounding there.
+        U = W @ self.inputs.T
+        margins = self.y * (self.readout @ (U - (1 - self.slope) * U * (U < 0)))
+        used, lowest = self.weights - earlier, float(margins.min())
         w, v = W.ravel(), before.ravel()  # inner products of vectors are the fastest sums
         G = w - v
         size = math.sqrt(float(w @ w) + self.outside)

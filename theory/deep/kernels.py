@@ -206,7 +206,7 @@ def product(
 
         return over_blocks(part, Z, X[columns, :], architecture, memory_budget, kind=kind)
 
-    return _over_columns(of, X, _COPIES, memory_budget)
+    return _over_columns(of, X, architecture, _COPIES, memory_budget)
 
 
 def weighted_gradient(
@@ -227,13 +227,17 @@ def weighted_gradient(
 
         return over_blocks(part, Z, X[columns, :], architecture, memory_budget, gradient=True)
 
-    return _over_columns(of, X, _COPIES_OF_SLOPES, memory_budget)
+    return _over_columns(of, X, architecture, _COPIES_OF_SLOPES, memory_budget)
 
 
-def _over_columns(of: Callable[[slice], AnyArray], X: AnyArray, copies: int, memory_budget: int) -> AnyArray:
+def _over_columns(
+    of: Callable[[slice], AnyArray], X: AnyArray, architecture: Architecture, copies: int, memory_budget: int
+) -> AnyArray:
     """Return the sum of what samples contribute, as many at a time as leave room for 16 rows of pairs."""
     check_integer("memory_budget", memory_budget, minimum=1 << 20)
-    most = max(16, _room(memory_budget) // 2 // (16 * copies + _COPIES_OF_POINTS * (X.shape[1] + 1)))
+    of_layers = 2 * (10 if architecture.branch_factor else 5) * architecture.depth  # of `_of_points`, twice
+    each = 16 * copies + _COPIES_OF_POINTS * (X.shape[1] + 1) + of_layers
+    most = max(16, _room(memory_budget) // 2 // each)
     first, *others = (slice(start, start + most) for start in range(0, len(X), most))
     total = of(first)
     for columns in others:
@@ -402,7 +406,8 @@ class _Compiled:
     def height(self, room: int, *, half: bool) -> int:
         """Return rows of a block for which so many numbers are enough, near pairs and unit rows included."""
         N, d = self.X.shape
-        pairs, points = N * (1 + math.ceil(_MANY * _COPIES)), _COPIES_OF_POINTS * (d + 1)
+        pairs = N * (1 + math.ceil(_MANY * _COPIES))
+        points = _COPIES_OF_POINTS * (d + 1) + 2 * len(self.of_x)
         most = (room - N * (d + 1 + 2 * len(self.of_x))) // (pairs + points)
         return int(min(most, max(_TALL // 2 if half else _TALL, _CACHED // N)))
 
@@ -434,6 +439,8 @@ class _Compiled:
 
 def _shares(a: Array, b: Array | float) -> list[Array]:
     """Return the roots (cos α, sin α) of the shares of two variances in their sum, and sin α/2, cos α/2."""
+    if np.ndim(b) == 0 and b == 0:  # whatever a is, 0 and ∞ included
+        return [np.ones_like(a), np.zeros_like(a), np.zeros_like(a), np.ones_like(a)]
     half = np.arctan2(np.sqrt(b), np.sqrt(a)) / 2
     return [np.sqrt(a / (a + b)), np.sqrt(b / (a + b)), np.sin(half), np.cos(half)]
 

@@ -221,6 +221,16 @@ def test_a_gradient_that_is_not_finite_is_an_error(monkeypatch):
         attack(network, np.array([[-1.0], [1.0]]), np.ones(2), norm="L2", epsilon=0.5)
 
 
+def test_no_gradient_is_asked_for_where_no_step_begins():
+    """The only step ends where it overflows."""
+    weight = torch.tensor([[1.0, 0.0], [2e38, 2e38], [2e38, 0.0]])
+    network = TwoLayerNet(weight, torch.tensor([0.0, -2e37, -1e37]), torch.tensor([1.0, 2.0, 2.0]))
+    made = attack(network, np.array([[0.01, 0.0]]), np.array([1]), norm="L2", epsilon=1.0, num_steps=1)
+    np.testing.assert_allclose(made.X_adv, [[0.21, 0.0]], rtol=1e-6)
+    with pytest.raises(FloatingPointError, match="gradients of f must be finite"):
+        attack(network, np.array([[0.01, 0.0]]), np.array([1]), norm="L2", epsilon=1.0, num_steps=2)
+
+
 def test_bad_arguments_get_one_clear_error(case):
     network, _, _, base, targets = case
     good = {"norm": "L2", "epsilon": 1.0}

@@ -315,7 +315,8 @@ import sys
 from empirics.sweep import executors
 from tests.test_empirics.test_sweep.test_executors import loaded
 if __name__ == "__main__":
-    executors.prepare("empirics.families", "empirics.orthogonal.experiment", "reports.measured", "sklearn.datasets")
+    modules = "empirics.families", "empirics.orthogonal.experiment", "reports.measured", "sklearn.datasets"
+    executors.prepare(*modules)
     executors.prepare("wave")  # too late
     print(*executors.run_tasks(executors.processes(1), loaded, ["sklearn.datasets", "wave"]))
 """

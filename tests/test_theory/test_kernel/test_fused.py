@@ -192,6 +192,20 @@ def test_deep_kernels_do_not_depend_on_the_passes(architecture, near, monkeypatc
         np.testing.assert_array_equal(own, own.T)
 
 
+@pytest.mark.parametrize(
+    ("scale", "variance", "depth"), [(1e160, None, 2), (1.0, 1e-10, 40), (1.0, 1e-200, 3), (1e150, 1e10, 2)]
+)
+def test_without_biases_variances_that_overflow_or_vanish_are_not_needed(scale, variance, depth, monkeypatch):
+    X = np.random.default_rng(6).normal(size=(20, 4)) * scale
+    architecture = Architecture(depth=depth, rates="all", bias_variance=0.0, weight_variance=variance)
+    found = []
+    for least in (math.inf, 1):
+        monkeypatch.setattr(gram, "_COMPILED", least)
+        found.append(deep.phi(X, architecture=architecture))
+    assert np.isfinite(found[0]).all()
+    np.testing.assert_allclose(*found, rtol=1e-13)
+
+
 def test_what_overflows_in_depth_is_not_known_by_either(monkeypatch):
     X = np.random.default_rng(6).normal(size=(20, 3)) * 10.0 ** np.arange(0, 300, 15)[:, None]
     architecture = Architecture(depth=3, rates="all", bias_variance=0.3)
