@@ -198,7 +198,7 @@ def config_hash(config: ExperimentConfig) -> str:
     --------
     >>> from empirics import ExperimentConfig, ShiftedGaussianData, config_hash
     >>> config_hash(ExperimentConfig(data=ShiftedGaussianData(dim=3, num_train=9), width=100))[:12]
-    '30de057b101e'
+    'f5ab76cd0a91'
     """
     return WIDE.hash(config)
 

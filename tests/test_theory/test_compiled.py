@@ -96,5 +96,5 @@ def test_a_change_of_a_called_function_reaches_its_callers(package, outer):
     environment = os.environ | {"PYTHONPATH": str(package.parent), "NUMBA_CACHE_DIR": ""}
     done = subprocess.run(process, capture_output=True, text=True, check=True, env=environment)
     assert (done.stdout, done.stderr) == ("1.0 1\n", "")  # from the disk
-    (package / "quadratic.py").write_text(FILES["quadratic.py"].replace("1.0", "2.0"))
+    (package / "quadratic.py").write_text(FILES["quadratic.py"].replace("1.0", "2.00"))
     assert outer()[0] == "2.0"
