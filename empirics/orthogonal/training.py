@@ -268,7 +268,7 @@ class _Descent:
         )
 
     def advance(self, count: int, max_time: float) -> int:
-        """Take so many steps, fewer up to the time; return how many, with the margins then."""
+        """Take so many steps, fewer up to the time; return how many."""
         if isinstance(self.W_0, torch.Tensor):
             return self.advance_on_device(count, max_time)
         taken, self.time = advance(
@@ -297,10 +297,10 @@ class _Descent:
         while True:
             U = self.starts + self.pushes
             slopes = self.readout[:, None] * activation_slopes(U, self.slope)
-            self.margins = self.y * (slopes * U).sum(dim=0)
+            margins = self.y * (slopes * U).sum(dim=0)
             if taken == count or self.time >= max_time:
                 return taken
-            logs = torch.nn.functional.logsigmoid(-self.margins) if self.logistic else -self.margins
+            logs = torch.nn.functional.logsigmoid(-margins) if self.logistic else -margins
             q = torch.softmax(logs, dim=0)
             rate = STEP / (float(q.max()) * self.top)
             if math.isfinite(max_time):
